@@ -1,0 +1,65 @@
+"""Does the ledger say what the window's control totals say?
+
+Every run has a control sheet (books.md section 4): first and last voucher, count, units, net, VAT,
+gross and cost as the documents carry them, beside the same figures read from the ledger.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from backhaul.application.ports import Erp, KeptPosting, KeptWindow, PostingState, Store
+from backhaul.domain.posting import CreditNote, ErpDocument
+from backhaul.domain.returns import NOTHING
+from backhaul.domain.rules import LegalEntity, Rules
+
+UNFINISHED = frozenset(PostingState) - {PostingState.VERIFIED, PostingState.REJECTED, PostingState.WITHDRAWN,
+                                        PostingState.PLANNED, PostingState.HELD}
+
+
+def balance(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datetime) -> int:
+    """Write the control sheet of every window whose postings have all come to an end; give how many."""
+    with store.begin() as tx:
+        waiting = [window for window in tx.windows(rules.tenant, entity.id) if not window.ledger]
+        if not waiting:
+            return 0
+        busy = {row.window for row in tx.in_state(rules.tenant, entity.id, UNFINISHED)}
+        ready = [window for window in waiting if window.key not in busy]
+        notes: dict[str, list[KeptPosting]] = {window.key: [] for window in ready}
+        if ready:
+            for row in tx.in_state(rules.tenant, entity.id, {PostingState.VERIFIED}):
+                if row.window in notes and isinstance(row.posting.document, CreditNote):
+                    notes[row.window].append(row)
+    for window in ready:
+        sheet = _sheet(erp, window, notes[window.key], now)
+        with store.begin() as tx:
+            tx.save_ledger(window.key, sheet)
+    return len(ready)
+
+
+def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datetime) -> dict[str, object]:
+    documents = [row.document for row in rows if row.document]
+    days = [document.posted_on for document in documents if document.posted_on]
+    if not days:
+        return {"read_at": now.isoformat(), "count": 0, "agrees": True, "differences": []}
+    numbers = {document.number for document in documents}
+    ledger = [document for document in erp.documents(min(days), max(days)) if document.number in numbers]
+    ours = {"net": _sum(documents, "net"), "tax": _sum(documents, "tax")}
+    theirs = {"net": _sum(ledger, "net"), "tax": _sum(ledger, "tax")}
+    differences = [f"{name}: documents {ours[name]}, ledger {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+    missing = numbers - {document.number for document in ledger}
+    differences += [f"{number} is not in the ledger" for number in sorted(missing)]
+    late = sorted({str(day) for day in days if f"{day.year:04d}-{day.month:02d}" != window.period})
+    return {
+        "read_at": now.isoformat(), "count": len(ledger), "lines": len(documents),
+        "first_voucher": min((document.voucher for document in ledger), default=""),
+        "last_voucher": max((document.voucher for document in ledger), default=""),
+        "vouchers": len({document.voucher for document in ledger}),
+        "units": str(_sum(documents, "quantity")), "net": str(theirs["net"]), "tax": str(theirs["tax"]),
+        "gross": str(_sum(ledger, "gross")), "cost": str(_sum(ledger, "cost")),
+        "posted_in_another_period": late, "agrees": not differences, "differences": differences,
+    }
+
+
+def _sum(documents: Sequence[ErpDocument], name: str) -> Decimal:
+    return sum((getattr(document, name) or NOTHING for document in documents), NOTHING)

@@ -1,0 +1,378 @@
+"""What does Backhaul need from the world outside?
+
+Protocols only. Adapters implement them, `bootstrap` joins them, tests put real programs behind them.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from backhaul.domain.delivery import Delivery, DeliveryState
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.facts import Fact
+from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.posting import (
+    ErpDocument,
+    Posting,
+    PostingBatch,
+    PostingKey,
+    PostingKind,
+    PostingOutcome,
+    Route,
+)
+from backhaul.domain.trail import TrailEntry
+from backhaul.domain.validation import Claims, MasterData, Questions
+
+# --- the ERP -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What an ERP deployment can do, probed at start. `missing` names every unmet need; a mode with one is refused."""
+
+    erp: str
+    deployment: str
+    route: Route
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Erp(Protocol):
+    """One legal entity's ERP, told what to hold and asked what it holds.
+
+    Raises `RetryLater` when nothing was sent and the same call may succeed later, `Misconfigured` when
+    it never will. Everything that may have had an effect comes back as an outcome, never as an exception.
+    """
+
+    def capabilities(self) -> Capabilities:
+        """Probe the environment: what it can do and what the chosen deployment lacks."""
+        ...
+
+    def master_data(self, questions: Questions) -> MasterData:
+        """Answer questions about items, customers, original sales and places."""
+        ...
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingOutcome]:
+        """Make at most one effectful request; give one outcome per posting, in order."""
+        ...
+
+    def find(
+        self, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
+        batches: Mapping[PostingKey, str],
+    ) -> Mapping[PostingKey, ErpDocument]:
+        """Look for documents by their marks, all pages, explicit company; absent keys were not found.
+
+        `basis` holds what is known of the postings they need, `batches` the batch key each was last sent
+        under. A document with `copies` above one lists its removable `spares`.
+        """
+        ...
+
+    def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
+        """Read every credit document the ledger holds between two posting dates, ours or not, from the ledger side."""
+        ...
+
+
+# --- the platform ------------------------------------------------------------------------------------
+
+
+class Unusable(ValueError):  # noqa: N818  a value we return to a person, raised once and caught once
+    """A delivery is authentic and kept, but cannot be read; `reason` says why in one sentence."""
+
+
+class Platform(Protocol):
+    """The returns platform's words, read by the tenant's profile."""
+
+    def facts(self, delivery: Delivery) -> Sequence[Fact]:
+        """Say what a delivery tells us; raise `Unusable` with the reason if it cannot be read."""
+        ...
+
+
+# --- the store ---------------------------------------------------------------------------------------
+
+
+class PostingState(StrEnum):
+    """How far one posting has come."""
+
+    PLANNED = "planned"
+    """Wanted; computed anew whenever something is learned."""
+    HELD = "held"
+    """Wanted, and a finding stands in the way."""
+    READY = "ready"
+    """Judged; content, mapping version and window are fixed."""
+    SENDING = "sending"
+    """The attempt is committed; the request may be on its way."""
+    UNCONFIRMED = "unconfirmed"
+    """Nobody knows; only looking settles it."""
+    PENDING = "pending"
+    """The ERP works on it."""
+    AWAITED = "awaited"
+    """The ERP's own job is to make it."""
+    POSTED = "posted"
+    """The ERP said so."""
+    VERIFIED = "verified"
+    """Read back: exactly one, and equal to what was wanted."""
+    REJECTED = "rejected"
+    """The ERP refused it; a team owns that."""
+    WITHDRAWN = "withdrawn"
+    """No longer wanted and never sent."""
+
+
+FIXED = frozenset(PostingState) - {PostingState.PLANNED, PostingState.HELD, PostingState.WITHDRAWN}
+"""States in which a posting's content never changes again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPosting:
+    """A posting as the store has it."""
+
+    posting: Posting
+    state: PostingState
+    mapping_version: str = ""
+    window: str = ""
+    batch: str = ""
+    document: ErpDocument | None = None
+    attempts: int = 0
+    looks: int = 0
+    look_at: datetime | None = None
+    planned_at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCase:
+    """What the store remembers of a case besides its facts."""
+
+    tenant: str
+    ref: str
+    legal_entity: str = ""
+    state: ReturnState | None = None
+    stage: str = ""
+    customer: str = ""
+    currency: str = ""
+    net: Decimal = Decimal(0)
+    due_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptException:
+    """An exception case as the store has it; `id` is given when it is opened."""
+
+    id: int
+    case: ExceptionCase
+    closed_at: datetime | None = None
+    resolution: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAttempt:
+    """One request for one posting: committed before the first byte, completed with what came of it."""
+
+    posting: str
+    batch: str
+    number: int
+    request_hash: str
+    mapping_version: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptWindow:
+    """One closed window: what travelled together, its control totals, and what the ledger said."""
+
+    key: str
+    tenant: str
+    legal_entity: str
+    period: str
+    number: int
+    closed_at: datetime
+    returns: int = 0
+    controls: Mapping[str, Any] = field(default_factory=dict)
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Tx(Protocol):
+    """One transaction. Everything in it is kept together or not at all; nothing in it calls the network."""
+
+    # deliveries and facts
+    def keep(self, deliveries: Sequence[Delivery]) -> Sequence[DeliveryState]:
+        """Store deliveries byte for byte; a repeat of (tenant, source, identity) leaves a row without body.
+
+        A repeat with another body is kept whole, as QUARANTINED with reason ``EVENT_CONTENT_CONFLICT``.
+        """
+        ...
+
+    def refuse(self, tenant: str, source: str, *, sha256: str, size: int, reason: str, at: datetime) -> None:
+        """Leave a row for a delivery that is not authentic or too large: hash, size and reason, no body."""
+        ...
+
+    def undigested(self, tenant: str, limit: int) -> Sequence[Delivery]:
+        """Give stored deliveries that nobody has read yet, oldest first."""
+        ...
+
+    def digested(self, delivery: Delivery, facts: Sequence[Fact]) -> int:
+        """Keep a delivery's facts (repeats by identity are dropped), mark their returns as touched; give how many were new."""
+        ...
+
+    def quarantine(self, delivery: Delivery, reason: str) -> None:
+        """Set a delivery aside; its bytes stay."""
+        ...
+
+    def add_facts(self, tenant: str, facts: Sequence[Fact]) -> int:
+        """Keep facts that come from us or from a person, and mark their returns as touched."""
+        ...
+
+    def facts(self, tenant: str, refs: Collection[str]) -> Mapping[str, Sequence[Fact]]:
+        """Give all facts about these returns."""
+        ...
+
+    # cases
+    def touched(self, tenant: str, limit: int) -> Sequence[str]:
+        """Give returns about which something was learned since they were last saved, in stable order."""
+        ...
+
+    def touch(self, tenant: str, refs: Collection[str]) -> None:
+        """Mark returns to be looked at again."""
+        ...
+
+    def cases(self, tenant: str, refs: Collection[str] | None = None) -> Mapping[str, KeptCase]:
+        """Give what is remembered of these returns, or of all."""
+        ...
+
+    def overdue(self, tenant: str, now: datetime) -> Sequence[str]:
+        """Give returns that wait, or travel, and whose due date has passed."""
+        ...
+
+    def save_case(self, case: KeptCase, *, actor: str = "backhaul") -> None:
+        """Remember a case and that it is no longer touched; a move of state is written to the trail."""
+        ...
+
+    # postings
+    def postings(self, tenant: str, refs: Collection[str]) -> Mapping[str, Sequence[KeptPosting]]:
+        """Give all postings of these returns (WITHDRAWN ones left out)."""
+        ...
+
+    def plan(self, tenant: str, ref: str, postings: Sequence[Posting], *, held_lines: Collection[str], now: datetime) -> None:
+        """Replace the return's PLANNED and HELD postings with these; HELD where the line is held ("" = all).
+
+        A posting that was planned before keeps its `planned_at`. Fixed postings are untouched; a key that
+        is already fixed is refused.
+        """
+        ...
+
+    def planned(self, tenant: str, legal_entity: str) -> Sequence[tuple[str, datetime]]:
+        """Give returns with PLANNED postings and since when (the oldest), oldest first, then by reference."""
+        ...
+
+    def fix(self, posting: Posting, *, mapping_version: str, window: str, at: datetime, actor: str = "backhaul") -> None:
+        """Make a planned posting READY: its content, fingerprint, mapping version and window stay from now on."""
+        ...
+
+    def in_state(self, tenant: str, legal_entity: str, states: Collection[PostingState], *,
+                 kinds: Collection[PostingKind] | None = None, look_until: datetime | None = None,
+                 ) -> Sequence[KeptPosting]:
+        """Give postings in these states, ordered by key; with `look_until`, only those due to be looked at."""
+        ...
+
+    def documents(self, keys: Collection[PostingKey]) -> Mapping[PostingKey, KeptPosting]:
+        """Give postings by key, for what they need."""
+        ...
+
+    def start(self, batch: PostingBatch, *, at: datetime) -> None:
+        """Commit the batch and one attempt per posting, and set them SENDING (INV-10).
+
+        Refused with `AssertionError` if a posting is not READY, has another fingerprint than when it was
+        fixed, or has an attempt whose outcome is open (INV-09).
+        """
+        ...
+
+    def finish(self, posting: Posting, batch: str, *, outcome: str, detail: str, at: datetime) -> None:
+        """Complete the open attempt of a posting with what came of it."""
+        ...
+
+    def set_state(  # noqa: PLR0913
+        self, key: PostingKey, state: PostingState, *, document: ErpDocument | None = None,
+        look_at: datetime | None = None, looks: int | None = None, note: str = "", at: datetime,
+        actor: str = "backhaul", batch: str | None = None,
+    ) -> None:
+        """Move a posting, with a trail entry; `document` and `batch` replace what was kept, if given."""
+        ...
+
+    def attempts(self, keys: Collection[PostingKey]) -> Sequence[KeptAttempt]:
+        """Give the attempts for these postings, oldest first."""
+        ...
+
+    def claims(self, tenant: str, legal_entity: str, *, customers: Collection[str],
+               sales: Collection[tuple[str, str]], history: Collection[str], apart_from: Collection[str]) -> Claims:
+        """Sum what fixed ORDER_LINE postings of other returns already take of sales and of the history allowance.
+
+        `apart_from` are the returns being judged: their own fixed lines do not count against themselves
+        twice, but count as taken (they are included); only their planned ones are left out.
+        """
+        ...
+
+    # exceptions
+    def open_exception(self, case: ExceptionCase) -> int:
+        """Open work for a team, or renew the open one about the same return and line; give its id."""
+        ...
+
+    def close_exceptions(self, tenant: str, ref: str, *, apart_from: Collection[str], resolution: str, at: datetime,
+                         actor: str = "backhaul") -> int:
+        """Close the open exceptions of a return except those about these lines; give how many."""
+        ...
+
+    def exceptions(self, tenant: str, *, open_only: bool = True, refs: Collection[str] | None = None) -> Sequence[KeptException]:
+        """Give exception cases, oldest first."""
+        ...
+
+    # windows
+    def close_window(self, window: KeptWindow) -> None:
+        """Remember a window and its control totals."""
+        ...
+
+    def save_ledger(self, key: str, ledger: Mapping[str, Any]) -> None:
+        """Remember what the ledger said of a window."""
+        ...
+
+    def windows(self, tenant: str, legal_entity: str) -> Sequence[KeptWindow]:
+        """Give the windows of an entity, oldest first."""
+        ...
+
+    # trail
+    def record(self, tenant: str, *, subject: str, action: str, detail: Mapping[str, Any], at: datetime, actor: str) -> None:
+        """Add an entry to the tenant's chain."""
+        ...
+
+    def trail(self, tenant: str, *, subject: str | None = None) -> Iterator[TrailEntry]:
+        """Give the chain, or its entries about one subject (a return reference)."""
+        ...
+
+
+class Store(Protocol):
+    """The one durable memory. `begin` opens a transaction that commits when its block ends well."""
+
+    def begin(self) -> AbstractContextManager[Tx]:
+        """Open a transaction; leaving the block by an exception rolls it back."""
+        ...
+
+
+class Clock(Protocol):
+    """What time it is, so that a test or a demo can say so."""
+
+    def now(self) -> datetime:
+        """Give the current time in UTC."""
+        ...
+
+
+__all__ = [
+    "FIXED", "Capabilities", "Clock", "Erp", "Finding", "KeptAttempt", "KeptCase", "KeptException", "KeptPosting",
+    "KeptWindow", "Platform", "PostingState", "Store", "Tx", "Unusable",
+]

@@ -1,0 +1,361 @@
+"""Step 3. Tell the ERP, with effect once.
+
+`send` commits an attempt for every posting, makes one request, and records one outcome per posting.
+`look` asks the ERP what it holds and settles everything that is open: it verifies drafts, adopts what a
+lost answer left behind, finds what the ERP's own jobs have made, and only where that is safe lets a
+posting be sent again. Nothing is ever sent again because of a time-out alone.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from backhaul.application.ports import Erp, KeptPosting, PostingState, Store, Tx
+from backhaul.domain.errors import RetryLater
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.matching import classify
+from backhaul.domain.money import Money
+from backhaul.domain.period import jobs_done, period_of, predicted_posting
+from backhaul.domain.posting import (
+    ErpDocument,
+    Nature,
+    Pending,
+    Posted,
+    Posting,
+    PostingBatch,
+    PostingKey,
+    PostingKind,
+    PostingOutcome,
+    Receipt,
+    Rejected,
+    Route,
+    Spare,
+    Unconfirmed,
+    mark,
+)
+from backhaul.domain.returns import NOTHING
+from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.trail import digest
+
+EXISTS: Final = frozenset({PostingState.POSTED, PostingState.VERIFIED})
+OPEN: Final = frozenset({PostingState.UNCONFIRMED, PostingState.PENDING, PostingState.AWAITED, PostingState.POSTED})
+SHY_LOOKS: Final = 3
+"""How often a draft we know of may be missing from an answer (a lagging read) before a person is asked."""
+LOOK_AGAIN: Final = timedelta(minutes=5)
+BACKOFF: Final = (timedelta(seconds=30), timedelta(hours=1))
+"""First and longest wait before a request that never reached the ERP is made again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where one legal entity's postings are sent from: the store, the ERP, and what was decided."""
+
+    store: Store
+    erp: Erp
+    rules: Rules
+    entity: LegalEntity
+    route: Route
+
+
+def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
+    """Send every READY posting of these kinds whose needs are met, one request per batch; give how many."""
+    with desk.store.begin() as tx:
+        ready = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.READY}, kinds=kinds)
+        due = [row for row in ready if row.look_at is None or row.look_at <= now]
+        basis = _basis(tx, due)
+    going = [row for row in due if _may_go(desk.route, row, basis)]
+    for batch in _batches(desk, going, basis, now):
+        with desk.store.begin() as tx:
+            entry = _Entry.open(tx, desk, now, going)
+            safe = replace(batch, postings=tuple(each for each in batch.postings if entry.is_safe(each)))
+            tx.start(safe, at=now)
+        if not safe.postings:
+            continue
+        try:
+            outcomes: Sequence[PostingOutcome] = desk.erp.post(safe)
+        except RetryLater as busy:
+            outcomes = [Rejected(sentence=str(busy), transient=True, after_seconds=busy.after_seconds)] * len(safe.postings)
+        with desk.store.begin() as tx:
+            entry = _Entry.open(tx, desk, now, going)
+            for posting, outcome in zip(safe.postings, outcomes, strict=True):
+                entry.record(posting, safe.key, outcome)
+    return len(going)
+
+
+def look(desk: Desk, now: datetime) -> int:
+    """Ask the ERP about everything open that is due to be looked at, and settle it; give how many changed."""
+    with desk.store.begin() as tx:
+        for row in tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.SENDING}):
+            # Its worker stopped between committing the attempt and recording the answer.
+            tx.finish(row.posting, row.batch, outcome="unconfirmed", detail="no answer was recorded", at=now)
+            tx.set_state(row.posting.key, PostingState.UNCONFIRMED, look_at=now, looks=0, at=now)
+        rows = tx.in_state(desk.rules.tenant, desk.entity.id, OPEN, look_until=now)
+        basis = _basis(tx, rows)
+    if not rows:
+        return 0
+    found = desk.erp.find(
+        [row.posting for row in rows],
+        {key: row.document for key, row in basis.items() if row.document},
+        {row.posting.key: row.batch for row in (*rows, *basis.values()) if row.batch})
+    with desk.store.begin() as tx:
+        entry = _Entry.open(tx, desk, now, rows, basis)
+        return sum(entry.settle(row, found.get(row.posting.key)) for row in rows)
+
+
+def _basis(tx: Tx, rows: Iterable[KeptPosting]) -> dict[PostingKey, KeptPosting]:
+    """Fetch what these postings need, and what that needs in turn."""
+    known: dict[PostingKey, KeptPosting] = {}
+    asked = {key for row in rows for key in row.posting.needs}
+    while asked:
+        found = tx.documents(asked)
+        known.update(found)
+        asked = {key for row in found.values() for key in row.posting.needs} - known.keys()
+    return known
+
+
+def _may_go(route: Route, row: KeptPosting, basis: Mapping[PostingKey, KeptPosting]) -> bool:
+    """A draft needs its head to exist; an effect needs everything it rests on to be verified."""
+    enough = EXISTS if route.nature.get(row.posting.key.kind) is Nature.DRAFT else {PostingState.VERIFIED}
+    return all(key in basis and basis[key].state in enough for key in row.posting.needs)
+
+
+def _batches(desk: Desk, rows: Sequence[KeptPosting], basis: Mapping[PostingKey, KeptPosting],
+             now: datetime) -> list[PostingBatch]:
+    """Group postings that travel together: one window; a batch that was in doubt keeps its company and its key."""
+    groups: dict[tuple[str, str], list[KeptPosting]] = {}
+    for row in rows:
+        groups.setdefault((row.window, row.batch), []).append(row)
+    period = period_of(predicted_posting(desk.entity, now))
+    return [
+        PostingBatch(
+            key=sent_before or mark(f"batch|{window}|{digest(sorted(str(row.posting.key) for row in group))}"),
+            tenant=desk.rules.tenant, legal_entity=desk.entity.id, period=period, kind=group[0].posting.key.kind,
+            postings=tuple(row.posting for row in group),
+            basis={key: need.document for row in group for key, need in _needs_of(row, basis).items() if need.document})
+        for (window, sent_before), group in sorted(groups.items())
+    ]
+
+
+def _needs_of(row: KeptPosting, basis: Mapping[PostingKey, KeptPosting]) -> dict[PostingKey, KeptPosting]:
+    needs: dict[PostingKey, KeptPosting] = {}
+    asked = list(row.posting.needs)
+    while asked:
+        key = asked.pop()
+        if key in basis and key not in needs:
+            needs[key] = basis[key]
+            asked.extend(basis[key].posting.needs)
+    return needs
+
+
+@dataclass(slots=True, kw_only=True)
+class _Entry:
+    """One transaction in which outcomes are written down: the postings at hand, their families and heads."""
+
+    tx: Tx
+    desk: Desk
+    now: datetime
+    rows: Mapping[PostingKey, KeptPosting]
+    family: Mapping[str, Sequence[KeptPosting]]
+    basis: Mapping[PostingKey, KeptPosting]
+    moved: set[PostingKey] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, tx: Tx, desk: Desk, now: datetime, rows: Sequence[KeptPosting],  # noqa: PLR0913, PLR0917
+             basis: Mapping[PostingKey, KeptPosting] | None = None) -> "_Entry":
+        refs = sorted({row.posting.key.return_ref for row in rows})
+        return cls(tx=tx, desk=desk, now=now, rows={row.posting.key: row for row in rows}, basis=basis or {},
+                   family=tx.postings(desk.rules.tenant, refs))
+
+    def nature(self, posting: Posting) -> Nature:
+        return self.desk.route.nature.get(posting.key.kind, Nature.KEYED)
+
+    # --- after a request
+
+    def is_safe(self, posting: Posting) -> bool:
+        """Assert at the send boundary, in production too, what must never be violated; what fails goes to its owner."""
+        for sentence in _dangers(self.desk, posting):
+            self.reject(posting, sentence)
+            return False
+        return True
+
+    def record(self, posting: Posting, batch: str, outcome: PostingOutcome) -> None:
+        """Write down what came of one attempt."""
+        key, now = posting.key, self.now
+        match outcome:
+            case Posted(document=document):
+                self.tx.finish(posting, batch, outcome="posted", detail=document.number, at=now)
+                if self.nature(posting) is Nature.DRAFT:
+                    self.move(key, PostingState.POSTED, document=document, look_at=now)
+                else:
+                    self.move(key, PostingState.VERIFIED, document=document)
+                self.await_children(posting)
+            case Pending(reference=reference):
+                self.tx.finish(posting, batch, outcome="pending", detail=reference, at=now)
+                self.move(key, PostingState.PENDING, look_at=jobs_done(self.desk.entity, now))
+                self.await_children(posting)
+            case Unconfirmed(sentence=sentence):
+                self.tx.finish(posting, batch, outcome="unconfirmed", detail=sentence, at=now)
+                self.move(key, PostingState.UNCONFIRMED, look_at=now, note=sentence)
+            case Rejected(sentence=sentence, transient=True, after_seconds=after):
+                self.tx.finish(posting, batch, outcome="not sent", detail=sentence, at=now)
+                self.later(posting, sentence, after)
+            case Rejected(sentence=sentence):
+                self.tx.finish(posting, batch, outcome="rejected", detail=sentence, at=now)
+                self.reject(posting, sentence)
+
+    def later(self, posting: Posting, sentence: str, after_seconds: float | None) -> None:
+        """Let a request that provably had no effect be made again, not too soon and not for ever (INV-20, INV-21)."""
+        attempts = self.rows[posting.key].attempts if posting.key in self.rows else 0
+        if attempts + 1 >= self.desk.rules.attempts:
+            self.reject(posting, f"{attempts + 1} attempts, the last: {sentence}")
+            return
+        wait = max(min(BACKOFF[0] * 2**attempts, BACKOFF[1]), timedelta(seconds=after_seconds or 0))
+        self.move(posting.key, PostingState.READY, look_at=self.now + wait, note=sentence, batch="")
+
+    def reject(self, posting: Posting, sentence: str) -> None:
+        """Hand a posting the ERP refused to its owner; what needs it waits with it."""
+        if posting.key.kind is PostingKind.SPARE:
+            # It could not be removed, so it is no spare any more: the next look says what it is.
+            self.move(posting.key, PostingState.VERIFIED, note=sentence)
+            return
+        self.move(posting.key, PostingState.REJECTED, note=sentence)
+        self.raise_(posting, "ERP_REJECTED", f"{posting.key.kind.value}: {sentence}")
+
+    def await_children(self, posting: Posting) -> None:
+        """Start waiting for what the ERP's own job will make of this."""
+        for row in self.family.get(posting.key.return_ref, ()):
+            child = row.posting
+            waits = row.state is PostingState.READY and child.key not in self.moved
+            if waits and self.nature(child) is Nature.AWAITED and posting.key in child.needs:
+                self.move(child.key, PostingState.AWAITED, look_at=jobs_done(self.desk.entity, self.now))
+
+    # --- after a look
+
+    def settle(self, row: KeptPosting, document: ErpDocument | None) -> bool:
+        """Decide about one posting from what the ERP holds; tell whether something is to be done now."""
+        if document is None:
+            return self.absent(row)
+        if document.copies > 1:
+            return self.several(row, document)
+        if document.open:
+            # Not there yet, and surely not lost: the ERP's job has still to post it.
+            self.wait(row, PostingState.PENDING)
+            self.await_children(row.posting)
+            return row.state is not PostingState.PENDING
+        return self.adopt(row, document)
+
+    def adopt(self, row: KeptPosting, document: ErpDocument) -> bool:
+        """Take the ERP's document as ours if it says what we wanted; otherwise a person compares."""
+        breaks = list(classify(row.posting, document, self.desk.rules.tolerances))
+        if breaks:
+            self.move(row.posting.key, PostingState.REJECTED, document=document, note=breaks[0].sentence)
+            self.raise_(row.posting, "ERP_DIFFERS", " ".join(each.sentence for each in breaks))
+        else:
+            self.move(row.posting.key, PostingState.VERIFIED, document=document, looks=row.looks + 1)
+            self.await_children(row.posting)
+        return True
+
+    def several(self, row: KeptPosting, document: ErpDocument) -> bool:
+        """More than one carries our mark: spare drafts are removed, posted ones freeze the line."""
+        if document.spares and self.nature(row.posting) in (Nature.DRAFT, Nature.KEYED):
+            for spare in document.spares:
+                self.remove(row, spare)
+            self.move(row.posting.key, PostingState.UNCONFIRMED, look_at=self.now, looks=row.looks + 1,
+                      note=f"{document.copies} copies; removing the spare ones")
+        else:
+            self.move(row.posting.key, PostingState.REJECTED, document=document, note="duplicate in the ERP")
+            self.raise_(row.posting, "DUPLICATE",
+                        f"The ERP holds {document.copies} documents with mark {row.posting.key.marker}: {document.number} and more.")
+        return True
+
+    def remove(self, row: KeptPosting, spare: Spare) -> None:
+        """Write the removal of a spare draft as a posting of its own, with its own attempt."""
+        subject = f"{row.posting.key.kind.value}:{digest(spare)[:16]}"
+        key = replace(row.posting.key, kind=PostingKind.SPARE, subject=subject)
+        if key not in self.moved and not self.tx.documents([key]):
+            self.tx.fix(Posting(key=key, document=spare, currency=row.posting.currency),
+                        mapping_version=self.desk.rules.version, window=row.window, at=self.now)
+        self.moved.add(key)
+
+    def absent(self, row: KeptPosting) -> bool:
+        """The ERP shows nothing with our mark. What that means depends on what we know and what a second one would do."""
+        posting, key = row.posting, row.posting.key
+        if key.kind is PostingKind.SPARE:
+            self.move(key, PostingState.VERIFIED, note="gone")
+            return True
+        if row.state is PostingState.UNCONFIRMED and self.nature(posting) in (Nature.DRAFT, Nature.KEYED):
+            return self.again(row)
+        if row.state is PostingState.POSTED and row.looks + 1 >= SHY_LOOKS:
+            self.move(key, PostingState.REJECTED, note="missing in the ERP")
+            number = row.document.number if row.document else ""
+            self.raise_(posting, "ERP_DIFFERS", f"{key.kind.value} {number} is no longer in the ERP.")
+            return True
+        self.wait(row, row.state)
+        return False
+
+    def again(self, row: KeptPosting) -> bool:
+        """Let a draft or a keyed effect that is nowhere to be found be sent again."""
+        posting = row.posting
+        head = self.basis.get(posting.needs[0]) if posting.needs else None
+        if row.attempts >= self.desk.rules.attempts:
+            self.reject(posting, f"{row.attempts} attempts had no effect that can be found")
+        elif posting.key.kind in self.desk.route.whole and head and head.document and head.state in EXISTS:
+            self.remove(head, Spare(entity=head.posting.key.kind.value, ids=head.document.ids))
+            if head.posting.key not in self.moved:
+                self.move(head.posting.key, PostingState.UNCONFIRMED, look_at=self.now, note="replaced: a line on it is in doubt")
+            self.move(posting.key, PostingState.UNCONFIRMED, look_at=self.now, looks=row.looks + 1, note="its head is replaced")
+        else:
+            self.move(posting.key, PostingState.READY, look_at=self.now, note="not found; safe to send again")
+        return True
+
+    def wait(self, row: KeptPosting, state: PostingState) -> None:
+        """Look again later; ask a person when it takes too long, and keep looking all the same."""
+        daily = state in (PostingState.PENDING, PostingState.AWAITED)
+        deadlines = self.desk.rules.deadlines
+        patience = deadlines.erp_job.days if daily else deadlines.unconfirmed / LOOK_AGAIN
+        next_look = jobs_done(self.desk.entity, self.now) if daily else self.now + LOOK_AGAIN
+        self.move(row.posting.key, state, look_at=next_look, looks=row.looks + 1)
+        if row.looks + 1 > patience:
+            self.raise_(row.posting, "OVERDUE_IN_ERP" if daily else "UNCONFIRMED_TOO_LONG",
+                        f"{row.posting.key.kind.value} for {row.posting.line_id or row.posting.key.return_ref}: "
+                        f"{row.looks + 1} looks found nothing.")
+
+    # --- writing
+
+    def move(self, key: PostingKey, state: PostingState, *, document: ErpDocument | None = None,  # noqa: PLR0913
+             look_at: datetime | None = None, looks: int = 0, note: str = "", batch: str | None = None) -> None:
+        self.tx.set_state(key, state, document=document, look_at=look_at, looks=looks, note=note, at=self.now, batch=batch)
+        self.moved.add(key)
+        self.tx.touch(self.desk.rules.tenant, [key.return_ref])
+
+    def raise_(self, posting: Posting, code: str, sentence: str) -> None:
+        """Open work for the team that owns this, beside what stands about the line already."""
+        tenant, ref = self.desk.rules.tenant, posting.key.return_ref
+        finding = Finding(code=code, line_id=posting.line_id, sentence=sentence)
+        earlier = [each for row in self.tx.exceptions(tenant, refs=[ref]) if row.case.line_id == finding.line_id
+                   for each in row.case.findings if each != finding]
+        self.tx.open_exception(ExceptionCase.about(
+            tenant=tenant, return_ref=ref, line_id=finding.line_id, findings=(finding, *earlier),
+            money=Money(amount=self.at_stake(posting), currency=posting.currency), now=self.now, teams=self.desk.rules.teams))
+
+    def at_stake(self, posting: Posting) -> Decimal:
+        """Give the credit that waits for this posting: its own, its line's, or the whole return's."""
+        rows = self.family.get(posting.key.return_ref, ())
+        return posting.net or sum(
+            (row.posting.net for row in rows if not posting.line_id or row.posting.line_id == posting.line_id), NOTHING)
+
+
+def _dangers(desk: Desk, posting: Posting) -> Iterable[str]:
+    """Say what must not leave: goods that are not sellable on their way to sale, nothing, or what only the ERP makes."""
+    document = posting.document
+    if isinstance(document, Receipt):
+        rules = desk.rules.sellability
+        fit = document.disposition in rules.dispositions and document.condition in rules.conditions
+        if rules.sells(document.place) and not fit:
+            yield f"{document.sku} is {document.condition}/{document.disposition} and would go on sale."
+        if document.quantity <= 0:
+            yield f"{document.sku}: nothing to receive."
+    if desk.route.nature.get(posting.key.kind) is Nature.AWAITED:
+        yield f"{posting.key.kind.value} is made by the ERP itself and never sent."

@@ -1,0 +1,281 @@
+"""Step 2. Judge a return and say what should be posted.
+
+Two passes. `process` needs nothing but what we know: it folds each touched return and plans its
+postings. `judge` asks the ERP's master data about the returns of one window and fixes what may go.
+Between the two a plan may change freely; after `judge` its content never does.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
+from backhaul.domain import validation
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.facts import Fact, LinesMinted
+from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.money import Money
+from backhaul.domain.placement import Placement, Where, due_at, is_over, place
+from backhaul.domain.posting import (
+    CreditNote,
+    ErpDocument,
+    OrderLine,
+    Plan,
+    Posting,
+    PostingKind,
+    Route,
+    derive_postings,
+)
+from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
+from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.validation import Claims, MasterData, Matter, validate
+
+FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE", "OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG"})
+"""Findings that only `post` makes; they last as long as the posting is in that state."""
+REFUSED = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE"})
+
+BUSY = frozenset({PostingState.READY, PostingState.SENDING, PostingState.UNCONFIRMED, PostingState.PENDING,
+                  PostingState.AWAITED, PostingState.POSTED})
+"""States in which the next step is ours or the ERP's, not a person's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Everything known about one return at one moment."""
+
+    case: ReturnCase
+    entity: LegalEntity | None
+    kept: Sequence[KeptPosting]
+    open: Sequence[KeptException]
+
+    @property
+    def fixed(self) -> tuple[Posting, ...]:
+        """Give the postings whose content never changes again."""
+        return tuple(row.posting for row in self.kept if row.state in FIXED)
+
+    @property
+    def credited(self) -> tuple[tuple[Posting, ErpDocument], ...]:
+        """Give the credit notes that were read back from the ERP."""
+        return tuple((row.posting, row.document) for row in self.kept
+                     if isinstance(row.posting.document, CreditNote) and row.state is PostingState.VERIFIED and row.document)
+
+    def placements(self, rules: Rules, now: datetime, held: frozenset[str] | None = None) -> tuple[Placement, ...]:
+        """Say where every unit of the return is."""
+        lines = frozenset(row.case.line_id for row in self.open) if held is None else held
+        return tuple(place(self.case, rules, self.entity, posted=self.credited, held=lines, now=now))
+
+
+def pictures(tx: Tx, rules: Rules, refs: Collection[str]) -> dict[str, Picture]:
+    """Read what is known about these returns and fold it."""
+    facts, kept = tx.facts(rules.tenant, refs), tx.postings(rules.tenant, refs)
+    open_cases: dict[str, list[KeptException]] = {}
+    for row in tx.exceptions(rules.tenant, refs=refs):
+        open_cases.setdefault(row.case.return_ref, []).append(row)
+    return {ref: _picture(ref, facts.get(ref, ()), kept.get(ref, ()), open_cases.get(ref, ()), rules) for ref in refs}
+
+
+def _picture(ref: str, facts: Iterable[Fact], kept: Sequence[KeptPosting], open_cases: Sequence[KeptException],
+             rules: Rules) -> Picture:
+    case = fold(ref, facts)
+    return Picture(case=case, entity=rules.entity_of(case.retailer), kept=kept, open=open_cases)
+
+
+def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: datetime, *, limit: int = 400) -> int:
+    """Fold and plan returns about which something was learned; give how many there were."""
+    with store.begin() as tx:
+        refs = tx.touched(rules.tenant, limit)
+        for picture in pictures(tx, rules, refs).values():
+            if picture.case.unminted:
+                tx.add_facts(rules.tenant, [LinesMinted(return_ref=picture.case.ref, at=now, lines=picture.case.unminted)])
+            plan = _plan(picture, rules, routes)
+            found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture))
+            held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
+            tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
+            _save(tx, picture, rules, plan, held, now)
+    return len(refs)
+
+
+def _plan(picture: Picture, rules: Rules, routes: Mapping[str, Route]) -> Plan:
+    if picture.entity is None:
+        if not picture.case.lines:
+            return Plan()
+        return Plan(findings=(Finding(code="UNKNOWN_LEGAL_ENTITY",
+                                      sentence=f"Retailer code '{picture.case.retailer}' belongs to no legal entity."),))
+    return derive_postings(picture.case, rules, picture.entity, routes[picture.entity.id], picture.fixed)
+
+
+def _with_a_line(postings: Sequence[Posting], held: frozenset[str] | set[str]) -> list[Posting]:
+    """Leave out heads of documents none of whose lines may go: they have nothing to wait for a window with."""
+    going = [posting for posting in postings if posting.line_id and posting.line_id not in held and "" not in held]
+    needed = {key for posting in going for key in posting.needs}
+    return [posting for posting in postings if posting.line_id or posting.key in needed]
+
+
+def _in_trouble(picture: Picture) -> Iterable[Finding]:
+    """Repeat what `post` found as long as its cause lasts: a refused posting, or one that is still looked for."""
+    states = {(row.posting.line_id, row.state) for row in picture.kept}
+    for row in picture.open:
+        for finding in row.case.findings:
+            lasting = {PostingState.REJECTED} if finding.code in REFUSED else BUSY
+            if finding.code in FROM_POSTING and any((finding.line_id, state) in states for state in lasting):
+                yield finding
+
+
+def _late(case: ReturnCase, rules: Rules, now: datetime) -> Iterable[Finding]:
+    """Find lines that were paid for early and whose goods did not come in time (books.md section 3)."""
+    if not case.refunds:
+        return
+    for line in case.lines:
+        missing = line.announced - line.accepted - line.rejected
+        if line.sku not in rules.fees and missing > 0 and not line.closed and is_over(case, line, rules, now):
+            paid = ", ".join(str(refund.money) for refund in case.refunds)
+            yield Finding(code="PAID_NOT_ARRIVED", line_id=line.line_id,
+                          sentence=f"{missing} x {line.sku} did not arrive; the customer was paid {paid}.")
+
+
+def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[Finding], *,  # noqa: PLR0913
+         replaces: Callable[[str], bool]) -> frozenset[str]:
+    """Give every blocking finding an owner and close the cases whose cause is gone; give the lines still held.
+
+    `replaces` tells which kinds of finding this pass looks for: those are found anew or gone, the others stay.
+    """
+    case = picture.case
+    lines = {line.line_id: line for line in case.lines}
+    standing: dict[str, list[Finding]] = {}
+    for row in picture.open:
+        kept = [finding for finding in row.case.findings if not replaces(finding.code)]
+        standing.setdefault(row.case.line_id, []).extend(kept)
+    for finding in found:
+        if finding.blocks:
+            standing.setdefault(finding.line_id, []).append(finding)
+    held: set[str] = set()
+    for line_id, findings in standing.items():
+        line = lines.get(line_id)
+        left = [finding for finding in findings if line is None or (finding.code not in line.waived and not line.closed)]
+        if left:
+            held.add(line_id)
+            tx.open_exception(ExceptionCase.about(
+                tenant=rules.tenant, return_ref=case.ref, line_id=line_id, findings=tuple(dict.fromkeys(left)),
+                money=Money(amount=_at_stake(picture, line), currency=case.currency), now=now, teams=rules.teams))
+    if picture.open:
+        tx.close_exceptions(rules.tenant, case.ref, apart_from=held, resolution="the cause is gone", at=now)
+    return frozenset(held)
+
+
+def _at_stake(picture: Picture, line: ReturnLine | None) -> Decimal:
+    """Give the money an exception holds: what of the line, or of the whole return, is not credited yet."""
+    lines = picture.case.lines if line is None else (line,)
+    credited = {posting.line_id: NOTHING for posting, _ in picture.credited}
+    for posting, _ in picture.credited:
+        credited[posting.line_id] += posting.net
+    return -sum((each.net + credited.get(each.line_id, NOTHING) for each in lines), NOTHING)
+
+
+def _save(tx: Tx, picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> None:  # noqa: PLR0913
+    case = picture.case
+    tx.save_case(KeptCase(
+        tenant=rules.tenant, ref=case.ref, legal_entity=picture.entity.id if picture.entity else "",
+        state=_state(picture, rules, plan, held, now), stage=case.stage.value if case.stage else "",
+        customer=case.customer or (picture.entity.no_customer_account if picture.entity else ""),
+        currency=case.currency, net=-case.net, due_at=due_at(case, rules), updated_at=now))
+
+
+def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> ReturnState:  # noqa: PLR0913
+    """Say how far we have come: what moves by itself comes before what a person has to do."""
+    if any(row.state in BUSY for row in picture.kept):
+        return ReturnState.POSTING
+    if held:
+        return ReturnState.HELD
+    if plan.postings:
+        return ReturnState.PLANNED
+    placements = picture.placements(rules, now, held)
+    if not placements or any(each.where is Where.WAITING for each in placements):
+        return ReturnState.WAITING
+    return ReturnState.CLOSED if all(each.where is Where.REJECTED for each in placements) else ReturnState.SETTLED
+
+
+def judge(  # noqa: PLR0913  the whole bench
+    store: Store, erp: Erp, rules: Rules, entity: LegalEntity, route: Route, refs: Sequence[str], *,
+    window: str, period: str, now: datetime,
+) -> int:
+    """Ask the ERP about these returns, fix the postings of every line that nothing stands against; give how many.
+
+    Lines with a finding are held, each with an owner; the other lines of the same return go on.
+    """
+    with store.begin() as tx:
+        known = pictures(tx, rules, refs)
+    master = erp.master_data(validation.questions(entity, rules, (picture.case for picture in known.values())))
+    with store.begin() as tx:
+        known = pictures(tx, rules, refs)
+        docket = _Docket(tx, rules, entity, route, master, known, window, period, now)
+        return sum(docket.hear(ref) for ref in refs)
+
+
+class _Docket:
+    """One window before the judge. What one line takes of a sale is gone for the next."""
+
+    def __init__(self, tx: Tx, rules: Rules, entity: LegalEntity, route: Route, master: MasterData,  # noqa: PLR0913, PLR0917
+                 known: Mapping[str, Picture], window: str, period: str, now: datetime) -> None:
+        self.tx, self.rules, self.entity, self.route, self.master = tx, rules, entity, route, master
+        self.known, self.window, self.period, self.now = known, window, period, now
+        cases = [picture.case for picture in known.values()]
+        taken = tx.claims(
+            rules.tenant, entity.id, apart_from=(), customers=(),
+            sales=[(line.order, line.sku) for case in cases for line in case.lines if line.order],
+            history=sorted({case.customer or entity.no_customer_account for case in cases}))
+        self.units, self.history = dict(taken.units), dict(taken.history)
+
+    def hear(self, ref: str) -> int:
+        """Judge one return line by line and fix what may go."""
+        picture = self.known[ref]
+        plan = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed)
+        blocked = {row.case.line_id for row in picture.open
+                   if any(finding.code not in validation.CODES for finding in row.case.findings)}
+        found: list[Finding] = []
+        for line in picture.case.lines:
+            mine = [posting for posting in plan.postings if posting.line_id == line.line_id]
+            if mine:
+                found += self._judge(picture, line, mine)
+        held = _own(self.tx, picture, self.rules, self.now, found, replaces=lambda code: code in validation.CODES)
+        free = replace(picture.case, lines=tuple(
+            line for line in picture.case.lines if line.line_id not in held | blocked and "" not in held | blocked))
+        go = derive_postings(free, self.rules, self.entity, self.route, picture.fixed).postings
+        for posting in go:
+            self._fix(posting)
+        fixed = {posting.key for posting in go}
+        rest = [posting for posting in plan.postings if posting.key not in fixed]
+        self.tx.plan(self.rules.tenant, ref, _with_a_line(rest, held | blocked), held_lines=held | blocked, now=self.now)
+        self.tx.touch(self.rules.tenant, [ref])
+        return len(go)
+
+    def _judge(self, picture: Picture, line: ReturnLine, mine: Sequence[Posting]) -> Sequence[Finding]:
+        """Judge one line; if it passes, what it takes of its sale or allowance is taken."""
+        customer = picture.case.customer or self.entity.no_customer_account
+        ordering = [posting for posting in mine if posting.key.kind is PostingKind.ORDER_LINE]
+        sale, units, net = (line.order or "", line.sku), line.announced, line.net
+        own = NOTHING if ordering else units
+        history = NOTHING if ordering else net
+        matter = Matter(
+            case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
+            period=self.period,
+            claims=Claims(units={sale: self.units.get(sale, NOTHING) - own},
+                          history={customer: self.history.get(customer, NOTHING) - history}))
+        found = validate(matter)
+        if ordering and not found:
+            order_line = ordering[0].document
+            if isinstance(order_line, OrderLine) and order_line.order:
+                self.units[sale] = self.units.get(sale, NOTHING) + units
+            else:
+                self.history[customer] = self.history.get(customer, NOTHING) + net
+        return found
+
+    def _fix(self, posting: Posting) -> None:
+        """Complete a posting from the original sale and fix it."""
+        document = posting.document
+        if isinstance(document, OrderLine) and document.order in self.master.sales:
+            sold = self.master.sales[document.order].of(document.sku)
+            if sold:
+                posting = replace(posting, document=replace(
+                    document, unit_cost=sold[0].unit_cost, original_lot=sold[0].lot))
+        self.tx.fix(posting, mapping_version=self.rules.version, window=self.window, at=self.now)

@@ -1,0 +1,57 @@
+"""Step 1. Keep what the platform sent, then read what it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from backhaul.application.ports import Platform, Store, Tx, Unusable
+from backhaul.domain.delivery import Delivery, DeliveryState
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.money import Money
+from backhaul.domain.returns import NOTHING
+from backhaul.domain.rules import Rules
+
+
+def keep(tx: Tx, deliveries: Sequence[Delivery]) -> Sequence[DeliveryState]:
+    """Store deliveries byte for byte. Only after this transaction has committed may anybody be told 200 (INV-02)."""
+    states = tx.keep(deliveries)
+    for delivery, state in zip(deliveries, states, strict=True):
+        if state is DeliveryState.QUARANTINED:
+            _own(tx, delivery, {}, Finding(
+                code="EVENT_CONTENT_CONFLICT",
+                sentence=f"Delivery '{delivery.identity}' came again with another body; the first one holds."))
+    return states
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digested:
+    """What one round of reading came to."""
+
+    deliveries: int = 0
+    facts: int = 0
+    unusable: int = 0
+
+
+def digest(store: Store, platform: Platform, rules: Rules, *, limit: int = 500) -> Digested:
+    """Read up to `limit` stored deliveries; what cannot be read is set aside with an owner, its bytes kept."""
+    with store.begin() as tx:
+        waiting = tx.undigested(rules.tenant, limit)
+        facts = unusable = 0
+        for delivery in waiting:
+            try:
+                said = platform.facts(delivery)
+            except Unusable as reason:
+                unusable += 1
+                tx.quarantine(delivery, str(reason))
+                _own(tx, delivery, rules.teams, Finding(code="UNREADABLE", sentence=f"{delivery.channel}: {reason}"))
+            else:
+                facts += tx.digested(delivery, said)
+    return Digested(deliveries=len(waiting), facts=facts, unusable=unusable)
+
+
+def _own(tx: Tx, delivery: Delivery, teams: Mapping[str, str], finding: Finding) -> None:
+    """Give an unusable delivery an owner, under a reference of its own."""
+    tx.open_exception(ExceptionCase.about(
+        tenant=delivery.tenant, return_ref=f"delivery:{delivery.identity}", line_id="", findings=(finding,),
+        money=Money(amount=NOTHING, currency=""), now=delivery.received_at,
+        teams=teams))
+

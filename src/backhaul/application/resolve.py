@@ -1,0 +1,73 @@
+"""A person has decided.
+
+Facts stay what they are; a decision is a fact beside them. Money moves only with a second person
+(INV-30), and a retry never sends before somebody has looked (reliability.md, appendix A).
+"""
+
+from datetime import datetime
+
+from backhaul.application.ports import KeptException, PostingState, Store, Tx
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.exception_case import KINDS
+from backhaul.domain.facts import Decided, Decision
+from backhaul.domain.posting import Nature, Route
+
+
+def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:
+    """Give an open exception by its number; say which ones there are if it is not open."""
+    rows = tx.exceptions(tenant)
+    for row in rows:
+        if row.id == number:
+            return row
+    message = f"no open exception {number} for tenant '{tenant}'; `backhaul exceptions list` shows the {len(rows)} open ones"
+    raise NeedsOperator(message)
+
+
+def retry(store: Store, tenant: str, number: int, *, route: Route, actor: str, now: datetime) -> int:
+    """Let refused postings of an exception's line be looked for and then sent again; give how many.
+
+    What carries the mark is looked for first and adopted if it is there; only what is not goes out again.
+    """
+    with store.begin() as tx:
+        row = find_exception(tx, tenant, number)
+        refused = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
+                   if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
+        for kept in refused:
+            awaited = route.nature.get(kept.posting.key.kind) is Nature.AWAITED
+            keyed = route.nature.get(kept.posting.key.kind) is Nature.KEYED
+            state = PostingState.AWAITED if awaited else PostingState.READY if keyed else PostingState.UNCONFIRMED
+            tx.set_state(kept.posting.key, state, look_at=now, looks=0, note=f"retried by {actor}", at=now, actor=actor,
+                         batch="" if keyed else None)
+        tx.touch(tenant, [row.case.return_ref])
+        tx.record(tenant, subject=row.case.return_ref, action="exception.retried", at=now, actor=actor,
+                  detail={"exception": number, "postings": [str(kept.posting.key) for kept in refused]})
+    return len(refused)
+
+
+def decide(  # noqa: PLR0913  each is named at the call
+    store: Store, tenant: str, number: int, decision: Decision, *, actor: str, approver: str, reason: str, now: datetime,
+) -> None:
+    """Waive an exception's findings or close its line, with a reason and a second person's approval."""
+    with store.begin() as tx:
+        row = find_exception(tx, tenant, number)
+        if not reason.strip():
+            message = f"exception {number}: say why; the reason is kept in the trail"
+            raise NeedsOperator(message)
+        if not approver.strip() or approver.strip().casefold() == actor.strip().casefold():
+            message = f"exception {number} holds {row.case.money}: somebody other than '{actor}' has to approve"
+            raise NeedsOperator(message)
+        fixed = [finding.code for finding in row.case.findings if not KINDS[finding.code].waivable]
+        if decision is Decision.WAIVE and fixed:
+            message = f"exception {number}: {', '.join(sorted(set(fixed)))} cannot be waived; mend the cause or close the line"
+            raise NeedsOperator(message)
+        codes = sorted({finding.code for finding in row.case.findings}) if decision is Decision.WAIVE else [""]
+        lines = [row.case.line_id]
+        if not row.case.line_id:
+            lines = sorted({kept.posting.line_id for kept in
+                            tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())} - {""})
+        tx.add_facts(tenant, [
+            Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line, code=code, actor=actor,
+                    approver=approver, reason=reason)
+            for line in lines for code in codes])
+        tx.record(tenant, subject=row.case.return_ref, action=f"exception.{decision.value}", at=now, actor=actor,
+                  detail={"exception": number, "approver": approver, "reason": reason, "findings": codes})

@@ -1,0 +1,30 @@
+"""What stops us, and who can start us again?
+
+    BackhaulError
+    ├── RetryLater       nothing is wrong with the data; the same call may succeed later
+    ├── NeedsOperator    a person has to look before this one goes on; the rest goes on
+    └── Misconfigured    a setting, profile or deployment is wrong; says file, place and cure
+
+Expected trouble with one return is not an exception: it is a `Finding`, a value.
+"""
+
+
+class BackhaulError(Exception):
+    """Root of everything Backhaul raises on purpose."""
+
+
+class RetryLater(BackhaulError):  # noqa: N818  the three names are read aloud as verbs
+    """The other side is away or busy; `after_seconds` is what it asked for, if it did."""
+
+    def __init__(self, message: str, *, after_seconds: float | None = None) -> None:
+        """Keep the sentence for the log and the wait the other side asked for, in seconds."""
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+class NeedsOperator(BackhaulError):  # noqa: N818
+    """A person has to decide; the message says what, which one and what now."""
+
+
+class Misconfigured(BackhaulError):  # noqa: N818
+    """A setting is wrong; the message names the setting, its place and what is allowed."""

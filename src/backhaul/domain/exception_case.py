@@ -1,0 +1,186 @@
+"""What can be wrong with a return, whose work is it, and what now?
+
+A `Finding` is one thing wrong with one line; it is a value, not a Python exception. An `ExceptionCase`
+is the work it makes for a team. The catalogue is a table: a kind of trouble that is not in it cannot
+be raised.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from backhaul.domain.money import Money
+
+
+class Team(StrEnum):
+    """Who owns a kind of trouble unless the profile says otherwise."""
+
+    FINANCE = "finance"
+    WAREHOUSE = "warehouse"
+    CUSTOMER_SERVICE = "customer-service"
+    INTEGRATION = "integration"
+
+
+class Severity(StrEnum):
+    """How loud: `stop` freezes the line at once, `hold` holds it, `note` lets it go on."""
+
+    STOP = "stop"
+    HOLD = "hold"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of trouble: what it means in plain words, who owns it, how soon, and what to do now."""
+
+    means: str
+    owner: Team
+    due: timedelta
+    now: str
+    severity: Severity = Severity.HOLD
+    waivable: bool = False
+
+
+def _kind(means: str, owner: Team, days: int, now: str, **more: object) -> Kind:
+    return Kind(means=means, owner=owner, due=timedelta(days=days), now=now, **more)  # type: ignore[arg-type]  # rows below are checked by a test
+
+
+_F, _W, _C, _I = Team.FINANCE, Team.WAREHOUSE, Team.CUSTOMER_SERVICE, Team.INTEGRATION
+
+KINDS: Final[Mapping[str, Kind]] = {
+    # what the platform sent
+    "UNREADABLE": _kind("A message could not be read as the profile says.", _I, 1,
+                        "Correct the profile and replay the delivery, or ask the platform what changed."),
+    "EVENT_CONTENT_CONFLICT": _kind("Two messages of equal age say different things.", _I, 1,
+                                    "Ask the platform which one holds; the newer one then decides."),
+    "UNKNOWN_LINE": _kind("A message names a line that was never announced.", _W, 2,
+                          "Find the parcel, tell which return it belongs to."),
+    "AMBIGUOUS_LINE": _kind("A message names a SKU that stands on several lines and does not say which.", _W, 2,
+                            "Say how many units belong to which line."),
+    "IMPLAUSIBLE_QUANTITY": _kind("A quantity is zero, negative, fractional or above what came before it.", _W, 1,
+                                  "Count again and send a correction."),
+    "IMPLAUSIBLE_AMOUNT": _kind("An amount is missing, negative or not in the return's currency.", _F, 1,
+                                "Compare with the original sale and correct at the source."),
+    "UNKNOWN_LEGAL_ENTITY": _kind("The retailer code belongs to no legal entity of this tenant.", _I, 1,
+                                  "Add the retailer code to the profile."),
+    # mapping
+    "UNMAPPED_DISPOSITION": _kind("No approved mapping row fits this disposition, condition and warehouse.", _W, 2,
+                                  "Agree the target with finance and add the row; nothing goes to a default."),
+    "UNMAPPED_FEE": _kind("This is no product and no service item is mapped for it.", _F, 2,
+                          "Map it to an active service item, or say that it is no customer return."),
+    "NOT_A_CUSTOMER_RETURN": _kind("A charge of a marketplace or bank came in as a return.", _F, 5,
+                                   "Book it in the ledger and close it here.", severity=Severity.HOLD),
+    "DAMAGED_TO_SELLABLE": _kind("The target would put goods that are not sellable back on sale.", _W, 1,
+                                 "Correct the mapping row or the list of sellable places.", severity=Severity.STOP),
+    # item master
+    "SKU_UNKNOWN": _kind("The item master does not know this SKU.", _I, 2,
+                         "Release the item, or correct the SKU at the source; case and spaces count."),
+    "SKU_BLOCKED": _kind("The item is stopped for sales processing.", _W, 2,
+                         "Lift the stop for returns or name a substitute, with approval."),
+    "SKU_DISCONTINUED": _kind("The item's lifecycle state does not allow returns.", _W, 3,
+                              "Follow the process for delisted items: reopen, substitute or write off."),
+    "UNIT_UNKNOWN": _kind("The item has no sales unit.", _I, 2, "Complete the item in the ERP."),
+    # places
+    "WAREHOUSE_UNKNOWN": _kind("The ERP has no warehouse or location of exactly this code.", _W, 1,
+                               "Make the codes equal, letter by letter."),
+    "DISPOSITION_CODE_UNKNOWN": _kind("The ERP has no disposition code or return reason of this name.", _W, 1,
+                                      "Create it in the ERP or correct the mapping row."),
+    # original sale
+    "ORDER_UNKNOWN": _kind("The original sales order is not in the ERP.", _C, 3,
+                           "Find the order, or let the history policy decide."),
+    "ORDER_MISSING": _kind("The line names no original sales order.", _C, 3,
+                           "Find the order with the customer, or let the history policy decide."),
+    "ORDER_LINE_UNKNOWN": _kind("The original order has no line of this item.", _C, 3,
+                                "Find the order that sold it."),
+    "QUANTITY_ABOVE_SOLD": _kind("More would be credited than was sold and not yet returned.", _F, 3,
+                                 "Compare earlier credits; approve or close.", waivable=True),
+    "PRICE_ABOVE_SOLD": _kind("The credit price is above the price of the sale.", _F, 3,
+                              "Approve the higher price or correct it at the source.", waivable=True),
+    "HISTORY_ALLOWANCE": _kind("Goods sold before the data starts go beyond the policy's allowance.", _F, 5,
+                               "Approve the credit or ask for proof of purchase.", waivable=True),
+    "NO_CUSTOMER": _kind("The return names no customer and no account is configured for that.", _C, 2,
+                         "Find the customer, or configure an account."),
+    "CUSTOMER_UNKNOWN": _kind("The ERP does not know the customer.", _C, 2, "Create or correct the account."),
+    "CUSTOMER_ON_HOLD": _kind("The customer is on hold in the ERP.", _F, 2, "Lift the hold or refuse the credit."),
+    "CURRENCY_DIFFERS": _kind("The return is in another currency than the sale.", _F, 2,
+                              "Correct the currency at the source."),
+    "TAX_DIFFERS": _kind("Tax group or rate is not that of the original sale.", _F, 3,
+                         "Tax review: say which rate holds.", waivable=True),
+    "PERIOD_CLOSED": _kind("The period the document would fall in is closed.", _F, 1,
+                           "Open it, or agree to the next period."),
+    "SERVICE_ITEM_UNKNOWN": _kind("The mapped service item is not an active service item in the ERP.", _F, 2,
+                                  "Create it as a service item or correct the fee map."),
+    # posting and proof
+    "ERP_REJECTED": _kind("The ERP refused the document.", _I, 1, "Read its message, mend the cause, then retry."),
+    "ERP_DIFFERS": _kind("What the ERP recorded is not what we asked for.", _F, 1,
+                         "Compare the two; nothing more is posted for this line until somebody decided."),
+    "DUPLICATE": _kind("The ERP holds more than one posted document with our mark.", _F, 1,
+                       "Frozen. Reverse the spare one in the ERP, with approval.", severity=Severity.STOP),
+    "OVERDUE_IN_ERP": _kind("The ERP's own job should have made this document by now.", _I, 1,
+                            "Look at the job and the arrival journal."),
+    "UNCONFIRMED_TOO_LONG": _kind("We do not know whether the ERP recorded it, and looking did not tell.", _I, 1,
+                                  "Look for the mark in the ERP by hand; never send it again unseen."),
+    "GRADE_CHANGED_AFTER_POSTING": _kind("The warehouse changed its mind after goods were posted.", _F, 2,
+                                         "Posted documents stay; correct beside them."),
+    "REJECTED_AFTER_CREDIT": _kind("The warehouse rejected goods that were already credited.", _F, 1,
+                                   "A debit document needs approval."),
+    "PAID_NOT_ARRIVED": _kind("The customer was paid and the goods did not come within the deadline.", _C, 5,
+                              "Claim from the carrier or write off, with approval."),
+}
+"""Every kind of trouble Backhaul knows, by code. The docs have a heading for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing wrong with one line of one return (`line_id` empty: with all of it).
+
+    `sentence` names the value it met. `hint` shows a near miss to a person; nothing is ever decided by it.
+    """
+
+    code: str
+    sentence: str
+    line_id: str = ""
+    hint: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a code that is not in the catalogue: nobody would own it (INV-18)."""
+        if self.code not in KINDS:
+            message = f"no exception kind {self.code!r} in the catalogue"
+            raise KeyError(message)
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether the line has to wait for a person."""
+        return KINDS[self.code].severity is not Severity.NOTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionCase:
+    """Work for a team: the findings about one line, the money they hold, and a clock."""
+
+    tenant: str
+    return_ref: str
+    line_id: str
+    kind: str
+    owner: str
+    severity: Severity
+    money: Money
+    opened_at: datetime
+    due_at: datetime
+    findings: Sequence[Finding] = field(default_factory=tuple)
+
+    @classmethod
+    def about(  # noqa: PLR0913  each is named at the call
+        cls, *, tenant: str, return_ref: str, line_id: str, findings: Sequence[Finding], money: Money,
+        now: datetime, teams: Mapping[str, str],
+    ) -> "ExceptionCase":
+        """Open the case for a line: its first finding gives kind, owner and clock; the rest are listed."""
+        first = findings[0]
+        kind = KINDS[first.code]
+        return cls(
+            tenant=tenant, return_ref=return_ref, line_id=line_id, kind=first.code,
+            owner=teams.get(first.code, kind.owner.value), severity=kind.severity, money=money,
+            opened_at=now, due_at=now + kind.due, findings=tuple(findings),
+        )

@@ -1,0 +1,217 @@
+"""What can be known about a return?
+
+A fact is one thing known about one return, in our words, with the time it happened at its source.
+Facts are only ever added. `fold` in `returns` turns the *set* of them into a case; the order in which
+they arrived and how often do not matter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from backhaul.domain.money import Money
+from backhaul.domain.trail import digest
+
+
+class Stage(StrEnum):
+    """How far the goods have come. `RANK` orders them; a late event never moves a case back."""
+
+    REGISTERED = "registered"
+    LABELLED = "labelled"
+    SCANNED = "scanned"
+    ARRIVED = "arrived"
+    RECEIVED = "received"
+    INSPECTED = "inspected"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+RANK: Final[Mapping[Stage, int]] = {stage: rank for rank, stage in enumerate(Stage)}
+
+
+class Counting(StrEnum):
+    """Whether a message carries totals so far or only what is new."""
+
+    CUMULATIVE = "cumulative"
+    INCREMENT = "increment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineRef:
+    """How a message names a line: by the platform's id, or by what was announced of it.
+
+    `nth` tells equal lines of one message apart: 0 is the first of them, 1 the second.
+    """
+
+    sku: str
+    line_id: str | None = None
+    quantity: Decimal | None = None
+    unit_price: Decimal | None = None
+    order: str | None = None
+    nth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncedLine:
+    """One line as the customer announced it. `unit_price` is net, in the return's currency."""
+
+    ref: LineRef
+    quantity: Decimal
+    unit_price: Decimal | None = None
+    order: str | None = None
+    description: str = ""
+    reason: str = ""
+    option: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What every fact has: the return it is about, when it happened (UTC), and where we have it from.
+
+    `version` is the source's own counter where it has one; it beats `at` when two facts of a kind
+    disagree. `delivery` says which stored delivery brought it and `event` the event's id; neither is
+    part of what the fact says, except that increments are told apart by their event.
+    """
+
+    return_ref: str
+    at: datetime
+    version: int | None = None
+    delivery: str = ""
+    event: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Name the fact the way it is stored."""
+        return type(self).__name__
+
+    @property
+    def identity(self) -> str:
+        """Give what makes two deliveries the same fact (the second of three levels of idempotency)."""
+        says = {name: getattr(self, name) for name in _fields(self) if name not in {"delivery", "event"}}
+        if says.get("counting") is Counting.INCREMENT:
+            says["event"] = self.event
+        return digest({"kind": self.kind, **says})
+
+
+def _fields(fact: Fact) -> tuple[str, ...]:
+    return tuple(type(fact).__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced(Fact):
+    """The customer asked to return these lines. Amounts are net, in `currency`."""
+
+    customer: str | None
+    country: str = ""
+    currency: str
+    warehouse: str
+    retailer: str = ""
+    lines: tuple[AnnouncedLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed(Fact):
+    """The return reached a stage."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """So many units of a line were counted on arrival."""
+
+    line: LineRef
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received(Fact):
+    """The warehouse counted what is in the parcel."""
+
+    counts: tuple[Count, ...]
+    counting: Counting = Counting.CUMULATIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """So many units of a line were found in this condition, are to go this way, and are accepted or not."""
+
+    line: LineRef
+    quantity: Decimal
+    condition: str
+    disposition: str
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected(Fact):
+    """The warehouse said what it accepts, in which condition, and what must happen to it."""
+
+    grades: tuple[Grade, ...]
+    counting: Counting = Counting.CUMULATIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded(Fact):
+    """The shop or its provider paid the customer. A payout, never a reason to credit (INV-04)."""
+
+    reference: str
+    money: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MintedLine:
+    """A line id that we gave, and the announced line it stands for."""
+
+    line_id: str
+    sku: str
+    quantity: Decimal
+    unit_price: Decimal | None
+    order: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesMinted(Fact):
+    """The ids of a return's lines, fixed when we first saw them, so that no later message can shift them."""
+
+    lines: tuple[MintedLine, ...]
+
+
+class Decision(StrEnum):
+    """What a person can decide about a line."""
+
+    WAIVE = "waive"
+    """Go on although this finding stands; needs a second person."""
+    CLOSE = "close"
+    """No credit for what is open; the units are closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided(Fact):
+    """A person decided about one line (`line_id`) and, for a waiver, one finding (`code`)."""
+
+    decision: Decision
+    line_id: str
+    code: str = ""
+    actor: str
+    approver: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable(Fact):
+    """A part of a message did not say what the profile expects; the bytes are kept and a person looks."""
+
+    code: str
+    sentence: str
+    value: str = ""
+
+
+FACTS: Final[Mapping[str, type[Fact]]] = {
+    kind.__name__: kind
+    for kind in (Announced, Progressed, Received, Inspected, Refunded, LinesMinted, Decided, Unreadable)
+}
+"""Every kind of fact by the name under which it is stored."""

@@ -1,0 +1,45 @@
+"""How is money held, added and rounded?"""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+DECIMALS: Final = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "BHD": 3, "KWD": 3, "TND": 3, "JOD": 3, "OMR": 3}
+"""Minor units of currencies that do not have two (ISO 4217)."""
+
+
+def minor_unit(currency: str) -> Decimal:
+    """Give the smallest amount of a currency, for example 0.01 for GBP."""
+    return Decimal(1).scaleb(-DECIMALS.get(currency, 2))
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """Round to the currency's minor unit, halves away from zero, as both ERPs round an amount."""
+    return amount.quantize(minor_unit(currency), rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """An exact amount in one currency; currencies never mix (INV-08)."""
+
+    amount: Decimal
+    currency: str
+
+    def __add__(self, other: "Money") -> "Money":
+        """Add two amounts of one currency; another currency is a `ValueError`."""
+        if other.currency != self.currency:
+            message = f"cannot add {other.currency} to {self.currency}"
+            raise ValueError(message)
+        return Money(amount=self.amount + other.amount, currency=self.currency)
+
+    def __neg__(self) -> "Money":
+        """Give the same amount the other way."""
+        return Money(amount=-self.amount, currency=self.currency)
+
+    def rounded(self) -> "Money":
+        """Give the amount rounded to the currency's minor unit."""
+        return Money(amount=rounded(self.amount, self.currency), currency=self.currency)
+
+    def __str__(self) -> str:
+        """Write it the way a controller reads it: ``-12.50 GBP``."""
+        return f"{self.rounded().amount:,} {self.currency}"

@@ -1,0 +1,66 @@
+"""When does a window close, and in which period will the ERP post what it carries?
+
+The ERP's jobs stamp their own date (books.md section 5). So we predict it from their times, keep a
+window inside one period, and read the real dates back.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from backhaul.domain.rules import Close, LegalEntity, Window
+
+
+def period_of(day: date) -> str:
+    """Name the fiscal period of a day; periods are calendar months until a calendar says otherwise."""
+    return f"{day.year:04d}-{day.month:02d}"
+
+
+def period_end(day: date) -> date:
+    """Give the last day of the period a day lies in."""
+    start_of_next = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return start_of_next - timedelta(days=1)
+
+
+def predicted_posting(entity: LegalEntity, now: datetime) -> date:
+    """Predict the date the ERP's jobs will stamp on what is sent now.
+
+    The jobs run once a day, one after the other, at the entity's `job_times` (UTC). What is sent before
+    the first of them is posted that day, what is sent later the next day. Without times the ERP posts at once.
+    """
+    if not entity.job_times:
+        return now.astimezone(ZoneInfo(entity.zone)).date()
+    first = min(entity.job_times)
+    day = now.astimezone(UTC).date()
+    return day if now.astimezone(UTC).time() < first else day + timedelta(days=1)
+
+
+def jobs_done(entity: LegalEntity, sent_at: datetime) -> datetime:
+    """Say when the ERP's last job will have dealt with what was sent at this moment (UTC)."""
+    if not entity.job_times:
+        return sent_at
+    last = max(entity.job_times)
+    return datetime.combine(predicted_posting(entity, sent_at), last, tzinfo=UTC) + timedelta(minutes=30)
+
+
+def closes(window: Window, entity: LegalEntity, *, oldest: datetime, count: int, last: datetime | None, now: datetime) -> bool:
+    """Tell whether a window with `count` returns, the oldest due since `oldest`, closes now.
+
+    `last` is when the previous window of this entity closed. A full window always closes.
+    """
+    if count <= 0:
+        return False
+    if window.close is Close.AT_ONCE or count >= window.cap:
+        return True
+    if window.close is Close.EVERY:
+        return now - oldest >= window.every
+    zone = ZoneInfo(entity.zone)
+    here = now.astimezone(zone)
+    if window.close is Close.DAILY:
+        cut = _at(here.date(), window.at, zone)
+        return now >= cut and (last is None or last < cut)
+    cut = _at(period_end(here.date()), window.at, zone) - window.lead
+    return now >= cut and period_of(predicted_posting(entity, now)) == period_of(here.date())
+
+
+def _at(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at, tzinfo=zone)

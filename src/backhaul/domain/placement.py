@@ -1,0 +1,135 @@
+"""Where is every unit, and what is it worth?
+
+Each unit of each line is in exactly one place (books.md section 2). The sum over the places at net
+selling price is the signed total of the input; if it is not, something was lost or counted twice.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from backhaul.domain.disposition import Circumstance, Outcome, choose
+from backhaul.domain.facts import Stage
+from backhaul.domain.posting import CreditNote, ErpDocument, Posting, PostingKind
+from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
+from backhaul.domain.rules import LegalEntity, Rules
+
+
+class Where(StrEnum):
+    """The eight exclusive places of the money identity."""
+
+    CREDITED_RESTOCKED = "credited_restocked"
+    CREDITED_NON_SELLABLE = "credited_non_sellable"
+    CREDITED_SCRAPPED = "credited_scrapped"
+    CREDITED_WITHOUT_GOODS = "credited_without_goods"
+    SERVICE_ITEM = "service_item"
+    REJECTED = "rejected"
+    WAITING = "waiting"
+    HELD = "held"
+
+
+CREDITED: Final[Mapping[Outcome, Where]] = {
+    Outcome.RESTOCKED: Where.CREDITED_RESTOCKED,
+    Outcome.NON_SELLABLE: Where.CREDITED_NON_SELLABLE,
+    Outcome.SCRAPPED: Where.CREDITED_SCRAPPED,
+    Outcome.WITHOUT_GOODS: Where.CREDITED_WITHOUT_GOODS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Units of one line in one place; `net` carries the credit's sign (negative)."""
+
+    line_id: str
+    where: Where
+    quantity: Decimal
+    net: Decimal
+
+
+def place(  # noqa: PLR0913  the whole picture of one return
+    case: ReturnCase, rules: Rules, entity: LegalEntity | None, *,
+    posted: Sequence[tuple[Posting, ErpDocument]], held: frozenset[str], now: datetime,
+) -> Iterator[Placement]:
+    """Say where every announced unit of a case is.
+
+    `posted` are credit notes read back from the ERP, whose own net amounts are used; `held` the lines
+    with an open exception ("" holds all lines).
+    """
+    for line in case.lines:
+        credited = [(posting, document) for posting, document in posted if posting.line_id == line.line_id]
+        yield from _credits(line, credited)
+        price = line.unit_price or NOTHING
+        for where, quantity in _rest(case, line, rules, entity, now=now, held="" in held or line.line_id in held,
+                                     credited=sum((_units(posting) for posting, _ in credited), NOTHING)):
+            yield Placement(line_id=line.line_id, where=where, quantity=quantity, net=-quantity * price)
+
+
+def _units(posting: Posting) -> Decimal:
+    return posting.document.quantity if isinstance(posting.document, CreditNote) else NOTHING
+
+
+def _credits(line: ReturnLine, credited: Sequence[tuple[Posting, ErpDocument]]) -> Iterator[Placement]:
+    for posting, document in credited:
+        note = posting.document
+        if isinstance(note, CreditNote):
+            fee = posting.key.kind is PostingKind.FEE_CREDIT_NOTE or note.outcome is None
+            yield Placement(line_id=line.line_id, quantity=note.quantity,
+                            where=Where.SERVICE_ITEM if fee else CREDITED[note.outcome],  # type: ignore[index]  # fee covers None
+                            net=posting.net if document.net is None else document.net)
+
+
+def _rest(  # noqa: PLR0913
+    case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEntity | None, *,
+    credited: Decimal, held: bool, now: datetime,
+) -> Iterator[tuple[Where, Decimal]]:
+    """Place what is not credited: refused, held, accepted and under way, closed, or still to come."""
+    left = line.announced - credited
+    uncredited = _no_credit(case, line, rules, entity)
+    refused = min(line.rejected + uncredited, left)
+    accepted = min(max(line.accepted - uncredited - credited, NOTHING), left - refused)
+    missing = left - refused - accepted
+    over = line.closed or is_over(case, line, rules, now)
+    places = {Where.REJECTED: refused, Where.HELD: NOTHING, Where.WAITING: NOTHING}
+    places[Where.HELD if held else Where.REJECTED if line.closed else Where.WAITING] += accepted
+    places[Where.HELD if held else Where.REJECTED if over else Where.WAITING] += missing
+    return ((where, quantity) for where, quantity in places.items() if quantity)
+
+
+def _no_credit(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEntity | None) -> Decimal:
+    """Count accepted units whose mapping row says that they are not credited."""
+    if entity is None:
+        return NOTHING
+    total = NOTHING
+    for part in line.parts:
+        row = choose(rules.mapping, Circumstance(legal_entity=entity.id, warehouse=case.warehouse,
+                                                 disposition=part.disposition, condition=part.condition,
+                                                 reason=line.reason)) if part.accepted else None
+        total += part.quantity if row is not None and not row.credit else NOTHING
+    return total
+
+
+def is_over(case: ReturnCase, line: ReturnLine, rules: Rules, now: datetime) -> bool:
+    """Tell whether nothing more will come for what is open on this line, so that it is closed without credit.
+
+    Cancelled before anything arrived; a fee whose goods were all refused; or missing after the deadline.
+    """
+    if Stage.CANCELLED in case.reached and not any(other.parts for other in case.lines):
+        return True
+    if line.sku in rules.fees:
+        goods = [other for other in case.lines if other.sku not in rules.fees and other.announced > 0]
+        refused = bool(goods) and all(other.rejected >= other.announced for other in goods)
+        return refused and case.has_reached(rules.triggers.fees)
+    return case.announced_at is not None and now >= case.announced_at + rules.deadlines.arrival
+
+
+def due_at(case: ReturnCase, rules: Rules) -> datetime | None:
+    """Say until when what is open on a waiting return should have come; nothing waits without a date (INV-01)."""
+    if case.announced_at is None:
+        return None
+    expected = case.announced_at + rules.deadlines.arrival
+    if Stage.RECEIVED in case.reached:
+        return max(expected, case.reached[Stage.RECEIVED] + rules.deadlines.inspection)
+    return expected

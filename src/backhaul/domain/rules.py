@@ -1,0 +1,138 @@
+"""What has this tenant decided?
+
+The approved, versioned decisions a case is judged by. They come from the profile; the domain never
+reads a file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from backhaul.domain.disposition import MappingRow, Sellability
+from backhaul.domain.facts import Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeRule:
+    """What a line that is no product means: a service item to credit, or no customer return at all."""
+
+    service_item: str = ""
+    customer_return: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPolicy:
+    """How goods sold before the ERP's data starts are credited, and who approved that.
+
+    An order reference in `orders` marks them. The price may be at most the item's highest known price;
+    each customer has an allowance of net money over all such credits.
+    """
+
+    version: str
+    approved_by: str
+    orders: frozenset[str]
+    allowance: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggers:
+    """The stage that makes each document due. Credit never comes before acceptance (INV-04)."""
+
+    order: Stage = Stage.RECEIVED
+    goods: Stage = Stage.INSPECTED
+    fees: Stage = Stage.COMPLETED
+
+
+class Close(StrEnum):
+    """When a window closes besides being full."""
+
+    AT_ONCE = "at-once"
+    """Real time: every return travels alone."""
+    EVERY = "every"
+    """After an interval since the window's oldest return."""
+    DAILY = "daily"
+    """At a time of day in the legal entity's zone."""
+    PERIOD = "period"
+    """Once a period, early enough for the ERP's own jobs to post inside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """How postings wait for each other: real time or batches. A window never crosses a period."""
+
+    close: Close = Close.EVERY
+    every: timedelta = timedelta(minutes=15)
+    at: time = time(18, 0)
+    cap: int = 300
+    lead: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerances:
+    """How far the ERP's figures may be from ours, in currency units, before a person looks."""
+
+    amount: Decimal = Decimal("0.01")
+    tax: Decimal = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How long we wait before somebody is asked or a rest is closed."""
+
+    arrival: timedelta = timedelta(days=60)
+    inspection: timedelta = timedelta(days=7)
+    erp_job: timedelta = timedelta(days=2)
+    unconfirmed: timedelta = timedelta(hours=24)
+    registered: timedelta = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegalEntity:
+    """One company in one ERP: its zone, currency, the warehouses by the platform's codes, its accounts.
+
+    `erp` names the entry point of the adapter; `deployment` and `options` are for the adapter alone.
+    """
+
+    id: str
+    erp: str
+    deployment: str
+    currency: str
+    zone: str = "UTC"
+    retailers: frozenset[str] = frozenset()
+    warehouses: Mapping[str, str] = field(default_factory=dict)
+    return_reason: str = ""
+    no_customer_account: str = ""
+    no_customer_limit: Decimal = Decimal(0)
+    job_times: tuple[time, ...] = ()
+    closed_periods: frozenset[str] = frozenset()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Everything decided for one tenant under one version. `version` is part of every prepared effect."""
+
+    tenant: str
+    version: str
+    entities: Sequence[LegalEntity]
+    mapping: Sequence[MappingRow]
+    sellability: Sellability
+    fees: Mapping[str, FeeRule]
+    history: HistoryPolicy | None = None
+    triggers: Triggers = Triggers()
+    window: Window = Window()
+    tolerances: Tolerances = Tolerances()
+    deadlines: Deadlines = Deadlines()
+    teams: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 8
+    go_live: datetime | None = None
+
+    def entity_of(self, retailer: str) -> LegalEntity | None:
+        """Find the legal entity a retailer code belongs to, by exact match."""
+        return next((entity for entity in self.entities if retailer in entity.retailers), None)
+
+    def entity(self, id: str) -> LegalEntity:  # noqa: A002  the ERP's own word
+        """Give a legal entity of this tenant by its id."""
+        return next(entity for entity in self.entities if entity.id == id)

@@ -1,0 +1,77 @@
+"""How can somebody who trusts nobody see that the record was not altered?
+
+Each entry's hash covers its content and the hash before it, so an edit, a deletion, an insertion or
+a swap breaks the chain at that place. A chain cannot show that its end was cut off or that all of it
+was written anew: for that the head is anchored outside (reliability.md O10).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+GENESIS: Final = "0" * 64
+"""What the first entry of a tenant's chain points back to."""
+
+
+def canonical(value: object) -> bytes:
+    """Write a value as the one byte string that stands for it: sorted keys, no spaces, exact decimals."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401  json's own contract
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, (frozenset, set)):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    message = f"no canonical form for {type(value).__name__}"
+    raise TypeError(message)
+
+
+def digest(value: object) -> str:
+    """Give the SHA-256 of a value's canonical form, as 64 hex digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailEntry:
+    """One state change or decision: who did what to which thing, and what it was before and after."""
+
+    tenant: str
+    sequence: int
+    at: str
+    actor: str
+    subject: str
+    action: str
+    detail: Mapping[str, Any]
+    previous: str
+    hash: str = ""
+
+
+def link(entry: TrailEntry) -> TrailEntry:
+    """Give the entry with its hash, which covers everything in it and the hash before it."""
+    content = {name: value for name, value in asdict(entry).items() if name != "hash"}
+    return TrailEntry(**content, hash=digest(content))
+
+
+def first_break(entries: Iterable[TrailEntry]) -> TrailEntry | None:
+    """Find the first entry of one tenant's chain that does not fit; none means the chain holds."""
+    previous, sequence = GENESIS, 0
+    for entry in entries:
+        sequence += 1
+        if entry.previous != previous or entry.sequence != sequence or link(entry).hash != entry.hash:
+            return entry
+        previous = entry.hash
+    return None

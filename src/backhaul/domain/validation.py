@@ -1,0 +1,318 @@
+"""Would the ERP accept this, and should it?
+
+Everything that can be known before sending is asked here, from the ERP's own master data. Each check is
+a small generator over one line; a new check is one more function and one more name in `CHECKS`. Content
+faults found here are never retried by themselves: a team owns them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from backhaul.domain.disposition import Place
+from backhaul.domain.exception_case import Finding
+from backhaul.domain.posting import Posting, Receipt
+from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
+from backhaul.domain.rules import LegalEntity, Rules
+
+
+class ItemState(StrEnum):
+    """What the item master says of an item; each of the last two is its own finding."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    DISCONTINUED = "discontinued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """An item of the ERP. `highest_price` is the highest known net sales price, `unit_cost` its present cost."""
+
+    number: str
+    state: ItemState = ItemState.ACTIVE
+    service: bool = False
+    unit: str = ""
+    tax_group: str = ""
+    highest_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """A customer account of the ERP."""
+
+    account: str
+    on_hold: bool = False
+    tax_group: str = ""
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaleLine:
+    """One line of an original order. `returned` units are already on return documents that are not ours."""
+
+    sku: str
+    quantity: Decimal
+    unit_price: Decimal
+    lot: str = ""
+    unit_cost: Decimal | None = None
+    returned: Decimal = NOTHING
+    tax_group: str = ""
+    tax_item_group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sale:
+    """An original sales order as the ERP has it."""
+
+    number: str
+    customer: str
+    currency: str
+    lines: tuple[SaleLine, ...]
+    sold_on: date | None = None
+
+    def of(self, sku: str) -> tuple[SaleLine, ...]:
+        """Give the lines that sold this SKU, by exact match."""
+        return tuple(line for line in self.lines if line.sku == sku)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What to ask the ERP about a set of cases."""
+
+    legal_entity: str
+    items: frozenset[str] = frozenset()
+    customers: frozenset[str] = frozenset()
+    orders: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterData:
+    """The ERP's answers. What is not in a mapping, the ERP does not have. `places` are exact codes."""
+
+    items: Mapping[str, Item] = field(default_factory=dict)
+    customers: Mapping[str, Customer] = field(default_factory=dict)
+    sales: Mapping[str, Sale] = field(default_factory=dict)
+    warehouses: frozenset[str] = frozenset()
+    places: frozenset[Place] = frozenset()
+    disposition_codes: frozenset[str] = frozenset()
+    reason_codes: frozenset[str] = frozenset()
+    closed_periods: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What earlier returns of ours already take of a sale or an allowance: units by (order, SKU), net by customer."""
+
+    units: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    history: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """One line in front of the judge, with everything the checks look at."""
+
+    case: ReturnCase
+    line: ReturnLine
+    postings: Sequence[Posting]
+    rules: Rules
+    entity: LegalEntity
+    master: MasterData
+    claims: Claims
+    period: str
+
+    @property
+    def is_fee(self) -> bool:
+        """Tell whether the line is no product."""
+        return self.line.sku in self.rules.fees
+
+    @property
+    def is_history(self) -> bool:
+        """Tell whether the goods were sold before the ERP's data starts, as the order reference says."""
+        history = self.rules.history
+        return history is not None and self.line.order in history.orders
+
+    @property
+    def customer(self) -> str:
+        """Give the account to credit: the return's own, or the one configured for none."""
+        return self.case.customer or self.entity.no_customer_account
+
+    def finding(self, code: str, sentence: str, hint: str = "") -> Finding:
+        """Write a finding about this line."""
+        return Finding(code=code, sentence=sentence, line_id=self.line.line_id, hint=hint)
+
+
+Check = Callable[[Matter], Iterator[Finding]]
+
+
+def item_is_active(m: Matter) -> Iterator[Finding]:
+    """Look the SKU up, letter by letter; unknown, blocked and discontinued are three findings."""
+    if m.is_fee:
+        return
+    item = m.master.items.get(m.line.sku)
+    if item is None:
+        near = sorted(code for code in m.master.items if code.strip().casefold() == m.line.sku.strip().casefold())
+        yield m.finding("SKU_UNKNOWN", f"SKU '{m.line.sku}' is not in the item master of {m.entity.id}.",
+                        hint=f"looks like {', '.join(near)}" if near else "")
+    elif item.state is ItemState.BLOCKED:
+        yield m.finding("SKU_BLOCKED", f"SKU '{m.line.sku}' is stopped for sales in {m.entity.id}.")
+    elif item.state is ItemState.DISCONTINUED:
+        yield m.finding("SKU_DISCONTINUED", f"SKU '{m.line.sku}' is discontinued in {m.entity.id}.")
+    elif not item.unit:
+        yield m.finding("UNIT_UNKNOWN", f"SKU '{m.line.sku}' has no sales unit.")
+
+
+def service_item_is_active(m: Matter) -> Iterator[Finding]:
+    """Make sure a fee has an active service item before a credit note can fail on it."""
+    if not m.is_fee:
+        return
+    name = m.rules.fees[m.line.sku].service_item
+    item = m.master.items.get(name)
+    if item is None or not item.service or item.state is not ItemState.ACTIVE:
+        yield m.finding("SERVICE_ITEM_UNKNOWN", f"'{m.line.sku}' is mapped to '{name}', which is no active service item.")
+
+
+def places_exist(m: Matter) -> Iterator[Finding]:
+    """Compare warehouse and location codes exactly; a near miss is shown and never used."""
+    wanted = [posting.document for posting in m.postings if isinstance(posting.document, Receipt)]
+    warehouse = m.entity.warehouses.get(m.case.warehouse)
+    if not warehouse or warehouse not in m.master.warehouses:
+        known = [*m.entity.warehouses, *m.master.warehouses]
+        near = sorted({code for code in known if code.strip().casefold() == m.case.warehouse.strip().casefold()})
+        yield m.finding("WAREHOUSE_UNKNOWN", f"Warehouse '{m.case.warehouse}' has no exact match in {m.entity.id}.",
+                        hint=f"looks like {', '.join(near)}" if near else "")
+    for receipt in wanted:
+        place = receipt.place
+        if place.warehouse and Place(warehouse=place.warehouse, location=place.location) not in m.master.places:
+            yield m.finding("WAREHOUSE_UNKNOWN", f"{place.warehouse}/{place.location} is no location in {m.entity.id}.")
+        if receipt.erp_disposition not in m.master.disposition_codes:
+            yield m.finding("DISPOSITION_CODE_UNKNOWN", f"The ERP has no disposition code '{receipt.erp_disposition}'.")
+    if m.entity.return_reason and m.entity.return_reason not in m.master.reason_codes:
+        yield m.finding("DISPOSITION_CODE_UNKNOWN", f"The ERP has no return reason '{m.entity.return_reason}'.")
+
+
+def customer_can_be_credited(m: Matter) -> Iterator[Finding]:
+    """Find the account; without a customer the configured one serves, up to its limit per line."""
+    if not m.case.customer:
+        if not m.entity.no_customer_account:
+            yield m.finding("NO_CUSTOMER", f"Return {m.case.ref} names no customer.")
+            return
+        if m.line.net > m.entity.no_customer_limit:
+            yield m.finding("NO_CUSTOMER", f"{m.line.net} {m.case.currency} without a customer is above the limit of "
+                                           f"{m.entity.no_customer_limit} for account {m.entity.no_customer_account}.")
+    customer = m.master.customers.get(m.customer)
+    if customer is None:
+        yield m.finding("CUSTOMER_UNKNOWN", f"The ERP does not know customer '{m.customer}'.")
+    elif customer.on_hold:
+        yield m.finding("CUSTOMER_ON_HOLD", f"Customer '{m.customer}' is on hold.")
+
+
+def original_sale_covers_it(m: Matter) -> Iterator[Finding]:
+    """Find the original order line, with quantity and value still returnable (INV-03)."""
+    if m.is_fee or m.is_history or (not m.case.customer and m.line.order is None):
+        return
+    if not m.line.order:
+        yield m.finding("ORDER_MISSING", f"{m.line.sku} names no original order.")
+        return
+    sale = m.master.sales.get(m.line.order)
+    if sale is None:
+        yield m.finding("ORDER_UNKNOWN", f"Order '{m.line.order}' is not in {m.entity.id}.")
+        return
+    sold = sale.of(m.line.sku)
+    if not sold:
+        yield m.finding("ORDER_LINE_UNKNOWN", f"Order {sale.number} sold no '{m.line.sku}'.")
+        return
+    if sale.currency != m.case.currency:
+        yield m.finding("CURRENCY_DIFFERS", f"Order {sale.number} was in {sale.currency}, the return is in {m.case.currency}.")
+    free = sum((line.quantity - line.returned for line in sold), NOTHING)
+    free -= m.claims.units.get((m.line.order, m.line.sku), NOTHING)
+    if m.line.announced > free:
+        yield m.finding("QUANTITY_ABOVE_SOLD", f"{m.line.announced} x {m.line.sku} of order {sale.number}, {free} of "
+                                               f"{sum((line.quantity for line in sold), NOTHING)} still returnable.")
+    highest = max(line.unit_price for line in sold)
+    if (m.line.unit_price or NOTHING) > highest:
+        yield m.finding("PRICE_ABOVE_SOLD", f"{m.line.sku} is to be credited at {m.line.unit_price}, order {sale.number} "
+                                            f"sold it at {highest}.")
+
+
+def history_policy_covers_it(m: Matter) -> Iterator[Finding]:
+    """Let the approved policy decide about goods sold before the data starts: price cap and allowance."""
+    policy = m.rules.history
+    if policy is None or m.is_fee or not (m.is_history or (not m.case.customer and m.line.order is None)):
+        return
+    item = m.master.items.get(m.line.sku)
+    if item and item.highest_price is not None and (m.line.unit_price or NOTHING) > item.highest_price:
+        yield m.finding("PRICE_ABOVE_SOLD", f"{m.line.sku} is to be credited at {m.line.unit_price}, its highest price "
+                                            f"is {item.highest_price}.")
+    used = m.claims.history.get(m.customer, NOTHING)
+    if m.is_history and used + m.line.net > policy.allowance:
+        yield m.finding("HISTORY_ALLOWANCE", f"{m.line.net} on top of {used} goes beyond the allowance of "
+                                             f"{policy.allowance} for customer {m.customer} (policy {policy.version}).")
+
+
+def tax_is_that_of_the_sale(m: Matter) -> Iterator[Finding]:
+    """Compare the tax groups the credit would get with those of the sale; a difference is a tax review."""
+    sale = m.master.sales.get(m.line.order or "")
+    customer, item = m.master.customers.get(m.customer), m.master.items.get(m.line.sku)
+    if m.is_fee or sale is None or customer is None or item is None:
+        return
+    for line in sale.of(m.line.sku)[:1]:
+        now, then = (customer.tax_group, item.tax_group), (line.tax_group, line.tax_item_group)
+        if any(then) and now != then:
+            yield m.finding("TAX_DIFFERS", f"{m.line.sku} would be credited under {'/'.join(now)}, order {sale.number} "
+                                           f"was taxed under {'/'.join(then)}.")
+
+
+def currency_is_the_entitys(m: Matter) -> Iterator[Finding]:
+    """Refuse a currency nobody agreed on; several currencies per entity come with their rate source."""
+    if m.case.currency != m.entity.currency:
+        yield m.finding("CURRENCY_DIFFERS", f"The return is in '{m.case.currency}', {m.entity.id} posts in {m.entity.currency}.")
+
+
+def period_is_open(m: Matter) -> Iterator[Finding]:
+    """Never post into a closed period and never shift it in silence (INV-15)."""
+    if m.period in m.master.closed_periods or m.period in m.entity.closed_periods:
+        yield m.finding("PERIOD_CLOSED", f"Period {m.period} of {m.entity.id} is closed.")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    item_is_active,
+    service_item_is_active,
+    places_exist,
+    customer_can_be_credited,
+    original_sale_covers_it,
+    history_policy_covers_it,
+    tax_is_that_of_the_sale,
+    currency_is_the_entitys,
+    period_is_open,
+)
+
+CODES: Final = frozenset({
+    "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
+    "DISPOSITION_CODE_UNKNOWN", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
+    "ORDER_UNKNOWN", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
+    "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED",
+})
+"""Everything a check can find; what is found here is found again, or not, each time the line is judged."""
+
+
+def validate(matter: Matter, checks: Sequence[Check] = CHECKS) -> tuple[Finding, ...]:
+    """Give everything that stands in this line's way, less what a person has waived."""
+    found = (finding for check in checks for finding in check(matter))
+    return tuple(finding for finding in found if finding.code not in matter.line.waived)
+
+
+def questions(entity: LegalEntity, rules: Rules, cases: Iterable[ReturnCase]) -> Questions:
+    """Say what to ask the ERP before these cases can be judged."""
+    cases = tuple(cases)
+    lines = [line for case in cases for line in case.lines]
+    items = {rules.fees[line.sku].service_item if line.sku in rules.fees else line.sku for line in lines}
+    history = rules.history.orders if rules.history else frozenset()
+    return Questions(
+        legal_entity=entity.id,
+        items=frozenset(items - {""}),
+        customers=frozenset(case.customer or entity.no_customer_account for case in cases) - {""},
+        orders=frozenset(line.order for line in lines if line.order) - history,
+    )
