@@ -346,6 +346,15 @@ class Tx(Protocol):
         """Give the windows of an entity, oldest first."""
         ...
 
+    # imports
+    def import_seen(self, tenant: str, sha256: str) -> bool:
+        """Tell whether a file with these bytes was imported before."""
+        ...
+
+    def save_import(self, tenant: str, name: str, sha256: str, at: datetime, rows: int) -> None:  # noqa: PLR0913, PLR0917
+        """Remember a file that was imported, by the SHA-256 of its bytes."""
+        ...
+
     # trail
     def record(self, tenant: str, *, subject: str, action: str, detail: Mapping[str, Any], at: datetime, actor: str) -> None:
         """Add an entry to the tenant's chain."""

@@ -91,8 +91,10 @@ def look(desk: Desk, now: datetime) -> int:
             # Its worker stopped between committing the attempt and recording the answer.
             tx.finish(row.posting, row.batch, outcome="unconfirmed", detail="no answer was recorded", at=now)
             tx.set_state(row.posting.key, PostingState.UNCONFIRMED, look_at=now, looks=0, at=now)
-        rows = tx.in_state(desk.rules.tenant, desk.entity.id, OPEN, look_until=now)
-        basis = _basis(tx, rows)
+        due = tx.in_state(desk.rules.tenant, desk.entity.id, OPEN, look_until=now)
+        basis = _basis(tx, due)
+        # What the ERP makes of a document can only be found once that document is.
+        rows = [row for row in due if row.state is not PostingState.AWAITED or _may_go(desk.route, row, basis)]
     if not rows:
         return 0
     found = desk.erp.find(

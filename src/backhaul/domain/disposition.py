@@ -68,12 +68,17 @@ class Sellability:
     conditions: frozenset[str]
 
     def sells(self, place: Place) -> bool:
-        """Tell whether goods in this place are offered for sale."""
-        return place in self.places
+        """Tell whether goods in this place may be on sale; case, spaces and a missing status hide nothing from the ERP."""
+        return any(_meets(place, each) for each in self.places)
 
     def allows(self, when: Circumstance) -> bool:
         """Tell whether goods in this circumstance may be offered for sale."""
         return when.disposition in self.dispositions and when.condition in self.conditions
+
+
+def _meets(one: Place, other: Place) -> bool:
+    here, there = [[text.strip().casefold() for text in (each.warehouse, each.location, each.status)] for each in (one, other)]
+    return here[:2] == there[:2] and (here[2] == there[2] or not (here[2] and there[2]))
 
 
 def choose(rows: Sequence[MappingRow], when: Circumstance) -> MappingRow | None:
@@ -109,12 +114,14 @@ def flaws(rows: Sequence[MappingRow], sellability: Sellability) -> Iterator[str]
         if row.when in seen:
             yield f"{key}: two rows for one circumstance"
         seen.add(row.when)
-        for name in ("warehouse", "disposition", "condition", "reason"):
+        for name in ("legal_entity", "warehouse", "disposition", "condition", "reason"):
             if "*" in getattr(row.when, name) or "?" in getattr(row.when, name):
                 yield f"{key}: {name} holds a wildcard; stock and ledger targets need exact values"
+        if not (row.when.legal_entity and row.when.warehouse and (row.when.disposition or row.when.condition)):
+            yield f"{key}: says nothing about the goods or where they are; that would be a default route"
         if not fit(row, sellability):
             yield f"{key}: not sellable, yet its target {row.place.warehouse}/{row.place.location} is on sale"
-        if row.outcome is Outcome.RESTOCKED and not sellability.sells(row.place):
+        if row.outcome is Outcome.RESTOCKED and row.place not in sellability.places:
             yield f"{key}: says restocked, yet {row.place.warehouse}/{row.place.location} is not on the sellable list"
         if row.outcome is not Outcome.RESTOCKED and sellability.sells(row.place) and row.outcome is not Outcome.WITHOUT_GOODS:
             yield f"{key}: says {row.outcome.value}, yet {row.place.warehouse}/{row.place.location} is on sale"

@@ -57,8 +57,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                                     "Ask the platform which one holds; the newer one then decides."),
     "UNKNOWN_LINE": _kind("A message names a line that was never announced.", _W, 2,
                           "Find the parcel, tell which return it belongs to."),
-    "AMBIGUOUS_LINE": _kind("A message names a SKU that stands on several lines and does not say which.", _W, 2,
-                            "Say how many units belong to which line."),
+    "AMBIGUOUS_LINE": _kind("A message gives several lines one id.", _I, 1,
+                            "Ask the platform which line is which; nothing of the return is posted until it says so."),
     "IMPLAUSIBLE_QUANTITY": _kind("A quantity is zero, negative, fractional or above what came before it.", _W, 1,
                                   "Count again and send a correction."),
     "IMPLAUSIBLE_AMOUNT": _kind("An amount is missing, negative or not in the return's currency.", _F, 1,
@@ -124,6 +124,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                                   "Look for the mark in the ERP by hand; never send it again unseen."),
     "GRADE_CHANGED_AFTER_POSTING": _kind("The warehouse changed its mind after goods were posted.", _F, 2,
                                          "Posted documents stay; correct beside them."),
+    "CHANGED_AFTER_POSTING": _kind("The return names another item, price, quantity or company than the documents made for it.", _F, 2,
+                                   "Posted documents stay; find out which is right and correct beside them."),
     "REJECTED_AFTER_CREDIT": _kind("The warehouse rejected goods that were already credited.", _F, 1,
                                    "A debit document needs approval."),
     "PAID_NOT_ARRIVED": _kind("The customer was paid and the goods did not come within the deadline.", _C, 5,
@@ -156,6 +158,9 @@ class Finding:
         return KINDS[self.code].severity is not Severity.NOTE
 
 
+_LOUDNESS: Final = tuple(Severity)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionCase:
     """Work for a team: the findings about one line, the money they hold, and a clock."""
@@ -176,8 +181,8 @@ class ExceptionCase:
         cls, *, tenant: str, return_ref: str, line_id: str, findings: Sequence[Finding], money: Money,
         now: datetime, teams: Mapping[str, str],
     ) -> "ExceptionCase":
-        """Open the case for a line: its first finding gives kind, owner and clock; the rest are listed."""
-        first = findings[0]
+        """Open the case for a line: its first finding, a loud one before others, gives kind, owner and clock; the rest are listed."""
+        first = min(findings, key=lambda finding: _LOUDNESS.index(KINDS[finding.code].severity))
         kind = KINDS[first.code]
         return cls(
             tenant=tenant, return_ref=return_ref, line_id=line_id, kind=first.code,

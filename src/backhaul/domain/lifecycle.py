@@ -26,7 +26,8 @@ _S = ReturnState
 MOVES: Final[Mapping[ReturnState, frozenset[ReturnState]]] = {
     _S.WAITING: frozenset({_S.PLANNED, _S.POSTING, _S.HELD, _S.SETTLED, _S.CLOSED}),
     _S.PLANNED: frozenset({_S.POSTING, _S.HELD, _S.WAITING, _S.SETTLED, _S.CLOSED}),
-    _S.POSTING: frozenset({_S.PLANNED, _S.WAITING, _S.HELD, _S.SETTLED}),
+    # Closed from here: the warehouse refused everything while the return order was on its way.
+    _S.POSTING: frozenset({_S.PLANNED, _S.WAITING, _S.HELD, _S.SETTLED, _S.CLOSED}),
     _S.HELD: frozenset({_S.PLANNED, _S.WAITING, _S.POSTING, _S.SETTLED, _S.CLOSED}),
     # A settled or closed return is left only because something new is known: a late event or a decision.
     _S.SETTLED: frozenset({_S.HELD, _S.PLANNED, _S.WAITING}),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backhaul.domain.posting import ErpDocument, Posting
+from backhaul.domain.posting import CreditNote, ErpDocument, Posting
 from backhaul.domain.rules import Tolerances
 
 
@@ -33,7 +33,7 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
     if None not in (quantity, document.quantity) and abs(document.quantity) != quantity:  # type: ignore[arg-type]  # both checked
         yield Break(kind=BreakKind.WRONG_QUANTITY,
                     sentence=f"Wanted {quantity} x {posting.line_id}, the ERP has {document.quantity} in {document.number}.")
-    if posting.net and document.net is not None and abs(document.net - posting.net) > tolerances.amount:
+    if isinstance(posting.document, CreditNote) and document.net is not None and abs(document.net - posting.net) > tolerances.amount:
         yield Break(kind=BreakKind.WRONG_AMOUNT,
                     sentence=f"Wanted {posting.net} {posting.currency} net, the ERP has {document.net} in {document.number}.")
     if document.currency and posting.currency and document.currency != posting.currency:

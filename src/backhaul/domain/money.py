@@ -1,10 +1,16 @@
 """How is money held, added and rounded?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-DECIMALS: Final = {"JPY": 0, "KRW": 0, "ISK": 0, "CLP": 0, "BHD": 3, "KWD": 3, "TND": 3, "JOD": 3, "OMR": 3}
+DECIMALS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"), 0),
+    **dict.fromkeys(("XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
 """Minor units of currencies that do not have two (ISO 4217)."""
 
 
@@ -42,4 +48,4 @@ class Money:
 
     def __str__(self) -> str:
         """Write it the way a controller reads it: ``-12.50 GBP``."""
-        return f"{self.rounded().amount:,} {self.currency}"
+        return f"{self.rounded().amount + 0:,} {self.currency}"  # plus nothing: minus nothing is nothing

@@ -42,10 +42,13 @@ def jobs_done(entity: LegalEntity, sent_at: datetime) -> datetime:
     return datetime.combine(predicted_posting(entity, sent_at), last, tzinfo=UTC) + timedelta(minutes=30)
 
 
-def closes(window: Window, entity: LegalEntity, *, oldest: datetime, count: int, last: datetime | None, now: datetime) -> bool:
+def closes(  # noqa: PLR0913  each is named at the call
+    window: Window, entity: LegalEntity, *, oldest: datetime, count: int, last: datetime | None, now: datetime,
+) -> bool:
     """Tell whether a window with `count` returns, the oldest due since `oldest`, closes now.
 
-    `last` is when the previous window of this entity closed. A full window always closes.
+    `last` is when the previous window of this entity closed. A full window always closes. A daily cut that
+    nobody was awake for is made up for; what became due after the cut waits for the next.
     """
     if count <= 0:
         return False
@@ -56,8 +59,9 @@ def closes(window: Window, entity: LegalEntity, *, oldest: datetime, count: int,
     zone = ZoneInfo(entity.zone)
     here = now.astimezone(zone)
     if window.close is Close.DAILY:
-        cut = _at(here.date(), window.at, zone)
-        return now >= cut and (last is None or last < cut)
+        today = _at(here.date(), window.at, zone)
+        cut = today if now >= today else _at(here.date() - timedelta(days=1), window.at, zone)
+        return oldest <= cut and (last is None or last < cut)
     cut = _at(period_end(here.date()), window.at, zone) - window.lead
     return now >= cut and period_of(predicted_posting(entity, now)) == period_of(here.date())
 

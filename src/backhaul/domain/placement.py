@@ -13,7 +13,7 @@ from typing import Final
 
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.facts import Stage
-from backhaul.domain.posting import CreditNote, ErpDocument, Posting, PostingKind
+from backhaul.domain.posting import CreditNote, ErpDocument, Posting
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -59,43 +59,37 @@ def place(  # noqa: PLR0913  the whole picture of one return
     with an open exception ("" holds all lines).
     """
     for line in case.lines:
-        credited = [(posting, document) for posting, document in posted if posting.line_id == line.line_id]
-        yield from _credits(line, credited)
+        credited = [(posting.document, posting.net if document.net is None else document.net) for posting, document in posted
+                    if isinstance(posting.document, CreditNote) and posting.line_id == line.line_id]
+        for note, net in credited:
+            where = CREDITED[note.outcome] if note.outcome else Where.SERVICE_ITEM
+            yield Placement(line_id=line.line_id, where=where, quantity=note.quantity, net=net)
         price = line.unit_price or NOTHING
         for where, quantity in _rest(case, line, rules, entity, now=now, held="" in held or line.line_id in held,
-                                     credited=sum((_units(posting) for posting, _ in credited), NOTHING)):
+                                     credited=sum((note.quantity for note, _ in credited), NOTHING)):
             yield Placement(line_id=line.line_id, where=where, quantity=quantity, net=-quantity * price)
-
-
-def _units(posting: Posting) -> Decimal:
-    return posting.document.quantity if isinstance(posting.document, CreditNote) else NOTHING
-
-
-def _credits(line: ReturnLine, credited: Sequence[tuple[Posting, ErpDocument]]) -> Iterator[Placement]:
-    for posting, document in credited:
-        note = posting.document
-        if isinstance(note, CreditNote):
-            fee = posting.key.kind is PostingKind.FEE_CREDIT_NOTE or note.outcome is None
-            yield Placement(line_id=line.line_id, quantity=note.quantity,
-                            where=Where.SERVICE_ITEM if fee else CREDITED[note.outcome],  # type: ignore[index]  # fee covers None
-                            net=posting.net if document.net is None else document.net)
 
 
 def _rest(  # noqa: PLR0913
     case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEntity | None, *,
     credited: Decimal, held: bool, now: datetime,
 ) -> Iterator[tuple[Where, Decimal]]:
-    """Place what is not credited: refused, held, accepted and under way, closed, or still to come."""
+    """Place what is not credited: refused, held, accepted and under way, ungraded, closed, or still to come."""
     left = line.announced - credited
+    if left < 0:
+        # More is credited than is announced now: that stands out until somebody has looked.
+        yield Where.HELD, left
+        return
     uncredited = _no_credit(case, line, rules, entity)
     refused = min(line.rejected + uncredited, left)
     accepted = min(max(line.accepted - uncredited - credited, NOTHING), left - refused)
     missing = left - refused - accepted
-    over = line.closed or is_over(case, line, rules, now)
+    ungraded = min(max((line.received or NOTHING) - line.accepted - line.rejected, NOTHING), missing)
     places = {Where.REJECTED: refused, Where.HELD: NOTHING, Where.WAITING: NOTHING}
-    places[Where.HELD if held else Where.REJECTED if line.closed else Where.WAITING] += accepted
-    places[Where.HELD if held else Where.REJECTED if over else Where.WAITING] += missing
-    return ((where, quantity) for where, quantity in places.items() if quantity)
+    places[Where.HELD if held else Where.REJECTED if line.closed else Where.WAITING] += accepted + ungraded
+    over = line.closed or is_over(case, line, rules, now)
+    places[Where.HELD if held else Where.REJECTED if over else Where.WAITING] += missing - ungraded
+    yield from ((where, quantity) for where, quantity in places.items() if quantity)
 
 
 def _no_credit(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEntity | None) -> Decimal:
@@ -116,13 +110,14 @@ def is_over(case: ReturnCase, line: ReturnLine, rules: Rules, now: datetime) -> 
 
     Cancelled before anything arrived; a fee whose goods were all refused; or missing after the deadline.
     """
-    if Stage.CANCELLED in case.reached and not any(other.parts for other in case.lines):
+    if case.called_off:
         return True
     if line.sku in rules.fees:
         goods = [other for other in case.lines if other.sku not in rules.fees and other.announced > 0]
         refused = bool(goods) and all(other.rejected >= other.announced for other in goods)
         return refused and case.has_reached(rules.triggers.fees)
-    return case.announced_at is not None and now >= case.announced_at + rules.deadlines.arrival
+    due = due_at(case, rules)
+    return due is not None and now >= due
 
 
 def due_at(case: ReturnCase, rules: Rules) -> datetime | None:

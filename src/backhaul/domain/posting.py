@@ -17,7 +17,6 @@ from typing import Final
 
 from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, Place, choose, fit, near_misses
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.facts import Stage
 from backhaul.domain.money import rounded
 from backhaul.domain.returns import NOTHING, Part, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
@@ -323,17 +322,24 @@ def derive_postings(case: ReturnCase, rules: Rules, entity: LegalEntity, route: 
                     fixed: Sequence[Posting] = ()) -> Plan:
     """Say which ERP documents the case wants beyond those already fixed (prepared, sent or posted)."""
     drafting = _Drafting(case, rules, entity, route, fixed)
-    if Stage.CANCELLED in case.reached and not any(line.parts for line in case.lines):
-        return Plan()
+    if drafting.moved_house():
+        return Plan(findings=tuple(drafting.findings))
     for line in case.lines:
-        if line.closed or line.announced <= 0:
+        if line.closed:
             continue
-        if line.sku in rules.fees:
+        drafting.compare_with_fixed(line)
+        if line.announced <= 0 or case.called_off:
+            continue
+        if line.sku in rules.fees and not drafting.made(PostingKind.ORDER_LINE, line):
             drafting.fee(line)
-        else:
+        elif line.sku not in rules.fees and not drafting.made(PostingKind.FEE_LINE, line):
             drafting.goods(line)
     drafting.release()
     return Plan(postings=tuple(drafting.postings), findings=tuple(drafting.findings))
+
+
+def _units(receipts: Iterable[Receipt]) -> Decimal:
+    return sum((receipt.quantity for receipt in receipts), NOTHING)
 
 
 class _Drafting:
@@ -357,30 +363,47 @@ class _Drafting:
             self.postings.append(posting)
         return posting.key
 
+    def made(self, kind: PostingKind, line: ReturnLine) -> bool:
+        """Tell whether the line has a document of this kind; what was goods once never becomes a fee beside it."""
+        return self.key(kind, f"line:{line.line_id}") in self.fixed
+
     def original(self, line: ReturnLine) -> str:
         """Give the original order the ERP knows; goods sold before its data starts have none."""
         history = self.rules.history
         return "" if line.order is None or (history and line.order in history.orders) else line.order
+
+    def moved_house(self) -> bool:
+        """Notice documents in another legal entity: to want them here as well would credit twice."""
+        others = sorted({key.legal_entity for key in self.fixed} - {self.entity.id})
+        if others:
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", sentence=f"Documents were made in {', '.join(others)}; now retailer code "
+                                                       f"'{self.case.retailer}' names {self.entity.id}."))
+        return bool(others)
 
     def goods(self, line: ReturnLine) -> None:
         """Want a return order once the goods are here, and receipt and credit for accepted units."""
         due = self.case.has_reached(self.rules.triggers.order)
         if not (due or line.accepted):
             return
+        expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
+        if expected not in self.fixed:
+            self._order(line, expected)
+        if self.case.has_reached(self.rules.triggers.goods) or not due:
+            for wanted in self._targets(line):
+                self._accept(line, expected, *wanted)
+
+    def _order(self, line: ReturnLine, key: PostingKey) -> None:
+        """Want a line on the return order of its original sale."""
         order = self.original(line)
         head = self.want(Posting(
             key=self.key(PostingKind.ORDER, f"order:{order}"), currency=self.case.currency,
             document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
                                  warehouse=self.warehouse, order=order, reason=self.entity.return_reason)))
-        price = line.unit_price or NOTHING
-        expected = self.want(Posting(
-            key=self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}"), needs=(head,), currency=self.case.currency,
-            document=OrderLine(line_id=line.line_id, sku=line.sku, quantity=line.announced, unit_price=price,
+        self.want(Posting(
+            key=key, needs=(head,), currency=self.case.currency,
+            document=OrderLine(line_id=line.line_id, sku=line.sku, quantity=line.announced, unit_price=line.unit_price or NOTHING,
                                warehouse=self.warehouse, description=line.description, order=order)))
-        if self.case.has_reached(self.rules.triggers.goods) or not due:
-            for wanted in self._targets(line):
-                self._accept(line, expected, *wanted)
-        self._compare_with_fixed(line)
 
     def _targets(self, line: ReturnLine) -> list[tuple[Part, MappingRow]]:
         """Choose a target for each accepted part; what has none is held with its value shown."""
@@ -409,14 +432,14 @@ class _Drafting:
     def _accept(self, line: ReturnLine, expected: PostingKey, part: Part, row: MappingRow) -> None:
         """Want receipt and credit for the units of a part that no earlier posting covers."""
         subject = f"line:{line.line_id}"
-        mine = [posting for posting in (*self.fixed.values(), *self.postings)
-                if posting.key.kind is PostingKind.RECEIPT and posting.key.subject == subject]
-        alike = [posting.document for posting in mine if isinstance(posting.document, Receipt)
-                 and (posting.document.condition, posting.document.disposition) == (part.condition, part.disposition)]
-        left = part.quantity - sum((document.quantity for document in alike), NOTHING)
+        mine = {posting.key.part: posting.document for posting in (*self.fixed.values(), *self.postings)
+                if posting.key.subject == subject and isinstance(posting.document, Receipt)}
+        alike = [receipt for receipt in mine.values() if (receipt.condition, receipt.disposition) == (part.condition, part.disposition)]
+        # Never more over the whole line than is accepted, also when units changed their grade after posting.
+        left = min(part.quantity - _units(alike), line.accepted - _units(mine.values()))
         if left <= 0:
             return
-        number = 1 + max((posting.key.part for posting in mine), default=0)
+        number = 1 + max(mine, default=0)
         price = line.unit_price or NOTHING
         receipt = self.want(Posting(
             key=self.key(PostingKind.RECEIPT, subject, number), needs=(expected,), currency=self.case.currency,
@@ -431,14 +454,16 @@ class _Drafting:
             document=CreditNote(line_id=line.line_id, sku=line.sku, quantity=left, unit_price=price, net=net,
                                 outcome=row.outcome)))
 
-    def _compare_with_fixed(self, line: ReturnLine) -> None:
-        """Notice that the warehouse took back an acceptance for which documents exist (books.md section 8)."""
-        subject = f"line:{line.line_id}"
+    def compare_with_fixed(self, line: ReturnLine) -> None:
+        """Notice what was said differently after documents were made: the line itself, or what was accepted of it."""
         covered: dict[tuple[str, str], Decimal] = {}
         for key, posting in self.fixed.items():
-            if key.kind is PostingKind.RECEIPT and key.subject == subject and isinstance(posting.document, Receipt):
-                like = (posting.document.condition, posting.document.disposition)
-                covered[like] = covered.get(like, NOTHING) + posting.document.quantity
+            document = posting.document
+            if isinstance(document, OrderLine) and document.line_id == line.line_id and line.announced > 0:
+                self._compare_line(line, key, document)
+            elif isinstance(document, Receipt) and document.line_id == line.line_id:
+                like = (document.condition, document.disposition)
+                covered[like] = covered.get(like, NOTHING) + document.quantity
         for (condition, disposition), quantity in covered.items():
             now = sum((part.quantity for part in line.parts if part.accepted
                        and (part.condition, part.disposition) == (condition, disposition)), NOTHING)
@@ -447,6 +472,17 @@ class _Drafting:
                 self.findings.append(Finding(
                     code="REJECTED_AFTER_CREDIT" if refused else "GRADE_CHANGED_AFTER_POSTING", line_id=line.line_id,
                     sentence=f"{line.sku}: {quantity} were posted as {condition}/{disposition}, now it is {now}."))
+
+    def _compare_line(self, line: ReturnLine, key: PostingKey, made: OrderLine) -> None:
+        """Notice another item, price or more units than the ERP's line has; fewer may still come as they are accepted."""
+        fee = key.kind is PostingKind.FEE_LINE
+        same_item = (line.sku in self.rules.fees) is fee and (fee or line.sku == made.sku)
+        same_quantity = line.announced == made.quantity if fee else line.announced <= made.quantity
+        if not (same_item and same_quantity and (line.unit_price or NOTHING) == made.unit_price):
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
+                sentence=f"The ERP's line is {made.quantity} x {made.sku} at {made.unit_price}, now the return says "
+                         f"{line.announced} x {line.sku} at {line.unit_price}."))
 
     def fee(self, line: ReturnLine) -> None:
         """Want a credit through a service item for a line that is no product."""
@@ -493,7 +529,7 @@ class _Drafting:
             key = self.key(PostingKind.FEE_RELEASE, "fees", head.key.part)
             lines = tuple(sorted(posting.key for posting in (*self.fixed.values(), *self.postings)
                                  if posting.key.kind is PostingKind.FEE_LINE and head.key in posting.needs))
-            if lines and key not in self.fixed:
+            if lines:
                 self.want(Posting(key=key, needs=(head.key, *lines), currency=self.case.currency,
                                   document=Release(return_ref=self.case.ref,
                                                    lines=tuple(line.marker for line in lines))))

@@ -5,14 +5,14 @@ nothing (INV-13); of two facts of a kind the newer one by the source's own count
 two of equal age that disagree are a finding, never a matter of luck.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
 
-from backhaul.domain.exception_case import Finding
+from backhaul.domain.exception_case import KINDS, Finding
 from backhaul.domain.facts import (
     RANK,
     Announced,
@@ -107,6 +107,11 @@ class ReturnCase:
         return stage in self.reached or any(RANK[reached] >= RANK[stage] for reached in goods)
 
     @property
+    def called_off(self) -> bool:
+        """Tell whether it was cancelled before anything arrived; goods that came all the same are dealt with as any others."""
+        return Stage.CANCELLED in self.reached and not any(line.parts or line.received for line in self.lines)
+
+    @property
     def net(self) -> Decimal:
         """Give the announced net value of all lines, positive, in the return's currency."""
         return sum((line.net for line in self.lines), NOTHING)
@@ -121,25 +126,24 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
         reached[progressed.stage] = min(reached.get(progressed.stage, progressed.at), progressed.at)
     announcements = _of(ordered, Announced)
     findings = [Finding(code=bad.code, sentence=bad.sentence, hint=bad.value) for bad in _of(ordered, Unreadable)]
+    refunds = tuple({paid.reference: paid for paid in _of(ordered, Refunded)}.values())
     if not announcements:
-        if reached:
+        if any(not isinstance(fact, Unreadable) for fact in ordered):
             findings.append(Finding(code="UNREADABLE", sentence=f"Return {ref} moved, but nobody announced it."))
-        return ReturnCase(ref=ref, reached=reached, findings=tuple(findings))
+        return ReturnCase(ref=ref, reached=reached, refunds=refunds, findings=tuple(findings))
     latest = announcements[-1]
-    minted = [line for fact in _of(ordered, LinesMinted) for line in fact.lines]
-    lines, unminted = _name_lines(latest.lines, minted)
-    findings += _conflicts(ordered)
-    lines = _receive(lines, _of(ordered, Received), findings)
-    lines = _grade(lines, _of(ordered, Inspected), findings)
+    names = _name_lines(latest.lines, _minted(_of(ordered, LinesMinted)))
+    findings += (*_conflicts(ordered), *names.findings)
+    inspections = [names.ours(fact, "grades") for fact in _of(ordered, Inspected)]
+    lines = _receive(names.lines, [names.ours(fact, "counts") for fact in _of(ordered, Received)], findings)
+    lines = _grade(lines, inspections, findings)
     lines = _decide(lines, _of(ordered, Decided))
-    findings += (finding for line in lines for finding in _implausible(line))
-    inspections = _of(ordered, Inspected)
+    findings += (finding for line in lines for finding in _implausible(line, names.told))
     return ReturnCase(
         ref=ref, customer=latest.customer, country=latest.country, currency=latest.currency,
         warehouse=latest.warehouse, retailer=latest.retailer, announced_at=announcements[0].at,
         inspected_at=inspections[-1].at if inspections else None, reached=reached, lines=tuple(lines),
-        refunds=tuple({paid.reference: paid for paid in _of(ordered, Refunded)}.values()),
-        findings=tuple(findings), unminted=unminted,
+        refunds=refunds, findings=tuple(findings), unminted=names.fresh,
     )
 
 
@@ -155,29 +159,64 @@ def _of(facts: Sequence[Fact], kind: type[F]) -> list[F]:
 
 
 def _conflicts(facts: Sequence[Fact]) -> list[Finding]:
-    """Find facts of one kind and one age that disagree; increments are told apart by their event."""
-    seen: dict[tuple[str, int | None, datetime], int] = defaultdict(int)
-    for fact in facts:
-        if isinstance(fact, (Announced, Received, Inspected)) and getattr(fact, "counting", None) is not Counting.INCREMENT:
-            seen[fact.kind, fact.version, fact.at] += 1
-    return [
-        Finding(code="EVENT_CONTENT_CONFLICT", sentence=f"{count} messages '{kind}' of {at.isoformat()} disagree.")
-        for (kind, _version, at), count in seen.items() if count > 1
-    ]
+    """Find messages of one age that disagree and among which luck would decide (INV-13); what a newer one settled is settled.
+
+    The source's counter is the age where there is one. Increments add up and so never disagree.
+    """
+    found = []
+    for kind in (Announced, Received, Inspected):
+        told = [fact for fact in _of(facts, kind) if getattr(fact, "counting", None) is not Counting.INCREMENT]
+        rivals = [fact for fact in told if _moment(fact) == _moment(told[-1])]
+        says = {replace(fact, at=told[-1].at, version=None).identity for fact in rivals}
+        if len(says) > 1:
+            found.append(Finding(code="EVENT_CONTENT_CONFLICT", sentence=f"{len(says)} messages '{kind.__name__}' of "
+                                                                         f"{told[-1].at.isoformat()} disagree."))
+    return found
 
 
-def _name_lines(
-    announced: Sequence[AnnouncedLine], minted: Sequence[MintedLine],
-) -> tuple[list[ReturnLine], tuple[MintedLine, ...]]:
+def _moment(fact: Fact) -> int | datetime:
+    return fact.at if fact.version is None else fact.version
+
+
+def _minted(facts: Sequence[LinesMinted]) -> list[MintedLine]:
+    """Give every id once, as it was first given: two workers may have given it at the same time."""
+    first: dict[str, MintedLine] = {}
+    for line in (line for fact in facts for line in fact.lines):
+        first.setdefault(line.line_id, line)
+    return list(first.values())
+
+
+M = TypeVar("M", Received, Inspected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    """What the lines of a return are called. `aliases` are the platform's ids of lines that had one of ours before."""
+
+    lines: list[ReturnLine]
+    told: frozenset[str]
+    fresh: tuple[MintedLine, ...]
+    aliases: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+    def ours(self, fact: M, what: str) -> M:
+        """Give a message about lines with our ids in it."""
+        about = [replace(each, line=replace(each.line, line_id=self.aliases[each.line.line_id]))
+                 if each.line.line_id in self.aliases else each for each in getattr(fact, what)]
+        return replace(fact, **{what: tuple(about)})  # type: ignore[arg-type]  # each kind its own field
+
+
+def _name_lines(announced: Sequence[AnnouncedLine], minted: Sequence[MintedLine]) -> _Names:
     """Give each announced line its id: the platform's own, the one it got at first sight, or a new one.
 
-    A new id is the SKU and an ordinal by (price, quantity, order) among the lines of that SKU. A line
-    that was minted and is announced no more stays, with nothing announced.
+    A new id is the SKU and an ordinal by (price, quantity, order) among the lines of that SKU. A line that
+    was minted and is announced no more stays, with nothing announced. A line that gets an id of the platform
+    only later keeps ours, so that nothing is asked of the ERP under two keys.
     """
     free = list(minted)
     named: dict[int, str] = {}
     waiting = sorted(range(len(announced)), key=lambda at: _ordinal(announced[at]))
-    for same in (_same_line, _same_sale, _same_sku):
+    for same in (_same_id, _same_line, _same_sale, _same_sku):
         for at in [at for at in waiting if at not in named]:
             for line in free:
                 if same(announced[at], line):
@@ -203,27 +242,35 @@ def _name_lines(
         ReturnLine(line_id=line.line_id, sku=line.sku, announced=NOTHING, unit_price=line.unit_price, order=line.order)
         for line in free
     ]
-    return sorted(lines, key=lambda line: line.line_id), tuple(fresh)
+    twice = sorted(line_id for line_id, count in Counter(line.line_id for line in lines).items() if count > 1)
+    return _Names(
+        # Ours count up, so a longer id is a later one: A#2 stands before A#10.
+        lines=sorted(lines, key=lambda line: (len(line.line_id), line.line_id)),
+        told=frozenset(named.values()), fresh=tuple({line.line_id: line for line in fresh}.values()),
+        aliases={told.ref.line_id: named[at] for at, told in enumerate(announced) if told.ref.line_id},
+        findings=tuple(Finding(code="AMBIGUOUS_LINE", sentence=f"Several lines have the id '{line_id}'.") for line_id in twice))
 
 
 def _ordinal(line: AnnouncedLine) -> tuple[str, Decimal, Decimal, str, int]:
     return (line.ref.sku, line.unit_price or NOTHING, line.quantity, line.order or "", line.ref.nth)
 
 
+def _same_id(told: AnnouncedLine, line: MintedLine) -> bool:
+    return told.ref.line_id == line.line_id
+
+
 def _same_line(told: AnnouncedLine, line: MintedLine) -> bool:
-    if told.ref.line_id:
-        return told.ref.line_id == line.line_id
-    return (told.ref.sku, told.quantity, told.unit_price, told.order) == (
-        line.sku, line.quantity, line.unit_price, line.order)
+    return _same_sale(told, line) and told.quantity == line.quantity
 
 
 def _same_sale(told: AnnouncedLine, line: MintedLine) -> bool:
-    return not told.ref.line_id and (told.ref.sku, told.unit_price, told.order) == (
-        line.sku, line.unit_price, line.order)
+    return _same_sku(told, line) and (told.unit_price, told.order) == (line.unit_price, line.order)
 
 
 def _same_sku(told: AnnouncedLine, line: MintedLine) -> bool:
-    return not told.ref.line_id and told.ref.sku == line.sku
+    """Tell whether they can be one line; two ids of the platform that differ never are."""
+    ours = line.line_id.startswith(f"{line.sku}#")
+    return told.ref.sku == line.sku and (not told.ref.line_id or ours)
 
 
 def _shares(
@@ -250,14 +297,12 @@ def _shares(
             fits = [line for line in lines if line.sku == ref.sku]
         elif told and len(fits) > ref.nth:
             fits = [fits[ref.nth]]
-    if len(fits) <= 1:
-        return [(line.line_id, quantity) for line in fits]
     shares: list[tuple[str, Decimal]] = []
     left = quantity
     for line in fits:
         room = max(line.announced - taken.get(line.line_id, NOTHING), NOTHING)
         share = left if line is fits[-1] else min(left, room)
-        if share:
+        if share or line is fits[-1]:
             shares.append((line.line_id, share))
             taken[line.line_id] = taken.get(line.line_id, NOTHING) + share
             left -= share
@@ -267,8 +312,8 @@ def _shares(
 def _receive(lines: list[ReturnLine], messages: Sequence[Received], findings: list[Finding]) -> list[ReturnLine]:
     """Count what arrived: the newest total, or the sum of increments."""
     counted: dict[str, Decimal] = {}
+    taken: dict[str, Decimal] = {}
     for message in _deciding(messages):
-        taken: dict[str, Decimal] = {}
         for count in message.counts:
             shares = _shares(lines, count.line, count.quantity, taken)
             if not shares:
@@ -281,8 +326,8 @@ def _receive(lines: list[ReturnLine], messages: Sequence[Received], findings: li
 def _grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list[Finding]) -> list[ReturnLine]:
     """Sum up what the warehouse accepted and refused, per line, condition and disposition."""
     graded: dict[str, dict[tuple[bool, str, str], Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    taken: dict[str, Decimal] = {}
     for message in _deciding(messages):
-        taken: dict[str, Decimal] = {}
         for grade in sorted(message.grades, key=_best_first):
             shares = _shares(lines, grade.line, grade.quantity, taken)
             if not shares:
@@ -302,22 +347,20 @@ def _best_first(grade: Grade) -> tuple[bool, str, str]:
     return (not grade.accepted, grade.condition, grade.disposition)
 
 
-C = TypeVar("C", Received, Inspected)
-
-
-def _deciding(messages: Sequence[C]) -> list[C]:
-    totals = [message for message in messages if message.counting is Counting.CUMULATIVE]
-    return totals[-1:] or list(messages)
+def _deciding(messages: Sequence[M]) -> Sequence[M]:
+    """Give the newest total and the increments after it; without a total, all increments."""
+    totals = [at for at, message in enumerate(messages) if message.counting is Counting.CUMULATIVE]
+    return messages[max(totals, default=0):]
 
 
 def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[ReturnLine]:
     waived: dict[str, set[str]] = defaultdict(set)
     closed: set[str] = set()
     for decided in decisions:
-        if decided.decision is Decision.WAIVE:
-            waived[decided.line_id].add(decided.code)
-        else:
+        if decided.decision is Decision.CLOSE:
             closed.add(decided.line_id)
+        elif decided.code in KINDS and KINDS[decided.code].waivable:
+            waived[decided.line_id].add(decided.code)
     return [
         replace(line, waived=frozenset(waived[line.line_id]), closed=line.line_id in closed)
         if line.line_id in waived or line.line_id in closed else line
@@ -325,19 +368,28 @@ def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[Retur
     ]
 
 
-def _implausible(line: ReturnLine) -> Iterable[Finding]:
-    """Find quantities that cannot be: each number at most the one before it, whole and positive."""
+def _implausible(line: ReturnLine, told: Collection[str]) -> Iterable[Finding]:
+    """Find quantities that cannot be: each number at most the one before it, whole and positive.
+
+    A line that is announced no more (`told` names the others) and of which nothing came is no trouble.
+    """
     def bad(sentence: str) -> Finding:
         return Finding(code="IMPLAUSIBLE_QUANTITY", line_id=line.line_id, sentence=sentence)
 
-    if line.announced <= 0 or line.announced != line.announced.to_integral_value():
+    if line.line_id in told and not _is_count(line.announced):
         yield bad(f"{line.sku}: announced quantity is {line.announced}.")
+    if line.received and not _is_count(line.received):
+        yield bad(f"{line.sku}: received quantity is {line.received}.")
     if line.received is not None and line.received > line.announced:
         yield bad(f"{line.sku}: {line.received} arrived, {line.announced} were announced.")
     ceiling = line.announced if line.received is None else line.received
     if line.accepted + line.rejected > ceiling:
         yield bad(f"{line.sku}: {line.accepted + line.rejected} were inspected, {ceiling} are there.")
-    if any(part.quantity < 0 or part.quantity != part.quantity.to_integral_value() for part in line.parts):
+    if not all(_is_count(part.quantity) for part in line.parts):
         yield bad(f"{line.sku}: a graded quantity is negative or fractional.")
-    if line.unit_price is None or line.unit_price < 0:
+    if line.line_id in told and (line.unit_price is None or line.unit_price < 0):
         yield Finding(code="IMPLAUSIBLE_AMOUNT", line_id=line.line_id, sentence=f"{line.sku}: unit price is {line.unit_price}.")
+
+
+def _is_count(quantity: Decimal) -> bool:
+    return quantity > 0 and quantity == quantity.to_integral_value()

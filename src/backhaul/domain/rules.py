@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from backhaul.domain.disposition import MappingRow, Sellability
+from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
 
 
@@ -134,5 +135,9 @@ class Rules:
         return next((entity for entity in self.entities if retailer in entity.retailers), None)
 
     def entity(self, id: str) -> LegalEntity:  # noqa: A002  the ERP's own word
-        """Give a legal entity of this tenant by its id."""
-        return next(entity for entity in self.entities if entity.id == id)
+        """Give a legal entity of this tenant by its id; another id is `Misconfigured`."""
+        for entity in self.entities:
+            if entity.id == id:
+                return entity
+        message = f"tenant '{self.tenant}' has no legal entity '{id}'; there are {', '.join(each.id for each in self.entities)}"
+        raise Misconfigured(message)

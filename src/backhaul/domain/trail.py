@@ -27,7 +27,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401  json's own contract
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f")
+        return _exact(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (datetime, date)):
@@ -38,6 +38,13 @@ def _plain(value: object) -> Any:  # noqa: ANN401  json's own contract
         return dict(value)
     message = f"no canonical form for {type(value).__name__}"
     raise TypeError(message)
+
+
+def _exact(value: Decimal) -> str:
+    """Write a number without an end of zeros or a signed zero; `normalize` would round what is longer than 28 digits."""
+    text = format(value, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if value == 0 else text
 
 
 def digest(value: object) -> str:
@@ -68,9 +75,8 @@ def link(entry: TrailEntry) -> TrailEntry:
 
 def first_break(entries: Iterable[TrailEntry]) -> TrailEntry | None:
     """Find the first entry of one tenant's chain that does not fit; none means the chain holds."""
-    previous, sequence = GENESIS, 0
-    for entry in entries:
-        sequence += 1
+    previous = GENESIS
+    for sequence, entry in enumerate(entries, start=1):
         if entry.previous != previous or entry.sequence != sequence or link(entry).hash != entry.hash:
             return entry
         previous = entry.hash

@@ -148,7 +148,7 @@ Check = Callable[[Matter], Iterator[Finding]]
 
 
 def item_is_active(m: Matter) -> Iterator[Finding]:
-    """Look the SKU up, letter by letter; unknown, blocked and discontinued are three findings."""
+    """Look the SKU up, letter by letter; unknown, blocked and discontinued are three findings; a service is no goods."""
     if m.is_fee:
         return
     item = m.master.items.get(m.line.sku)
@@ -160,6 +160,8 @@ def item_is_active(m: Matter) -> Iterator[Finding]:
         yield m.finding("SKU_BLOCKED", f"SKU '{m.line.sku}' is stopped for sales in {m.entity.id}.")
     elif item.state is ItemState.DISCONTINUED:
         yield m.finding("SKU_DISCONTINUED", f"SKU '{m.line.sku}' is discontinued in {m.entity.id}.")
+    elif item.service:
+        yield m.finding("UNMAPPED_FEE", f"'{m.line.sku}' is a service item in {m.entity.id}, and no fee of the profile.")
     elif not item.unit:
         yield m.finding("UNIT_UNKNOWN", f"SKU '{m.line.sku}' has no sales unit.")
 
@@ -185,7 +187,10 @@ def places_exist(m: Matter) -> Iterator[Finding]:
                         hint=f"looks like {', '.join(near)}" if near else "")
     for receipt in wanted:
         place = receipt.place
-        if place.warehouse and Place(warehouse=place.warehouse, location=place.location) not in m.master.places:
+        # Goods the customer keeps go to no location.
+        exists = (Place(warehouse=place.warehouse, location=place.location) in m.master.places if place.location
+                  else place.warehouse in {"", *m.master.warehouses})
+        if not exists:
             yield m.finding("WAREHOUSE_UNKNOWN", f"{place.warehouse}/{place.location} is no location in {m.entity.id}.")
         if receipt.erp_disposition not in m.master.disposition_codes:
             yield m.finding("DISPOSITION_CODE_UNKNOWN", f"The ERP has no disposition code '{receipt.erp_disposition}'.")
@@ -258,11 +263,11 @@ def tax_is_that_of_the_sale(m: Matter) -> Iterator[Finding]:
     customer, item = m.master.customers.get(m.customer), m.master.items.get(m.line.sku)
     if m.is_fee or sale is None or customer is None or item is None:
         return
-    for line in sale.of(m.line.sku)[:1]:
-        now, then = (customer.tax_group, item.tax_group), (line.tax_group, line.tax_item_group)
-        if any(then) and now != then:
-            yield m.finding("TAX_DIFFERS", f"{m.line.sku} would be credited under {'/'.join(now)}, order {sale.number} "
-                                           f"was taxed under {'/'.join(then)}.")
+    now = (customer.tax_group, item.tax_group)
+    taxed = sorted({(line.tax_group, line.tax_item_group) for line in sale.of(m.line.sku)})
+    if any(was and was != is_ for then in taxed for was, is_ in zip(then, now, strict=True)):
+        yield m.finding("TAX_DIFFERS", f"{m.line.sku} would be credited under {'/'.join(now)}, order {sale.number} "
+                                       f"was taxed under {' and '.join(map('/'.join, taxed))}.")
 
 
 def currency_is_the_entitys(m: Matter) -> Iterator[Finding]:
@@ -290,7 +295,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 CODES: Final = frozenset({
-    "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
+    "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
     "DISPOSITION_CODE_UNKNOWN", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
     "ORDER_UNKNOWN", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
     "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED",

@@ -1,0 +1,55 @@
+# Everything Backhaul is built, checked and shown with. `make` alone lists it.
+
+SHELL       := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON      ?= python3
+VENV        ?= .venv
+BIN         := $(VENV)/bin
+STAMP       := $(VENV)/.set-up
+LOCK        := requirements/dev.lock
+PIP         := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+JOBS        ?= 0
+PYTEST_ARGS ?=
+DEMO_ARGS   ?=
+BENCH_ARGS  ?=
+
+.PHONY: help setup demo test check bench docs lock clean
+
+help: ## List what there is to make
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the environment in .venv from the lock file, every package by its hash
+
+$(STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one with make PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) from $(LOCK)"
+	@$(PIP) install --require-hashes -r $(LOCK)
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Run the main job on real returns, ZigZag and Dynamics 365 emulated on loopback (DEMO_ARGS)
+	@$(BIN)/backhaul demo $(DEMO_ARGS)
+
+test: setup ## Run every test; JOBS=2 runs them in parallel, PYTEST_ARGS goes to pytest
+	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS)) $(PYTEST_ARGS)
+
+check: setup ## Read the code and the docs: style, types, imports, references
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@PYTHONPATH=src $(BIN)/lint-imports
+	@$(BIN)/python -m pytest tests/docs
+
+bench: setup ## Measure floors, peers and Backhaul side by side (BENCH_ARGS=--quick for three repetitions)
+	@$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+docs: setup ## Build the documentation into site/, with every link checked
+	@$(BIN)/mkdocs build --strict --quiet
+
+lock: setup ## Write the lock file anew from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --extra dev --python-version 3.11 --output-file $(LOCK) pyproject.toml
+
+clean: ## Remove what was built and measured; the environment and var/ stay
+	@rm -rf build dist site .coverage .coverage.* coverage.xml .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/result.json
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

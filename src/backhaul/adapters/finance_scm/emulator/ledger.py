@@ -1,0 +1,419 @@
+"""What do the books say after a document is posted?
+
+Every posting goes through `book`, which refuses a voucher that does not balance or falls into a closed period. Accounts come from the
+setting `accounts`; the postings are those of `design/books.md` section 3. Accounting currency equals transaction currency here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from backhaul.adapters.finance_scm.emulator.model import World, noon
+from backhaul.adapters.odata_server import EMPTY_DATE, Row, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+ZERO = Decimal(0)
+LEDGERS = ("GeneralJournalAccountEntries", "CustTransBiEntities", "InventTransBiEntities", "SalesInvoiceHeadersV2", "SalesInvoiceV2Lines")
+RECEIVED = frozenset({"Purchased", "Received"})
+ISSUED = frozenset({"Sold", "Deducted"})
+
+
+class PostingFailed(Exception):  # noqa: N818 - it reads as what is said
+    """A document cannot be posted; the text is the Infolog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where stock lies."""
+
+    site: str
+    warehouse: str
+    location: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a voucher is about."""
+
+    company: str
+    voucher: str
+    number: str
+    date: str
+    currency: str
+    text: str
+
+
+def require_open(world: World, company: str, date: str) -> None:
+    """Refuse a date whose period is not open; a date no period covers is open."""
+    for period in world.tables.rows("LedgerFiscalCalendarPeriods"):
+        covers = period["dataAreaId"] == company and period["StartDate"][:10] <= date[:10] <= period["EndDate"][:10]
+        if covers and period["PeriodStatus"] != "Open":
+            message = f"Fiscal period for {date[:10]} is not open in ledger {company}."
+            raise PostingFailed(message)
+
+
+def book(world: World, document: Document, entries: Sequence[tuple[str, Decimal, str]]) -> None:
+    """Post one voucher; entries are (role of the account, amount with debit positive, posting type)."""
+    require_open(world, document.company, document.date)
+    if (difference := sum((amount for _, amount, _ in entries), ZERO)) != 0:
+        message = f"The transactions on voucher {document.voucher} do not balance as per {document.date[:10]}: {difference}."
+        raise PostingFailed(message)
+    accounts = world.settings["accounts"]
+    for role, amount, kind in entries:
+        if amount == 0:
+            continue
+        row: Row = {
+            "GeneralJournalAccountEntryRecId": world.tables.last_id + 1,
+            "JournalNumber": document.voucher,
+            "Voucher": document.voucher,
+            "AccountingDate": document.date,
+            "DocumentDate": document.date,
+            "DocumentNumber": document.number,
+            "PostingLayer": "Current",
+            "LedgerAccount": accounts[role],
+            "AccountDisplayValue": accounts[role],
+            "Account": accounts[role],
+            "TransactionCurrencyCode": document.currency,
+            "TransactionCurrencyAmount": amount,
+            "TransactionCurrencyDebitAmount": max(amount, ZERO),
+            "TransactionCurrencyCreditAmount": max(-amount, ZERO),
+            "AccountingCurrencyAmount": amount,
+            "ReportingCurrencyAmount": amount,
+            "Description": document.text,
+            "PostingType": kind,
+            "IsCredit": "Yes" if amount < 0 else "No",
+            "LedgerName": document.company,
+            "DataArea": document.company,
+        }
+        world.keep("GeneralJournalAccountEntries", row)
+
+
+def customer_entry(world: World, document: Document, customer: str, amount: Decimal, kind: str, invoice: str = "") -> Row:  # noqa: PLR0913, PLR0917 - a voucher has that many sides
+    """Put one line into the customer's account; debit positive."""
+    row: Row = {
+        "SourceKey": world.tables.last_id + 1,
+        "dataAreaId": document.company,
+        "SysDataAreaId": document.company,
+        "AccountNum": customer,
+        "OrderAccount": customer,
+        "Voucher": document.voucher,
+        "Invoice": invoice,
+        "CurrencyCode": document.currency,
+        "Txt": document.text,
+        "AmountCur": amount,
+        "AmountMST": amount,
+        "TransDate": document.date,
+        "DocumentDate": document.date,
+        "DueDate": document.date,
+        "TransType": kind,
+    }
+    return world.keep("CustTransBiEntities", row)
+
+
+def move(world: World, company: str, item: str, quantity: Decimal, place: Place, **more: Any) -> Row:
+    """Record one inventory transaction; receipts positive, issues negative."""
+    row: Row = {
+        "dataAreaId": company,
+        "SourceKey": world.tables.last_id + 1,
+        "SysDataAreaId": company,
+        "ItemId": item,
+        "Qty": quantity,
+        "InventSiteId": place.site,
+        "InventLocationId": place.warehouse,
+        "WMSLocationId": place.location,
+        "InventStatusId": place.status,
+        "InventDimId": f"{place.site}|{place.warehouse}|{place.location}|{place.status}",
+        "DateStatus": world.today(),
+        **more,
+    }
+    return world.keep("InventTransBiEntities", row)
+
+
+def on_hand(world: World, company: str | None = None, item: str | None = None) -> dict[tuple[str, str, Place], Decimal]:
+    """Add up physical stock per company, item and place; registered but not received does not count."""
+    stock: dict[tuple[str, str, Place], Decimal] = defaultdict(Decimal)
+    rows = world.tables.rows("InventTransBiEntities") if item is None else world.tables.where("InventTransBiEntities", "ItemId", item)
+    for row in rows:
+        if company not in {None, row["dataAreaId"]}:
+            continue
+        if row.get("StatusReceipt") in RECEIVED or row.get("StatusIssue") in ISSUED:
+            place = Place(
+                site=row["InventSiteId"], warehouse=row["InventLocationId"], location=row["WMSLocationId"], status=row["InventStatusId"]
+            )
+            stock[row["dataAreaId"], row["ItemId"], place] += row["Qty"]
+    return stock
+
+
+# ---------------------------------------------------------------- masters that money needs
+
+
+def tax_rate(world: World, company: str, group: str, item_group: str, date: str) -> Decimal:
+    """Give the percentage where the customer's and the item's tax group meet, valid on the date."""
+    codes = {r["TaxCodeId"] for r in world.tables.where("TaxItemGroups", "TaxItemGroupCode", item_group) if r["dataAreaId"] == company}
+    rate = ZERO
+    for data in world.tables.where("TaxGroupDatas", "TaxGroupId", group):
+        if data["dataAreaId"] != company or data["TaxCodeId"] not in codes or data.get("ExemptTax") == "Yes":
+            continue
+        for value in world.tables.where("TaxCodeValues", "TaxCodeId", data["TaxCodeId"]):
+            begins, ends = value.get("FromDate", EMPTY_DATE), value.get("ToDate", EMPTY_DATE)
+            if value["dataAreaId"] == company and begins[:10] <= date[:10] and (ends == EMPTY_DATE or date[:10] <= ends[:10]):
+                rate += value["Value"]
+    return rate
+
+
+def tax_on(world: World, company: str, groups: tuple[str, str], amount: Decimal, currency: str, date: str) -> Decimal:  # noqa: PLR0913, PLR0917 - a voucher has that many sides
+    """Compute the tax on one line, rounded per line."""
+    return world.round(amount * tax_rate(world, company, groups[0], groups[1], date) / 100, currency)
+
+
+def item_of(world: World, company: str, number: str) -> Row:
+    """Give an item or fail as a posting."""
+    item = world.one("ReleasedProductsV2", company, number)
+    if item is None:
+        message = f"Item {number} does not exist in {company}."
+        raise PostingFailed(message)
+    return item
+
+
+def unit_cost(item: Mapping[str, Any]) -> Decimal:
+    """Give the cost in the item master."""
+    return Decimal(item.get("_unitCost", item.get("UnitCost", ZERO)))
+
+
+def is_stocked(item: Mapping[str, Any]) -> bool:
+    """Whether the item has stock at all."""
+    return str(item.get("ProductType", "Item")) != "Service"
+
+
+def currency_of(world: World, company: str, customer: Mapping[str, Any]) -> str:
+    """Give the customer's currency, else that of the company."""
+    return str(customer.get("SalesCurrencyCode") or world.settings.get("currencies", {}).get(company, "") or "GBP")
+
+
+# ---------------------------------------------------------------- invoices and credit notes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """One line of an invoice or credit note; amounts have the sign of the quantity."""
+
+    item: str
+    text: str
+    quantity: Decimal
+    price: Decimal
+    net: Decimal
+    tax: Decimal
+    place: Place
+    unit: str = ""
+    sequence: int = 0
+
+
+def invoice(world: World, document: Document, order: Mapping[str, Any], customer: str, lines: Sequence[InvoiceLine]) -> Row:
+    """Write invoice header and lines, the customer's account and the sales side of the voucher."""
+    net, tax = sum((line.net for line in lines), ZERO), sum((line.tax for line in lines), ZERO)
+    head: Row = {
+        "dataAreaId": document.company,
+        "InvoiceNumber": document.number,
+        "InvoiceDate": document.date,
+        "LedgerVoucher": document.voucher,
+        "SalesOrderNumber": order.get("ReturnOrderNumber") or order.get("SalesOrderNumber", ""),
+        "CustomersOrderReference": order.get("CustomersOrderReference", ""),
+        "SalesOrderOriginCode": order.get("SalesOrderOriginCode", ""),
+        "InvoiceCustomerAccountNumber": customer,
+        "CurrencyCode": document.currency,
+        "TotalInvoiceAmount": net + tax,
+        "TotalTaxAmount": tax,
+        "_open": net + tax,
+        "_postedAt": world.stamp(),
+    }
+    header = world.keep("SalesInvoiceHeadersV2", head)
+    for at, line in enumerate(lines, 1):
+        row: Row = {
+            "dataAreaId": document.company,
+            "InvoiceNumber": document.number,
+            "InvoiceDate": document.date,
+            "LedgerVoucher": document.voucher,
+            "LineCreationSequenceNumber": line.sequence or at,
+            "ProductNumber": line.item,
+            "ProductName": line.text,
+            "ProductDescription": line.text,
+            "InvoicedQuantity": line.quantity,
+            "SalesPrice": line.price,
+            "SalesUnitSymbol": line.unit,
+            "LineAmount": line.net,
+            "LineTotalTaxAmount": line.tax,
+            "CurrencyCode": document.currency,
+            "InventorySiteId": line.place.site,
+            "InventoryWarehouseId": line.place.warehouse,
+        }
+        world.keep("SalesInvoiceV2Lines", row)
+    sold = sum((line.net for line in lines if line.quantity > 0), ZERO)
+    entries = [
+        ("customer", net + tax, "CustBalance"),
+        ("revenue", -sold, "SalesRevenue"),
+        ("sales-returns", sold - net, "SalesReturn"),
+        ("vat", -tax, "Tax"),
+    ]
+    book(world, document, entries)
+    customer_entry(world, document, customer, net + tax, "Sales", document.number)
+    return header
+
+
+# ---------------------------------------------------------------- payouts
+
+
+def pay_out(world: World, told: Mapping[str, Any]) -> Row:
+    """Book what the payment process paid to a customer, then settle what fits (books.md section 3)."""
+    amount, booking, date = Decimal(told["amount"]), told["booking"], noon(str(told["date"]))
+    number = world.number("PAY")
+    document = Document(
+        company=told["legalEntity"],
+        voucher=number,
+        number=told["reference"],
+        date=date,
+        currency=told["currency"],
+        text=f"Payout {told['reference']}",
+    )
+    if booking not in {"clearing", "customer"}:
+        message = f"Booking '{booking}' is neither 'clearing' nor 'customer'."
+        raise PostingFailed(message)
+    role = "refund-clearing" if booking == "clearing" else "customer"
+    book(world, document, [(role, amount, "Payment"), ("bank", -amount, "Bank")])
+    entry = customer_entry(world, document, told["customer"], amount, "Payment") if booking == "customer" else None
+    source = Decimal(entry["SourceKey"]) if entry else ZERO
+    payout = {**told, "amount": amount, "_open": amount, "voucher": number, "sourceKey": source}
+    world.tables.put("_Payouts", (number,), payout)
+    settle(world, told["legalEntity"], told["reference"])
+    return payout
+
+
+def settle(world: World, company: str, reference: str) -> None:
+    """Match open payouts with open credit notes of the same reference; with clearing, book Dr customer / Cr clearing."""
+    notes = (
+        [n for n in world.tables.where("SalesInvoiceHeadersV2", "CustomersOrderReference", reference) if n["dataAreaId"] == company]
+        if reference
+        else []
+    )
+    for payout in list(world.tables.where("_Payouts", "reference", reference)):
+        for note in notes:
+            fresh = world.one("SalesInvoiceHeadersV2", company, note["InvoiceNumber"], note["InvoiceDate"], note["LedgerVoucher"])
+            current = world.tables.find("_Payouts", (payout["voucher"],))
+            if fresh and current and current["legalEntity"] == company and fresh["_open"] < 0 < current["_open"]:
+                _settle_pair(world, fresh, current, min(-fresh["_open"], current["_open"]))
+
+
+def _settle_pair(world: World, note: Row, payout: Row, amount: Decimal) -> None:
+    company, customer = note["dataAreaId"], note["InvoiceCustomerAccountNumber"]
+    if payout["booking"] == "clearing":
+        voucher = world.number("SET")
+        text = f"Settlement {payout['reference']}"
+        document = Document(
+            company=company, voucher=voucher, number=payout["reference"], date=world.today(), currency=note["CurrencyCode"], text=text
+        )
+        book(world, document, [("customer", amount, "CustBalance"), ("refund-clearing", -amount, "Clearing")])
+        entry = customer_entry(world, document, customer, amount, "Payment")
+    else:
+        entry = world.one("CustTransBiEntities", int(payout["sourceKey"])) or {}
+    credit = next(r for r in world.tables.where("CustTransBiEntities", "Invoice", note["InvoiceNumber"]) if r["dataAreaId"] == company)
+    for row, settled in ((entry, amount), (credit, -amount)):
+        total = row.get("SettleAmountCur", ZERO) + settled
+        closed = world.today() if total == row["AmountCur"] else EMPTY_DATE
+        world.keep("CustTransBiEntities", row, SettleAmountCur=total, SettleAmountMST=total, Closed=closed)
+    world.keep("SalesInvoiceHeadersV2", note, _open=note["_open"] + amount)
+    world.tables.put("_Payouts", (payout["voucher"],), {**payout, "_open": payout["_open"] - amount})
+
+
+# ---------------------------------------------------------------- proof
+
+
+def trial_balance(rows: Iterable[Row]) -> dict[str, Decimal]:
+    """Add up the general ledger per account."""
+    balance: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        balance[row["LedgerAccount"]] += row["AccountingCurrencyAmount"]
+    return dict(sorted(balance.items()))
+
+
+def statement(world: World) -> Row:
+    """Tell all ledgers in short, with a digest over every row of them."""
+    tables, accounts = world.tables, world.settings["accounts"]
+    general = list(tables.rows("GeneralJournalAccountEntries"))
+    digest = hashlib.sha256()
+    for name in LEDGERS:
+        for key, row in sorted((world.catalogue.sets[name].key_of(row), row) for row in tables.rows(name)):
+            digest.update(encode([name, key, sorted((c, str(v)) for c, v in row.items() if c[0] != "_")]))
+    per_voucher: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in general:
+        per_voucher[row["DataArea"], row["Voucher"]] += row["AccountingCurrencyAmount"]
+    balance = trial_balance(general)
+    customers = sum((row["AmountMST"] for row in tables.rows("CustTransBiEntities")), ZERO)
+    moves = list(tables.rows("InventTransBiEntities"))
+    value = sum((inventory_value(row) for row in moves), ZERO)
+    booked = balance.get(accounts["inventory"], ZERO) + balance.get(accounts["inventory-physical"], ZERO)
+    checks = {
+        "vouchers": not any(per_voucher.values()),
+        "customers": customers == balance.get(accounts["customer"], ZERO),
+        "inventory": value == booked,
+    }
+    received = [r for r in moves if r.get("_return") == "Yes" and r.get("StatusReceipt") in RECEIVED]
+    stock: dict[str, Decimal] = defaultdict(Decimal)
+    for (_, item, place), quantity in on_hand(world).items():
+        stock[f"{item}|{place.site}|{place.warehouse}|{place.location}"] += quantity
+    return {
+        "digest": digest.hexdigest(),
+        "creditNotes": [_credit_note(world, r) for r in tables.rows("SalesInvoiceHeadersV2") if r["TotalInvoiceAmount"] < 0],
+        "trialBalance": balance,
+        "stock": dict(sorted((place, quantity) for place, quantity in stock.items() if quantity)),
+        "inventoryValue": value,
+        "inventoryTransactions": len(moves),
+        "unitsReceived": sum((r["Qty"] for r in received), ZERO),
+        "payouts": [{k.lstrip("_"): v for k, v in r.items() if k not in {"_id", "_v"}} for r in tables.rows("_Payouts")],
+        "balanced": all(checks.values()),
+        "checks": checks,
+        "vouchers": len(per_voucher),
+    }
+
+
+def inventory_value(row: Mapping[str, Any]) -> Decimal:
+    """Value one inventory transaction: posted cost when invoiced, else physical cost."""
+    if row.get("StatusReceipt") == "Purchased" or row.get("StatusIssue") == "Sold":
+        return Decimal(row.get("CostAmountPosted", ZERO))
+    return Decimal(row.get("CostAmountPhysical", ZERO))
+
+
+def _credit_note(world: World, head: Mapping[str, Any]) -> Row:
+    lines = [
+        {
+            "item": r["ProductNumber"],
+            "text": r["ProductName"],
+            "quantity": r["InvoicedQuantity"],
+            "price": r["SalesPrice"],
+            "net": r["LineAmount"],
+            "tax": r["LineTotalTaxAmount"],
+            "site": r["InventorySiteId"],
+            "warehouse": r["InventoryWarehouseId"],
+        }
+        for r in world.tables.where("SalesInvoiceV2Lines", "InvoiceNumber", head["InvoiceNumber"])
+        if r["dataAreaId"] == head["dataAreaId"]
+    ]
+    return {
+        "legalEntity": head["dataAreaId"],
+        "number": head["InvoiceNumber"],
+        "voucher": head["LedgerVoucher"],
+        "date": head["InvoiceDate"],
+        "order": head["SalesOrderNumber"],
+        "reference": head["CustomersOrderReference"],
+        "customer": head["InvoiceCustomerAccountNumber"],
+        "currency": head["CurrencyCode"],
+        "net": head["TotalInvoiceAmount"] - head["TotalTaxAmount"],
+        "tax": head["TotalTaxAmount"],
+        "gross": head["TotalInvoiceAmount"],
+        "lines": lines,
+    }

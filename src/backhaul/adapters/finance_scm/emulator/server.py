@@ -1,0 +1,404 @@
+"""How is the emulated Finance & SCM environment reached over HTTP?
+
+One `Emulator` is one environment with its own rows, clock and faults; `serve` puts it behind uvicorn in a daemon thread. Requests are
+processed one after the other, so an answer never shows half a write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import parse_qsl, unquote
+
+import uvicorn
+from msgspec import DecodeError
+from starlette.applications import Starlette
+from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from backhaul.adapters.finance_scm.emulator.control import Control
+from backhaul.adapters.finance_scm.emulator.faults import Fault, afterwards, instead
+from backhaul.adapters.finance_scm.emulator.ledger import PostingFailed
+from backhaul.adapters.finance_scm.emulator.metadata import metadata_service
+from backhaul.adapters.finance_scm.emulator.model import World
+from backhaul.adapters.finance_scm.emulator.packages import DataManagement, Trouble, read_blob, signature, store_blob
+from backhaul.adapters.finance_scm.emulator.platform import Platform
+from backhaul.adapters.odata_server import NAMESPACE, Answer, Call, Refused, Service, answer_json, decode, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+
+DMF = f"/data/DataManagementDefinitionGroups/{NAMESPACE}."
+LOGGED = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it came in; the path is still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def target(self) -> str:
+        """Path and query, readable."""
+        return unquote(self.path) + (f"?{self.query}" if self.query else "")
+
+    @property
+    def root(self) -> str:
+        """Scheme and host the caller used."""
+        return f"http://{self.headers.get('host', 'localhost')}"
+
+
+class Emulator:
+    """One emulated environment as an ASGI application."""
+
+    def __init__(self, state: Path | None = None) -> None:
+        """Begin empty, or where the state file left off."""
+        self.world = World(state)
+        self.control = Control(self.world)
+        self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self.app = Starlette(routes=[Route("/{path:path}", endpoint=_Wire(self))])
+
+    # ------------------------------------------------------------ what is asked
+
+    def steer(self, request: Request) -> Answer:
+        """Answer a control request."""
+        self._count(request)
+        action = self.control.actions.get((request.method, request.path.removeprefix("/control/").strip("/")))
+        if action is None:
+            return answer_json(404, {"error": f"There is no {request.method} {request.path}."})
+        try:
+            answer = answer_json(200, action(decode(request.body) if request.body else {}))
+        except (PostingFailed, Refused, DecodeError, KeyError, ValueError, TypeError) as wrong:
+            return answer_json(400, {"error": f"{type(wrong).__name__}: {wrong}"})
+        self.world.save()
+        return answer
+
+    def process(self, request: Request, fault: Fault | None = None) -> Answer:
+        """Answer one request of the environment itself and keep what it changed."""
+        tables = self.world.tables
+        if fault and fault.kind == "lagging-read":
+            tables.overlay = tables.before_last_write
+        try:
+            answer = self._route(request, fault)
+        except Refused as refused:
+            answer = refuse(refused)
+        finally:
+            tables.overlay = None
+        if tables.dirty:
+            self.world.save()
+        return answer
+
+    def _route(self, request: Request, fault: Fault | None) -> Answer:
+        path = request.path
+        if path.endswith("/oauth2/v2.0/token"):
+            return self._token(request)
+        if path.startswith("/blob/"):
+            return self._blob(request)
+        if (trouble := self._unauthorised(request)) is not None:
+            return trouble
+        if path.startswith(DMF):
+            return self._data_management(request, fault)
+        if path.startswith("/metadata/"):
+            service, prefix = metadata_service(self.world), "/metadata/"
+        elif path.startswith("/data/"):
+            service, prefix = Service(self.world.catalogue, Platform(self.world)), "/data/"
+        else:
+            raise Refused(404, {"Message": f"No HTTP resource was found that matches the request URI '{request.root}{path}'."})
+        below = path.removeprefix(prefix).replace("%24batch", "$batch").replace("%24metadata", "$metadata")
+        call = Call(method=request.method, path=below, query=request.query, headers=request.headers, body=request.body)
+        return service.answer(call, request.root + prefix, _spoilt(fault))
+
+    # ------------------------------------------------------------ sign-in
+
+    def _token(self, request: Request) -> Answer:
+        form = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+        settings = self.world.settings
+        if form.get("grant_type") != "client_credentials":
+            return answer_json(400, {"error": "unsupported_grant_type"})
+        if (form.get("client_id"), form.get("client_secret")) != (settings["clientId"], settings["clientSecret"]):
+            return answer_json(401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
+        audience = form.get("scope", "").removesuffix("/.default").rstrip("/")
+        if not form.get("scope", "").endswith("/.default"):
+            return answer_json(400, {"error": "invalid_scope", "error_description": "AADSTS1002012: The scope must end in /.default."})
+        seconds = int(settings["tokenSeconds"])
+        claims = base64.urlsafe_b64encode(json.dumps({"aud": audience, "exp": self._time() + seconds}).encode()).decode()
+        return answer_json(
+            200,
+            {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": f"{claims}.{self._sign(claims)}"},
+        )
+
+    def _sign(self, text: str) -> str:
+        return hmac.new(str(self.world.settings["clientSecret"]).encode(), text.encode(), hashlib.sha256).hexdigest()
+
+    def _time(self) -> float:
+        return self.world.now.timestamp() if self.world.settings["tokenTime"] == "virtual" else time.time()
+
+    def _unauthorised(self, request: Request) -> Answer | None:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        claims, _, sign = token.partition(".")
+        why = "The access token is missing or not ours"
+        if kind.lower() == "bearer" and hmac.compare_digest(self._sign(claims), sign):
+            told = json.loads(base64.urlsafe_b64decode(claims))
+            if told["aud"] != request.root:
+                why = f"The audience {told['aud']} is not {request.root}"
+            elif told["exp"] <= self._time():
+                why = "The access token expired"
+            else:
+                return None
+        return Answer(status=401, headers={"WWW-Authenticate": f'Bearer error="invalid_token", error_description="{why}"'})
+
+    # ------------------------------------------------------------ data management
+
+    def _blob(self, request: Request) -> Answer:
+        name = unquote(request.path.removeprefix("/blob/dmf/"))
+        if dict(parse_qsl(request.query)).get("sig") != signature(self.world, name):
+            return Answer(status=403, body=b"<Error><Code>AuthenticationFailed</Code></Error>", headers={"Content-Type": "application/xml"})
+        if request.method == "PUT":
+            if request.headers.get("x-ms-blob-type") != "BlockBlob":
+                return Answer(
+                    status=400, body=b"<Error><Code>MissingRequiredHeader</Code></Error>", headers={"Content-Type": "application/xml"}
+                )
+            store_blob(self.world, name, request.body)
+            return Answer(status=201)
+        body = read_blob(self.world, name)
+        return Answer(status=404) if body is None else Answer(status=200, body=body, headers={"Content-Type": "application/octet-stream"})
+
+    def _data_management(self, request: Request, fault: Fault | None) -> Answer:
+        if request.method != "POST":
+            raise Refused(405, {"Message": f"The requested resource does not support http method '{request.method}'."})
+        trouble = Trouble()
+        if fault and fault.kind == "row-error":
+            rows = fault.told.get("rows", [fault.told.get("row", 1)])
+            trouble.rows = {int(row) for row in rows}
+        if fault and fault.kind == "import-stuck":
+            trouble.polls = int(fault.told.get("polls", 3))
+        action = request.path.removeprefix(DMF)
+        try:
+            told = decode(request.body) if request.body else {}
+            with self.world.tables.transaction():
+                value = DataManagement(self.world).act(action, told, request.root, trouble)
+        except (DecodeError, KeyError) as wrong:
+            raise Refused(400, {"error": {"code": "", "message": f"The action parameters are not understood: {wrong}"}}) from wrong
+        return answer_json(
+            200,
+            {
+                "@odata.context": f"{request.root}/data/$metadata#{'Edm.Boolean' if isinstance(value, bool) else 'Edm.String'}",
+                "value": value,
+            },
+        )
+
+    # ------------------------------------------------------------ counting
+
+    def _count(self, request: Request, status: int = 0) -> None:
+        calls, path = self.world.calls, unquote(request.path)
+        if excluded := _excluded(path):
+            calls["excluded"][excluded] += 1
+            return
+        name = f"{request.method} {_noun(path)}"
+        calls["by"][name] = calls["by"].get(name, 0) + 1
+        entry = {"at": self.world.stamp(), "method": request.method, "path": request.target, "status": status}
+        calls["log"].append(entry | {"clientRequestId": request.headers.get("x-ms-client-request-id", "")})
+        del calls["log"][:-LOGGED]
+
+    def note(self, request: Request, status: int) -> None:
+        """Count a request that has been answered (status 0: the connection was dropped)."""
+        self._count(request, status)
+
+
+def _excluded(path: str) -> str:
+    if path.startswith("/control/"):
+        return "control"
+    if path.endswith("/oauth2/v2.0/token"):
+        return "token"
+    return "metadata" if path.startswith(("/metadata/", "/data/$metadata")) else ""
+
+
+def _noun(path: str) -> str:
+    if path.startswith("/blob/"):
+        return "blob"
+    return path.removeprefix(DMF) if path.startswith(DMF) else path.removeprefix("/data/").partition("(")[0].partition("/")[0]
+
+
+def _spoilt(fault: Fault | None) -> Mapping[int, str]:
+    if fault is None or not fault.kind.startswith("batch-part-"):
+        return MappingProxyType({})
+    parts = fault.told.get("parts", [fault.told.get("part", 0)])
+    return {int(part): fault.kind.removeprefix("batch-part-") for part in parts}
+
+
+# ---------------------------------------------------------------- the wire
+
+
+class _Wire:
+    """The ASGI endpoint: reads a request, lets faults strike, writes or withholds the answer."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = await _read(scope, receive)
+        if request.path.startswith("/control/"):
+            await _write(send, self.emulator.steer(request))
+            return
+        control = self.emulator.control
+        if not _excluded(unquote(request.path)):
+            control.land()
+        fault = control.faults.take(request.method, request.target, request.body)
+        if fault is None:
+            await self._finish(send, request, self.emulator.process(request))
+            return
+        await self._strike(fault, request, (scope, receive, send))
+
+    async def _finish(self, send: Send, request: Request, answer: Answer) -> None:
+        self.emulator.note(request, answer.status)
+        await _write(send, answer)
+
+    async def _strike(self, fault: Fault, request: Request, wire: tuple[Scope, Receive, Send]) -> None:
+        scope, receive, send = wire
+        emulator = self.emulator
+        if fault.kind == "slow":
+            await asyncio.sleep(float(fault.told.get("seconds", 1)))
+        if fault.kind == "late-commit":
+            emulator.control.late.append((int(fault.told.get("after", 1_000_000_000)), lambda: emulator.process(request)))
+            emulator.note(request, 0)
+            await self._drop(scope, receive)
+            return
+        if (early := instead(fault)) is not None:
+            await self._finish(send, request, early)
+            return
+        answer = afterwards(fault, emulator.process(request, fault))
+        if fault.kind == "answer-lost":
+            emulator.note(request, 0)
+            await self._drop(scope, receive)
+        elif fault.kind == "cut-body":
+            emulator.note(request, 0)
+            await _start(send, answer)
+            await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
+            await self._drop(scope, receive, flush=True)
+        elif fault.kind == "drip":
+            emulator.note(request, answer.status)
+            await _drip(send, answer, float(fault.told.get("seconds", Decimal("0.05"))))
+        else:
+            await self._finish(send, request, answer)
+
+    async def _drop(self, scope: Scope, receive: Receive, *, flush: bool = False) -> None:
+        """End the TCP connection under the feet of the caller; wait until the server has noticed, so that it sends no 500."""
+        transport = self.emulator.transports.get(tuple(scope["client"]))
+        if transport is not None:
+            (transport.close if flush else transport.abort)()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+
+async def _read(scope: Scope, receive: Receive) -> Request:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
+    return Request(method=scope["method"], path=path, query=scope["query_string"].decode("latin-1"), headers=headers, body=bytes(body))
+
+
+async def _start(send: Send, answer: Answer) -> None:
+    headers = answer.headers | ({} if answer.status == HTTPStatus.NO_CONTENT else {"Content-Length": str(len(answer.body))})
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
+
+
+async def _write(send: Send, answer: Answer) -> None:
+    await _start(send, answer)
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _drip(send: Send, answer: Answer, seconds: float) -> None:
+    await _start(send, answer)
+    for at in range(len(answer.body)):
+        await send({"type": "http.response.body", "body": answer.body[at : at + 1], "more_body": True})
+        await asyncio.sleep(seconds)
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _protocol(transports: MutableMapping[tuple[str, int], asyncio.Transport]) -> type[asyncio.Protocol]:
+    """Give uvicorn's own protocol, which also tells who is connected."""
+
+    class Telling(HttpToolsProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            if self.client is not None:
+                transports[self.client] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self.client is not None:
+                transports.pop(self.client, None)
+            super().connection_lost(exc)
+
+    return Telling
+
+
+class Running:
+    """An emulator that listens."""
+
+    def __init__(self, emulator: Emulator, server: uvicorn.Server, thread: threading.Thread, base_url: str) -> None:
+        """Hold what must be stopped later."""
+        self.emulator = emulator
+        self.base_url = base_url
+        self._server = server
+        self._thread = thread
+
+    def close(self) -> None:
+        """Stop listening and write everything down."""
+        if self._thread.is_alive():
+            self._server.should_exit = True
+            self._thread.join(timeout=10)
+            self.emulator.world.close()
+
+    def __enter__(self) -> Self:
+        """Run in a `with` block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close at its end."""
+        self.close()
+
+
+def serve(state: Path | None = None, host: str = "127.0.0.1", port: int = 0) -> Running:
+    """Start an emulator in a daemon thread; returns when it listens."""
+    emulator = Emulator(state)
+    listener = socket.create_server((host, port))
+    config = uvicorn.Config(
+        emulator.app,
+        http=_protocol(emulator.transports),
+        loop="asyncio",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=60,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="finance-scm-emulator", daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.005)
+    return Running(emulator, server, thread, f"http://{host}:{listener.getsockname()[1]}")

@@ -1,0 +1,362 @@
+"""How does one legal entity in Dynamics 365 Finance & Supply Chain Management keep our postings? (deployment mode A)
+
+Return orders and fee orders are created by OData, arrivals by one data package per batch; the ERP's own jobs post arrival, packing slip and
+invoice (facts sections 2.1 to 2.4). `post` makes one effectful request and gives an outcome per posting. Everything that may have had an
+effect comes back as an outcome; `RetryLater` is raised only when there was no token, so that nothing was sent.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from backhaul.adapters.finance_scm import package, wire
+from backhaul.adapters.finance_scm.looking import Look, credits_between
+from backhaul.adapters.finance_scm.masters import Masters
+from backhaul.adapters.finance_scm.preflight import needs_unmet
+from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, infolog, kind_of, quoted
+from backhaul.application.ports import Capabilities
+from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.posting import (
+    ErpDocument,
+    Nature,
+    Pending,
+    Posted,
+    Posting,
+    PostingBatch,
+    PostingKey,
+    PostingKind,
+    PostingOutcome,
+    Receipt,
+    Rejected,
+    Release,
+    Route,
+    Spare,
+    Unconfirmed,
+)
+from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.validation import MasterData, Questions
+
+log = logging.getLogger(__name__)
+DMF: Final = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
+GROUPS: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
+FINISHED, BROKEN = frozenset({"Succeeded"}), frozenset({"PartiallySucceeded", "Failed", "Canceled"})
+TRIES: Final = 3
+K = PostingKind
+ROUTE: Final = Route(
+    goods=(K.ORDER, K.ORDER_LINE, K.RECEIPT, K.CREDIT_NOTE),
+    fees=(K.FEE_ORDER, K.FEE_LINE, K.FEE_RELEASE, K.FEE_CREDIT_NOTE),
+    nature={
+        K.ORDER: Nature.DRAFT, K.ORDER_LINE: Nature.DRAFT, K.FEE_ORDER: Nature.DRAFT, K.FEE_LINE: Nature.DRAFT,
+        K.RECEIPT: Nature.KEYED,  # the arrival posting class refuses a second journal with the same JournalDescription
+        K.FEE_RELEASE: Nature.KEYED,  # a PATCH to one value is the same twice
+        K.CREDIT_NOTE: Nature.AWAITED, K.FEE_CREDIT_NOTE: Nature.AWAITED, K.SPARE: Nature.KEYED,
+    },
+    # The invoice job takes a released sales order with all its lines; a return order line does nothing until it arrives.
+    whole=frozenset({K.FEE_LINE}))
+
+
+def connect(entity: LegalEntity, rules: Rules, secrets: Mapping[str, str]) -> "FinanceScm":
+    """Open a legal entity's ERP by its options; what is missing or malformed is `Misconfigured`. Sends nothing yet."""
+    told = entity.options
+    try:
+        connection = Connection(
+            base_url=told["base_url"], token_url=told["token_url"], client_id=told["client_id"], client_secret=secrets["client_secret"],
+            scope=told.get("scope", ""), timeout=float(told.get("timeout_seconds", "120")), page_size=int(told.get("page_size", "0")))
+    except (KeyError, ValueError) as wrong:
+        message = f"Legal entity {entity.id}: option or secret {wrong} is missing or no number."
+        raise Misconfigured(message) from None
+    if entity.deployment not in {"A", "a", ""}:
+        message = f"Legal entity {entity.id}: deployment '{entity.deployment}' is not supported here; allowed is A (facts section 2.4)."
+        raise Misconfigured(message)
+    return FinanceScm(OData(connection), wire.Settings.of(entity), entity, rules)
+
+
+class FinanceScm:
+    """The port `Erp`, for one legal entity."""
+
+    def __init__(self, odata: OData, told: wire.Settings, entity: LegalEntity, rules: Rules, *,  # noqa: PLR0913  what it works with
+                 now: Callable[[], datetime] = lambda: datetime.now(UTC), sleep: Callable[[float], None] = time.sleep,
+                 age: Callable[[], float] = time.monotonic) -> None:
+        """Keep what it works with; clock and sleep can be handed in."""
+        self.odata, self.told, self.entity, self.rules, self.now, self.sleep = odata, told, entity, rules, now, sleep
+        self.masters = Masters(odata, told, age)
+
+    def capabilities(self) -> Capabilities:
+        """Probe the metadata service: which needs of mode A the environment leaves unmet, by name."""
+        missing, notes = needs_unmet(self.odata, self.told)
+        return Capabilities(erp="finance-scm", deployment="A", route=ROUTE, missing=tuple(missing), notes=tuple(notes))
+
+    def master_data(self, questions: Questions) -> MasterData:
+        """Answer with one `$batch`; items, customers and places are kept for `master_ttl_seconds`."""
+        return self.masters.answer(questions)
+
+    def find(self, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
+             batches: Mapping[PostingKey, str]) -> Mapping[PostingKey, ErpDocument]:
+        """Look for documents by their marks, with one `$batch` of reads, or two where something must be learned first."""
+        return Look(self.odata, self.told, postings, basis, batches).run() if postings else {}
+
+    def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
+        """Read every credit document between two posting dates, inclusive, from the ledger side."""
+        return credits_between(self.odata, self.told, first, last)
+
+    # --- post ----------------------------------------------------------------------------------------
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingOutcome]:
+        """Send a batch with one effectful request; one outcome per posting, in order. Kinds may be mixed, receipts travel alone."""
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        receipts = [posting for posting in batch.postings if posting.key.kind is K.RECEIPT]
+        others = [posting for posting in batch.postings if posting.key.kind is not K.RECEIPT]
+        if receipts and others:
+            outcomes |= {posting.key: Rejected(sentence="Receipts travel in a batch of their own. Nothing was sent.") for posting in others}
+            others = []
+        if others:
+            outcomes |= self._send(batch, others)
+        if receipts:
+            outcomes |= self._receive(batch, receipts)
+        for posting in batch.postings:
+            outcome = outcomes[posting.key]
+            log.info("posting_%s", type(outcome).__name__.lower(), extra={"posting": str(posting.key), "batch": batch.key})
+        return [outcomes[posting.key] for posting in batch.postings]
+
+    def _send(self, batch: PostingBatch, postings: Sequence[Posting]) -> dict[PostingKey, PostingOutcome]:
+        """Write orders, lines, releases and removals in one `$batch`: a change set per document, so that one does not sink others."""
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        groups: dict[str, list[tuple[Posting, Change]]] = {}
+        spared = self._lines_of_spares(postings)
+        for posting in sorted(postings, key=_children_first):
+            try:
+                changes = self._changes(posting, batch.basis, spared)
+            except (KeyError, TypeError) as unknown:
+                outcomes[posting.key] = Rejected(sentence=f"{posting.key.kind.value} of {posting.key.return_ref} cannot be written: "
+                                                          f"{unknown} is not known. Nothing was sent.")
+                continue
+            group = changes[-1].body.get("ReturnOrderNumber") or changes[-1].body.get("SalesOrderNumber") \
+                if posting.key.kind in GROUPS and changes[-1].body else str(posting.key)
+            groups.setdefault(str(group), []).extend((posting, change) for change in changes)
+        if not groups:
+            return outcomes
+        sets = list(groups.values())
+        answers = self.odata.batch([[change for _, change in group] for group in sets])
+        for group, given in zip(sets, answers, strict=True):
+            for (posting, _), answer in zip(group, given, strict=True):
+                outcomes[posting.key] = self._outcome(posting, answer, atomic=len(sets) == 1, basis=batch.basis)
+        return outcomes | self._again(batch, sets, answers)
+
+    def _changes(self, posting: Posting, basis: Mapping[PostingKey, ErpDocument],
+                 spared: Mapping[PostingKey, list[Change]]) -> list[Change]:
+        """Write what one posting needs; what it hangs on must be in the basis, else `KeyError`."""
+        kind, document = posting.key.kind, posting.document
+        if kind in {K.ORDER, K.FEE_ORDER}:
+            return [wire.return_order(posting, self.told) if kind is K.ORDER else wire.fee_order(posting, self.told)]
+        if kind is K.ORDER_LINE:
+            return [wire.return_line(posting, basis[posting.needs[0]].ids["ReturnOrderNumber"], self.told)]
+        if kind is K.FEE_LINE:
+            return [wire.fee_line(posting, basis[posting.needs[0]].ids["SalesOrderNumber"], self.told)]
+        if isinstance(document, Release):
+            head = basis[posting.needs[0]]
+            if set(document.lines) != {key.marker for key in posting.needs[1:]} or any(key not in basis for key in posting.needs[1:]):
+                message = "every line it must hold"
+                raise KeyError(message)
+            return [wire.release(head.ids["SalesOrderNumber"], head.ids.get("etag", ""), self.told)]
+        if isinstance(document, Spare):
+            return [*spared.get(posting.key, ()), wire.removal(wire.set_of(document), {"dataAreaId": self.told.company, **document.ids})]
+        message = f"how to send a {kind.value}, which the ERP makes itself,"
+        raise TypeError(message)
+
+    def _outcome(self, posting: Posting, answer: Answer, *, atomic: bool, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
+        """Turn one answer into an outcome by appendix A; the record that came back must carry our mark."""
+        kind = posting.key.kind
+        column = {K.ORDER: "CustomersOrderReference", K.FEE_ORDER: "CustomersOrderReference",
+                  K.ORDER_LINE: "ExternalItemNumber", K.FEE_LINE: "ExternalItemNumber"}.get(kind)
+        meaning, then = answer.verdict(
+            atomic=atomic, ours=None if column is None else lambda row: row.get(column) == posting.key.marker)
+        if meaning is Meaning.OK:
+            return Posted(document=self._document(posting, answer, basis))
+        if kind is K.SPARE and answer.status == 404:  # noqa: PLR2004  it is gone, which is what we wanted; `find` looks again
+            return Posted(document=self._document(posting, answer, basis))
+        if meaning is Meaning.NO:
+            return _refused(answer, then)
+        if then is Then.ALERT:
+            log.error("erp_answer_strange", extra={"posting": str(posting.key), "status": answer.status})
+        return Unconfirmed(sentence=f"Nobody knows: {answer.sentence}")
+
+    def _document(self, posting: Posting, answer: Answer, basis: Mapping[PostingKey, ErpDocument]) -> ErpDocument:
+        row: Row = answer.body if isinstance(answer.body, dict) else {}
+        if posting.key.kind in {K.ORDER, K.FEE_ORDER}:
+            return wire.order_document(row)
+        if posting.key.kind in GROUPS:
+            return wire.line_document([row])
+        if isinstance(posting.document, Spare):
+            return ErpDocument(number=next(reversed(list(posting.document.ids.values())), ""), ids=dict(posting.document.ids))
+        head = basis[posting.needs[0]]
+        ids = {name: text for name, text in head.ids.items() if name != "etag"}
+        return ErpDocument(number=head.number, currency=head.currency,
+                           ids={**ids, "SalesOrderPoolId": self.told.invoice_pool, **({"etag": answer.etag} if answer.etag else {})})
+
+    def _again(self, batch: PostingBatch, sets: Sequence[Sequence[tuple[Posting, Change]]],
+               answers: Sequence[Sequence[Answer]]) -> dict[PostingKey, PostingOutcome]:
+        """After a stale ETag (412, no effect): read the fee order again, make sure it holds exactly its lines, and release it (ERP-06)."""
+        stale = [group[0][0] for group, given in zip(sets, answers, strict=True)
+                 if isinstance(group[0][0].document, Release) and given[0].status == 412]  # noqa: PLR2004
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        for _ in range(TRIES if stale else 0):
+            try:
+                changes = self._checked(batch, [posting for posting in stale if posting.key not in outcomes], outcomes)
+            except RetryLater as away:
+                log.warning("release_not_read_again", extra={"batch": batch.key, "error": str(away)})
+                break
+            if not changes:
+                break
+            given = self.odata.batch([[change] for _, change in changes])
+            for (posting, _), (answer,) in zip(changes, given, strict=True):
+                if answer.status != 412:  # noqa: PLR2004
+                    outcomes[posting.key] = self._outcome(posting, answer, atomic=len(changes) == 1, basis=batch.basis)
+        return outcomes
+
+    def _checked(self, batch: PostingBatch, stale: Sequence[Posting],
+                 outcomes: dict[PostingKey, PostingOutcome]) -> list[tuple[Posting, Change]]:
+        orders = {posting.key: batch.basis[posting.needs[0]].ids["SalesOrderNumber"] for posting in stale}
+        company = f"dataAreaId eq {quoted(self.told.company)}"
+        heads, lines = self.odata.read([
+            Query(entity_set=name, select=wire.SELECT[name], where=company, column="SalesOrderNumber", values=tuple(orders.values()))
+            for name in (wire.SALES_ORDERS, wire.SALES_LINES)])
+        changes = []
+        for posting in stale:
+            head = next((row for row in heads if row.get("SalesOrderNumber") == orders[posting.key]), {})
+            marks = sorted(str(row.get("ExternalItemNumber")) for row in lines if row.get("SalesOrderNumber") == orders[posting.key])
+            if isinstance(posting.document, Release) and marks == sorted(posting.document.lines):
+                changes.append((posting, wire.release(orders[posting.key], str(head.get("@odata.etag", "")), self.told)))
+            else:
+                outcomes[posting.key] = Rejected(sentence=f"Sales order {orders[posting.key]} was changed: it no longer holds exactly our "
+                                                          "lines. It was not released.")
+        return changes
+
+    def _lines_of_spares(self, postings: Sequence[Posting]) -> dict[PostingKey, list[Change]]:
+        """Learn the lines of spare headers: lines go before their header, in its change set."""
+        heads = [(posting, posting.document) for posting in postings
+                 if isinstance(posting.document, Spare) and wire.set_of(posting.document) in wire.PARENT]
+        removals: dict[PostingKey, list[Change]] = {}
+        company = f"dataAreaId eq {quoted(self.told.company)}"
+        asked = [Query(entity_set=lines, select=wire.SELECT[lines], where=company, column=column, values=(spare.ids.get(column, ""),))
+                 for _, spare in heads for lines, column in (wire.PARENT[wire.set_of(spare)],)]
+        for (posting, spare), rows in zip(heads, self.odata.read(asked), strict=True):
+            entity, column = wire.PARENT[wire.set_of(spare)]
+            removals[posting.key] = [wire.removal(entity, wire.ids_of(row, *wire.KEYS[entity])) for row in rows
+                                     if row.get(column) == spare.ids.get(column)]
+        return removals
+
+    # --- receipts: one package, one journal ----------------------------------------------------------
+
+    def _receive(self, batch: PostingBatch, postings: Sequence[Posting]) -> dict[PostingKey, PostingOutcome]:
+        """Send one arrival journal for all receipts of the batch; rows that may not leave are refused before anything is sent."""
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        rows: dict[PostingKey, dict[str, str]] = {}
+        for posting in postings:
+            line = next((batch.basis[key] for key in posting.needs if key in batch.basis), None)
+            known = line is not None and {"ReturnOrderNumber", "ReturnInventoryLotId"} <= set(line.ids)
+            if line is None or not known or not isinstance(posting.document, Receipt):
+                outcomes[posting.key] = Rejected(sentence=f"Receipt of {posting.key.return_ref}: its order line is not known. "
+                                                          "Nothing was sent.")
+            elif wrong := wire.unsellable_on_sale(posting.document, line.ids.get("ReturnWarehouseId", ""), self.rules.sellability):
+                outcomes[posting.key] = Rejected(sentence=wrong)
+            else:
+                accepted = (posting.accepted_at or self.now()).astimezone(ZoneInfo(self.entity.zone)).date()
+                rows[posting.key] = wire.arrival_line(posting, line, accepted, self.told)
+        if rows:
+            outcomes |= self._import(batch.key, rows)
+        return outcomes
+
+    def _import(self, key: str, rows: Mapping[PostingKey, dict[str, str]]) -> dict[PostingKey, PostingOutcome]:
+        """Upload and import the package. Only `ImportFromPackage` has an effect; what fails before it may be sent again."""
+        header = {"JournalNameId": self.told.journal_name, "JournalDescription": key}
+        space = self.odata.post(f"{DMF}GetAzureWriteUrl", {"uniqueFileName": f"{key}.zip"})
+        url = package.write_address(_value(space))
+        if not url:
+            return dict.fromkeys(rows, _not_yet(space, "no place to upload to"))
+        upload = self.odata.put_blob(url, package.pack(self.told.data_project, header, list(rows.values())))
+        if upload.status is None or upload.status // 100 != 2:  # noqa: PLR2004
+            return dict.fromkeys(rows, _not_yet(upload, "the upload failed"))
+        answer = self.odata.post(f"{DMF}ImportFromPackage", {
+            "packageUrl": url, "definitionGroupId": self.told.data_project, "executionId": key, "execute": True, "overwrite": False,
+            "legalEntityId": self.told.company})
+        wrong = self._not_taken(key, answer)
+        if wrong is not None:
+            return dict.fromkeys(rows, wrong)
+        return self._row_by_row(key, rows) if self._wait(key) in BROKEN else dict.fromkeys(rows, Pending(reference=key))
+
+    def _not_taken(self, key: str, answer: Answer) -> Rejected | Unconfirmed | None:
+        """Say why an import did not begin; None when it did. A package is no single record, so an error alone proves nothing (appendix A).
+
+        The import is prepared before it answers (dmf-api.json): with an error and no execution known under our id, nothing ran.
+        """
+        meaning, then = answer.verdict(atomic=False)
+        if meaning is Meaning.NO:
+            return _refused(answer, then)
+        if meaning is not Meaning.UNKNOWN:
+            return None
+        status = self._status(key) if answer.status in {400, 422, 500} and infolog(answer.body) else ""
+        if status in {"Unknown", "NotRun"}:
+            return _refused(answer, Then.EXCEPTION)
+        return None if status in FINISHED | BROKEN else Unconfirmed(sentence=f"Nobody knows whether {key} was taken: {answer.sentence}")
+
+    def _wait(self, key: str) -> str:
+        """Ask for the import's status a few times within `poll_seconds`; still running is an answer, too."""
+        waited, step = 0.0, 0.1
+        status = self._status(key)
+        while status not in FINISHED | BROKEN and waited < self.told.poll_seconds:
+            self.sleep(step)
+            waited, step = waited + step, min(step * 2, 2.0)
+            status = self._status(key)
+        return status
+
+    def _status(self, key: str) -> str:
+        return str(_value(self.odata.post(f"{DMF}GetExecutionSummaryStatus", {"executionId": key})) or "")
+
+    def _row_by_row(self, key: str, rows: Mapping[PostingKey, dict[str, str]]) -> dict[PostingKey, PostingOutcome]:
+        """Say for each row of a finished import with errors whether it is in the journal: the journal decides, the error list explains."""
+        errors = package.row_errors(_value(self.odata.post(f"{DMF}GetExecutionErrors", {"executionId": key})))
+        company = f"dataAreaId eq {quoted(self.told.company)}"
+        try:
+            journals, lines = self.odata.read([
+                Query(entity_set=wire.JOURNALS, select=wire.SELECT[wire.JOURNALS], where=company, column="JournalDescription",
+                      values=(key,)),
+                Query(entity_set=wire.JOURNAL_LINES, select=wire.SELECT[wire.JOURNAL_LINES], where=company,
+                      column="TransactionReferenceNumber", values=tuple(row["TransactionReferenceNumber"] for row in rows.values()))])
+        except (RetryLater, Misconfigured) as away:
+            return dict.fromkeys(rows, Unconfirmed(sentence=f"The import of {key} had errors and the journal cannot be read: {away}"))
+        numbers = {row.get("JournalNumber") for row in journals if row.get("JournalDescription") == key}
+        there = {(str(row.get("ReferenceInventoryLotId")), str(int(row.get("LineNumber") or 0))) for row in lines
+                 if row.get("JournalNumber") in numbers}
+        all_told = "; ".join(dict.fromkeys(sentence for _, sentence in errors)) or "the error list is empty"
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        for at, (posting, row) in enumerate(rows.items(), 1):
+            told = [sentence for record, sentence in errors if record in {row["LineNumber"], str(at)}] if len(errors) > 1 else []
+            sentence = f"The arrival line was not imported: {'; '.join(told) or all_told}"
+            taken = (row["ReferenceInventoryLotId"], row["LineNumber"]) in there
+            outcomes[posting] = Pending(reference=key) if taken else Rejected(sentence=sentence, transient=kind_of(sentence) == "RETRYABLE")
+        return outcomes
+
+
+def _children_first(posting: Posting) -> tuple[bool, PostingKey]:
+    spare = posting.document
+    return isinstance(spare, Spare) and wire.set_of(spare) in wire.PARENT, posting.key
+
+
+def _value(answer: Answer) -> object:
+    return answer.body.get("value") if answer.good and isinstance(answer.body, dict) else None
+
+
+def _not_yet(answer: Answer, what: str) -> Rejected:
+    """Refuse for now: a step without effect failed, and the same batch may be sent again."""
+    return Rejected(sentence=f"Nothing was imported, {what}: {answer.sentence}", transient=True, after_seconds=answer.wait,
+                    counts=answer.sent and answer.status not in {401, 429})
+
+
+def _refused(answer: Answer, then: Then) -> Rejected:
+    """Write a refusal; waiting, tokens and unsent requests say nothing about the content and do not count as attempts."""
+    busy = then in {Then.RETRY, Then.WAIT, Then.REFRESH}
+    again = busy or then is Then.REREAD or any(kind_of(sentence) == "RETRYABLE" for sentence in infolog(answer.body))
+    return Rejected(sentence=answer.sentence, transient=again, after_seconds=answer.wait, counts=not busy)

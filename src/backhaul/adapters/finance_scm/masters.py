@@ -1,0 +1,156 @@
+"""What do the ERP's masters and original sales say?
+
+One `$batch` of GETs answers a set of questions. Items, customers and places are kept for a while (facts section 10: masters cost no call
+per return); what the ERP did not have is asked again each time, original orders are never kept.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from backhaul.adapters.finance_scm import wire
+from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
+from backhaul.domain.disposition import Place
+from backhaul.domain.period import period_of
+from backhaul.domain.validation import Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
+
+PRODUCTS: Final = "ReleasedProductsV2"
+ORDER_SETTINGS: Final = "ProductDefaultOrderSettings"
+CUSTOMERS: Final = "CustomersV3"
+STOCK: Final = "InventTransBiEntities"
+PERIODS: Final = "LedgerFiscalCalendarPeriods"
+REASONS: Final = "ReturnReasonCodeBiEntities"
+OPTIONAL: Final = frozenset({STOCK, PERIODS, REASONS})
+"""Sets whose name or reach the facts leave open (1.2, 1.6): without them there is no cost, no period status, no list of reason codes."""
+COLUMNS: Final = {
+    PRODUCTS: ("dataAreaId", "ItemNumber", "ProductType", "ProductLifecycleStateId", "SalesUnitSymbol", "InventoryUnitSymbol",
+               "SalesSalesTaxItemGroupCode", "SalesPrice"),
+    ORDER_SETTINGS: ("dataAreaId", "ItemNumber", "IsSalesProcessingStopped", "IsInventoryProcessingStopped"),
+    CUSTOMERS: ("dataAreaId", "CustomerAccount", "OnHoldStatus", "SalesTaxGroup", "SalesCurrencyCode"),
+    STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "CostAmountPosted", "CostAmountAdjustment"),
+    PERIODS: ("dataAreaId", "StartDate", "PeriodStatus"),
+    REASONS: ("dataAreaId", "ReasonCodeId"),
+    "Warehouses": ("dataAreaId", "WarehouseId"),
+    "WarehouseLocations": ("dataAreaId", "WarehouseId", "WarehouseLocationId"),
+    "ReturnDispositionCodes": ("dataAreaId", "DispositionCode"),
+}
+
+
+@dataclass(slots=True)
+class Masters:
+    """The masters of one company, with their age."""
+
+    odata: OData
+    told: wire.Settings
+    clock: Callable[[], float] = time.monotonic
+    items: dict[str, tuple[float, Item]] = field(default_factory=dict)
+    customers: dict[str, tuple[float, Customer]] = field(default_factory=dict)
+    places: tuple[float, dict[str, list[Row]]] | None = None
+
+    def answer(self, questions: Questions) -> MasterData:
+        """Answer with what is young enough and one `$batch` for the rest; raise `RetryLater` when that is not whole."""
+        now, oldest = self.clock(), self.clock() - self.told.master_ttl
+        items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
+        customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
+        places = self.places is None or self.places[0] <= oldest
+        lists = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS, PERIODS)
+        asked = [
+            self._query(PRODUCTS, "ItemNumber", items), self._query(ORDER_SETTINGS, "ItemNumber", items),
+            self._query(CUSTOMERS, "CustomerAccount", customers),
+            self._query(wire.SALES_ORDERS, "SalesOrderNumber", questions.orders),
+            self._query(wire.SALES_LINES, "SalesOrderNumber", questions.orders),
+            self._query(STOCK, "ReferenceId", questions.orders),
+            *([self._query(name) for name in lists] if places else []),
+        ]
+        rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL)]
+        stops = {str(row.get("ItemNumber")): row for row in rows[1]}
+        self.items |= {item.number: (now, item) for item in (_item(row, stops, self.told.discontinued) for row in rows[0])}
+        self.customers |= {customer.account: (now, customer) for customer in map(_customer, rows[2])}
+        if places:
+            self.places = now, dict(zip(lists, rows[6:], strict=True))
+        return self._told(questions, _sales(rows[3], rows[4], _costs(rows[5])))
+
+    def _query(self, name: str, column: str = "", values: Iterable[str] = ()) -> Query:
+        return Query(entity_set=name, select=wire.SELECT.get(name) or COLUMNS[name], where=f"dataAreaId eq {quoted(self.told.company)}",
+                     column=column, values=tuple(values))
+
+    def _mine(self, rows: Sequence[Row]) -> list[Row]:
+        return [row for row in rows if str(row.get("dataAreaId")).casefold() == self.told.company.casefold()]
+
+    def _told(self, questions: Questions, sales: dict[str, Sale]) -> MasterData:
+        """Give the answers; codes that differ only in case or blanks come along as hints, exactness is the judge's."""
+        def near(names: Iterable[str]) -> frozenset[str]:
+            return frozenset(name.strip().casefold() for name in names)
+
+        places = self.places[1] if self.places else {}
+        items, customers = near(questions.items), near(questions.customers)
+        return MasterData(
+            items={name: item for name, (_, item) in self.items.items() if name.strip().casefold() in items},
+            customers={name: customer for name, (_, customer) in self.customers.items() if name.strip().casefold() in customers},
+            sales=sales,
+            warehouses=_codes(places, "Warehouses", "WarehouseId"),
+            places=frozenset(Place(warehouse=str(row["WarehouseId"]), location=str(row["WarehouseLocationId"]))
+                             for row in places.get("WarehouseLocations", ())),
+            disposition_codes=_codes(places, "ReturnDispositionCodes", "DispositionCode"),
+            reason_codes=_codes(places, REASONS, "ReasonCodeId"),
+            closed_periods=frozenset(period_of(day) for row in places.get(PERIODS, ())
+                                     if row.get("PeriodStatus") not in {None, "Open"} and (day := day_of(row.get("StartDate")))))
+
+
+def _codes(places: dict[str, list[Row]], name: str, column: str) -> frozenset[str]:
+    return frozenset(str(row[column]) for row in places.get(name, ()) if row.get(column))
+
+
+def _item(row: Row, stops: dict[str, Row], discontinued: frozenset[str]) -> Item:
+    """Read an item; there is no single "blocked" flag, the stops live in the order settings (facts 1.5)."""
+    name = str(row["ItemNumber"])
+    stop = stops.get(name, {})
+    if row.get("ProductLifecycleStateId") in discontinued:
+        state = ItemState.DISCONTINUED
+    elif stop.get("IsSalesProcessingStopped") == "Yes":
+        state = ItemState.BLOCKED
+    else:
+        state = ItemState.DISCONTINUED if stop.get("IsInventoryProcessingStopped") == "Yes" else ItemState.ACTIVE
+    return Item(number=name, state=state, service=row.get("ProductType") == "Service",
+                unit=str(row.get("SalesUnitSymbol") or row.get("InventoryUnitSymbol") or ""),
+                tax_group=str(row.get("SalesSalesTaxItemGroupCode") or ""), highest_price=number(row.get("SalesPrice")) or None)
+
+
+def _customer(row: Row) -> Customer:
+    return Customer(account=str(row["CustomerAccount"]), on_hold=row.get("OnHoldStatus") not in {None, "", "No", "Never"},
+                    tax_group=str(row.get("SalesTaxGroup") or ""), currency=str(row.get("SalesCurrencyCode") or ""))
+
+
+def _costs(rows: Iterable[Row]) -> dict[str, Decimal]:
+    """Give the unit cost of each issued lot, from its financial cost; lots without one are left out (books.md section 7)."""
+    units: dict[str, Decimal] = {}
+    costs: dict[str, Decimal] = {}
+    for row in rows:
+        lot = str(row.get("InventTransId"))
+        units[lot] = units.get(lot, Decimal(0)) + number(row.get("Qty"))
+        costs[lot] = costs.get(lot, Decimal(0)) + number(row.get("CostAmountPosted")) + number(row.get("CostAmountAdjustment"))
+    return {lot: costs[lot] / quantity for lot, quantity in units.items() if quantity < 0 and costs[lot]}
+
+
+def _sales(headers: Iterable[Row], lines: Iterable[Row], costs: dict[str, Decimal]) -> dict[str, Sale]:
+    by_order: dict[str, list[SaleLine]] = {}
+    for row in lines:
+        if (quantity := number(row.get("OrderedSalesQuantity"))) > 0:
+            lot = str(row.get("InventoryLotId") or "")
+            by_order.setdefault(str(row.get("SalesOrderNumber")), []).append(SaleLine(
+                sku=str(row.get("ItemNumber")), quantity=quantity, unit_price=_net_price(row, quantity), lot=lot,
+                unit_cost=costs.get(lot), tax_group=str(row.get("SalesTaxGroupCode") or ""),
+                tax_item_group=str(row.get("SalesTaxItemGroupCode") or "")))
+    return {name: Sale(number=name, customer=str(row.get("OrderingCustomerAccountNumber") or ""),
+                       sold_on=day_of(row.get("OrderCreationDateTime")), currency=str(row.get("CurrencyCode") or ""),
+                       lines=tuple(by_order.get(name, ())))
+            for row in headers for name in (str(row["SalesOrderNumber"]),)}
+
+
+def _net_price(row: Row, quantity: Decimal) -> Decimal:
+    """Give the price net of discount: the list price where the line amount bears it out within a minor unit, else amount by quantity."""
+    listed = number(row.get("SalesPrice")) / (number(row.get("SalesPriceQuantity")) or Decimal(1))
+    amount = number(row.get("LineAmount"))
+    return listed if abs(listed * quantity - amount) <= Decimal("0.01") else amount / quantity

@@ -1,0 +1,97 @@
+"""What does mode A need from an environment, and which of it is not there?
+
+Read from the metadata service (facts sections 4 and 11.1): sets, fields, editability, enumeration members; and from the masters what a
+read can tell. Every unmet need is named, so that a mode is refused with a list and not with a guess.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from backhaul.adapters.finance_scm import wire
+from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL
+from backhaul.adapters.odata import OData, Query, quoted
+from backhaul.domain.errors import Misconfigured
+
+WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
+    wire.RETURN_ORDERS: ("CustomerAccountNumber", "CustomersOrderReference", "CustomerRequisitionNumber", "CustomerReturnReasonCode",
+                         "CurrencyCode", "DefaultReturnWarehouseId"),
+    wire.RETURN_LINES: ("ItemNumber", "ExternalItemNumber", "ReturnSalesQuantity", "SalesPrice", "ReturnUnitCost", "ReturnWarehouseId"),
+    wire.SALES_ORDERS: ("OrderingCustomerAccountNumber", "CustomersOrderReference", "CurrencyCode", "SalesOrderPoolId"),
+    wire.SALES_LINES: ("ItemNumber", "ExternalItemNumber", "OrderedSalesQuantity", "SalesPrice"),
+    wire.JOURNALS: ("JournalNameId", "JournalDescription"),
+    wire.JOURNAL_LINES: ("LineNumber", "ItemNumber", "ItemQuantity", "IsReturnOrder", "TransactionReferenceType",
+                         "TransactionReferenceNumber", "ReferenceInventoryLotId", "ReturnItemNumber", "ReturnDispositionCodeId",
+                         "ReceivingWarehouseId", "ReceivingWarehouseLocationId", "TransactionDate"),
+}
+MEMBERS: Final[Mapping[str, frozenset[str]]] = {
+    "NoYes": frozenset({"No", "Yes"}), "InventTransType": frozenset({"Sales"}),
+    "ReturnStatusLine": frozenset({"Awaiting", "Registered", "Received", "Invoiced"}),
+}
+JOURNAL_NAMES: Final = "WMSItemArrivalJournalNameEntity"
+
+
+def needs_unmet(odata: OData, told: wire.Settings) -> tuple[list[str], list[str]]:
+    """Give what is missing and what is worth knowing; raise `RetryLater` when the metadata cannot be read."""
+    wanted = {**wire.SELECT, **COLUMNS}
+    found = {str(row.get("EntitySetName")): _fields(row) for row in _all(odata, "PublicEntities")}
+    optional = {name: columns for name, columns in wanted.items() if name in OPTIONAL}
+    missing = [line for name, columns in wanted.items() if name not in OPTIONAL for line in _lacks(name, columns, found)]
+    notes = [f"optional: {line}" for name, columns in optional.items() for line in _lacks(name, columns, found)]
+    for name, columns in WRITTEN.items():
+        missing += [f"{name}.{column} cannot be written" for column in columns if found.get(name, {}).get(column) is False]
+    enums = {str(row.get("Name")): {str(member.get("Name")) for member in row.get("Members") or ()}
+             for row in _all(odata, "PublicEnumerations")}
+    missing += [f"enumeration {name} lacks {', '.join(sorted(members - enums.get(name, set())))}"
+                for name, members in MEMBERS.items() if members - enums.get(name, set())]
+    entities = list(_all(odata, "DataEntities"))
+    missing += _not_importable(entities)
+    original = found.get(wire.RETURN_LINES, {}).get("ReturningInventoryLotId")
+    notes.append({True: "ReturningInventoryLotId can be written: the original lot could be linked, cost would be reversed exactly.",
+                  False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts section 8).",
+                  None: "ReturningInventoryLotId is not in the metadata."}[original])
+    if not missing:
+        more = _masters(odata, told, entities)
+        missing += more[0]
+        notes += more[1]
+    return missing, notes
+
+
+def _all(odata: OData, name: str) -> Iterator[Mapping[str, Any]]:
+    page = odata.get(f"{odata.root}/metadata/{name}")
+    if page is None:
+        message = f"The environment has no metadata service at /metadata/{name}; mode A cannot be checked."
+        raise Misconfigured(message)
+    return odata.pages(page)
+
+
+def _fields(row: Mapping[str, Any]) -> dict[str, bool]:
+    return {str(field.get("Name")): bool(field.get("AllowEdit", True)) for field in row.get("Properties") or ()}
+
+
+def _lacks(name: str, columns: Iterable[str], found: Mapping[str, Mapping[str, bool]]) -> list[str]:
+    if name not in found:
+        return [f"entity set {name}"]
+    return [f"{name}.{column}" for column in columns if column not in found[name]]
+
+
+def _not_importable(entities: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say which parts of the arrival composite data management may not import."""
+    by_set = {str(row.get("PublicCollectionName")): row for row in entities}
+    return [f"{name} is not enabled for data management" for name in (wire.JOURNALS, wire.JOURNAL_LINES)
+            if name in by_set and str(by_set[name].get("DataManagementEnabled", True)).lower() in {"false", "no"}]
+
+
+def _masters(odata: OData, told: wire.Settings, entities: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Check disposition codes and, where an entity for them is public, the journal name."""
+    company = f"dataAreaId eq {quoted(told.company)}"
+    names = next((str(row.get("PublicCollectionName") or "") for row in entities if row.get("Name") == JOURNAL_NAMES), "")
+    asked = [Query(entity_set="ReturnDispositionCodes", select=COLUMNS["ReturnDispositionCodes"], where=company)]
+    if names:
+        asked.append(Query(entity_set=names, where=company, column="JournalNameId", values=(told.journal_name,)))
+    rows = odata.read(asked, optional=frozenset({names}))
+    missing = [] if rows[0] else [f"no disposition codes in company {told.company}"]
+    if not names:
+        return missing, [f"Journal name {told.journal_name} could not be checked: no public entity for arrival journal names."]
+    if not any(row.get("JournalNameId") == told.journal_name for row in rows[1]):
+        missing.append(f"arrival journal name {told.journal_name}")
+    return missing, []

@@ -1,0 +1,293 @@
+"""What do our documents look like in the words of Finance & Supply Chain Management, and theirs in ours?
+
+Entity shapes both ways; names exactly as in `contracts/fscm`. Nothing here calls anybody. Quantities and amounts keep the ERP's sign: a
+return order line and a credit are negative. Field choices follow facts sections 1.1 to 1.6.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from backhaul.adapters.odata import Change, Row, day_of, keyed, noon, number
+from backhaul.domain.disposition import Sellability
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.posting import (
+    ErpDocument,
+    OrderLine,
+    Posting,
+    PostingKey,
+    PostingKind,
+    Receipt,
+    ReturnOrder,
+    Spare,
+)
+from backhaul.domain.rules import LegalEntity
+
+RETURN_ORDERS: Final = "ReturnOrderHeadersV2"
+RETURN_LINES: Final = "ReturnOrderLinesV2"
+SALES_ORDERS: Final = "SalesOrderHeadersV2"
+SALES_LINES: Final = "SalesOrderLines"
+JOURNALS: Final = "ItemArrivalJournalHeadersV2"
+JOURNAL_LINES: Final = "ItemArrivalJournalLinesV2"
+INVOICES: Final = "SalesInvoiceHeadersV2"
+INVOICE_LINES: Final = "SalesInvoiceV2Lines"
+LEDGER: Final = "GeneralJournalAccountEntries"
+CUSTOMER_LEDGER: Final = "CustTransBiEntities"
+
+SELECT: Final[Mapping[str, tuple[str, ...]]] = {
+    RETURN_ORDERS: ("dataAreaId", "ReturnOrderNumber", "RMANumber", "CustomersOrderReference", "CustomerRequisitionNumber",
+                    "CustomerAccountNumber", "CurrencyCode", "ReturnStatus", "OrderTotalAmount", "OrderTotalTaxAmount"),
+    RETURN_LINES: ("dataAreaId", "ReturnOrderNumber", "ReturnInventoryLotId", "RMANumber", "ItemNumber", "ExternalItemNumber",
+                   "ReturnSalesQuantity", "SalesPrice", "LineAmount", "TotalTaxAmount", "ReturnUnitCost", "ReturnWarehouseId",
+                   "ReturnDispositionCode", "ReturnStatus", "LineCreationSequenceNumber"),
+    SALES_ORDERS: ("dataAreaId", "SalesOrderNumber", "CustomersOrderReference", "OrderingCustomerAccountNumber", "CurrencyCode",
+                   "SalesOrderPoolId", "SalesOrderStatus", "OrderTotalAmount", "OrderTotalTaxAmount", "OrderCreationDateTime"),
+    SALES_LINES: ("dataAreaId", "InventoryLotId", "SalesOrderNumber", "ItemNumber", "ExternalItemNumber", "OrderedSalesQuantity",
+                  "SalesPrice", "SalesPriceQuantity", "LineAmount", "CurrencyCode", "SalesTaxGroupCode", "SalesTaxItemGroupCode",
+                  "LineCreationSequenceNumber"),
+    JOURNALS: ("dataAreaId", "JournalNumber", "JournalNameId", "JournalDescription", "IsPosted", "PostedDateTime"),
+    JOURNAL_LINES: ("dataAreaId", "JournalNumber", "LineNumber", "ItemNumber", "ItemQuantity", "TransactionReferenceNumber",
+                    "ReferenceInventoryLotId", "ReturnItemNumber", "ReturnDispositionCodeId", "ReceivingWarehouseId",
+                    "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId", "TransactionDate"),
+    INVOICES: ("dataAreaId", "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "SalesOrderNumber", "CustomersOrderReference",
+               "InvoiceCustomerAccountNumber", "CurrencyCode", "TotalInvoiceAmount", "TotalTaxAmount"),
+    INVOICE_LINES: ("dataAreaId", "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "LineCreationSequenceNumber", "ProductNumber",
+                    "InvoicedQuantity", "SalesPrice", "LineAmount", "LineTotalTaxAmount", "LineTotalChargeAmount", "CurrencyCode"),
+    LEDGER: ("Voucher", "AccountingDate", "PostingType", "TransactionCurrencyAmount", "AccountingCurrencyAmount", "DataArea"),
+    CUSTOMER_LEDGER: ("Voucher", "Invoice", "AccountNum", "AmountCur", "CurrencyCode", "TransDate"),
+}
+"""The columns we read; whole rows of these entities can have over 250 (facts section 4)."""
+
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    RETURN_ORDERS: ("dataAreaId", "ReturnOrderNumber"),
+    RETURN_LINES: ("dataAreaId", "ReturnOrderNumber", "ReturnInventoryLotId"),
+    SALES_ORDERS: ("dataAreaId", "SalesOrderNumber"),
+    SALES_LINES: ("dataAreaId", "InventoryLotId"),
+    JOURNALS: ("dataAreaId", "JournalNumber"),
+    JOURNAL_LINES: ("dataAreaId", "JournalNumber", "LineNumber"),
+}
+PARENT: Final[Mapping[str, tuple[str, str]]] = {
+    RETURN_ORDERS: (RETURN_LINES, "ReturnOrderNumber"),
+    SALES_ORDERS: (SALES_LINES, "SalesOrderNumber"),
+    JOURNALS: (JOURNAL_LINES, "JournalNumber"),
+}
+"""A header's lines and the column that names it: a journal cannot be deleted while lines exist (facts section 6)."""
+SET_OF: Final[Mapping[str, str]] = {
+    PostingKind.ORDER: RETURN_ORDERS, PostingKind.ORDER_LINE: RETURN_LINES, PostingKind.FEE_ORDER: SALES_ORDERS,
+    PostingKind.FEE_LINE: SALES_LINES, PostingKind.RECEIPT: JOURNALS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options of one legal entity, read once."""
+
+    company: str
+    journal_name: str
+    hold_pool: str
+    invoice_pool: str
+    site: str
+    language: str
+    data_project: str
+    discontinued: frozenset[str]
+    master_ttl: float
+    poll_seconds: float
+
+    @classmethod
+    def of(cls, entity: LegalEntity) -> "Settings":
+        """Read the options; a number that is none is `Misconfigured`. The company is the entity's own id unless told."""
+        told = entity.options
+        try:
+            return cls(
+                company=told.get("company", entity.id), journal_name=told.get("journal_name", "ZZ-ARR"),
+                hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"), site=told.get("site", ""), language=told.get("language", "en-gb"),
+                data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
+                discontinued=frozenset(map(str.strip, told.get("discontinued_states", "Discontinued").split(","))) - {""},
+                poll_seconds=float(told.get("poll_seconds", "10")))
+        except ValueError as wrong:
+            message = f"Legal entity {entity.id}: an option is no number: {wrong}."
+            raise Misconfigured(message) from None
+
+
+# --- ours to theirs ----------------------------------------------------------------------------------
+
+
+def return_order(posting: Posting, told: Settings) -> Change:
+    """Write the head of a return order; our mark stands in CustomersOrderReference, the sale in CustomerRequisitionNumber."""
+    head = _document(posting, ReturnOrder)
+    body = {
+        "dataAreaId": told.company, "CustomerAccountNumber": head.customer, "InvoiceCustomerAccountNumber": head.customer,
+        "CustomersOrderReference": posting.key.marker, "CustomerRequisitionNumber": head.order,
+        "CustomerReturnReasonCode": head.reason, "CurrencyCode": head.currency, "DefaultReturnSiteId": told.site,
+        "DefaultReturnWarehouseId": head.warehouse, "LanguageId": told.language,
+    }
+    return Change(method="POST", address=RETURN_ORDERS, body=_told(body))
+
+
+def fee_order(posting: Posting, told: Settings) -> Change:
+    """Write the head of a sales order for credited fees, in the pool no job invoices."""
+    head = _document(posting, ReturnOrder)
+    body = {
+        "dataAreaId": told.company, "OrderingCustomerAccountNumber": head.customer, "InvoiceCustomerAccountNumber": head.customer,
+        "CustomersOrderReference": posting.key.marker, "CustomerRequisitionNumber": head.order, "CurrencyCode": head.currency,
+        "SalesOrderPoolId": told.hold_pool, "DefaultShippingSiteId": told.site, "DefaultShippingWarehouseId": head.warehouse,
+        "LanguageId": told.language,
+    }
+    return Change(method="POST", address=SALES_ORDERS, body=_told(body))
+
+
+def return_line(posting: Posting, order: str, told: Settings) -> Change:
+    """Write a line expected back; the quantity is negative, the item comes first because it sets defaults (facts section 4)."""
+    line = _document(posting, OrderLine)
+    body: Row = {
+        "dataAreaId": told.company, "ReturnOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
+        "ReturnSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "ReturnUnitCost": line.unit_cost,
+        "ReturnSiteId": told.site, "ReturnWarehouseId": line.warehouse,
+    }
+    return Change(method="POST", address=RETURN_LINES, body=_told(body))
+
+
+def fee_line(posting: Posting, order: str, told: Settings) -> Change:
+    """Write a negative line of a service item."""
+    line = _document(posting, OrderLine)
+    body: Row = {
+        "dataAreaId": told.company, "SalesOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
+        "OrderedSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "LineDescription": line.description[:60],
+    }
+    return Change(method="POST", address=SALES_LINES, body=_told(body))
+
+
+def release(order: str, etag: str, told: Settings) -> Change:
+    """Move a sales order into the pool the invoice job takes; doing it twice is doing it once."""
+    return Change(method="PATCH", address=keyed(SALES_ORDERS, dataAreaId=told.company, SalesOrderNumber=order), etag=etag,
+                  body={"SalesOrderPoolId": told.invoice_pool})
+
+
+def removal(entity: str, ids: Mapping[str, Any]) -> Change:
+    """Delete one spare draft; a part of the key that is missing is a `KeyError`.
+
+    Without If-Match: removing lines in the same change set may already have touched their header.
+    """
+    keys = {name: Decimal(ids[name]) if name == "LineNumber" else str(ids[name]) for name in KEYS[entity]}
+    return Change(method="DELETE", address=keyed(entity, **keys))
+
+
+def set_of(spare: Spare) -> str:
+    """Name the entity set of a spare, which is named by its set or by the kind of posting it is a spare of."""
+    return SET_OF.get(spare.entity, spare.entity)
+
+
+def arrival_line(posting: Posting, line: ErpDocument, day: date, told: Settings) -> dict[str, str]:
+    """Write one line of an arrival journal (facts 1.3): quantity positive, lot and RMA number of the return order line."""
+    receipt = _document(posting, Receipt)
+    return {
+        "LineNumber": str(line_number(posting.key)), "ItemNumber": receipt.sku, "ItemQuantity": format(receipt.quantity, "f"),
+        "IsReturnOrder": "Yes", "TransactionReferenceType": "Sales", "TransactionReferenceNumber": line.ids["ReturnOrderNumber"],
+        "ReferenceInventoryLotId": line.ids["ReturnInventoryLotId"], "ReturnItemNumber": line.ids.get("RMANumber", ""),
+        "ReturnDispositionCodeId": receipt.erp_disposition, "ReceivingInventorySiteId": told.site,
+        "ReceivingWarehouseId": receipt.place.warehouse, "ReceivingWarehouseLocationId": receipt.place.location,
+        "ReceivingInventoryStatusId": receipt.place.status, "TransactionDate": noon(day),
+    }
+
+
+def line_number(key: PostingKey) -> int:
+    """Give the journal line number of a receipt: nine digits of its key, because the line has no other field for a mark."""
+    return 100_000_000 + int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:8], "big") % 900_000_000
+
+
+def _told(body: Row) -> Row:
+    return {name: value for name, value in body.items() if value not in {"", None}}
+
+
+D = TypeVar("D")
+
+
+def _document(posting: Posting, kind: type[D]) -> D:
+    if not isinstance(posting.document, kind):
+        message = f"{posting.key} carries a {type(posting.document).__name__}, not a {kind.__name__}"
+        raise TypeError(message)
+    return posting.document
+
+
+# --- theirs to ours ----------------------------------------------------------------------------------
+
+
+def ids_of(row: Row, *names: str) -> dict[str, str]:
+    """Keep what later steps need, as text; empty values are left out."""
+    return {name: format(row[name], "f") if isinstance(row[name], Decimal) else str(row[name]) for name in names
+            if row.get(name) not in {"", None}}
+
+
+def _etag(row: Row) -> dict[str, str]:
+    return {"etag": str(row["@odata.etag"])} if row.get("@odata.etag") else {}
+
+
+def order_document(row: Row) -> ErpDocument:
+    """Read the head of a return order or sales order. Amounts with the ERP's sign, gross with tax."""
+    tax, gross = row.get("OrderTotalTaxAmount"), row.get("OrderTotalAmount")
+    return ErpDocument(
+        number=str(row.get("ReturnOrderNumber") or row.get("SalesOrderNumber")), currency=str(row.get("CurrencyCode") or ""),
+        tax=None if tax is None else number(tax), gross=None if gross is None else number(gross),
+        ids=ids_of(row, "ReturnOrderNumber", "SalesOrderNumber", "RMANumber", "CustomersOrderReference", "SalesOrderPoolId",
+                   "ReturnStatus") | _etag(row))
+
+
+def line_document(rows: Sequence[Row]) -> ErpDocument:
+    """Read one line we wrote: one row, or the parts a partial arrival split it into (facts section 8).
+
+    The part that is still awaited keeps the lot later arrivals need; quantity and net are those of all parts.
+    """
+    row = next((part for part in rows if part.get("ReturnStatus") == "Awaiting"), rows[0])
+    quantity = sum((number(part.get("ReturnSalesQuantity", part.get("OrderedSalesQuantity"))) for part in rows), Decimal(0))
+    ids = ids_of(row, "ReturnOrderNumber", "SalesOrderNumber", "RMANumber", "ReturnInventoryLotId", "InventoryLotId", "ItemNumber",
+                 "ExternalItemNumber", "SalesPrice", "LineCreationSequenceNumber", "ReturnStatus", "ReturnWarehouseId")
+    return ErpDocument(
+        number=ids.get("ReturnInventoryLotId") or ids.get("InventoryLotId", ""), ids=ids, quantity=quantity,
+        net=sum((number(part.get("LineAmount")) for part in rows), Decimal(0)), currency=str(row.get("CurrencyCode") or ""))
+
+
+def receipt_document(header: Row, line: Row) -> ErpDocument:
+    """Read one line of an arrival journal, open until the job has posted it; such a journal makes no ledger voucher (books.md section 4)."""
+    return ErpDocument(
+        number=str(header["JournalNumber"]), open=header.get("IsPosted") != "Yes", quantity=number(line.get("ItemQuantity")), posted_on=day_of(line.get("TransactionDate")),
+        ids=ids_of(line, "JournalNumber", "LineNumber", "ItemNumber", "ReferenceInventoryLotId", "ReturnDispositionCodeId",
+                   "ReceivingWarehouseId", "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId")
+        | ids_of(header, "JournalDescription", "PostedDateTime")
+        | {"ReturnOrderNumber": str(line.get("TransactionReferenceNumber") or ""), "RMANumber": str(line.get("ReturnItemNumber") or "")})
+
+
+def credit_document(header: Row, line: Row) -> ErpDocument:
+    """Read one line of a posted credit note; a credit is negative."""
+    net, tax = number(line.get("LineAmount")), number(line.get("LineTotalTaxAmount"))
+    return ErpDocument(
+        number=str(header["InvoiceNumber"]), quantity=number(line.get("InvoicedQuantity")), net=net, tax=tax,
+        gross=net + tax + number(line.get("LineTotalChargeAmount")), currency=str(header.get("CurrencyCode") or ""),
+        voucher=str(header.get("LedgerVoucher") or ""), posted_on=day_of(header.get("InvoiceDate")),
+        ids=ids_of(header, "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "SalesOrderNumber", "CustomersOrderReference")
+        | ids_of(line, "LineCreationSequenceNumber", "ProductNumber"))
+
+
+# --- the third look at damaged goods -----------------------------------------------------------------
+
+
+def unsellable_on_sale(receipt: Receipt, warehouse: str, sellability: Sellability) -> str:
+    """Say what is wrong when goods that may not be sold would go where stock is sold; empty when nothing is (INV-06).
+
+    Code of its own on purpose: it reads neither the mapping nor `Sellability.sells`, and forgives neither case nor blanks nor a missing
+    status, so that it errs to the safe side. `warehouse` is where the order line expects the goods, for a target that names none.
+    """
+    def plain(text: str) -> str:
+        return text.strip().upper()
+
+    target = (plain(receipt.place.warehouse or warehouse), plain(receipt.place.location), plain(receipt.place.status))
+    if receipt.disposition in sellability.dispositions and receipt.condition in sellability.conditions:
+        return ""
+    for shelf in sellability.places:
+        there = (plain(shelf.warehouse), plain(shelf.location), plain(shelf.status))
+        if there[0] == target[0] and all(not a or not b or a == b for a, b in zip(there[1:], target[1:], strict=True)):
+            return (f"{receipt.quantity} x {receipt.sku}: condition '{receipt.condition}', disposition '{receipt.disposition}' is not "
+                    f"sellable, yet {receipt.place.warehouse or warehouse}/{receipt.place.location} is on sale. Nothing was sent.")
+    return ""

@@ -1,0 +1,1 @@
+"""Versions of the database, applied by `SqlStore.migrate`."""

@@ -1,0 +1,269 @@
+"""Where does everything lie that must not be lost?
+
+SQLAlchemy Core tables for both databases. Money and quantities are exact (text in SQLite, `numeric` in
+PostgreSQL), times are UTC with their zone. What a table refuses is said here as constraints and unique
+indexes, and as triggers (`GUARDS`) that the migrations create: a coding error above meets a second wall.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment in UTC: `timestamptz` in PostgreSQL, ISO 8601 of fixed width in SQLite, so that text sorts as time."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime]:
+        """Choose the column type."""
+        kind: TypeEngine[Any] = TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        """Refuse a time without a zone: nobody would know which moment it names."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"{value.isoformat()} has no time zone; times are kept in UTC"
+            raise ValueError(message)
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy's signature
+        """Give the moment back in UTC."""
+        if value is None:
+            return None
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """An exact decimal: `numeric` in PostgreSQL, text in SQLite, which would make a binary fraction of it."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Decimal]:
+        """Choose the column type."""
+        kind: TypeEngine[Any] = Numeric() if dialect.name == "postgresql" else Text()
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
+        """Write all digits."""
+        return value if value is None or dialect.name == "postgresql" else str(value)
+
+    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002  SQLAlchemy's signature
+        """Read all digits."""
+        return None if value is None else Decimal(value)
+
+
+WORDS: Final = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that sorts by code point on both databases."""
+SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata: Final = MetaData()
+
+
+def _words(name: str) -> Column[str]:
+    return Column(name, WORDS, nullable=False)
+
+
+def _among(column: str, *values: str) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+NOT_FIXED: Final = _among("state", "planned", "held", "withdrawn")
+
+deliveries = Table(
+    "deliveries", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("source"), _words("identity"), _words("channel"), _words("state"), _words("reason"),
+    Column("first", Boolean(create_constraint=False), nullable=False),
+    Column("received_at", Utc(), nullable=False),
+    _words("sha256"),
+    Column("size", Integer, nullable=False),
+    Column("body", LargeBinary),
+    CheckConstraint(_among("state", "stored", "digested", "duplicate", "quarantined", "refused"), name="deliveries_state"),
+    CheckConstraint("(state IN ('duplicate', 'refused')) = (body IS NULL)", name="deliveries_body"),
+    CheckConstraint("state NOT IN ('quarantined', 'refused') OR reason <> ''", name="deliveries_reason"),
+    Index("deliveries_identity", "tenant", "source", "identity", unique=True,
+          sqlite_where=text("first"), postgresql_where=text("first")),
+    Index("deliveries_repeats", "tenant", "source", "identity"),
+    Index("deliveries_unread", "tenant", "id", sqlite_where=text("state = 'stored'"), postgresql_where=text("state = 'stored'")),
+    Index("deliveries_states", "tenant", "state"),
+    sqlite_autoincrement=True,
+)
+
+facts = Table(
+    "facts", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("return_ref"), _words("kind"), _words("identity"),
+    Column("at", Utc(), nullable=False),
+    Column("delivery_id", SERIAL, ForeignKey("deliveries.id")),
+    _words("body"),
+    Index("facts_identity", "tenant", "return_ref", "identity", unique=True),
+    Index("facts_delivery", "delivery_id"),
+    sqlite_autoincrement=True,
+)
+
+touched = Table(
+    "touched", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("return_ref"),
+    Column("counter", Integer, nullable=False),
+    Index("touched_ref", "tenant", "return_ref", unique=True),
+    sqlite_autoincrement=True,
+)
+
+cases = Table(
+    "cases", metadata,
+    _words("tenant"), _words("ref"), _words("legal_entity"),
+    Column("state", WORDS),
+    _words("stage"), _words("customer"), _words("currency"),
+    Column("net", Exact(), nullable=False),
+    Column("due_at", Utc()),
+    Column("updated_at", Utc()),
+    Column("revision", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "ref", name="cases_ref"),
+    CheckConstraint(_among("state", "waiting", "planned", "posting", "held", "settled", "closed"), name="cases_state"),
+    Index("cases_states", "tenant", "state", "due_at"),
+)
+
+postings = Table(
+    "postings", metadata,
+    Column("key", WORDS, primary_key=True),
+    _words("tenant"), _words("legal_entity"), _words("return_ref"), _words("line_id"), _words("kind"), _words("state"),
+    _words("fingerprint"), _words("body"), _words("mapping_version"), _words("window_key"), _words("batch"),
+    Column("erp", WORDS),
+    Column("attempts", Integer, nullable=False),
+    Column("looks", Integer, nullable=False),
+    Column("look_at", Utc()),
+    Column("planned_at", Utc()),
+    _words("note"), _words("sku"), _words("order_ref"), _words("customer"), _words("claim"),
+    Column("quantity", Exact()),
+    Column("value", Exact(), nullable=False),
+    Column("net", Exact(), nullable=False),
+    _words("currency"),
+    Column("revision", Integer, nullable=False),
+    CheckConstraint(_among("state", "planned", "held", "ready", "sending", "unconfirmed", "pending", "awaited", "posted",
+                           "verified", "rejected", "withdrawn"), name="postings_state"),
+    CheckConstraint(f"{NOT_FIXED} OR mapping_version <> ''", name="postings_mapping"),
+    CheckConstraint(_among("claim", "", "sale", "history"), name="postings_claim"),
+    Index("postings_return", "tenant", "return_ref"),
+    Index("postings_states", "tenant", "legal_entity", "state"),
+    Index("postings_sales", "tenant", "legal_entity", "order_ref",
+          sqlite_where=text("claim = 'sale'"), postgresql_where=text("claim = 'sale'")),
+    Index("postings_history", "tenant", "legal_entity", "customer",
+          sqlite_where=text("claim = 'history'"), postgresql_where=text("claim = 'history'")),
+)
+
+batches = Table(
+    "batches", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("key"), _words("tenant"), _words("legal_entity"), _words("kind"), _words("period"), _words("fingerprint"),
+    _words("controls"),
+    Column("started_at", Utc(), nullable=False),
+    Index("batches_key", "tenant", "key"),
+)
+
+attempts = Table(
+    "attempts", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("posting", WORDS, ForeignKey("postings.key"), nullable=False),
+    _words("batch"),
+    Column("number", Integer, nullable=False),
+    _words("request_hash"), _words("mapping_version"),
+    Column("started_at", Utc(), nullable=False),
+    Column("finished_at", Utc()),
+    _words("outcome"), _words("detail"),
+    CheckConstraint("(outcome = '') = (finished_at IS NULL)", name="attempts_finished"),
+    Index("attempts_number", "posting", "number", unique=True),
+    Index("attempts_open", "posting", unique=True, sqlite_where=text("outcome = ''"), postgresql_where=text("outcome = ''")),
+)
+
+exceptions = Table(
+    "exceptions", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("return_ref"), _words("line_id"), _words("kind"), _words("owner"), _words("severity"),
+    Column("amount", Exact(), nullable=False),
+    _words("currency"),
+    Column("opened_at", Utc(), nullable=False),
+    Column("due_at", Utc(), nullable=False),
+    _words("findings"),
+    Column("closed_at", Utc()),
+    _words("resolution"), _words("actor"),
+    CheckConstraint("kind <> '' AND owner <> ''", name="exceptions_owner"),
+    CheckConstraint("closed_at IS NULL OR (resolution <> '' AND actor <> '')", name="exceptions_closed"),
+    Index("exceptions_open", "tenant", "return_ref", "line_id", unique=True,
+          sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")),
+    Index("exceptions_return", "tenant", "return_ref"),
+    sqlite_autoincrement=True,
+)
+
+windows = Table(
+    "windows", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("key"), _words("tenant"), _words("legal_entity"), _words("period"),
+    Column("number", Integer, nullable=False),
+    Column("closed_at", Utc(), nullable=False),
+    Column("returns", Integer, nullable=False),
+    _words("controls"), _words("ledger"),
+    Index("windows_key", "key", unique=True),
+    Index("windows_entity", "tenant", "legal_entity"),
+)
+
+imports = Table(
+    "imports", metadata,
+    _words("tenant"), _words("sha256"), _words("name"),
+    Column("at", Utc(), nullable=False),
+    Column("rows", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "sha256", name="imports_file"),
+)
+
+trail = Table(
+    "trail", metadata,
+    _words("tenant"),
+    Column("sequence", BigInteger, nullable=False, autoincrement=False),
+    _words("at"), _words("actor"), _words("subject"), _words("action"), _words("detail"), _words("previous"), _words("hash"),
+    PrimaryKeyConstraint("tenant", "sequence", name="trail_sequence"),
+    Index("trail_subject", "tenant", "subject"),
+)
+
+trail_heads = Table(
+    "trail_heads", metadata,
+    Column("tenant", WORDS, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    _words("hash"),
+)
+
+GUARDS: Final = frozenset({
+    "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "trail_stay", "trail_fixed", "attempts_stay",
+    "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
+    "exceptions_stay", "exceptions_done",
+})
+"""Triggers the migrations create; `SqlStore.check` refuses to work without them."""
+
+UNIQUE: Final = frozenset(
+    str(index.name) for table in metadata.tables.values() for index in table.indexes if index.unique)
+"""Unique indexes without which money is not safe; `SqlStore.check` refuses to work without them."""

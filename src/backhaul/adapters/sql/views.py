@@ -1,0 +1,207 @@
+"""What does somebody see who wants to know how things stand?
+
+Read-only rows for pages and the command line, on a connection from `SqlStore.read`. Nothing here decides
+anything, and nothing here is kept.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from backhaul.adapters.sql import rows, tables
+from backhaul.application.ports import KeptCase, KeptPosting
+from backhaul.domain.delivery import DeliveryState
+from backhaul.domain.lifecycle import ReturnState
+
+PAGE: Final = 50
+_ORDER: Final = {"delivery": 0, "fact": 1, "exception": 2, "posting": 3, "attempt": 4, "trail": 5}
+"""Which of several events of one moment is told first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRow:
+    """One return in a list, with the number of its open exceptions; `touched`: it is still to be looked at."""
+
+    case: KeptCase
+    open_exceptions: int
+    touched: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows of a longer list, and how long it is."""
+
+    rows: tuple[CaseRow, ...]
+    total: int
+    offset: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a return. `sort` is delivery, fact, posting, attempt, exception or trail."""
+
+    at: datetime
+    sort: str
+    title: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """Everything known about one return: where it stands, its documents, and what happened, in order of time."""
+
+    case: KeptCase | None
+    postings: tuple[KeptPosting, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkGroup:
+    """Open work of one kind, for one team, in one currency."""
+
+    kind: str
+    owner: str
+    currency: str
+    count: int
+    money: Decimal
+    overdue: int
+    oldest_at: datetime
+    age: timedelta
+
+
+def list_cases(  # noqa: PLR0913  each is named at the call
+    connection: Connection, tenant: str, *, search: str = "", legal_entity: str = "",
+    states: Collection[ReturnState] = (), offset: int = 0, limit: int = PAGE,
+) -> Page:
+    """List returns, the latest changed first; `search` looks in references and customers, whatever the case of letters."""
+    cases, work, touched = tables.cases, tables.exceptions, tables.touched
+    asked: list[ColumnElement[bool]] = [cases.c.tenant == tenant]
+    if search:
+        asked.append(or_(cases.c.ref.icontains(search, autoescape=True), cases.c.customer.icontains(search, autoescape=True)))
+    if legal_entity:
+        asked.append(cases.c.legal_entity == legal_entity)
+    if states:
+        asked.append(cases.c.state.in_(sorted(state.value for state in states)))
+    total = connection.execute(select(func.count()).select_from(cases).where(*asked)).scalar_one()
+    found = connection.execute(
+        select(cases).where(*asked).order_by(cases.c.updated_at.desc().nulls_last(), cases.c.ref).offset(offset).limit(limit)).all()
+    refs = [row.ref for row in found]
+    waiting = set(connection.execute(
+        select(touched.c.return_ref).where(touched.c.tenant == tenant, touched.c.return_ref.in_(refs))).scalars())
+    counted = connection.execute(
+        select(work.c.return_ref, func.count()).group_by(work.c.return_ref).where(
+            work.c.tenant == tenant, work.c.return_ref.in_(refs), work.c.closed_at.is_(None)))
+    counts: dict[str, int] = {row[0]: row[1] for row in counted}
+    return Page(
+        rows=tuple(CaseRow(case=rows.case(row), open_exceptions=counts.get(row.ref, 0), touched=row.ref in waiting) for row in found),
+        total=total, offset=offset, limit=limit)
+
+
+def cases_by_state(connection: Connection, tenant: str) -> Mapping[str, int]:
+    """Count returns by state; a state nobody is in counts zero."""
+    found = connection.execute(
+        select(tables.cases.c.state, func.count()).where(tables.cases.c.tenant == tenant).group_by(tables.cases.c.state))
+    return {**dict.fromkeys((state.value for state in ReturnState), 0), **{row[0] or "": row[1] for row in found}}
+
+
+def deliveries_by_state(connection: Connection, tenant: str) -> Mapping[str, int]:
+    """Count deliveries by state (INV-01, INV-19); their sum is all that ever came in."""
+    table = tables.deliveries
+    found = connection.execute(select(table.c.state, func.count()).where(table.c.tenant == tenant).group_by(table.c.state))
+    return {**dict.fromkeys((state.value for state in DeliveryState), 0), **{row[0]: row[1] for row in found}}
+
+
+def exception_groups(connection: Connection, tenant: str, *, now: datetime) -> tuple[WorkGroup, ...]:
+    """Group open exceptions by kind, owner and currency, the most money first."""
+    table = tables.exceptions
+    found: dict[tuple[str, str, str], list[tuple[Decimal, datetime, datetime]]] = {}
+    for row in connection.execute(select(table).where(table.c.tenant == tenant, table.c.closed_at.is_(None))):
+        found.setdefault((row.kind, row.owner, row.currency), []).append((row.amount, row.opened_at, row.due_at))
+    groups = [
+        WorkGroup(
+            kind=kind, owner=owner, currency=currency, count=len(each), money=sum((amount for amount, _, _ in each), Decimal(0)),
+            overdue=sum(due < now for _, _, due in each), oldest_at=min(opened for _, opened, _ in each),
+            age=now - min(opened for _, opened, _ in each))
+        for (kind, owner, currency), each in found.items()]
+    return tuple(sorted(groups, key=lambda group: (-abs(group.money), group.kind, group.owner, group.currency)))
+
+
+def life(connection: Connection, tenant: str, ref: str) -> Life:
+    """Tell one return's life in order of time: deliveries, facts, postings, attempts, exceptions and the trail."""
+    case = connection.execute(select(tables.cases).where(tables.cases.c.tenant == tenant, tables.cases.c.ref == ref)).first()
+    table = tables.postings
+    stored = [rows.kept_posting(row) for row in connection.execute(
+        select(table).where(table.c.tenant == tenant, table.c.return_ref == ref))]
+    told = [*_deliveries(connection, tenant, ref), *_facts(connection, tenant, ref), *_postings(stored),
+            *_attempts(connection, tenant, ref), *_exceptions(connection, tenant, ref), *_trail(connection, tenant, ref)]
+    return Life(
+        case=None if case is None else rows.case(case),
+        postings=tuple(sorted(stored, key=lambda kept: kept.posting.key)),
+        events=tuple(sorted(told, key=lambda event: (event.at, _ORDER[event.sort]))))
+
+
+def _deliveries(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
+    """Tell of deliveries that brought a fact about the return, and of every repeat of them."""
+    table, facts = tables.deliveries, tables.facts
+    brought = select(table.c.source, table.c.identity).distinct().join(facts, facts.c.delivery_id == table.c.id).where(
+        facts.c.tenant == tenant, facts.c.return_ref == ref).subquery()
+    query = select(table).join(
+        brought, (table.c.source == brought.c.source) & (table.c.identity == brought.c.identity)).where(table.c.tenant == tenant)
+    for row in connection.execute(query.order_by(table.c.id)):
+        yield Event(at=row.received_at, sort="delivery", title=f"{row.channel}: {row.state}", detail={
+            "id": row.id, "source": row.source, "identity": row.identity, "sha256": row.sha256, "size": row.size, "reason": row.reason})
+
+
+def _facts(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
+    table = tables.facts
+    for row in connection.execute(
+        select(table).where(table.c.tenant == tenant, table.c.return_ref == ref).order_by(table.c.id)):
+        yield Event(at=row.at, sort="fact", title=row.kind, detail={**json.loads(row.body), "delivery_id": row.delivery_id})
+
+
+def _postings(stored: Collection[KeptPosting]) -> Iterator[Event]:
+    for kept in stored:
+        if kept.planned_at is not None:
+            yield Event(at=kept.planned_at, sort="posting", title=f"{kept.posting.key.kind.value}: {kept.state.value}", detail={
+                "key": str(kept.posting.key), "marker": kept.posting.key.marker, "net": str(kept.posting.net),
+                "currency": kept.posting.currency, "window": kept.window, "mapping_version": kept.mapping_version,
+                "document": kept.document.number if kept.document else "", "note": kept.note})
+
+
+def _attempts(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
+    table, postings = tables.attempts, tables.postings
+    query = select(table, postings.c.kind).join(postings, postings.c.key == table.c.posting).where(
+        postings.c.tenant == tenant, postings.c.return_ref == ref)
+    for row in connection.execute(query.order_by(table.c.id)):
+        detail = {"key": row.posting, "batch": row.batch, "number": row.number, "request_hash": row.request_hash}
+        yield Event(at=row.started_at, sort="attempt", title=f"{row.kind}: attempt {row.number}", detail=detail)
+        if row.finished_at is not None:
+            yield Event(at=row.finished_at, sort="attempt", title=f"{row.kind}: {row.outcome}", detail={**detail, "detail": row.detail})
+
+
+def _exceptions(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
+    table = tables.exceptions
+    for row in connection.execute(
+        select(table).where(table.c.tenant == tenant, table.c.return_ref == ref).order_by(table.c.id)):
+        kept = rows.exception(row)
+        detail = {"id": kept.id, "line": kept.case.line_id, "owner": kept.case.owner, "money": str(kept.case.money),
+                  "due_at": kept.case.due_at.isoformat(), "findings": [finding.sentence for finding in kept.case.findings]}
+        yield Event(at=kept.case.opened_at, sort="exception", title=f"{kept.case.kind}: opened", detail=detail)
+        if kept.closed_at is not None:
+            yield Event(at=kept.closed_at, sort="exception", title=f"{kept.case.kind}: closed", detail={
+                **detail, "resolution": kept.resolution, "actor": kept.actor})
+
+
+def _trail(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
+    table = tables.trail
+    for row in connection.execute(
+        select(table).where(table.c.tenant == tenant, table.c.subject == ref).order_by(table.c.sequence)):
+        entry = rows.entry(row)
+        yield Event(at=datetime.fromisoformat(entry.at), sort="trail", title=entry.action, detail={
+            **entry.detail, "actor": entry.actor, "sequence": entry.sequence, "hash": entry.hash})

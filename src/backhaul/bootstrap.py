@@ -1,0 +1,94 @@
+"""Where do the parts meet?
+
+The only module that knows which adapter stands behind which port. ERPs are found through the entry-point
+group `backhaul.erp`, ours included, so a third party adds one without touching this file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from typing import Final
+
+from backhaul.adapters.sql.store import SqlStore
+from backhaul.adapters.zigzag.wire import ZigZagWire
+from backhaul.application.ports import Capabilities, Erp, Platform
+from backhaul.application.post import Desk
+from backhaul.config import Settings
+from backhaul.domain.errors import Misconfigured
+from backhaul.profile import Profile, load_profile
+
+ERP_GROUP: Final = "backhaul.erp"
+
+
+class WallClock:
+    """The clock on the wall, in UTC."""
+
+    def now(self) -> datetime:
+        """Give the current time."""
+        return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class House:
+    """Everything one running Backhaul is made of. ERPs are connected and probed when first needed."""
+
+    settings: Settings
+    store: SqlStore
+    profiles: Mapping[str, Profile]
+    _desks: dict[tuple[str, str], Desk] = field(default_factory=dict)
+    _platforms: dict[str, Platform] = field(default_factory=dict)
+    capabilities: dict[tuple[str, str], Capabilities] = field(default_factory=dict)
+
+    def platform(self, tenant: str) -> Platform:
+        """Give the reader of a tenant's payloads."""
+        if tenant not in self._platforms:
+            self._platforms[tenant] = ZigZagWire(self.profiles[tenant].wire)
+        return self._platforms[tenant]
+
+    def desk(self, tenant: str, legal_entity: str) -> Desk:
+        """Give a legal entity's desk; at the first time its ERP is connected and probed.
+
+        Raises `Misconfigured`, naming each, if a need of its deployment mode is unmet.
+        """
+        at = (tenant, legal_entity)
+        if at not in self._desks:
+            rules = self.profiles[tenant].rules
+            entity = rules.entity(legal_entity)
+            erp = connect(self.profiles[tenant], legal_entity)
+            able = erp.capabilities()
+            if able.missing:
+                needs = "".join(f"\n  - {need}" for need in able.missing)
+                message = f"{entity.id}: {entity.erp} deployment {entity.deployment} lacks:{needs}"
+                raise Misconfigured(message)
+            self.capabilities[at] = able
+            self._desks[at] = Desk(store=self.store, erp=erp, rules=rules, entity=entity, route=able.route)
+        return self._desks[at]
+
+    def adopt(self, desk: Desk) -> None:
+        """Work from this desk instead of the one that would be built: how a wrapper gets around the ERP port."""
+        self._desks[desk.rules.tenant, desk.entity.id] = desk
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+
+def connect(profile: Profile, legal_entity: str) -> Erp:
+    """Find the adapter that a legal entity names and connect it."""
+    entity = profile.rules.entity(legal_entity)
+    found = {point.name: point for point in entry_points(group=ERP_GROUP)}
+    if entity.erp not in found:
+        message = f"{entity.id}: no ERP adapter '{entity.erp}' is installed; there are {', '.join(sorted(found)) or 'none'}"
+        raise Misconfigured(message)
+    erp: Erp = found[entity.erp].load()(entity, profile.rules, entity.options)
+    return erp
+
+
+def build(settings: Settings) -> House:
+    """Open the store, bring its tables up to date, check that it is safe, and load the profiles."""
+    store = SqlStore(settings.database_url)
+    store.migrate()
+    store.check()
+    profiles = [load_profile(path, settings) for path in settings.profiles]
+    return House(settings=settings, store=store, profiles={each.rules.tenant: each for each in profiles})

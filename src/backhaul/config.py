@@ -1,0 +1,92 @@
+"""What did the operator set?
+
+Settings come from the environment, secrets only by reference (``env:NAME`` or ``file:PATH``), and what
+the tenant decided from profiles. A name nobody knows is refused together with the name that was probably
+meant: a setting that is silently ignored is a default route of its own.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final, Self
+
+from backhaul.adapters.zigzag.wire import ZigZagWire
+from backhaul.domain.errors import Misconfigured
+from backhaul.profile import Profile, load_profile, placements, profile_schema
+from backhaul.secret import Secret
+
+PREFIX: Final = "BACKHAUL_"
+SETTINGS: Final[Mapping[str, str]] = {
+    "BACKHAUL_DATABASE_URL": "sqlite:///var/backhaul.sqlite",
+    "BACKHAUL_PROFILE": "",
+    "BACKHAUL_HOST": "127.0.0.1",
+    "BACKHAUL_PORT": "8080",
+    "BACKHAUL_STATE_DIR": "var",
+}
+"""Every setting and what holds without it."""
+REFERRED: Final = ("BACKHAUL_ZIGZAG_", "BACKHAUL_ERP_", "BACKHAUL_SECRET_")
+"""Names a profile may refer to as ``env:NAME``; settings never begin like this."""
+HIGHEST_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this process was started. `environ` is where a profile's references are looked up."""
+
+    database_url: str = field(repr=False)
+    profiles: tuple[Path, ...]
+    host: str
+    port: int
+    state_dir: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def engine_url(self) -> str:
+        """Give the address of the engine's own tables: a file in the state folder, or the same PostgreSQL."""
+        return f"sqlite:///{self.state_dir / 'engine.sqlite'}" if self.database_url.startswith("sqlite") else self.database_url
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; `BACKHAUL_PROFILE` may name several files, joined by the system's path separator.
+
+        A variable that a profile refers to is no setting; it begins with one of `REFERRED`.
+        """
+        environ = dict(os.environ if environ is None else environ)
+        for name in sorted(environ):
+            if name.startswith(PREFIX) and name not in SETTINGS and not name.startswith(REFERRED):
+                near = get_close_matches(name, SETTINGS, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(SETTINGS)}"
+                message = f"environment: there is no setting {name}; {hint}"
+                raise Misconfigured(message)
+        told = {name: environ.get(name) or default for name, default in SETTINGS.items()}
+        port = told["BACKHAUL_PORT"]
+        if not (port.isascii() and port.isdecimal() and int(port) <= HIGHEST_PORT):
+            message = f"environment: BACKHAUL_PORT is '{port}', it must be a number from 0 to {HIGHEST_PORT}"
+            raise Misconfigured(message)
+        url = told["BACKHAUL_DATABASE_URL"]
+        if url.startswith(("env:", "file:")):
+            secret = Secret(url, environ)
+            secret.check()
+            url = secret.reveal()
+        return cls(
+            database_url=url, profiles=tuple(Path(part) for part in told["BACKHAUL_PROFILE"].split(os.pathsep) if part),
+            host=told["BACKHAUL_HOST"], port=int(port), state_dir=Path(told["BACKHAUL_STATE_DIR"]), environ=environ)
+
+
+def check_profile(path: Path, against: Path | None = None) -> Mapping[str, Any]:
+    """Check a profile without its secrets; with a sample, say line by line what it would become and where it would go.
+
+    Gives ``profile``, ``version`` and ``lines`` of ``where``, ``says``, ``becomes``; raises `Misconfigured`.
+    """
+    profile = load_profile(path, offline=True)
+    told: dict[str, Any] = {"profile": str(path), "tenant": profile.tenant, "version": profile.version, "lines": []}
+    if against is not None:
+        body = against.read_bytes()
+        lines = [*ZigZagWire(profile.wire).explain(body), *placements(profile, body)]
+        told["lines"] = [{"where": line.where, "says": line.says, "becomes": line.becomes} for line in lines]
+    return told
+
+
+__all__ = ["Profile", "Secret", "Settings", "check_profile", "load_profile", "profile_schema"]

@@ -1,0 +1,372 @@
+"""What can be done from a terminal?
+
+Every command prints for people and, with `--json`, one JSON object for programs. Settings come from the
+environment (`BACKHAUL_…`) and the profile only.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from backhaul.domain.errors import BackhaulError
+from backhaul.domain.facts import Decision
+
+out: Final = Console()
+err: Final = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="Which tenant; needed only where several are configured.")]
+
+app: Final = typer.Typer(
+    name="backhaul", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    help="Carries returns from ZigZag into Dynamics 365 and proves that goods, stock, credit notes and ledger agree.")
+exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close.")
+profile_app: Final = typer.Typer(no_args_is_help=True, help="One tenant's settings: check them, see what a payload would become.")
+app.add_typer(exceptions_app, name="exceptions")
+app.add_typer(profile_app, name="profile")
+
+
+def main() -> None:
+    """Run the command line; what stops us is told in one sentence, without a traceback."""
+    try:
+        app()
+    except BackhaulError as stopped:
+        err.print(f"[red]backhaul:[/] {stopped}", markup=True, highlight=False)
+        raise SystemExit(2) from None
+
+
+def _print(value: Any) -> None:  # noqa: ANN401  whatever a command has to say
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+@contextmanager
+def _house() -> Iterator[Any]:
+    from backhaul.bootstrap import build  # noqa: PLC0415  start-up of `--help` stays quick
+    from backhaul.config import Settings  # noqa: PLC0415
+
+    house = build(Settings.from_env())
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+def _tenant(house: Any, asked: str) -> str:  # noqa: ANN401  House, imported late
+    names = sorted(house.profiles)
+    if asked in names:
+        return asked
+    if not asked and len(names) == 1:
+        return str(names[0])
+    message = f"tenant '{asked}' is not configured" if asked else "say which tenant"
+    message = f"{message}: --tenant {' | '.join(names) or '(no profile is loaded; set BACKHAUL_PROFILE)'}"
+    raise typer.BadParameter(message)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Any]:  # noqa: FBT001
+    """Show progress on standard error, so that standard output stays for the answer."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=quiet) as bar:
+        tasks: dict[int, Any] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if of not in tasks:
+                tasks[of] = bar.add_task(what, total=of)
+            bar.update(tasks[of], description=what, completed=done)
+
+        yield tell
+
+
+@app.command()
+def demo(  # noqa: PLR0913  a command line
+    *,
+    erp: Annotated[str, typer.Option(help="Which ERP to run on.")] = "finance-scm",
+    database: Annotated[str, typer.Option(help="Database URL; a SQLite file beside the emulators' unless given.")] = "",
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Keep the service running afterwards.")] = True,
+    state: Annotated[Path, typer.Option(help="Folder for the demo's database and the emulators' state; emptied first.")] = Path("var/demo"),
+    port: Annotated[int, typer.Option(help="Port of the service on 127.0.0.1.")] = 8080,
+    compare: Annotated[bool, typer.Option("--compare/--no-compare", help="Also run a sample in real time, to compare.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Run the main job on five months of real returns, with emulated ZigZag and Dynamics 365 on loopback."""
+    from backhaul.entrypoints.demo import report, run  # noqa: PLC0415
+
+    if erp != "finance-scm":
+        message = f"no emulator for '{erp}'; there is finance-scm"
+        raise typer.BadParameter(message)
+
+    def stay(stage: Any, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
+        _print(dict(summary)) if as_json else report.show(out, summary)
+        out.print(f"\nBackhaul is running on [bold]{stage.web.base_url}[/]. Ctrl-C stops it.")
+        out.print(f"See one return: [bold]backhaul trace C541433[/] with BACKHAUL_DATABASE_URL={stage.house.settings.database_url}"
+                  f" BACKHAUL_PROFILE={stage.house.settings.profiles[0]}", highlight=False)
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            out.print("Stopped.")
+
+    with _progress(quiet=not err.is_terminal and as_json) as tell:
+        summary = run.run(state.resolve(), tell, database=database or None, port=port if serve else 0, compare=compare,
+                          stay=stay if serve else None)
+    if not serve:
+        _print(dict(summary)) if as_json else report.show(out, summary)
+    if not summary["holds"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    *,
+    work_too: Annotated[bool, typer.Option("--work/--no-work", help="Also do the work in this process (the embedded default).")] = True,
+) -> None:
+    """Receive webhooks and show the pages, and do the work too unless told otherwise."""
+    from backhaul.entrypoints.web.app import create_app, serve as serve_web  # noqa: PLC0415
+
+    with _house() as house:
+        running = serve_web(create_app(house), house.settings.host, house.settings.port)
+        out.print(f"Backhaul listens on [bold]{running.base_url}[/]; webhooks at /hooks/zigzag/<source>.")
+        try:
+            if work_too:
+                _work(house)
+            else:
+                while True:
+                    time.sleep(3600)
+        except KeyboardInterrupt:
+            out.print("Stopping.")
+        finally:
+            running.close()
+
+
+@app.command()
+def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for every tenant and end.")] = False, as_json: Json = False) -> None:
+    """Read what came in, judge it, post what is due and look at what is open, every minute."""
+    from backhaul.entrypoints import worker  # noqa: PLC0415
+
+    with _house() as house:
+        if not once:
+            try:
+                _work(house)
+            except KeyboardInterrupt:
+                out.print("Stopping.")
+            return
+        done = {tenant: worker.turn(house, tenant, datetime.now(UTC)) for tenant in house.profiles}
+        if as_json:
+            _print(done)
+        else:
+            for tenant, steps in done.items():
+                out.print(f"{tenant}: read {steps['read']}, post {steps['post']}", highlight=False)
+
+
+def _work(house: Any) -> None:  # noqa: ANN401
+    from backhaul.adapters.engine import Engine  # noqa: PLC0415
+    from backhaul.entrypoints import worker  # noqa: PLC0415
+
+    with Engine(house.settings.engine_url, worker.steps(house)) as engine:
+        engine.every("* * * * *", sorted(house.profiles))
+        while True:
+            time.sleep(3600)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, JSON lines or CSV.")],
+    *,
+    profile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Profile to read it by; BACKHAUL_PROFILE unless given.")] = None,
+    source: Annotated[str, typer.Option(help="Which source of the profile it comes from, where it has several.")] = "",
+    result: Annotated[Path | None, typer.Option(help="Where to write the per-row result; beside the file unless given.")] = None,
+    tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Take in a file of returns, each file once, with a result for every row."""
+    from backhaul.adapters.zigzag import files  # noqa: PLC0415
+
+    if profile is not None:
+        os.environ["BACKHAUL_PROFILE"] = str(profile)
+    with _house() as house:
+        told = files.import_file(house.store, house.profiles[_tenant(house, tenant)], file, source=source, result=result,
+                                 now=datetime.now(UTC))
+    if as_json:
+        _print(dict(told))
+    else:
+        out.print(", ".join(f"{name} {value}" for name, value in told.items()), highlight=False)
+
+
+@app.command()
+def post(*, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Settle what is open and send the windows that are due now."""
+    from backhaul.entrypoints import worker  # noqa: PLC0415
+
+    with _house() as house:
+        done = dict(worker.post(house, _tenant(house, tenant), datetime.now(UTC)))
+    _print(done) if as_json else out.print(f"{done['windows']} windows closed, {done['sent']} postings sent.")
+
+
+@app.command()
+def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return's reference at the platform.")], *, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Show a return's whole life, from portal request to credit note and voucher, with every attempt."""
+    from backhaul.entrypoints import story  # noqa: PLC0415
+
+    with _house() as house:
+        name = _tenant(house, tenant)
+        told = story.trace(house, name, ref)
+    if told is None:
+        message = f"no return '{ref}' for tenant '{name}'; references are compared letter by letter"
+        raise typer.BadParameter(message)
+    _print(told) if as_json else story.show(out, told)
+
+
+@app.command()
+def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Check the tamper-evident trail; names the first entry that does not fit and exits with status 1."""
+    from backhaul.domain.trail import GENESIS, first_break  # noqa: PLC0415
+
+    with _house() as house:
+        name = _tenant(house, tenant)
+        with house.store.begin() as tx:
+            entries = list(tx.trail(name))
+    broken = first_break(entries)
+    told = {"tenant": name, "entries": len(entries), "head": entries[-1].hash if entries else GENESIS,
+            "holds": broken is None, "broken_at": broken.sequence if broken else None}
+    if as_json:
+        _print(told)
+    elif broken:
+        out.print(f"[red]The chain of {name} is broken at entry {broken.sequence}[/] ({broken.action} on {broken.subject}, {broken.at}).")
+    else:
+        out.print(f"{len(entries)} entries, the chain of {name} holds. Head {told['head']}", highlight=False)
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def migrate(*, as_json: Json = False) -> None:
+    """Bring the database's tables up to date and check that its settings are safe."""
+    from backhaul.adapters.sql.store import SqlStore  # noqa: PLC0415
+    from backhaul.config import Settings  # noqa: PLC0415
+
+    store = SqlStore(Settings.from_env().database_url)
+    store.migrate()
+    store.check()
+    store.close()
+    _print({"migrated": True}) if as_json else out.print("The tables are up to date and the settings are safe.")
+
+
+@app.command()
+def emulate(
+    *,
+    state: Annotated[Path, typer.Option(help="Folder with the emulators' state, for example the demo's.")] = Path("var/demo"),
+    erp_port: Annotated[int, typer.Option(help="Port of the emulated Finance & SCM.")] = 8091,
+    platform_port: Annotated[int, typer.Option(help="Port of the emulated ZigZag.")] = 8092,
+) -> None:
+    """Run the emulated ZigZag and Finance & SCM on loopback, with the state an earlier run left."""
+    from backhaul.adapters.finance_scm.emulator import serve as serve_finance_scm  # noqa: PLC0415
+    from backhaul.adapters.zigzag.emulator import serve as serve_zigzag  # noqa: PLC0415
+
+    state.mkdir(parents=True, exist_ok=True)
+    erp = serve_finance_scm(state=state / "finance-scm.sqlite", port=erp_port)
+    platform = serve_zigzag(state=state / "zigzag.sqlite", port=platform_port)
+    out.print(f"Finance & SCM on {erp.base_url}, ZigZag on {platform.base_url}. Ctrl-C stops them.", highlight=False)
+    out.print(f"export BACKHAUL_ERP_URL={erp.base_url} BACKHAUL_ERP_TOKEN_URL={erp.base_url}/demo/oauth2/v2.0/token BACKHAUL_ERP_SECRET=secret", highlight=False)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        out.print("Stopping.")
+    finally:
+        platform.close()
+        erp.close()
+
+
+@exceptions_app.command("list")
+def exceptions_list(*, tenant: Tenant = "", every: Annotated[bool, typer.Option("--each", help="One row for each, not for each cause.")] = False, as_json: Json = False) -> None:
+    """Show open exceptions by cause, with count, money, age and owner."""
+    from backhaul.entrypoints import story  # noqa: PLC0415
+
+    with _house() as house:
+        told = story.open_exceptions(house, _tenant(house, tenant), each=every, now=datetime.now(UTC))
+    _print({"exceptions": told}) if as_json else story.show_exceptions(out, told)
+
+
+@exceptions_app.command("retry")
+def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Who you are.")], tenant: Tenant = "", as_json: Json = False) -> None:
+    """Look for a refused document in the ERP and send it again if it is not there."""
+    from backhaul.application import resolve  # noqa: PLC0415
+
+    with _house() as house:
+        name = _tenant(house, tenant)
+        with house.store.begin() as tx:
+            entity = house.profiles[name].rules.entities[0].id
+            ref = resolve.find_exception(tx, name, number).case.return_ref
+            entity = tx.cases(name, [ref])[ref].legal_entity or entity
+        count = resolve.retry(house.store, name, number, route=house.desk(name, entity).route, actor=actor, now=datetime.now(UTC))
+    _print({"exception": number, "postings": count}) if as_json else out.print(f"{count} postings will be looked for and sent again.")
+
+
+def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool) -> None:  # noqa: FBT001, PLR0913, PLR0917
+    from backhaul.application import resolve  # noqa: PLC0415
+
+    with _house() as house:
+        resolve.decide(house.store, _tenant(house, tenant), number, decision, actor=actor, approver=approver, reason=reason, now=datetime.now(UTC))
+    _print({"exception": number, "decision": decision.value}) if as_json else out.print(f"Exception {number}: {decision.value}, decided by {actor}, approved by {approver}.")
+
+
+Who = Annotated[str, typer.Option(help="Who you are.")]
+Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
+Why = Annotated[str, typer.Option(help="Why; kept in the trail.")]
+
+
+@exceptions_app.command("waive")
+def exceptions_waive(number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Let a line go on although a finding stands (only kinds that may be waived)."""
+    _decide(Decision.WAIVE, number, actor, approver, reason, tenant, as_json)
+
+
+@exceptions_app.command("close")
+def exceptions_close(number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Close a line without credit."""
+    _decide(Decision.CLOSE, number, actor, approver, reason, tenant, as_json)
+
+
+@profile_app.command("check")
+def profile_check(
+    profile: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    *,
+    against: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A sample payload of the platform.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a profile; with a sample, say line by line what it would become."""
+    from backhaul.config import check_profile  # noqa: PLC0415
+
+    told = check_profile(profile, against)
+    if as_json:
+        _print(dict(told))
+        return
+    out.print(f"{told['profile']} is sound: tenant {told['tenant']}, version {told['version']}.", highlight=False)
+    if told["lines"]:
+        table = Table("where", "says", "becomes")
+        for row in told["lines"]:
+            table.add_row(row["where"], row["says"], row["becomes"])
+        out.print(table)
+
+
+@profile_app.command("schema")
+def profile_schema() -> None:
+    """Print the JSON Schema of a profile, for editors."""
+    from backhaul import profile  # noqa: PLC0415
+
+    _print(profile.profile_schema())
+
+
+if __name__ == "__main__":
+    main()

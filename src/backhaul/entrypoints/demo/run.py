@@ -1,0 +1,163 @@
+"""What does Backhaul do with five months of real returns?
+
+Runs the main job on loopback under a virtual clock: the emulated ZigZag sends what falls due each day,
+Backhaul takes its turn, the emulated ERP's own jobs run at night. The same core as in production; only
+the time is told.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from backhaul.adapters.engine import Engine
+from backhaul.adapters.finance_scm.emulator import serve as serve_finance_scm
+from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
+from backhaul.bootstrap import House, build
+from backhaul.config import Settings
+from backhaul.domain.rules import Close, Window
+from backhaul.entrypoints import worker
+from backhaul.entrypoints.demo.summary import summarise
+from backhaul.entrypoints.demo.world import load_world
+from backhaul.entrypoints.web.app import Running, create_app, serve
+
+FIRST: Final = date(2010, 12, 1)
+LAST: Final = date(2011, 5, 31)
+EVENING: Final = time(18, 30)
+"""When the demo's day ends: after the warehouse's working day, before the ERP's night jobs."""
+TENANT: Final = "online-retail"
+PATIENCE: Final = httpx.Timeout(600)
+SAMPLE: Final = 100
+"""How many returns the real-time comparison runs on."""
+
+Tell = Callable[[str, int, int], None]
+"""Progress: what is happening, how far, of how much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Both emulators and Backhaul, ready to play."""
+
+    house: House
+    erp: str
+    platform: str
+    web: Running
+
+    def control(self, system: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401  the emulators' own JSON
+        """Call an emulator's control endpoint; with a body it is a POST."""
+        url = f"{system}/control/{path}"
+        answer = httpx.get(url, timeout=PATIENCE) if body is None else httpx.post(url, json=body, timeout=PATIENCE)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def examples() -> Path:
+    """Find the example data: in the checkout, or beside the installed package."""
+    here = Path(__file__).resolve()
+    for folder in (*[parent / "examples" for parent in here.parents], here.parents[2] / "_examples"):
+        if (folder / "online-retail").is_dir():
+            return folder
+    message = "the example data is not here; run the demo from a checkout"
+    raise FileNotFoundError(message)
+
+
+@contextmanager
+def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit: int | None = None,  # noqa: PLR0913
+              real_time: bool = False, data: Path | None = None) -> Iterator[Stage]:
+    """Start both emulators and Backhaul on loopback, load master data and returns; all is kept under `state`."""
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    data = data or examples() / "online-retail"
+    with ExitStack() as stack:
+        erp = stack.enter_context(_closing(serve_finance_scm(state=state / "finance-scm.sqlite")))
+        platform = stack.enter_context(_closing(serve_zigzag(state=state / "zigzag.sqlite")))
+        os.environ["BACKHAUL_ERP_URL"] = erp.base_url
+        os.environ["BACKHAUL_ERP_TOKEN_URL"] = f"{erp.base_url}/demo/oauth2/v2.0/token"
+        os.environ.setdefault("BACKHAUL_ERP_SECRET", "secret")
+        os.environ.setdefault("BACKHAUL_ZIGZAG_SECRET", secrets.token_hex(16))
+        settings = Settings.from_env({
+            **os.environ, "BACKHAUL_DATABASE_URL": database or f"sqlite:///{state / 'backhaul.sqlite'}",
+            "BACKHAUL_PROFILE": str(examples() / "profiles" / "online-retail.toml"), "BACKHAUL_STATE_DIR": str(state),
+        })
+        load_world(erp.base_url, data)
+        house = build(settings)
+        stack.callback(house.close)
+        if real_time:
+            profile = house.profiles[TENANT]
+            house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, window=Window(close=Close.AT_ONCE)))}
+        web = stack.enter_context(_closing(serve(create_app(house), "127.0.0.1", port)))
+        stage = Stage(house=house, erp=erp.base_url, platform=platform.base_url, web=web)
+        start = datetime.combine(FIRST, time(0), tzinfo=UTC).isoformat()
+        stage.control(stage.erp, "clock", {"now": start})
+        stage.control(stage.platform, "load", {"folder": str(data), "seed": 7, "retailerCode": "QX501"} | ({"limit": limit} if limit else {}))
+        stage.control(stage.platform, "subscribe", {
+            "url": f"{web.base_url}/hooks/zigzag/{house.profiles[TENANT].sources[0].name}", "shape": "typed",
+            "auth": {"kind": "hmac", "secret": os.environ["BACKHAUL_ZIGZAG_SECRET"]}})
+        house.desk(TENANT, "gb01")
+        stage.control(stage.erp, "calls/reset", {})
+        yield stage
+
+
+@contextmanager
+def _closing(running: Any) -> Iterator[Any]:  # noqa: ANN401  three kinds of server with one habit
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def play(stage: Stage, turn: Callable[[str, datetime], Any], tell: Tell, *, last: date = LAST) -> None:
+    """Let the days pass: the ERP's night jobs, the platform's events and payouts, then Backhaul's turn."""
+    days = (last - FIRST).days + 1
+    paid_until = datetime.combine(FIRST, time(0), tzinfo=UTC)
+    for number in range(days):
+        now = datetime.combine(FIRST + timedelta(days=number), EVENING, tzinfo=UTC)
+        stage.control(stage.erp, "clock", {"now": now.isoformat()})
+        stage.control(stage.platform, "clock", {"now": now.isoformat()})
+        paid_until = _pay(stage, paid_until, now)
+        turn(TENANT, now)
+        tell(f"{now:%d %b %Y}", number + 1, days)
+
+
+def _pay(stage: Stage, since: datetime, now: datetime) -> datetime:
+    """Let the shop's payment process book the refunds it paid early; that is never Backhaul's to do."""
+    paid = stage.control(stage.platform, f"payouts?since={since:%Y-%m-%dT%H:%M:%SZ}&until={now:%Y-%m-%dT%H:%M:%SZ}")
+    if paid:
+        stage.control(stage.erp, "payouts", {"payouts": [
+            {"legalEntity": "gb01", "customer": each["customer"] or "WALKIN-GB", "reference": each["reference"],
+             "amount": each["amount"], "currency": each["currency"], "date": each["paidAt"], "booking": "clearing"}
+            for each in paid]})
+    return now
+
+
+def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, compare: bool = True,  # noqa: PLR0913
+        stay: Callable[[Stage, Mapping[str, Any]], None] | None = None) -> Mapping[str, Any]:
+    """Play the whole demo and give its summary; `stay` keeps it running afterwards."""
+    real_time = _compare(state.parent / f"{state.name}-real-time", tell) if compare else None
+    with set_stage(state, database=database, port=port) as stage:
+        with Engine(f"sqlite:///{state / 'engine.sqlite'}", worker.steps(stage.house)) as engine:
+            play(stage, engine.turn, tell)
+        summary = summarise(stage, examples() / "online-retail", now=datetime.combine(LAST, EVENING, tzinfo=UTC))
+        summary["real_time"] = real_time
+        if stay:
+            stay(stage, summary)
+        return summary
+
+
+def _compare(state: Path, tell: Tell) -> Mapping[str, Any]:
+    """Run the first returns one by one instead of in windows, to show what real time costs."""
+    with set_stage(state, limit=SAMPLE, real_time=True) as stage:
+        play(stage, lambda tenant, now: worker.turn(stage.house, tenant, now),
+             lambda what, done, of: tell(f"real time: {what}", done, of), last=FIRST + timedelta(days=75))
+        calls = stage.control(stage.erp, "calls")["counted"]
+        ledgers = stage.control(stage.erp, "ledgers")
+        vouchers = len({note["voucher"] for note in ledgers["creditNotes"]})
+        return {"returns": SAMPLE, "erp_calls": calls, "erp_calls_per_return": round(calls / SAMPLE, 3),
+                "credit_vouchers_per_100_returns": round(100 * vouchers / SAMPLE, 1)}

@@ -1,0 +1,118 @@
+"""What is to be done now?
+
+`turn` is one tenant's turn at one moment: read what came in, settle what is open, close the windows
+that are due, send, and look. It is the same code under the wall clock, under the demo's virtual clock and
+in a test; only `now` differs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from backhaul.application import control, process, receive
+from backhaul.application.ports import KeptWindow, PostingState
+from backhaul.application.post import Desk, look, send
+from backhaul.bootstrap import House
+from backhaul.domain.period import closes, period_of, predicted_posting
+from backhaul.domain.rules import Rules
+
+ROUNDS = 8
+"""How often a window's documents are sent and looked at within one turn before the rest waits for the next."""
+
+
+def steps(house: House) -> Mapping[str, Any]:
+    """Give the durable steps of a turn, in order: few and large (facts/engine.md 3.2)."""
+    return {
+        "read": lambda tenant, now: read(house, tenant, now),
+        "post": lambda tenant, now: post(house, tenant, now),
+    }
+
+
+def turn(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Do everything that is to be done for a tenant now, without an engine around it."""
+    return {name: step(tenant, now) for name, step in steps(house).items()}
+
+
+def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Read every stored delivery, then fold and plan every return something was learned about."""
+    rules = house.profiles[tenant].rules
+    deliveries = facts = 0
+    while (digested := receive.digest(house.store, house.platform(tenant), rules)).deliveries:
+        deliveries += digested.deliveries
+        facts += digested.facts
+    with house.store.begin() as tx:
+        tx.touch(tenant, tx.overdue(tenant, now))
+    return {"deliveries": deliveries, "facts": facts, "processed": _process(house, rules, now)}
+
+
+def _process(house: House, rules: Rules, now: datetime) -> int:
+    routes = {entity.id: house.desk(rules.tenant, entity.id).route for entity in rules.entities}
+    total = 0
+    # What we learn ourselves (line ids) touches a return again, so two rounds are normal.
+    while count := process.process(house.store, rules, routes, now):
+        total += count
+    return total
+
+
+def post(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Settle what is open, then close and send the windows that are due, for every legal entity."""
+    rules = house.profiles[tenant].rules
+    sent = windows = 0
+    for entity in rules.entities:
+        desk = house.desk(tenant, entity.id)
+        sent += drive(desk, now)
+        _process(house, rules, now)
+        for refs in _due_windows(desk, now):
+            _close(desk, refs, now)
+            windows += 1
+            sent += drive(desk, now)
+            _process(house, rules, now)
+        control.balance(house.store, desk.erp, rules, entity, now)
+        _process(house, rules, now)
+    return {"sent": sent, "windows": windows}
+
+
+def drive(desk: Desk, now: datetime) -> int:
+    """Send what may go and look at what is open, in turns, until nothing moves any more."""
+    total = 0
+    for _ in range(ROUNDS):
+        moved = look(desk, now)
+        sent = sum(send(desk, wave, now) for wave in desk.route.waves)
+        total += sent
+        if not moved and not sent:
+            break
+    return total
+
+
+def _due_windows(desk: Desk, now: datetime) -> Iterator[Sequence[str]]:
+    """Give the returns of each window that closes now. Held returns are judged again with every window."""
+    window = desk.rules.window
+    while True:
+        with desk.store.begin() as tx:
+            planned = tx.planned(desk.rules.tenant, desk.entity.id)
+            earlier = tx.windows(desk.rules.tenant, desk.entity.id)
+            held = {row.posting.key.return_ref
+                    for row in tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.HELD})}
+        last = earlier[-1].closed_at if earlier else None
+        if not planned or not closes(window, desk.entity, oldest=planned[0][1], count=len(planned), last=last, now=now):
+            return
+        refs = [ref for ref, _ in planned[:1 if window.close.value == "at-once" else window.cap]]
+        yield [*refs, *sorted(held - set(refs))]
+
+
+def _close(desk: Desk, refs: Sequence[str], now: datetime) -> None:
+    """Close a window: judge its returns, fix what may go, and remember the control totals."""
+    rules, entity = desk.rules, desk.entity
+    period = period_of(predicted_posting(entity, now))
+    with desk.store.begin() as tx:
+        number = 1 + sum(window.period == period for window in tx.windows(rules.tenant, entity.id))
+    key = f"{rules.tenant}:{entity.id}:{period}:{number}"
+    fixed = process.judge(desk.store, desk.erp, rules, entity, desk.route, refs, window=key, period=period, now=now)
+    with desk.store.begin() as tx:
+        rows = [row for row in tx.in_state(rules.tenant, entity.id, {PostingState.READY}) if row.window == key]
+        tx.close_window(KeptWindow(
+            key=key, tenant=rules.tenant, legal_entity=entity.id, period=period, number=number, closed_at=now,
+            returns=len({row.posting.key.return_ref for row in rows}),
+            controls={"postings": fixed, "net": str(sum((row.posting.net for row in rows), start=rows[0].posting.net * 0)) if rows else "0",
+                      "by_kind": {kind: sum(row.posting.key.kind.value == kind for row in rows)
+                                  for kind in sorted({row.posting.key.kind.value for row in rows})}}))

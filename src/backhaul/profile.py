@@ -1,0 +1,382 @@
+"""What has this tenant decided, and is that a profile we can work by?
+
+A profile is one TOML file: where things stand in the platform's messages, what its words mean, which
+company of which ERP they go to, where goods go, and when. It is read whole or refused whole, with file,
+line and reason for everything that is wrong. Its version is what it calls itself plus a hash of its
+content, so that two different files never share one.
+"""
+
+import hashlib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from backhaul.adapters.zigzag import payload as messages
+from backhaul.adapters.zigzag.payload import Payload, aliases
+from backhaul.adapters.zigzag.reader import Path as FieldPath
+from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
+from backhaul.adapters.zigzag.wire import Line, ZigZagWire
+from backhaul.application.ports import Unusable
+from backhaul.domain.delivery import Delivery
+from backhaul.domain.disposition import Circumstance, MappingRow, Place, Sellability, choose, flaws
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.exception_case import KINDS
+from backhaul.domain.facts import RANK, Stage
+from backhaul.domain.returns import fold
+from backhaul.domain.rules import (
+    Deadlines,
+    FeeRule,
+    HistoryPolicy,
+    LegalEntity,
+    Rules,
+    Tolerances,
+    Triggers,
+    Window,
+)
+from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile
+from backhaul.secret import Hidden, Secret
+from backhaul.toml_lines import TomlLines
+
+Flaw: TypeAlias = tuple[str, str]
+"""Where in the profile (a path like ``mapping[3].reason``), and what is wrong."""
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+DURATION: Final = re.compile(r"([0-9]+)\s*(s|m|h|d)", re.ASCII)
+UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One tenant's decisions, ready to work by: `rules` for the domain, `sources` and `wire` for the platform."""
+
+    path: Path
+    rules: Rules
+    sources: tuple[Source, ...]
+    wire: Payload
+    columns: Mapping[str, str]
+
+    @property
+    def tenant(self) -> str:
+        """Name the tenant."""
+        return self.rules.tenant
+
+    @property
+    def version(self) -> str:
+        """Give the version, which no two different files share."""
+        return self.rules.version
+
+
+def profile_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a profile, for editors and for the reference."""
+    return msgspec.json.schema(ProfileFile)
+
+
+class Started(Protocol):
+    """Something that knows the environment a process was started in."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """Give the environment."""
+        ...
+
+
+def load_profile(path: Path, secrets: Mapping[str, str] | Started | None = None, *, offline: bool = False) -> Profile:
+    """Read a profile or refuse it whole, with `Misconfigured` naming file, line and reason of each flaw.
+
+    `secrets` is where ``env:`` references are looked up: a mapping, the settings, or by default the
+    environment. `offline` leaves them unresolved, for checking a profile on a machine that has none.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode()
+        told = tomllib.loads(text, parse_float=Decimal)
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}"
+        raise Misconfigured(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{path}:{content[:error.start].count(10) + 1}: not UTF-8"
+        raise Misconfigured(message) from error
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        message = f"{path}:{place[1] if place else text.count(chr(10)) + 1}: no valid TOML: {error}"
+        raise Misconfigured(message) from error
+    lines = TomlLines.of(text)
+    try:
+        file = msgspec.convert(told, ProfileFile)
+    except msgspec.ValidationError as error:
+        message = lines.explain(path, str(error))
+        raise Misconfigured(message) from error
+    environ: Mapping[str, str] = os.environ
+    if secrets is not None:
+        environ = secrets if isinstance(secrets, Mapping) else secrets.environ
+    flawed = list(_flaws(file, None if offline else environ))
+    if flawed:
+        message = "\n".join(f"{path}:{lines.find(place)}: {sentence}" for place, sentence in flawed)
+        raise Misconfigured(message)
+    version = f"{file.version}+{hashlib.sha256(content).hexdigest()[:8]}"
+    return Profile(path=path, rules=_rules(file, version, None if offline else environ), sources=tuple(_sources(file, environ)),
+                   wire=file.payload, columns=file.files.columns)
+
+
+# --- what can be wrong ---------------------------------------------------------------------------------
+
+
+def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
+    """Say everything that is wrong with a profile whose form is right."""
+    yield from _source_flaws(file, environ)
+    yield from ((f"payload.fields.{name}" if name in file.payload.fields.__struct_fields__ else f"payload.{name}", sentence)
+                for name, sentence in messages.flaws(file.payload))
+    if not _zone(file.payload.zone):
+        yield "payload.zone", f"there is no time zone '{file.payload.zone}'"
+    entity_flaws = list(_entity_flaws(file, environ))
+    yield from entity_flaws
+    row_flaws = list(_row_flaws(file))
+    yield from row_flaws
+    if not entity_flaws and not row_flaws:
+        yield from _mapping_flaws(file)
+    yield from _detail_flaws(file)
+
+
+def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
+    for name, table in file.source.items():
+        here = f"source.{name}"
+        if not NAME.fullmatch(name):
+            yield here, f"'{name}' is part of an address: small letters, digits and hyphens only"
+        for key in ("secret", "previous_secret"):
+            if reference := getattr(table, key):
+                yield from _secret_flaw(f"{here}.{key}", reference, environ if key == "secret" else None)
+        if not table.secret:
+            yield f"{here}.secret", "a source needs a secret: env:NAME or file:PATH"
+        if table.template.count("{body}") != 1:
+            yield f"{here}.template", "the template must hold {body} once"
+        if table.encoding not in {"hex", "base64"}:
+            yield f"{here}.encoding", f"the encoding is hex or base64, not '{table.encoding}'"
+        if table.auth is Kind.BASIC and not table.username:
+            yield f"{here}.auth", "basic needs a username"
+        yield from _duration_flaw(f"{here}.tolerance", table.tolerance)
+
+
+def _secret_flaw(place: str, reference: str, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
+    """Check a reference; with an environment also that it leads to a secret."""
+    try:
+        secret = Secret(reference, environ or {})
+        if environ is not None:
+            secret.check()
+    except Misconfigured as error:
+        yield place, str(error)
+
+
+def _entity_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
+    ids: set[str] = set()
+    owners: dict[str, str] = {}
+    for number, table in enumerate(file.legal_entities):
+        here = f"legal_entities[{number}]"
+        if table.id in ids:
+            yield f"{here}.id", f"legal entity '{table.id}' stands here twice"
+        ids.add(table.id)
+        for retailer in table.retailers:
+            if owners.setdefault(retailer, table.id) != table.id:
+                yield f"{here}.retailers", f"retailer '{retailer}' belongs to '{owners[retailer]}' already"
+        if not _zone(table.zone):
+            yield f"{here}.zone", f"there is no time zone '{table.zone}'"
+        if not re.fullmatch(r"[A-Z]{3}", table.currency, re.ASCII):
+            yield f"{here}.currency", f"'{table.currency}' is no currency code of three capital letters"
+        for period in table.closed_periods:
+            if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period, re.ASCII):
+                yield f"{here}.closed_periods", f"'{period}' is no period like 2026-01"
+        for name, value in table.options.items():
+            if environ is not None and value.startswith(("env:", "file:")) and not Secret(value, environ).reveal():
+                yield f"{here}.options.{name}", f"the reference {value} is missing or empty"
+        for name, reference in table.secrets.items():
+            yield from _secret_flaw(f"{here}.secrets.{name}", reference, environ)
+
+
+def _row_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    entities = {table.id: table for table in file.legal_entities}
+    for number, table in enumerate(file.mapping):
+        here = f"mapping[{number}]"
+        for name in ("legal_entity", "warehouse", "disposition", "condition", "reason"):
+            values = aliases(getattr(table, name))
+            if not values:
+                yield f"{here}.{name}", f"{name} is an empty list, so the row stands for nothing"
+            for value in values:
+                if "*" in value or "?" in value:
+                    yield f"{here}.{name}", f"'{value}' holds a wildcard; stock and ledger targets need exact values"
+        for entity in aliases(table.legal_entity):
+            if entity not in entities:
+                yield f"{here}.legal_entity", f"there is no legal entity '{entity}'"
+                continue
+            for warehouse in aliases(table.warehouse):
+                if warehouse not in entities[entity].warehouses:
+                    yield f"{here}.warehouse", f"'{entity}' has no warehouse '{warehouse}'"
+        if table.charge and table.charge not in file.fees:
+            yield f"{here}.charge", f"'{table.charge}' is not in [fees]"
+
+
+def _mapping_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    rows = list(_rows(file))
+    where: dict[str, int] = {}
+    for number, row in rows:
+        when = row.when
+        key = f"{when.legal_entity}/{when.warehouse}/{when.disposition}/{when.condition}/{when.reason or '(no reason)'}: "
+        where[key] = number
+    for sentence in flaws([row for _, row in rows], _sellability(file)):
+        number = next((number for key, number in where.items() if sentence.startswith(key)), 0)
+        yield f"mapping[{number}]", sentence
+    known = {code for table in file.legal_entities for code in table.warehouses.values()}
+    known |= {table.to_warehouse for table in file.mapping}
+    for place in file.sellable.places:
+        if place.warehouse not in known:
+            yield "sellable.places", f"no warehouse of this tenant is '{place.warehouse}', so nothing there could be told apart"
+
+
+def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    for sku, fee in file.fees.items():
+        if isinstance(fee, FeeTable) and fee.customer_return is not bool(fee.service_item):
+            yield f"fees.{sku}", "a fee has a service_item, or says customer_return = false, and not both"
+    for code, team in file.teams.items():
+        if code not in KINDS:
+            yield f"teams.{code}", f"there is no kind of exception '{code}'"
+        if not team.strip():
+            yield f"teams.{code}", "the team has no name"
+    if RANK[file.triggers.goods] < RANK[Stage.INSPECTED] or file.triggers.goods is Stage.CANCELLED:
+        yield "triggers.goods", f"goods are credited after acceptance only: inspected or completed, not {file.triggers.goods.value}"
+    for key in ("every", "lead"):
+        yield from _duration_flaw(f"window.{key}", getattr(file.window, key))
+    for key in file.deadlines.__struct_fields__:
+        yield from _duration_flaw(f"deadlines.{key}", getattr(file.deadlines, key))
+    if file.window.cap < 1:
+        yield "window.cap", "a window holds at least one return"
+    if file.attempts < 1:
+        yield "attempts", "at least one attempt is needed"
+    if file.go_live is not None and file.go_live.tzinfo is None:
+        yield "go_live", "the moment needs an offset, like 2026-01-01T00:00:00Z"
+    for column, path in file.files.columns.items():
+        try:
+            FieldPath.of(re.sub(r"\[\d+\]", "[]", path))
+        except ValueError as error:
+            yield f"files.columns.{column}", str(error)
+
+
+def _duration_flaw(place: str, text: str) -> Iterator[Flaw]:
+    if not DURATION.fullmatch(text):
+        yield place, f"'{text}' is no duration like 300s, 15m, 24h or 60d"
+
+
+def _zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+# --- what it comes to ----------------------------------------------------------------------------------
+
+
+def _duration(text: str) -> timedelta:
+    found = DURATION.fullmatch(text)
+    return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
+
+
+def _sources(file: ProfileFile, environ: Mapping[str, str]) -> Iterator[Source]:
+    for name, table in file.source.items():
+        references = [reference for reference in (table.secret, table.previous_secret) if reference]
+        paths = file.payload.fields.event_id if table.event_id is None else table.event_id
+        yield Source(name=name, tenant=file.tenant, event_id=aliases(paths), proof=Proof(
+            kind=table.auth, secrets=tuple(Secret(reference, environ) for reference in references),
+            header=table.header, timestamp_header=table.timestamp_header, prefix=table.prefix, template=table.template,
+            encoding=table.encoding, username=table.username, tolerance=int(_duration(table.tolerance).total_seconds())))
+
+
+def _rows(file: ProfileFile) -> Iterator[tuple[int, MappingRow]]:
+    """Expand every mapping table into exact rows, each with the number of its table."""
+    entities = {table.id: table for table in file.legal_entities}
+    for number, table in enumerate(file.mapping):
+        keys = (table.legal_entity, table.warehouse, table.disposition, table.condition, table.reason)
+        for entity, warehouse, disposition, condition, reason in product(*map(aliases, keys)):
+            yield number, MappingRow(
+                when=Circumstance(legal_entity=entity, warehouse=warehouse, disposition=disposition, condition=condition,
+                                  reason=reason),
+                outcome=table.outcome, erp_disposition=table.erp_disposition, credit=table.credit, journal=table.journal,
+                expected_account=table.expected_account, charge=table.charge,
+                place=Place(warehouse=table.to_warehouse or entities[entity].warehouses[warehouse],
+                            location=table.location, status=table.status))
+
+
+def _sellability(file: ProfileFile) -> Sellability:
+    return Sellability(
+        places=frozenset(Place(warehouse=place.warehouse, location=place.location, status=place.status)
+                         for place in file.sellable.places),
+        dispositions=frozenset(file.sellable.dispositions), conditions=frozenset(file.sellable.conditions))
+
+
+def _entity(table: EntityTable, environ: Mapping[str, str] | None) -> LegalEntity:
+    return LegalEntity(
+        id=table.id, erp=table.erp, deployment=table.deployment, currency=table.currency, zone=table.zone,
+        retailers=frozenset(table.retailers), warehouses=dict(table.warehouses), return_reason=table.return_reason,
+        no_customer_account=table.no_customer_account, no_customer_limit=table.no_customer_limit,
+        job_times=table.job_times, closed_periods=frozenset(table.closed_periods),
+        options={**{name: _option(value, environ) for name, value in table.options.items()},
+                 **{name: Hidden(_option(reference, environ)) for name, reference in table.secrets.items()}})
+
+
+def _option(value: str, environ: Mapping[str, str] | None) -> str:
+    return Secret(value, environ).reveal() if environ is not None and value.startswith(("env:", "file:")) else value
+
+
+def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -> Rules:
+    every, lead = _duration(file.window.every), _duration(file.window.lead)
+    waits = {name: _duration(getattr(file.deadlines, name)) for name in file.deadlines.__struct_fields__}
+    history = file.history
+    return Rules(
+        tenant=file.tenant, version=version, entities=tuple(_entity(table, environ) for table in file.legal_entities),
+        mapping=tuple(row for _, row in _rows(file)), sellability=_sellability(file),
+        fees={sku: FeeRule(service_item=fee) if isinstance(fee, str) else
+              FeeRule(service_item=fee.service_item, customer_return=fee.customer_return) for sku, fee in file.fees.items()},
+        history=None if history is None else HistoryPolicy(version=history.version, approved_by=history.approved_by,
+                                          orders=frozenset(history.orders), allowance=history.allowance),
+        triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
+        window=Window(close=file.window.close, every=every, at=file.window.at, cap=file.window.cap, lead=lead),
+        tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax),
+        deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, go_live=file.go_live)
+
+
+# --- what it would do ------------------------------------------------------------------------------------
+
+
+def placements(profile: Profile, body: bytes) -> Iterator[Line]:
+    """Say of every accepted unit in a sample where this profile would send it, or that nobody decided."""
+    sample = Delivery(tenant=profile.tenant, source="sample", identity="sample", body=body, received_at=datetime.now(UTC))
+    try:
+        facts = ZigZagWire(profile.wire).facts(sample)
+    except Unusable:
+        return
+    refs = dict.fromkeys(fact.return_ref for fact in facts)
+    for case in (fold(ref, (fact for fact in facts if fact.return_ref == ref)) for ref in refs):
+        entity = profile.rules.entity_of(case.retailer)
+        if entity is None:
+            yield Line(where=case.ref, says=case.retailer, becomes="held: this retailer code belongs to no legal entity")
+            continue
+        for line in case.lines:
+            if line.sku in profile.rules.fees:
+                item = profile.rules.fees[line.sku].service_item
+                yield Line(where=f"{case.ref} {line.line_id}", says=line.sku, becomes=f"a fee: {item}" if item else
+                           "held: no customer return, somebody books it in the ledger")
+            for part in (part for part in line.parts if part.accepted):
+                when = Circumstance(legal_entity=entity.id, warehouse=case.warehouse, disposition=part.disposition,
+                                    condition=part.condition, reason=line.reason)
+                row = choose(profile.rules.mapping, when)
+                says = f"{part.disposition}/{part.condition}/{line.reason or '(no reason)'} at {case.warehouse}"
+                yield Line(where=f"{case.ref} {line.line_id}", says=says, becomes="held: nobody mapped this" if row is None else
+                           f"{row.outcome.value}: {row.erp_disposition} {row.place.warehouse}/{row.place.location}")

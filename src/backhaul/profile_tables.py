@@ -1,0 +1,174 @@
+"""What can stand in a profile?
+
+One struct per table of the TOML file. A key nobody knows is refused; what the values must be to each
+other is said in `backhaul.profile`. The JSON Schema of a profile is made from these.
+"""
+
+from datetime import datetime, time
+from decimal import Decimal
+from typing import TypeAlias
+
+import msgspec
+
+from backhaul.adapters.zigzag.payload import Paths, Payload
+from backhaul.adapters.zigzag.webhook import Kind
+from backhaul.domain.disposition import Outcome
+from backhaul.domain.facts import Stage
+from backhaul.domain.rules import Close
+
+Values: TypeAlias = str | tuple[str, ...]
+"""One exact value, or a list of them. There are no wildcards."""
+
+
+class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[source.NAME]`: one subscription, reached at ``/hooks/zigzag/NAME``. Two secrets are valid at once."""
+
+    auth: Kind
+    secret: str
+    previous_secret: str = ""
+    tolerance: str = "300s"
+    event_id: Paths | None = None
+    header: str = "x-zigzag-signature"
+    timestamp_header: str = "x-zigzag-timestamp"
+    prefix: str = "sha256="
+    template: str = "{timestamp}.{body}"
+    encoding: str = "hex"
+    username: str = ""
+
+
+class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[legal_entities]]`: one company in one ERP. Options may be references, ``env:NAME`` or ``file:PATH``; secrets
+    must be. The adapter gets both together, the secrets as texts that do not show.
+    """
+
+    id: str
+    erp: str
+    deployment: str
+    currency: str
+    retailers: tuple[str, ...]
+    warehouses: dict[str, str]
+    zone: str = "UTC"
+    return_reason: str = ""
+    no_customer_account: str = ""
+    no_customer_limit: Decimal = Decimal(0)
+    job_times: tuple[time, ...] = ()
+    closed_periods: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+
+
+class MappingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[mapping]]`: where goods in these circumstances go. A list stands for one exact row per value.
+
+    Goods stay in the ERP's warehouse for the platform's code unless `to_warehouse` names another.
+    """
+
+    legal_entity: Values
+    warehouse: Values
+    disposition: Values
+    condition: Values
+    reason: Values
+    outcome: Outcome
+    erp_disposition: str
+    location: str = ""
+    to_warehouse: str = ""
+    status: str = ""
+    credit: bool = True
+    journal: str = ""
+    expected_account: str = ""
+    charge: str = ""
+
+
+class PlaceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One place whose stock is on sale."""
+
+    warehouse: str
+    location: str
+    status: str = ""
+
+
+class SellableTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[sellable]`: what is on sale, and what may go there; said apart from the mapping (INV-06)."""
+
+    places: tuple[PlaceTable, ...]
+    dispositions: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+class FeeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line that is no product: the service item it is credited with, or no customer return at all."""
+
+    service_item: str = ""
+    customer_return: bool = True
+
+
+class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[history]`: the approved policy for goods sold before the ERP's data starts."""
+
+    version: str
+    approved_by: str
+    orders: tuple[str, ...]
+    allowance: Decimal
+
+
+class WindowTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[window]`: how postings wait for each other."""
+
+    close: Close = Close.EVERY
+    every: str = "15m"
+    at: time = time(18, 0)
+    cap: int = 300
+    lead: str = "1d"
+
+
+class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[tolerances]`, in currency units."""
+
+    amount: Decimal = Decimal("0.01")
+    tax: Decimal = Decimal("0.01")
+
+
+class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[deadlines]`: how long we wait for what should come."""
+
+    arrival: str = "60d"
+    inspection: str = "7d"
+    erp_job: str = "2d"
+    unconfirmed: str = "24h"
+    registered: str = "60d"
+
+
+class TriggersTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[triggers]`: the stage that makes each document due."""
+
+    order: Stage = Stage.RECEIVED
+    goods: Stage = Stage.INSPECTED
+    fees: Stage = Stage.COMPLETED
+
+
+class FilesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[files]`: the columns of a CSV file that are not called like the last key of their path."""
+
+    columns: dict[str, str] = {}
+
+
+class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    version: str
+    tenant: str
+    source: dict[str, SourceTable]
+    payload: Payload
+    legal_entities: tuple[EntityTable, ...]
+    sellable: SellableTable
+    mapping: tuple[MappingTable, ...]
+    fees: dict[str, str | FeeTable] = {}
+    history: HistoryTable | None = None
+    triggers: TriggersTable = TriggersTable()
+    window: WindowTable = WindowTable()
+    tolerances: TolerancesTable = TolerancesTable()
+    deadlines: DeadlinesTable = DeadlinesTable()
+    teams: dict[str, str] = {}
+    files: FilesTable = FilesTable()
+    attempts: int = 8
+    go_live: datetime | None = None

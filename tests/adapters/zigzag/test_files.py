@@ -1,0 +1,145 @@
+"""A file is taken in once; every row has a result; a message means the same whichever way it came."""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backhaul.adapters.sql.store import SqlStore
+from backhaul.adapters.zigzag.emulator.clock import body_bytes
+from backhaul.adapters.zigzag.emulator.credit_lines import read_folder
+from backhaul.adapters.zigzag.emulator.rule import plan_return
+from backhaul.adapters.zigzag.emulator.story import flat_rows
+from backhaul.adapters.zigzag.emulator.story import tell as story
+from backhaul.adapters.zigzag.files import import_file
+from backhaul.adapters.zigzag.wire import ZigZagWire
+from backhaul.application import receive
+from backhaul.config import Profile, load_profile
+from backhaul.domain.delivery import Delivery
+from backhaul.domain.errors import Misconfigured
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+PROFILE: Profile = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline=True)
+NOW = datetime(2011, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqlStore]:
+    """Give a store on a file of its own."""
+    kept = SqlStore(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
+    kept.migrate()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture(scope="module")
+def bodies() -> list[dict[str, Any]]:
+    """Give the events of some returns, awkward ones among them."""
+    return [event.body for note in read_folder(EXAMPLES / "online-retail")[:60] for event in story(note, plan_return(note), "QX501")]
+
+
+def facts_in(store: SqlStore) -> set[str]:
+    """Read everything that waits and give what it said."""
+    receive.digest(store, ZigZagWire(PROFILE.wire), PROFILE.rules, limit=100_000)
+    with store.begin() as tx:
+        refs = tx.touched(PROFILE.tenant, 100_000)
+        return {fact.identity for facts in tx.facts(PROFILE.tenant, refs).values() for fact in facts}
+
+
+def written(folder: Path, bodies: list[dict[str, Any]], kind: str) -> Path:
+    """Write events as a file of a kind."""
+    path = folder / f"returns.{kind}"
+    if kind == "csv":
+        rows = list(flat_rows(bodies))
+        with path.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, fieldnames=list(rows[0]))
+            table.writeheader()
+            table.writerows(rows)
+    else:
+        lines = [body_bytes(body, "typed") for body in bodies]
+        path.write_bytes(b"\n".join(lines) if kind == "jsonl" else b"[" + b",\n".join(lines) + b"]")
+    return path
+
+
+def results(path: Path) -> list[dict[str, str]]:
+    """Read a result file."""
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def test_a_return_means_the_same_from_json_json_lines_and_csv(tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
+    said = []
+    for kind in ("json", "jsonl", "csv"):
+        store = SqlStore(f"sqlite:///{tmp_path / kind}.sqlite")
+        store.migrate()
+        done = import_file(store, PROFILE, written(tmp_path, bodies, kind), now=NOW)
+        assert (done["rows"], done["stored"]) == (len(bodies), len(bodies))
+        said.append(facts_in(store))
+        store.close()
+
+    assert len(said[0]) > len(bodies)
+    assert said[0] == said[1] == said[2]
+
+
+def test_a_file_comes_in_once_and_its_messages_are_those_of_the_webhook(store: SqlStore, tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
+    raw = body_bytes(bodies[0], "typed")
+    with store.begin() as tx:
+        receive.keep(tx, [Delivery(tenant=PROFILE.tenant, source="zigzag", identity=bodies[0]["eventId"], body=raw, received_at=NOW)])
+    path = written(tmp_path, bodies, "jsonl")
+
+    first = import_file(store, PROFILE, path, now=NOW)
+    again = import_file(store, PROFILE, path, now=NOW)
+
+    assert (first["duplicate"], first["stored"]) == (1, len(bodies) - 1)
+    assert again["seen"]
+    rows = results(tmp_path / "returns.jsonl.result.csv")
+    assert rows[0] == {"row": "1", "return": bodies[0]["return"]["returnId"], "outcome": "duplicate", "reason": "it came before"}
+    assert {row["outcome"] for row in rows[1:]} == {"stored"}
+
+
+def test_facts_from_csv_repeat_those_of_the_webhook_without_a_conflict(store: SqlStore, tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
+    import_file(store, PROFILE, written(tmp_path, bodies, "jsonl"), now=NOW)
+    before = facts_in(store)
+
+    done = import_file(store, PROFILE, written(tmp_path, bodies, "csv"), now=NOW)
+
+    assert (done["stored"], done["conflict"]) == (len(bodies), 0)
+    assert facts_in(store) == before
+
+
+def test_a_row_that_cannot_be_read_is_kept_and_says_why(store: SqlStore, tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
+    path = tmp_path / "mixed.jsonl"
+    changed = json.loads(json.dumps(bodies[0]))
+    changed["return"]["country"] = "Atlantis"
+    path.write_bytes(b'{"broken\n\n{"eventId":"e-1"}\n' + body_bytes(bodies[0], "typed") + b"\n" + body_bytes(changed, "typed"))
+
+    done = import_file(store, PROFILE, path, now=NOW, result=tmp_path / "said.csv")
+
+    assert {name: done[name] for name in ("rows", "stored", "conflict", "unusable")} == {"rows": 4, "stored": 1, "conflict": 1, "unusable": 2}
+    rows = results(tmp_path / "said.csv")
+    assert [row["row"] for row in rows] == ["1", "3", "4", "5"]
+    assert "no return reference" in rows[1]["reason"]
+
+
+def test_a_reference_that_is_a_formula_is_no_formula_in_the_result_file(store: SqlStore, tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
+    evil = json.loads(json.dumps(bodies[0]))
+    evil["return"]["returnId"] = "=cmd()"
+    path = tmp_path / "evil.json"
+    path.write_bytes(body_bytes(evil, "typed"))
+
+    import_file(store, PROFILE, path, now=NOW)
+
+    assert "'=cmd()" in (tmp_path / "evil.json.result.csv").read_text(encoding="utf-8")
+
+
+def test_a_file_nobody_can_read_is_refused_with_its_name(store: SqlStore, tmp_path: Path) -> None:
+    for name, content, reason in (("a.xml", b"<a/>", "not known"), ("b.csv", b"colour,size\nred,1\n", "no column holds"),
+                                  ("c.csv", b"\xff\xfe", "not UTF-8")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(Misconfigured, match=reason):
+            import_file(store, PROFILE, tmp_path / name, now=NOW)
+    with pytest.raises(Misconfigured, match="source 'other' is not in the profile"):
+        import_file(store, PROFILE, tmp_path / "a.xml", now=NOW, source="other")

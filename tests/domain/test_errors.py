@@ -1,0 +1,16 @@
+"""What stops us: three errors under one root, each for another reader."""
+
+import pytest
+
+from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, RetryLater
+
+
+@pytest.mark.parametrize("kind", [RetryLater, NeedsOperator, Misconfigured])
+def test_everything_raised_on_purpose_has_one_root(kind: type[BackhaulError]) -> None:
+    with pytest.raises(BackhaulError, match="the ERP is away"):
+        raise kind("the ERP is away")
+
+
+def test_the_wait_the_other_side_asked_for_is_kept() -> None:
+    assert RetryLater("busy", after_seconds=30).after_seconds == 30
+    assert RetryLater("away").after_seconds is None

@@ -1,0 +1,32 @@
+"""The emulated ERP, one for the whole run; each test starts from its own empty world."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from backhaul.adapters.finance_scm.emulator import serve
+from tests.journeys.stage import World, open_world, sold
+
+
+@pytest.fixture(scope="session")
+def finance_scm() -> Iterator[str]:
+    running = serve(state=None)
+    yield running.base_url
+    running.close()
+
+
+@pytest.fixture
+def erp(finance_scm: str, tmp_path: Path) -> str:
+    httpx.post(f"{finance_scm}/control/reset", json={}).raise_for_status()
+    sold(finance_scm, tmp_path / "sales", ("500001", "TEA", 10, "4.25"), ("500001", "CUP", 6, "2.95"), ("500002", "POT", 4, "12.50"))
+    httpx.post(f"{finance_scm}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
+    return finance_scm
+
+
+@pytest.fixture
+def world(erp: str, tmp_path: Path) -> Iterator[World]:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", {})
+    yield world
+    world.house.close()

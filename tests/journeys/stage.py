@@ -1,0 +1,159 @@
+"""A small world in one process: both emulators, a store, and days that pass when a test says so.
+
+What the platform sends is handed to the store as it is; the webhook has its own tests and the demo goes
+through it. Both emulators are real servers on loopback.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from backhaul.adapters.sql.store import SqlStore
+from backhaul.application import receive
+from backhaul.application.ports import Erp, Store
+from backhaul.bootstrap import House
+from backhaul.config import Settings
+from backhaul.domain.delivery import Delivery
+from backhaul.entrypoints import worker
+from backhaul.entrypoints.demo.world import load_world
+from backhaul.profile import load_profile
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+TENANT = "online-retail"
+FIRST = date(2010, 12, 1)
+
+
+@dataclass(slots=True)
+class World:
+    """What one test plays with. `at` is the virtual time; `tell` hands a message to the store as ZigZag would."""
+
+    erp: str
+    house: House
+    at: datetime = datetime.combine(FIRST, time(9), tzinfo=UTC)
+    sent: int = 0
+    log: list[str] = field(default_factory=list)
+
+    def control(self, path: str, body: Any = None) -> Any:
+        """Call the emulated ERP's control endpoint."""
+        url = f"{self.erp}/control/{path}"
+        answer = httpx.get(url) if body is None else httpx.post(url, json=body)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def tell(self, *messages: Mapping[str, Any]) -> None:
+        """Hand messages in, each as one delivery."""
+        parcels = []
+        for message in messages:
+            self.sent += 1
+            body = msgspec.json.encode(message)
+            parcels.append(Delivery(tenant=TENANT, source="main", identity=str(message.get("eventId") or self.sent),
+                                    body=body, received_at=self.at))
+        with self.house.store.begin() as tx:
+            receive.keep(tx, parcels)
+
+    def turn(self) -> None:
+        """Take one turn now."""
+        worker.turn(self.house, TENANT, self.at)
+
+    def pass_days(self, days: int = 1) -> None:
+        """Let evenings come: the ERP's jobs of the night before, then our turn."""
+        for _ in range(days):
+            self.at = datetime.combine(self.at.date() + timedelta(days=1), time(18, 30), tzinfo=UTC)
+            self.control("clock", {"now": self.at.isoformat()})
+            self.turn()
+
+    @property
+    def ledgers(self) -> Mapping[str, Any]:
+        """Read the ERP's ledgers."""
+        return dict(self.control("ledgers"))
+
+    @property
+    def credits(self) -> list[tuple[str, Decimal, Decimal]]:
+        """Give what the ERP credited: item, units, net, sorted."""
+        return sorted((line["item"], -Decimal(str(line["quantity"])), -Decimal(str(line["net"])))
+                      for note in self.ledgers["creditNotes"] for line in note["lines"])
+
+    def exceptions(self) -> dict[str, int]:
+        """Count the open exceptions by kind."""
+        with self.house.store.begin() as tx:
+            kinds = [row.case.kind for row in tx.exceptions(TENANT)]
+        return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+
+
+def line(sku: str, quantity: int, price: str, *, order: str | None = "500001", received: int | None = None,
+         grades: Sequence[tuple[str, str, int, bool]] | None = None, reason: str = "Changed my mind") -> dict[str, Any]:
+    """Write one line of a message; a grade is condition, disposition, quantity, accepted."""
+    return {"sku": sku, "description": f"{sku}, a thing", "quantity": quantity, "unitPrice": price, "orderNumber": order,
+            "reason": reason, "option": "REFUND", "quantityReceived": received,
+            "grades": None if grades is None else [
+                {"condition": condition, "disposition": disposition, "quantity": units, "outcome": "ACCEPTED" if yes else "REJECTED"}
+                for condition, disposition, units, yes in grades]}
+
+
+def message(ref: str, kind: str, sequence: int, lines: Sequence[Mapping[str, Any]], *, at: datetime, customer: str | None = "10001",
+            warehouse: str = "GB-DC-01", **more: Any) -> dict[str, Any]:
+    """Write one message of the emulated platform's typed shape."""
+    return {"eventId": f"{ref}-{sequence}-{kind}", "eventType": kind, "occurredAt": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "sequence": sequence,
+            "retailerCode": "QX501",
+            "return": {"returnId": ref, "status": "REGISTERED", "customer": customer, "country": "United Kingdom", "currency": "GBP",
+                       "warehouseDC": warehouse, "test": False, "lines": list(lines), "refund": None} | more}
+
+
+def life(ref: str, lines: Sequence[Mapping[str, Any]], *, at: datetime, customer: str | None = "10001",
+         warehouse: str = "GB-DC-01") -> list[dict[str, Any]]:
+    """Write a return's whole life: created, received, inspected, completed."""
+    bare = [each | {"quantityReceived": None, "grades": None} for each in lines]
+    counted = [each | {"grades": None} for each in lines]
+    stages = (("ReturnCreated", bare), ("ParcelReceived", counted), ("ReturnInspected", lines), ("ReturnCompleted", lines))
+    return [message(ref, kind, number, told, at=at + timedelta(hours=number), customer=customer, warehouse=warehouse)
+            for number, (kind, told) in enumerate(stages, start=1)]
+
+
+COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country", "match",
+           "OrigInvoiceNo", "OrigQuantity", "OrigUnitPrice", "OrigInvoiceDate")
+
+
+def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str]) -> None:
+    """Load master data and original sales (order, SKU, quantity, price) into the ERP, by the demo's own loader."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "credit-lines.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.DictWriter(file, COLUMNS)
+        rows.writeheader()
+        for number, (order, sku, quantity, price) in enumerate(sales):
+            for customer in ("10001", "10002"):
+                rows.writerow({
+                    "InvoiceNo": f"C{number}{customer}", "StockCode": sku, "Description": f"{sku}, a thing", "Quantity": -quantity,
+                    "InvoiceDate": "2010-12-01 09:00:00", "UnitPrice": price, "CustomerID": customer, "Country": "United Kingdom",
+                    "match": "exact_price", "OrigInvoiceNo": order if customer == "10001" else "", "OrigQuantity": quantity,
+                    "OrigUnitPrice": price, "OrigInvoiceDate": "2010-11-20 09:00:00"})
+    load_world(erp, folder)
+
+
+def open_world(erp: str, url: str, monkey_environ: Mapping[str, str], *, wrap_erp: Callable[[Erp], Erp] | None = None,
+               wrap_store: Callable[[Store], Store] | None = None) -> World:
+    """Open a house on a store and an emulated ERP, its port and store wrapped if a test wants to interrupt them."""
+    settings = Settings.from_env({"BACKHAUL_DATABASE_URL": url, **monkey_environ})
+    store = SqlStore(url)
+    store.migrate()
+    profile = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {
+        "BACKHAUL_ERP_URL": erp, "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token", "BACKHAUL_ERP_SECRET": "secret",
+        "BACKHAUL_ZIGZAG_SECRET": "0" * 32, **monkey_environ})
+    house = House(settings=settings, store=store, profiles={TENANT: profile})
+    if wrap_erp or wrap_store:
+        desk = house.desk(TENANT, "gb01")
+        house.adopt(replace(desk, erp=(wrap_erp or (lambda erp: erp))(desk.erp), store=(wrap_store or (lambda each: each))(store)))
+    return World(erp=erp, house=house)
+
+
+def evenings(world: World, days: int) -> Iterator[datetime]:
+    """Pass days one by one."""
+    for _ in range(days):
+        world.pass_days()
+        yield world.at

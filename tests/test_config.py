@@ -1,0 +1,175 @@
+"""A setting or profile that is wrong is refused whole, with file, line and cure; secrets never show."""
+
+import json
+import pickle
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from backhaul.config import Secret, Settings, check_profile, load_profile, profile_schema
+from backhaul.domain.disposition import Circumstance, Outcome, choose
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.rules import Close
+from backhaul.secret import Hidden
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PROFILE = EXAMPLES / "profiles" / "online-retail.toml"
+ENVIRON = {"BACKHAUL_ZIGZAG_SECRET": "s3cret", "BACKHAUL_ERP_URL": "http://erp", "BACKHAUL_ERP_TOKEN_URL": "http://token",
+           "BACKHAUL_ERP_SECRET": "erp-s3cret"}
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    """Write the demo's profile with one thing changed."""
+    text = PROFILE.read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "profile.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def line_of(path: Path, text: str) -> int:
+    """Find the line of a text."""
+    return next(number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1) if text in line)
+
+
+def refusal(path: Path) -> str:
+    """Load a profile that must be refused and give the reason."""
+    with pytest.raises(Misconfigured) as refused:
+        load_profile(path, ENVIRON)
+    return str(refused.value)
+
+
+def test_the_demo_profile_says_what_the_demo_needs() -> None:
+    profile = load_profile(PROFILE, ENVIRON)
+
+    entity = profile.rules.entity_of("QX501")
+    assert entity is not None
+    assert (entity.id, entity.deployment, entity.no_customer_limit) == ("gb01", "A", Decimal(250))
+    assert dict(entity.options)["base_url"] == "http://erp"
+    assert profile.rules.window.close is Close.PERIOD
+    assert not profile.rules.fees["AMAZONFEE"].customer_return
+    when = Circumstance(legal_entity="gb01", warehouse="GB-DC-02", disposition="RESELL", condition="A", reason="Changed my mind")
+    row = choose(profile.rules.mapping, when)
+    assert row is not None
+    assert (row.outcome, row.place.warehouse, row.place.location) == (Outcome.RESTOCKED, "GB-DC-02", "SALE")
+    assert not [row for row in profile.rules.mapping if row.when.disposition == "DONATE"]
+
+
+def test_two_different_files_never_share_a_version(tmp_path: Path) -> None:
+    one = load_profile(PROFILE, ENVIRON)
+    other = load_profile(changed(tmp_path, "allowance = 500", "allowance = 501"), ENVIRON)
+
+    assert one.version.startswith("2026-01+")
+    assert one.version != other.version
+    assert load_profile(PROFILE, ENVIRON).version == one.version
+
+
+def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes() -> None:
+    for profile, sample in (("online-retail", "typed"), ("whole-return", "whole-return")):
+        told = check_profile(EXAMPLES / "profiles" / f"{profile}.toml", EXAMPLES / "payloads" / f"{sample}.json")
+        becomes = [line["becomes"] for line in told["lines"]]
+        assert any("reached inspected" in text for text in becomes)
+        assert any(text.startswith("restocked: ZCREDIT GB-DC-01/SALE") for text in becomes)
+        assert any("nobody reads it" in text for text in becomes)
+
+
+@pytest.mark.parametrize(("old", "new", "reason", "at"), [
+    ('tenant = "online-retail"', "tenant = 7", "Expected `str`, got `int`", "tenant = 7"),
+    ('currency = "GBP"', 'curency = "GBP"', "missing required field `currency`", "[[legal_entities]]"),
+    ("attempts = 8", "attemps = 8", "unknown field `attemps`", "attemps"),
+    ('reason = ["Changed my mind"', 'reason = ["*", "Changed my mind"', "wildcard", '"*"'),
+    ('location = "OUTLET"', 'location = "SALE"', "on sale", 'disposition = "OUTLET"'),
+    ('lead = "1d"', 'lead = "soon"', "no duration", "soon"),
+    ('goods = "inspected"', 'goods = "scanned"', "after acceptance only", "scanned"),
+    ('warehouse = ["GB-DC-01", "GB-DC-02"]', 'warehouse = ["GB-DC-1"]', "no warehouse 'GB-DC-1'", '["GB-DC-1"]'),
+    ('S = "SVC-SAMPLE"', "S = {}", "service_item", "S = {}"),
+    ('template = "{timestamp}.{body}"', 'template = "{timestamp}"', "{body} once", '"{timestamp}"'),
+    ('secret = "env:BACKHAUL_ZIGZAG_SECRET"', 'secret = "hunter2"', "by reference", "hunter2"),
+    ('zone = "Europe/London"', 'zone = "Europe/Londn"', "no time zone", "Londn"),
+    ('sku = "return.lines[].sku"', 'sku = "return.sku"', "must stand in a list", '"return.sku"'),
+    ('NOT_A_CUSTOMER_RETURN = "finance"', 'NO_SUCH_KIND = "finance"', "no kind of exception", "NO_SUCH_KIND"),
+    ('tenant = "online-retail"', "tenant = ", "no valid TOML", "tenant = "),
+])
+def test_a_bad_profile_is_refused_with_file_line_and_reason(tmp_path: Path, old: str, new: str, reason: str, at: str) -> None:
+    path = changed(tmp_path, old, new)
+
+    said = refusal(path)
+
+    assert reason in said
+    assert said.startswith(f"{path}:")
+    number = int(said.removeprefix(f"{path}:").split(":")[0])
+    expected = line_of(path, at)
+    if at.startswith("disposition"):
+        assert number == expected - 3  # the row begins at its [[mapping]]
+    else:
+        assert number == expected
+
+
+def test_increments_without_an_event_id_are_refused_because_two_equal_ones_could_not_be_told_apart(tmp_path: Path) -> None:
+    path = changed(tmp_path, 'quantities = "cumulative"', 'quantities = "increment"')
+    assert load_profile(path, ENVIRON).wire.quantities.value == "increment"
+
+    path.write_text(path.read_text(encoding="utf-8").replace('event_id = "eventId"\n', ""), encoding="utf-8")
+
+    assert "two equal increments could not be told apart" in refusal(path)
+
+
+def test_several_flaws_are_told_at_once(tmp_path: Path) -> None:
+    path = changed(tmp_path, 'lead = "1d"', 'lead = "soon"')
+    path.write_text(path.read_text(encoding="utf-8").replace("cap = 300", "cap = 0"), encoding="utf-8")
+
+    assert len(refusal(path).splitlines()) == 2
+
+
+def test_a_missing_secret_stops_the_start_but_not_an_offline_check() -> None:
+    with pytest.raises(Misconfigured, match="BACKHAUL_ZIGZAG_SECRET is missing or empty"):
+        load_profile(PROFILE, {})
+
+    assert load_profile(PROFILE, {}, offline=True).tenant == "online-retail"
+
+
+def test_a_secret_is_told_only_to_who_asks_by_name(tmp_path: Path) -> None:
+    secret = Secret("env:S", {"S": "hunter2"})
+    profile = load_profile(PROFILE, ENVIRON)
+
+    assert secret.reveal() == "hunter2"
+    assert "hunter2" not in f"{secret!r} {secret} {[secret]}"
+    assert "s3cret" not in repr(profile)
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
+    with pytest.raises(TypeError):
+        json.dumps({"secret": secret})
+    with pytest.raises(TypeError):
+        msgspec.json.encode({"secret": secret})
+    assert repr({"x": Hidden("hunter2")}) == "{'x': '***'}"
+    with pytest.raises(Misconfigured) as refused:
+        Secret("hunter2")
+    assert "hunter2" not in str(refused.value)
+    (tmp_path / "s").write_text("from a file\n", encoding="utf-8")
+    assert Secret(f"file:{tmp_path / 's'}").reveal() == "from a file"
+
+
+def test_a_setting_nobody_knows_is_refused_with_the_name_that_was_meant() -> None:
+    with pytest.raises(Misconfigured, match="BACKHAUL_DATABSE_URL; did you mean BACKHAUL_DATABASE_URL"):
+        Settings.from_env({"BACKHAUL_DATABSE_URL": "sqlite:///x"})
+    with pytest.raises(Misconfigured, match="BACKHAUL_PORT is 'http'"):
+        Settings.from_env({"BACKHAUL_PORT": "http"})
+
+
+def test_settings_have_defaults_and_hide_the_database_password() -> None:
+    settings = Settings.from_env({"PATH": "/bin"})
+    assert (settings.host, settings.port, settings.database_url) == ("127.0.0.1", 8080, "sqlite:///var/backhaul.sqlite")
+    assert settings.engine_url == "sqlite:///var/engine.sqlite"
+
+    told = Settings.from_env({"BACKHAUL_DATABASE_URL": "env:BACKHAUL_SECRET_DB", "BACKHAUL_SECRET_DB": "postgresql://u:hunter2@h/d"})
+
+    assert told.database_url.endswith("hunter2@h/d")
+    assert "hunter2" not in repr(told)
+
+
+def test_the_schema_of_a_profile_names_every_table() -> None:
+    schema = profile_schema()
+
+    assert {"payload", "mapping", "sellable", "legal_entities", "source"} <= set(schema["$defs"]["ProfileFile"]["properties"])
