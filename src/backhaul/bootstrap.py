@@ -56,7 +56,7 @@ class House:
             rules = self.profiles[tenant].rules
             entity = rules.entity(legal_entity)
             erp = connect(self.profiles[tenant], legal_entity)
-            able = erp.capabilities()
+            able = self.capabilities.get(at) or erp.capabilities()
             if able.missing:
                 needs = "".join(f"\n  - {need}" for need in able.missing)
                 message = f"{entity.id}: {entity.erp} deployment {entity.deployment} lacks:{needs}"

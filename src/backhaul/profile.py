@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -145,6 +145,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     if not entity_flaws and not row_flaws:
         yield from _mapping_flaws(file)
     yield from _detail_flaws(file)
+    yield from _time_flaws(file)
 
 
 def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
@@ -191,14 +192,12 @@ def _entity_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
             yield f"{here}.zone", f"there is no time zone '{table.zone}'"
         if not re.fullmatch(r"[A-Z]{3}", table.currency, re.ASCII):
             yield f"{here}.currency", f"'{table.currency}' is no currency code of three capital letters"
-        for period in table.closed_periods:
-            if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period, re.ASCII):
-                yield f"{here}.closed_periods", f"'{period}' is no period like 2026-01"
-        for name, value in table.options.items():
-            if environ is not None and value.startswith(("env:", "file:")) and not Secret(value, environ).reveal():
-                yield f"{here}.options.{name}", f"the reference {value} is missing or empty"
-        for name, reference in table.secrets.items():
-            yield from _secret_flaw(f"{here}.secrets.{name}", reference, environ)
+        yield from ((f"{here}.closed_periods", f"'{period}' is no period like 2026-01") for period in table.closed_periods
+                    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period, re.ASCII))
+        references = {name: ("options", value) for name, value in table.options.items() if value.startswith(("env:", "file:"))}
+        references |= {name: ("secrets", value) for name, value in table.secrets.items()}
+        for name, (kind, value) in references.items():
+            yield from _secret_flaw(f"{here}.{kind}.{name}", value, environ)
 
 
 def _row_flaws(file: ProfileFile) -> Iterator[Flaw]:
@@ -206,21 +205,23 @@ def _row_flaws(file: ProfileFile) -> Iterator[Flaw]:
     for number, table in enumerate(file.mapping):
         here = f"mapping[{number}]"
         for name in ("legal_entity", "warehouse", "disposition", "condition", "reason"):
-            values = aliases(getattr(table, name))
-            if not values:
-                yield f"{here}.{name}", f"{name} is an empty list, so the row stands for nothing"
-            for value in values:
-                if "*" in value or "?" in value:
-                    yield f"{here}.{name}", f"'{value}' holds a wildcard; stock and ledger targets need exact values"
+            yield from _value_flaws(f"{here}.{name}", aliases(getattr(table, name)))
         for entity in aliases(table.legal_entity):
             if entity not in entities:
                 yield f"{here}.legal_entity", f"there is no legal entity '{entity}'"
                 continue
-            for warehouse in aliases(table.warehouse):
-                if warehouse not in entities[entity].warehouses:
-                    yield f"{here}.warehouse", f"'{entity}' has no warehouse '{warehouse}'"
+            yield from ((f"{here}.warehouse", f"'{entity}' has no warehouse '{warehouse}'")
+                        for warehouse in aliases(table.warehouse) if warehouse not in entities[entity].warehouses)
         if table.charge and table.charge not in file.fees:
             yield f"{here}.charge", f"'{table.charge}' is not in [fees]"
+
+
+def _value_flaws(place: str, values: Sequence[str]) -> Iterator[Flaw]:
+    if not values:
+        yield place, "an empty list, so the row stands for nothing"
+    for value in values:
+        if "*" in value or "?" in value:
+            yield place, f"'{value}' holds a wildcard; stock and ledger targets need exact values"
 
 
 def _mapping_flaws(file: ProfileFile) -> Iterator[Flaw]:
@@ -249,6 +250,14 @@ def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
             yield f"teams.{code}", f"there is no kind of exception '{code}'"
         if not team.strip():
             yield f"teams.{code}", "the team has no name"
+    for column, path in file.files.columns.items():
+        try:
+            FieldPath.of(re.sub(r"\[\d+\]", "[]", path))
+        except ValueError as error:
+            yield f"files.columns.{column}", str(error)
+
+
+def _time_flaws(file: ProfileFile) -> Iterator[Flaw]:
     if RANK[file.triggers.goods] < RANK[Stage.INSPECTED] or file.triggers.goods is Stage.CANCELLED:
         yield "triggers.goods", f"goods are credited after acceptance only: inspected or completed, not {file.triggers.goods.value}"
     for key in ("every", "lead"):
@@ -261,11 +270,6 @@ def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
         yield "attempts", "at least one attempt is needed"
     if file.go_live is not None and file.go_live.tzinfo is None:
         yield "go_live", "the moment needs an offset, like 2026-01-01T00:00:00Z"
-    for column, path in file.files.columns.items():
-        try:
-            FieldPath.of(re.sub(r"\[\d+\]", "[]", path))
-        except ValueError as error:
-            yield f"files.columns.{column}", str(error)
 
 
 def _duration_flaw(place: str, text: str) -> Iterator[Flaw]:

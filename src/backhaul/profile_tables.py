@@ -37,8 +37,10 @@ class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[[legal_entities]]`: one company in one ERP. Options may be references, ``env:NAME`` or ``file:PATH``; secrets
-    must be. The adapter gets both together, the secrets as texts that do not show.
+    """`[[legal_entities]]`: one company in one ERP.
+
+    Options may be references, ``env:NAME`` or ``file:PATH``; secrets must be. The adapter gets both together, the secrets as
+    texts that do not show.
     """
 
     id: str

@@ -56,7 +56,7 @@ class TomlLines:
         place = where[1].replace("[...]", "") if where else ""
         if unknown := re.search(r"unknown field `([^`]*)`", error):
             place = f"{place}.{unknown[1]}".lstrip(".")
-        reason = error.split(" - at ")[0]
+        reason = error.split(" - at ", maxsplit=1)[0]
         return f"{path}:{self.find(place)}: {place or 'the file'}: {reason}"
 
 

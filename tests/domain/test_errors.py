@@ -7,8 +7,10 @@ from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, 
 
 @pytest.mark.parametrize("kind", [RetryLater, NeedsOperator, Misconfigured])
 def test_everything_raised_on_purpose_has_one_root(kind: type[BackhaulError]) -> None:
-    with pytest.raises(BackhaulError, match="the ERP is away"):
-        raise kind("the ERP is away")
+    message = "the ERP is away"
+
+    with pytest.raises(BackhaulError, match=message):
+        raise kind(message)
 
 
 def test_the_wait_the_other_side_asked_for_is_kept() -> None:

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_trouble_nobody_owns_cannot_be_raised() -> None:
 def about(*codes: str, teams: dict[str, str] | None = None) -> ExceptionCase:
     return ExceptionCase.about(
         tenant="shop", return_ref="R1", line_id="MUG#1", findings=[Finding(code=code, sentence=f"{code}.") for code in codes],
-        money=Money(amount=-10, currency="GBP"), now=NOON, teams=teams or {})
+        money=Money(amount=Decimal(-10), currency="GBP"), now=NOON, teams=teams or {})
 
 
 def test_the_first_finding_gives_kind_owner_and_clock() -> None:

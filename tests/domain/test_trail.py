@@ -81,6 +81,14 @@ def test_an_insertion_and_a_repetition_break() -> None:
     assert first_break([*entries[:2], *entries[1:]]) is entries[1]
 
 
+def test_a_number_left_out_breaks_even_if_every_hash_fits() -> None:
+    entries = chain(2)
+
+    skipped = link(replace(entries[1], sequence=3))
+
+    assert first_break([entries[0], skipped]) is skipped
+
+
 def test_a_chain_that_starts_in_the_middle_breaks_at_once() -> None:
     entries = chain()
 

@@ -27,6 +27,6 @@ def erp(finance_scm: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 def world(erp: str, tmp_path: Path) -> Iterator[World]:
-    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", {})
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     yield world
     world.house.close()

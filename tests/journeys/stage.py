@@ -5,7 +5,7 @@ through it. Both emulators are real servers on loopback.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,13 +17,15 @@ import msgspec
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import receive
-from backhaul.application.ports import Erp, Store
+from backhaul.application.ports import Capabilities
 from backhaul.bootstrap import House
 from backhaul.config import Settings
 from backhaul.domain.delivery import Delivery
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo.world import load_world
+from backhaul.domain.rules import Window
 from backhaul.profile import load_profile
+from backhaul.testing.interrupting import Fuse, InterruptingErp, InterruptingStore
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TENANT = "online-retail"
@@ -136,19 +138,25 @@ def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str]) -> None:
     load_world(erp, folder)
 
 
-def open_world(erp: str, url: str, monkey_environ: Mapping[str, str], *, wrap_erp: Callable[[Erp], Erp] | None = None,
-               wrap_store: Callable[[Store], Store] | None = None) -> World:
-    """Open a house on a store and an emulated ERP, its port and store wrapped if a test wants to interrupt them."""
-    settings = Settings.from_env({"BACKHAUL_DATABASE_URL": url, **monkey_environ})
+PROBED: dict[tuple[str, str], Capabilities] = {}
+"""What the emulated ERP can do is probed once for all tests; it has tests of its own."""
+
+
+def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None) -> World:
+    """Open a house on a store and an emulated ERP; with a fuse, its process can die at any port call or commit."""
     store = SqlStore(url)
     store.migrate()
     profile = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {
         "BACKHAUL_ERP_URL": erp, "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token", "BACKHAUL_ERP_SECRET": "secret",
-        "BACKHAUL_ZIGZAG_SECRET": "0" * 32, **monkey_environ})
-    house = House(settings=settings, store=store, profiles={TENANT: profile})
-    if wrap_erp or wrap_store:
+        "BACKHAUL_ZIGZAG_SECRET": "0" * 32})
+    if window:
+        profile = replace(profile, rules=replace(profile.rules, window=window))
+    house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url}), store=store, profiles={TENANT: profile},
+                  capabilities=PROBED)
+    if fuse:
+        house.store = InterruptingStore(store, fuse)  # type: ignore[assignment]  # a wrapper is a store as well
         desk = house.desk(TENANT, "gb01")
-        house.adopt(replace(desk, erp=(wrap_erp or (lambda erp: erp))(desk.erp), store=(wrap_store or (lambda each: each))(store)))
+        house.adopt(replace(desk, erp=InterruptingErp(desk.erp, fuse), store=house.store))
     return World(erp=erp, house=house)
 
 

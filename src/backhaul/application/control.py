@@ -23,7 +23,8 @@ def balance(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: date
         waiting = [window for window in tx.windows(rules.tenant, entity.id) if not window.ledger]
         if not waiting:
             return 0
-        busy = {row.window for row in tx.in_state(rules.tenant, entity.id, UNFINISHED)}
+        refused = {row.posting.key for row in tx.in_state(rules.tenant, entity.id, {PostingState.REJECTED})}
+        busy = {row.window for row in tx.in_state(rules.tenant, entity.id, UNFINISHED) if not refused & set(row.posting.needs)}
         ready = [window for window in waiting if window.key not in busy]
         notes: dict[str, list[KeptPosting]] = {window.key: [] for window in ready}
         if ready:

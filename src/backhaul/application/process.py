@@ -183,7 +183,8 @@ def _save(tx: Tx, picture: Picture, rules: Rules, plan: Plan, held: frozenset[st
 
 def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> ReturnState:  # noqa: PLR0913
     """Say how far we have come: what moves by itself comes before what a person has to do."""
-    if any(row.state in BUSY for row in picture.kept):
+    refused = {row.posting.key for row in picture.kept if row.state is PostingState.REJECTED}
+    if any(row.state in BUSY and not refused & {row.posting.key, *row.posting.needs} for row in picture.kept):
         return ReturnState.POSTING
     if held:
         return ReturnState.HELD

@@ -84,7 +84,8 @@ def _rest(  # noqa: PLR0913
     refused = min(line.rejected + uncredited, left)
     accepted = min(max(line.accepted - uncredited - credited, NOTHING), left - refused)
     missing = left - refused - accepted
-    ungraded = min(max((line.received or NOTHING) - line.accepted - line.rejected, NOTHING), missing)
+    counted = NOTHING if line.sku in rules.fees or line.received is None else line.received
+    ungraded = min(max(counted - line.accepted - line.rejected, NOTHING), missing)
     places = {Where.REJECTED: refused, Where.HELD: NOTHING, Where.WAITING: NOTHING}
     places[Where.HELD if held else Where.REJECTED if line.closed else Where.WAITING] += accepted + ungraded
     over = line.closed or is_over(case, line, rules, now)
@@ -108,14 +109,14 @@ def _no_credit(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEn
 def is_over(case: ReturnCase, line: ReturnLine, rules: Rules, now: datetime) -> bool:
     """Tell whether nothing more will come for what is open on this line, so that it is closed without credit.
 
-    Cancelled before anything arrived; a fee whose goods were all refused; or missing after the deadline.
+    Cancelled before anything arrived; a fee whose goods were all refused; or missing after the deadline, the
+    fee of goods that never came as well.
     """
     if case.called_off:
         return True
-    if line.sku in rules.fees:
+    if line.sku in rules.fees and case.has_reached(rules.triggers.fees):
         goods = [other for other in case.lines if other.sku not in rules.fees and other.announced > 0]
-        refused = bool(goods) and all(other.rejected >= other.announced for other in goods)
-        return refused and case.has_reached(rules.triggers.fees)
+        return bool(goods) and all(other.rejected >= other.announced for other in goods)
     due = due_at(case, rules)
     return due is not None and now >= due
 

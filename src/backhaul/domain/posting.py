@@ -7,7 +7,7 @@ it gives the same; run after posting, it gives nothing.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -318,14 +318,20 @@ class Plan:
     findings: tuple[Finding, ...] = ()
 
 
-def derive_postings(case: ReturnCase, rules: Rules, entity: LegalEntity, route: Route,
-                    fixed: Sequence[Posting] = ()) -> Plan:
-    """Say which ERP documents the case wants beyond those already fixed (prepared, sent or posted)."""
+def derive_postings(  # noqa: PLR0913  the whole picture of one return
+    case: ReturnCase, rules: Rules, entity: LegalEntity, route: Route, fixed: Sequence[Posting] = (), *,
+    apart_from: Collection[str] = (),
+) -> Plan:
+    """Say which ERP documents the case wants beyond those already fixed (prepared, sent or posted).
+
+    Nothing is wanted for the lines in `apart_from` ("" is all of them), but they are still part of the return:
+    carriage is not credited because the goods that were refused are left out of sight.
+    """
     drafting = _Drafting(case, rules, entity, route, fixed)
     if drafting.moved_house():
         return Plan(findings=tuple(drafting.findings))
     for line in case.lines:
-        if line.closed:
+        if line.closed or not {"", line.line_id}.isdisjoint(apart_from):
             continue
         drafting.compare_with_fixed(line)
         if line.announced <= 0 or case.called_off:
@@ -382,9 +388,13 @@ class _Drafting:
         return bool(others)
 
     def goods(self, line: ReturnLine) -> None:
-        """Want a return order once the goods are here, and receipt and credit for accepted units."""
+        """Want a return order once the goods are here, and receipt and credit for accepted units.
+
+        What the customer keeps is accepted without arriving; then the whole order is due, because the ERP
+        closes a return order when all its lines are credited and takes no further line.
+        """
         due = self.case.has_reached(self.rules.triggers.order)
-        if not (due or line.accepted):
+        if not (due or any(other.accepted for other in self.case.lines if self.original(other) == self.original(line))):
             return
         expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
         if expected not in self.fixed:
@@ -394,10 +404,12 @@ class _Drafting:
                 self._accept(line, expected, *wanted)
 
     def _order(self, line: ReturnLine, key: PostingKey) -> None:
-        """Want a line on the return order of its original sale."""
+        """Want a line on the return order of its original sale; a line that comes later gets a new one, the first may be closed."""
         order = self.original(line)
+        subject = f"order:{order}"
+        part = 1 + max((key.part for key in self.fixed if key.kind is PostingKind.ORDER and key.subject == subject), default=0)
         head = self.want(Posting(
-            key=self.key(PostingKind.ORDER, f"order:{order}"), currency=self.case.currency,
+            key=self.key(PostingKind.ORDER, subject, part), currency=self.case.currency,
             document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
                                  warehouse=self.warehouse, order=order, reason=self.entity.return_reason)))
         self.want(Posting(

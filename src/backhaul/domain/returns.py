@@ -120,7 +120,7 @@ class ReturnCase:
 def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     """Say what the facts about one return add up to, whatever their order and however often each came."""
     known = {fact.identity: fact for fact in facts}
-    ordered = sorted(known.values(), key=_age)
+    ordered = [fact for _, fact in sorted(known.items(), key=_age)]
     reached: dict[Stage, datetime] = {}
     for progressed in _of(ordered, Progressed):
         reached[progressed.stage] = min(reached.get(progressed.stage, progressed.at), progressed.at)
@@ -147,8 +147,9 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     )
 
 
-def _age(fact: Fact) -> tuple[int, datetime, str]:
-    return (-1 if fact.version is None else fact.version, fact.at, fact.identity)
+def _age(known: tuple[str, Fact]) -> tuple[int, datetime, str]:
+    identity, fact = known
+    return (-1 if fact.version is None else fact.version, fact.at, identity)
 
 
 F = TypeVar("F", bound=Fact)
@@ -167,7 +168,7 @@ def _conflicts(facts: Sequence[Fact]) -> list[Finding]:
     for kind in (Announced, Received, Inspected):
         told = [fact for fact in _of(facts, kind) if getattr(fact, "counting", None) is not Counting.INCREMENT]
         rivals = [fact for fact in told if _moment(fact) == _moment(told[-1])]
-        says = {replace(fact, at=told[-1].at, version=None).identity for fact in rivals}
+        says = {replace(fact, at=told[-1].at, version=None).identity for fact in rivals} if len(rivals) > 1 else ()
         if len(says) > 1:
             found.append(Finding(code="EVENT_CONTENT_CONFLICT", sentence=f"{len(says)} messages '{kind.__name__}' of "
                                                                          f"{told[-1].at.isoformat()} disagree."))

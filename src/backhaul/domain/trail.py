@@ -25,7 +25,7 @@ def canonical(value: object) -> bytes:
 
 def _plain(value: object) -> Any:  # noqa: ANN401  json's own contract
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
     if isinstance(value, Decimal):
         return _exact(value)
     if isinstance(value, Enum):

@@ -1,7 +1,6 @@
 """Small stories to tell a store: deliveries, facts, postings of one return."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -64,7 +63,8 @@ class Story:
     def batch(self, *postings: Posting, key: str = "B1") -> PostingBatch:
         return PostingBatch(key=key, tenant=self.tenant, legal_entity="gb", kind=postings[0].key.kind, period="2011-03", postings=postings)
 
-    def trouble(self, code: str = "SKU_UNKNOWN", line: str = "1", amount: str = "12.50", minutes: int = 0, ref: str = "R1") -> ExceptionCase:
+    def trouble(self, code: str = "SKU_UNKNOWN", line: str = "1", amount: str = "12.50", minutes: int = 0,
+                ref: str = "R1") -> ExceptionCase:
         return ExceptionCase.about(
             tenant=self.tenant, return_ref=ref, line_id=line, money=Money(amount=Decimal(amount), currency="GBP"), teams={},
             findings=(Finding(code=code, sentence="Nobody knows “85123A”.", line_id=line),), now=self.at(minutes))
@@ -92,8 +92,7 @@ def refused(store: SqlStore) -> Callable[[str], str]:
     """Say something to the database behind the store's back, and give what it answers when it refuses."""
 
     def say(statement: str) -> str:
-        blocked: AbstractContextManager[pytest.ExceptionInfo[IntegrityError]] = pytest.raises(IntegrityError)
-        with blocked as refusal, store.engine.begin() as connection:
+        with pytest.raises(IntegrityError) as refusal, store.engine.begin() as connection:
             connection.execute(text(statement))
         return str(refusal.value)
 

@@ -151,7 +151,8 @@ def test_start_commits_an_attempt_for_every_posting(store: SqlStore, story: Any)
 
     with store.begin() as tx:
         attempts = tx.attempts([one.key, two.key])
-    assert [(each.posting, each.number, each.batch, each.outcome) for each in attempts] == [(str(one.key), 1, "B1", ""), (str(two.key), 1, "B1", "")]
+    assert [(each.posting, each.number, each.batch, each.outcome) for each in attempts] == [
+        (str(one.key), 1, "B1", ""), (str(two.key), 1, "B1", "")]
     assert {each.request_hash for each in attempts} == {story.batch(one, two).fingerprint}
     assert {each.mapping_version for each in attempts} == {"m1"}
     assert set(states(store).values()) == {PostingState.SENDING}
@@ -195,7 +196,7 @@ def test_a_second_attempt_waits_for_the_outcome_of_the_first(store: SqlStore, st
 
 
 def test_an_outcome_completes_the_open_attempt(store: SqlStore, story: Any) -> None:
-    posting, document = story.posting(), ErpDocument(number="RMA-1", ids={"company": "gb"}, quantity=Decimal("-2"))
+    posting, document = story.posting(), ErpDocument(number="RMA-1", ids={"company": "gb"}, quantity=Decimal(-2))
     story.sending(store, posting)
 
     with store.begin() as tx:
@@ -212,7 +213,7 @@ def test_an_outcome_without_an_open_attempt_keeps_nothing(store: SqlStore, story
     posting = story.posting()
     story.fixed(store, posting)
 
-    with pytest.raises(AssertionError, match="no open attempt"), store.begin() as tx:
+    with pytest.raises(AssertionError, match="no open attempt"), store.begin() as tx:  # noqa: PT012  the transaction ends as the block does
         tx.set_state(posting.key, PostingState.REJECTED, at=story.noon)
         tx.finish(posting, "B1", outcome="rejected", detail="", at=story.noon)
     with pytest.raises(AssertionError, match="ends with an outcome"), store.begin() as tx:
@@ -342,7 +343,7 @@ def test_of_two_workers_that_change_one_posting_the_slower_one_keeps_nothing(sto
         with store.begin() as other:
             other.set_state(story.key(), PostingState.WITHDRAWN, at=story.at(1))
 
-    with pytest.raises(RetryLater, match="another worker"), store.begin() as tx:
+    with pytest.raises(RetryLater, match="another worker"), store.begin() as tx:  # noqa: PT012  the transaction ends as the block does
         tx.start(story.batch(story.posting()), at=story.at(1))
         thread = Thread(target=withdraw)
         thread.start()

@@ -13,7 +13,7 @@ from backhaul.domain.facts import Stage
 
 
 def test_a_delivery_is_kept_byte_for_byte(store: SqlStore, story: Any) -> None:
-    delivery = story.delivery(body=b'\xff\x00 not even text')
+    delivery = story.delivery(body=b"\xff\x00 not even text")
 
     with store.begin() as tx:
         states = tx.keep([delivery])

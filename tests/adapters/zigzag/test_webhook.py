@@ -6,8 +6,7 @@ import hmac
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from backhaul.adapters.zigzag.emulator.courier import prove
@@ -65,6 +64,16 @@ def test_a_source_whose_secret_is_gone_lets_nobody_in(way: str) -> None:
     assert verify(empty, signed(new), BODY, NOW) == "no secret is configured"
 
 
+def same_bytes(one: bytes, other: bytes) -> bool:
+    """Tell whether two spellings stand for the same bytes: hex in capitals, spare bits at the end of base64."""
+    if one.lower() == other.lower() and b"," not in other:
+        return True
+    try:
+        return one[:3] == other[:3] == b"v1," and base64.b64decode(one[3:], validate=True) == base64.b64decode(other[3:])
+    except ValueError:
+        return False
+
+
 @pytest.mark.parametrize("way", ["hmac", "standard-webhooks"])
 def test_a_flipped_bit_anywhere_in_body_signature_or_time_is_refused(way: str) -> None:
     whose, new, _ = WAYS[way]
@@ -75,7 +84,7 @@ def test_a_flipped_bit_anywhere_in_body_signature_or_time_is_refused(way: str) -
     for number, (name, value) in enumerate(headers):
         for at in range(len(value)):
             flipped = value[:at] + bytes([value[at] ^ 1]) + value[at + 1:]
-            if flipped.lower() != value.lower():
+            if not same_bytes(flipped, value):
                 assert verify(whose, [*headers[:number], (name, flipped), *headers[number + 1:]], BODY, NOW)
 
 
@@ -84,7 +93,7 @@ def test_the_tolerance_is_the_sources_own_and_its_edge_is_inside(way: str) -> No
     whose, new, _ = WAYS[way]
     for shift, accepted in ((-301, False), (-300, True), (0, True), (300, True), (301, False)):
         assert (verify(whose, signed(new, at=STAMP + shift), BODY, NOW) == "") is accepted
-    for text in (b"", b"soon", b"-1", b"1e9", b" 1", "١".encode(), b"9" * 400, b"1.5"):
+    for text in (b"", b"soon", b"-1", b"1e9", b" 1", "\N{ARABIC-INDIC DIGIT ONE}".encode(), b"9" * 400, b"1.5"):
         headers = [(name, text if name.endswith(b"timestamp") else value) for name, value in signed(new)]
         assert verify(whose, headers, BODY, NOW)
 

@@ -205,12 +205,12 @@ class FinanceScm:
         for _ in range(TRIES if stale else 0):
             try:
                 changes = self._checked(batch, [posting for posting in stale if posting.key not in outcomes], outcomes)
-            except RetryLater as away:
+                given = self.odata.batch([[change] for _, change in changes]) if changes else []
+            except (RetryLater, Misconfigured) as away:
                 log.warning("release_not_read_again", extra={"batch": batch.key, "error": str(away)})
                 break
             if not changes:
                 break
-            given = self.odata.batch([[change] for _, change in changes])
             for (posting, _), (answer,) in zip(changes, given, strict=True):
                 if answer.status != 412:  # noqa: PLR2004
                     outcomes[posting.key] = self._outcome(posting, answer, atomic=len(changes) == 1, basis=batch.basis)
@@ -313,11 +313,18 @@ class FinanceScm:
         return status
 
     def _status(self, key: str) -> str:
-        return str(_value(self.odata.post(f"{DMF}GetExecutionSummaryStatus", {"executionId": key})) or "")
+        return str(self._asked("GetExecutionSummaryStatus", key) or "")
+
+    def _asked(self, action: str, key: str) -> object:
+        """Ask about an execution; no answer is None, because after an import nothing may be raised any more."""
+        try:
+            return _value(self.odata.post(f"{DMF}{action}", {"executionId": key}))
+        except (RetryLater, Misconfigured):
+            return None
 
     def _row_by_row(self, key: str, rows: Mapping[PostingKey, dict[str, str]]) -> dict[PostingKey, PostingOutcome]:
         """Say for each row of a finished import with errors whether it is in the journal: the journal decides, the error list explains."""
-        errors = package.row_errors(_value(self.odata.post(f"{DMF}GetExecutionErrors", {"executionId": key})))
+        errors = package.row_errors(self._asked("GetExecutionErrors", key))
         company = f"dataAreaId eq {quoted(self.told.company)}"
         try:
             journals, lines = self.odata.read([

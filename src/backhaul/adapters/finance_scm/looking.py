@@ -31,7 +31,7 @@ class Look:
         """Sort out which documents can be asked for by which column."""
         self.odata, self.told, self.basis, self.batches = odata, told, basis, batches
         self.postings = sorted(postings, key=lambda posting: posting.key)
-        self.order = {posting.key: order_of(posting, basis) for posting in self.postings}
+        self.order = orders_of(self.postings, basis)
         self.used: set[tuple[str, ...]] = set()
 
     def run(self) -> Found:
@@ -265,13 +265,18 @@ class Table:
         return self.by.get(value, [])
 
 
-def order_of(posting: Posting, basis: Mapping[PostingKey, ErpDocument]) -> str:
-    """Give the number of the order a posting hangs on: from what it needs, else from any document of its line or its fees."""
-    near = [basis[key] for key in posting.needs if key in basis]
-    near += [document for key, document in sorted(basis.items()) if (key.return_ref, key.subject) == (posting.key.return_ref,
-                                                                                                    posting.key.subject)]
-    numbers = (document.ids.get("ReturnOrderNumber") or document.ids.get("SalesOrderNumber") for document in near)
-    return next((told for told in numbers if told), "")
+def orders_of(postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument]) -> dict[PostingKey, str]:
+    """Give the number of the order each posting hangs on: from what it needs, else from any document of its line or its fees."""
+    alike: dict[tuple[str, str], list[ErpDocument]] = {}
+    for key, document in sorted(basis.items(), key=lambda known: str(known[0])):
+        alike.setdefault((key.return_ref, key.subject), []).append(document)
+    orders: dict[PostingKey, str] = {}
+    for posting in postings:
+        near = [basis[key] for key in posting.needs if key in basis]
+        near += alike.get((posting.key.return_ref, posting.key.subject), [])
+        numbers = (document.ids.get("ReturnOrderNumber") or document.ids.get("SalesOrderNumber") for document in near)
+        orders[posting.key] = next((told for told in numbers if told), "")
+    return orders
 
 
 def _order_number(row: Row) -> str:

@@ -6,9 +6,10 @@ read can tell. Every unmet need is named, so that a mode is refused with a list 
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
-from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL
+from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, RETURNED
 from backhaul.adapters.odata import OData, Query, quoted
 from backhaul.domain.errors import Misconfigured
 
@@ -33,22 +34,27 @@ JOURNAL_NAMES: Final = "WMSItemArrivalJournalNameEntity"
 def needs_unmet(odata: OData, told: wire.Settings) -> tuple[list[str], list[str]]:
     """Give what is missing and what is worth knowing; raise `RetryLater` when the metadata cannot be read."""
     wanted = {**wire.SELECT, **COLUMNS}
-    found = {str(row.get("EntitySetName")): _fields(row) for row in _all(odata, "PublicEntities")}
+    described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
+    found = {str(row.get("EntitySetName")): _fields(row) for row in described}
     optional = {name: columns for name, columns in wanted.items() if name in OPTIONAL}
     missing = [line for name, columns in wanted.items() if name not in OPTIONAL for line in _lacks(name, columns, found)]
     notes = [f"optional: {line}" for name, columns in optional.items() for line in _lacks(name, columns, found)]
     for name, columns in WRITTEN.items():
         missing += [f"{name}.{column} cannot be written" for column in columns if found.get(name, {}).get(column) is False]
     enums = {str(row.get("Name")): {str(member.get("Name")) for member in row.get("Members") or ()}
-             for row in _all(odata, "PublicEnumerations")}
+             for name in MEMBERS for row in _told(odata, "PublicEnumerations", "Name", name)}
     missing += [f"enumeration {name} lacks {', '.join(sorted(members - enums.get(name, set())))}"
                 for name, members in MEMBERS.items() if members - enums.get(name, set())]
-    entities = list(_all(odata, "DataEntities"))
+    entities = [row for column, name in (("PublicCollectionName", wire.JOURNALS), ("PublicCollectionName", wire.JOURNAL_LINES),
+                                         ("Name", JOURNAL_NAMES)) for row in _told(odata, "DataEntities", column, name)]
     missing += _not_importable(entities)
     original = found.get(wire.RETURN_LINES, {}).get("ReturningInventoryLotId")
     notes.append({True: "ReturningInventoryLotId can be written: the original lot could be linked, cost would be reversed exactly.",
                   False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts section 8).",
                   None: "ReturningInventoryLotId is not in the metadata."}[original])
+    if not any(RETURNED in str(link.get("Name")) for row in described if row.get("EntitySetName") == wire.RETURN_ORDERS
+               for link in row.get("NavigationProperties") or ()):
+        notes.append(f"{wire.RETURN_ORDERS} does not lead to its lines by {RETURNED}: returns made by hand are not counted (ERP-25).")
     if not missing:
         more = _masters(odata, told, entities)
         missing += more[0]
@@ -56,12 +62,13 @@ def needs_unmet(odata: OData, told: wire.Settings) -> tuple[list[str], list[str]
     return missing, notes
 
 
-def _all(odata: OData, name: str) -> Iterator[Mapping[str, Any]]:
-    page = odata.get(f"{odata.root}/metadata/{name}")
+def _told(odata: OData, name: str, column: str, value: str) -> Iterator[Mapping[str, Any]]:
+    """Ask the metadata service about one name: all of it would be thousands of entities with all their fields."""
+    page = odata.get(f"{odata.root}/metadata/{name}?$filter={quote(f'{column} eq {quoted(value)}', safe='')}")
     if page is None:
         message = f"The environment has no metadata service at /metadata/{name}; mode A cannot be checked."
         raise Misconfigured(message)
-    return odata.pages(page)
+    return (row for row in odata.pages(page) if row.get(column) == value)
 
 
 def _fields(row: Mapping[str, Any]) -> dict[str, bool]:

@@ -103,7 +103,8 @@ class Settings:
         try:
             return cls(
                 company=told.get("company", entity.id), journal_name=told.get("journal_name", "ZZ-ARR"),
-                hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"), site=told.get("site", ""), language=told.get("language", "en-gb"),
+                hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"),
+                site=told.get("site", ""), language=told.get("language", "en-gb"),
                 data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
                 discontinued=frozenset(map(str.strip, told.get("discontinued_states", "Discontinued").split(","))) - {""},
                 poll_seconds=float(told.get("poll_seconds", "10")))
@@ -250,9 +251,10 @@ def line_document(rows: Sequence[Row]) -> ErpDocument:
 
 
 def receipt_document(header: Row, line: Row) -> ErpDocument:
-    """Read one line of an arrival journal, open until the job has posted it; such a journal makes no ledger voucher (books.md section 4)."""
+    """Read one line of an arrival journal, open until the job has posted it; it makes no ledger voucher (books.md section 4)."""
     return ErpDocument(
-        number=str(header["JournalNumber"]), open=header.get("IsPosted") != "Yes", quantity=number(line.get("ItemQuantity")), posted_on=day_of(line.get("TransactionDate")),
+        number=str(header["JournalNumber"]), open=header.get("IsPosted") != "Yes", quantity=number(line.get("ItemQuantity")),
+        posted_on=day_of(line.get("TransactionDate")),
         ids=ids_of(line, "JournalNumber", "LineNumber", "ItemNumber", "ReferenceInventoryLotId", "ReturnDispositionCodeId",
                    "ReceivingWarehouseId", "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId")
         | ids_of(header, "JournalDescription", "PostedDateTime")

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.casebook import Casebook
-from backhaul.adapters.sql.session import Ref, Seen, chunks, ensure, overtaken
+from backhaul.adapters.sql.session import Ref, Seen, chunks, ensure, given, overtaken
 from backhaul.adapters.sql.tables import attempts, batches, postings
 from backhaul.application.ports import FIXED, Clock, KeptAttempt, KeptPosting, PostingState
 from backhaul.domain.posting import ErpDocument, Posting, PostingBatch, PostingKey, PostingKind
@@ -209,10 +209,7 @@ class Book(Casebook):
         actor: str = "backhaul", batch: str | None = None,
     ) -> None:
         """Move a posting, with a trail entry; `document` and `batch` replace what was kept, if given."""
-        row = self._row(key)
-        ensure(row is not None, f"no posting {key}")
-        if row is None:
-            return
+        row = given(self._row(key), f"no posting {key}")
         if state is PostingState.WITHDRAWN and key in self._dirty:
             self._flush_postings()  # the database is to see what it is withdrawn from
         old = row.kept
@@ -235,12 +232,10 @@ class Book(Casebook):
         open_ones = self._open_attempts([str(posting.key) for posting in batch.postings])
         request, by_return = batch.fingerprint, dict[str, list[str]]()
         for posting in batch.postings:
-            key, row = posting.key, self._row(posting.key)
-            ensure(row is not None and row.kept.state is PostingState.READY,
-                   f"{key} is {row.kept.state.value if row else 'unknown'}, only READY postings are sent")
+            key = posting.key
+            row = given(self._row(key), f"{key} is unknown, only READY postings are sent")
+            ensure(row.kept.state is PostingState.READY, f"{key} is {row.kept.state.value}, only READY postings are sent")
             ensure(str(key) not in open_ones, f"{key} has an attempt whose outcome nobody knows (INV-09)")
-            if row is None:
-                continue
             ensure(row.fingerprint == posting.fingerprint, f"{key} is not what it was when it was fixed")
             number = row.kept.attempts + 1
             self._put(replace(row.kept, state=PostingState.SENDING, batch=batch.key, attempts=number), row)

@@ -19,6 +19,8 @@ from backhaul.domain.trail import GENESIS, TrailEntry, link
 
 CHUNK = 500
 """Most values in one IN list."""
+PAGE = 1000
+"""Most entries of the trail in memory at once."""
 
 Ref = tuple[str, str]
 """Tenant and return reference."""
@@ -39,6 +41,13 @@ def ensure(holds: bool, sentence: str) -> None:  # noqa: FBT001  reads as a sent
     """Stop with `AssertionError` if something does not hold that no caller may break; not switched off by ``-O``."""
     if not holds:
         raise AssertionError(sentence)
+
+
+def given(value: T | None, sentence: str) -> T:
+    """Give a value that has to be there, or stop with `AssertionError`."""
+    if value is None:
+        raise AssertionError(sentence)
+    return value
 
 
 class Session:
@@ -80,12 +89,13 @@ class Session:
     def trail(self, tenant: str, *, subject: str | None = None) -> Iterator[TrailEntry]:
         """Give the chain, or its entries about one subject (a return reference)."""
         self._flush_trail()
-        table = tables.trail
-        query = select(table).where(table.c.tenant == tenant).order_by(table.c.sequence)
+        table, last = tables.trail, 0
+        query = select(table).where(table.c.tenant == tenant).order_by(table.c.sequence).limit(PAGE)
         if subject is not None:
             query = query.where(table.c.subject == subject)
-        for row in self._connection.execute(query.execution_options(yield_per=1000)):
-            yield rows.entry(row)
+        while page := self._connection.execute(query.where(table.c.sequence > last)).all():
+            last = page[-1].sequence
+            yield from map(rows.entry, page)
 
     def _flush_trail(self) -> None:
         waiting, self._entries = self._entries, []

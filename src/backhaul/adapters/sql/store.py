@@ -6,6 +6,7 @@ its first word, so that it never fails half-way because somebody else was faster
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -119,8 +120,10 @@ class SqlStore:
             with self.engine.connect() as connection:
                 try:
                     connection.begin()
-                except OperationalError as busy:
-                    raise _busy(self._url) from busy
+                except OperationalError as error:
+                    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+                        raise _busy(self._url) from error
+                    raise
                 yield connection
                 connection.commit()
         finally:
@@ -160,7 +163,8 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; the listener below does
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {PATIENCE * 1000:.0f}"):
+        _use_wal(connection)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {PATIENCE * 1000:.0f}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -169,6 +173,20 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch a new file to WAL. SQLite does not wait for others here as it does elsewhere, so we do."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as busy:
+            if busy.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -22,8 +22,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from backhaul.adapters.zigzag.payload import Payload, aliases
-from backhaul.adapters.zigzag.reader import bare_key, get, normalise, read_json
-from backhaul.adapters.zigzag.reader import Path as FieldPath
+from backhaul.adapters.zigzag.reader import Path as FieldPath, bare_key, get, normalise, read_json
 from backhaul.adapters.zigzag.webhook import EVENT_ID, Source
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import receive
@@ -100,7 +99,7 @@ class Told(Protocol):
         ...
 
 
-def import_file(store: ImportStore, profile: Told, path: Path, *, now: datetime, source: str = "",
+def import_file(store: ImportStore, profile: Told, path: Path, *, now: datetime, source: str = "",  # noqa: PLR0913  each is named
                 result: Path | None = None) -> Mapping[str, Any]:
     """Take a file in, once by its content, and write what became of each row beside it; give the counts.
 

@@ -4,6 +4,7 @@ The `[payload]` part of a profile. It names every field by one path or several a
 which they are tried; nothing of ZigZag's spelling is known to the code (facts/zigzag.md 4 and 6).
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -122,31 +123,34 @@ def compiled(payload: Payload) -> dict[str, tuple[Path, ...]]:
     }
 
 
-def flaws(payload: Payload) -> list[tuple[str, str]]:
-    """Say what is wrong with the payload part: the setting, and a sentence."""
-    found: list[tuple[str, str]] = []
+def _path_flaws(payload: Payload) -> Iterator[tuple[str, str]]:
     for name in payload.fields.__struct_fields__:
         for text in aliases(getattr(payload.fields, name)):
             try:
                 deep = 0 if text.startswith("header:") else Path.of(text).lists
             except ValueError as error:
-                found.append((name, str(error)))
+                yield name, str(error)
                 continue
             most = 2 if name in GRADE else 1 if name in LINE else 0
             if deep > most:
-                found.append((name, f"'{text}' goes through {deep} lists; {name} can be in {most}"))
+                yield name, f"'{text}' goes through {deep} lists; {name} can be in {most}"
             if name in {"sku", "quantity"} and deep != 1:
-                found.append((name, f"'{text}' must stand in a list, like return.lines[].{name}"))
+                yield name, f"'{text}' must stand in a list, like return.lines[].{name}"
+
+
+def flaws(payload: Payload) -> list[tuple[str, str]]:
+    """Say what is wrong with the payload part: the setting, and a sentence."""
+    found = list(_path_flaws(payload))
     if payload.quantities is Counting.INCREMENT and not payload.fields.event_id:
-        found.append(("quantities", "increments without the path of an event id are refused: "
-                                    "two equal increments could not be told apart, and one would be lost"))
+        sentence = ("increments without the path of an event id are refused: two equal increments could not be told apart, "
+                    "and one would be lost")
+        found.append(("quantities", sentence))
     if payload.amounts is Basis.GROSS and payload.tax_rate is None:
         found.append(("amounts", "gross prices need the tax_rate they include"))
     if payload.tax_rate is not None and payload.tax_rate < 0:
         found.append(("tax_rate", "a tax rate is not negative"))
     if not (payload.fields.event and payload.events) and not (payload.fields.status and payload.statuses):
-        found.append(("fields", "neither events nor statuses can be read: name event and [payload.events], "
-                                "or status and [payload.statuses]"))
+        found.append(("fields", "no stage can be read: name event and [payload.events], or status and [payload.statuses]"))
     if payload.fields.grade_quantity and not payload.outcomes:
         found.append(("outcomes", "grades need [payload.outcomes]: which words mean accepted, which do not"))
     return found

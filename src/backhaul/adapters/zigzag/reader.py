@@ -72,7 +72,7 @@ def plausible(value: Decimal) -> bool:
     if not value.is_finite():
         return False
     exponent = value.as_tuple().exponent
-    return -DIGITS <= int(exponent) and value.adjusted() <= DIGITS and len(value.as_tuple().digits) <= DIGITS
+    return int(exponent) >= -DIGITS and value.adjusted() <= DIGITS and len(value.as_tuple().digits) <= DIGITS
 
 
 def _depth(bare: bytes) -> int:

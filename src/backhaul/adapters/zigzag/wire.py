@@ -125,7 +125,8 @@ class ZigZagWire:
         ]
         lines += [Line(where=_text(self._at("return_ref", message)), says="marked as a test", becomes="nothing: a test gives no facts")
                   for message in tests]
-        lines += [Line(where=fact.return_ref, says=fact.value if isinstance(fact, Unreadable) else "", becomes=tell(fact)) for fact in facts]
+        lines += [Line(where=fact.return_ref, says=fact.value if isinstance(fact, Unreadable) else "", becomes=tell(fact))
+                  for fact in facts]
         return tuple(lines)
 
     def _split(self, told: Json) -> list[Json]:

@@ -74,11 +74,12 @@ class WorldCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """One SKU as the files know it."""
+    """One SKU as the files know it: `price` is its median, `highest` the most it was ever sold for."""
 
     sku: str
     description: str
     price: Decimal
+    highest: Decimal
     goods: bool
     state: ItemState
 
@@ -258,12 +259,14 @@ def products_of(source: Source, seed: int) -> dict[str, Product]:
     for sku, prices in sorted(_prices(source).items()):
         row = listed.get(sku, {})
         price = row.get("MedianUnitPrice") or (median(prices) if prices else 0)
+        highest = max([Decimal(row.get("MaxUnitPrice") or 0), *prices])
         found.setdefault(
             sku.casefold(),
             Product(
                 sku=sku,
                 description=row.get("Description") or described.get(sku) or sku,
                 price=Decimal(price),
+                highest=highest,
                 goods=row["IsStock"] == "1" if row else sku not in services,
                 state=item_state(sku, seed) if sku in credited else "active",
             ),
@@ -288,14 +291,14 @@ def _product(company: str, product: Product) -> Row:
         "InventoryUnitSymbol": "ea",
         "SalesUnitSymbol": "ea",
         "SalesSalesTaxItemGroupCode": FULL,
-        "SalesPrice": float(product.price),
+        "SalesPrice": float(product.highest),
         "_unitCost": float(unit_cost(product.price)) if product.goods else 0.0,
     }
 
 
 def _services(company: str) -> Iterator[Row]:
     for sku, description in SERVICES.items():
-        service = Product(sku=sku, description=description, price=Decimal(0), goods=False, state="active")
+        service = Product(sku=sku, description=description, price=Decimal(0), highest=Decimal(0), goods=False, state="active")
         yield _product(company, service)
 
 

@@ -112,7 +112,7 @@ class Committer:
         """
         try:
             return self._together(deliveries, refusals), True
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, each is tried alone
             _log.exception("intake_commit_failed", extra={"deliveries": len(deliveries), "refusals": len(refusals)})
             if len(deliveries) <= 1 and not (deliveries and refusals):
                 return [error] * len(deliveries), False

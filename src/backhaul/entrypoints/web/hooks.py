@@ -87,7 +87,7 @@ class Hooks:
         except Gone as gone:
             _log.warning("hook_closed", extra={"reason": str(gone)})
             status = None
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever it is, the sender is told 500 and sends again
             _log.exception("hook_failed")
             status = NOT_KEPT
         await self._leave(scope, receive, send, status)

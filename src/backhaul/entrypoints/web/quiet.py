@@ -23,7 +23,7 @@ TRANSPORT: Final = "backhaul.transport"
 class QuietHttpProtocol(HttpToolsProtocol):
     """uvicorn's own protocol, less its answers of 400 and 503."""
 
-    _size = 0
+    _size = _unread = 0
     _head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -41,8 +41,12 @@ class QuietHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the connection was cut while this was on its way."""
-        if not self.transport.is_closing():
-            super().data_received(data)
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        self._unread = self._unread + len(data) if self._head is not None else 0
+        if self._unread > HEADER_BYTES:  # a single header without end: the parser hands it on only when it is whole
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         """Begin a request: hand the connection to the application, and start the clock for its head."""

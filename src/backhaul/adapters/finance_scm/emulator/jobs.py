@@ -360,7 +360,7 @@ def _finish(world: World, document: Document, order: Row, line: Row) -> None:
     cost, receipt = _cost(world, order, line), _receipt_of(world, line)
     if receipt is not None:
         book(world, document, [("physical-offset", cost, "SalesPackingSlipOffset"), ("inventory-physical", -cost, "SalesPackingSlip")])
-        book(world, document, [("inventory", cost, "SalesIssue"), ("cogs", -cost, "SalesConsumption")])
+        book(world, document, [("inventory", cost, "SalesIssue"), ("cogs", -cost, "SalesConsump")])
         posted = {
             "Voucher": document.voucher,
             "InvoiceId": document.number,
@@ -369,7 +369,7 @@ def _finish(world: World, document: Document, order: Row, line: Row) -> None:
         }
         world.keep("InventTransBiEntities", receipt, StatusReceipt="Purchased", CostAmountPosted=cost, DateStatus=document.date, **posted)
     elif line["_action"] in STOCKLESS:
-        book(world, document, [("scrap", cost, "InventScrap"), ("cogs", -cost, "SalesConsumption")])
+        book(world, document, [("scrap", cost, "InventScrap"), ("cogs", -cost, "SalesConsump")])
     world.keep(LINES, line, ReturnStatus="Invoiced", ReturnClosedDate=document.date)
 
 
@@ -412,7 +412,7 @@ def ship(world: World, document: Document, line: Row) -> None:
 def issue(world: World, document: Document, line: Row, place: Place, quantity: Decimal) -> Decimal:
     """Write the inventory transaction and the cost of one sales line; gives the cost, receipts positive."""
     cost = world.round(quantity * line.get("_unitCost", ZERO), document.currency)
-    book(world, document, [("inventory", cost, "SalesIssue"), ("cogs", -cost, "SalesConsumption")])
+    book(world, document, [("inventory", cost, "SalesIssue"), ("cogs", -cost, "SalesConsump")])
     status = {"StatusReceipt": "Purchased", "_return": "Yes"} if quantity > 0 else {"StatusIssue": "Sold"}
     row = {
         "InventTransId": line["InventoryLotId"],

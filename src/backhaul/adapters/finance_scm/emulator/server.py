@@ -386,6 +386,8 @@ def serve(state: Path | None = None, host: str = "127.0.0.1", port: int = 0) -> 
     """Start an emulator in a daemon thread; returns when it listens."""
     emulator = Emulator(state)
     listener = socket.create_server((host, port))
+    # asyncio leaves Nagle's algorithm on for a listener it is handed; head and body would wait 40 ms for each other.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         emulator.app,
         http=_protocol(emulator.transports),

@@ -283,6 +283,8 @@ def serve(state: Path | None = None, host: str = "127.0.0.1", port: int = 0) -> 
     file = state / "zigzag.sqlite" if state and state.is_dir() else state
     emulator = Emulator(file)
     listener = socket.create_server((host, port))
+    # asyncio leaves Nagle's algorithm on for a listener it is handed; head and body would wait 40 ms for each other.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         application(emulator), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
     )

@@ -25,9 +25,9 @@ import msgspec
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
-from backhaul.adapters.odata_batch import Change, read_parts, write_batch
-from backhaul.adapters.odata_network import Transport, until
-from backhaul.adapters.odata_query import Query, day_of, enum, keyed, noon, number, quoted
+from backhaul.adapters.odata.batch import Change, read_parts, write_batch
+from backhaul.adapters.odata.network import Transport, until
+from backhaul.adapters.odata.query import Query, day_of, enum, keyed, noon, number, quoted
 from backhaul.domain.errors import Misconfigured, RetryLater
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,201 @@
+"""Does the database itself refuse what the code above it must never do?"""
+# ruff: noqa: S608  every statement here is put together from words of this file
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from backhaul.adapters.sql import SqlStore
+from backhaul.adapters.sql.tables import GUARDS, UNIQUE
+from backhaul.application.ports import PostingState
+
+Refused = Callable[[str], str]
+
+POSTING = (
+    "INSERT INTO postings (key, tenant, legal_entity, return_ref, line_id, kind, state, fingerprint, body, mapping_version,"
+    " window_key, batch, attempts, looks, note, sku, order_ref, customer, claim, value, net, currency, revision) VALUES"
+    " ('{key}', 'acme', 'gb', 'R1', '', 'receipt', '{state}', 'f', '{{}}', '{version}', '', '', 0, 0, '', '', '', '',"
+    " '{claim}', '0', '0', '', 1)"
+)
+
+
+def posting(key: str = "K1", state: str = "ready", version: str = "m1", claim: str = "") -> str:
+    return POSTING.format(key=key, state=state, version=version, claim=claim)
+
+
+def attempt(number: int = 1, outcome: str = "", finished: str = "NULL", key: str = "acme|gb|R1|line:1|order-line|1|0") -> str:
+    return ("INSERT INTO attempts (posting, batch, number, request_hash, mapping_version, started_at, finished_at, outcome, detail) VALUES "
+            f"('{key}', 'B', {number}, 'h', 'm1', '2011-03-01T12:00:00+00:00', {finished}, '{outcome}', '')")
+
+
+def one_of_each(store: SqlStore, story: Any) -> None:
+    """Keep a delivery, a fact, an entry of the trail, a posting that is SENDING with its attempt, and an exception."""
+    with store.begin() as tx:
+        tx.keep([story.delivery()])
+        tx.add_facts("acme", [story.fact()])
+        tx.open_exception(story.trouble())
+    story.sending(store, story.posting())
+
+
+@pytest.mark.parametrize("table", ["deliveries", "facts", "trail", "attempts", "postings", "exceptions"])
+def test_nothing_that_counts_can_be_deleted(store: SqlStore, story: Any, refused: Refused, table: str) -> None:
+    one_of_each(store, story)
+
+    answer = refused(f"DELETE FROM {table}")
+
+    assert "append-only" in answer or "kept for ever" in answer or "never deleted" in answer
+
+
+@pytest.mark.parametrize("table", ["deliveries", "facts", "trail", "attempts", "postings", "exceptions"])
+def test_no_table_that_counts_can_be_emptied_at_once(store: SqlStore, story: Any, refused: Refused, table: str) -> None:
+    one_of_each(store, story)
+
+    if store.engine.dialect.name == "postgresql":  # SQLite knows no TRUNCATE
+        assert "never emptied" in refused(f"TRUNCATE {table} CASCADE")
+
+
+@pytest.mark.parametrize("change", [
+    "facts SET body = '{}'", "facts SET at = '2012-01-01T00:00:00+00:00'", "trail SET actor = 'x'", "trail SET sequence = 9"])
+def test_facts_and_trail_never_change(store: SqlStore, story: Any, refused: Refused, change: str) -> None:
+    one_of_each(store, story)
+
+    assert "append-only" in refused(f"UPDATE {change}")
+
+
+@pytest.mark.parametrize("change", ["body = NULL", "sha256 = 'x'", "identity = 'x'", "tenant = 'x'", "size = 0", "first = NOT first"])
+def test_the_bytes_of_a_delivery_never_change(store: SqlStore, story: Any, refused: Refused, change: str) -> None:
+    one_of_each(store, story)
+
+    assert "bytes of a delivery" in refused(f"UPDATE deliveries SET {change}")
+
+
+@pytest.mark.parametrize("change", [
+    "request_hash = 'x'", "outcome = 'posted', finished_at = '2011-03-01T12:00:00+00:00', request_hash = 'x'",
+    "outcome = 'posted', finished_at = '2011-03-01T12:00:00+00:00', number = 2", "detail = 'x'"])
+def test_an_attempt_can_only_be_completed(store: SqlStore, story: Any, refused: Refused, change: str) -> None:
+    one_of_each(store, story)
+
+    assert "changes once" in refused(f"UPDATE attempts SET {change}")
+
+
+def test_a_completed_attempt_never_changes(store: SqlStore, story: Any, refused: Refused) -> None:
+    one_of_each(store, story)
+    with store.begin() as tx:
+        tx.finish(story.posting(), "B1", outcome="posted", detail="", at=story.noon)
+
+    assert "changes once" in refused("UPDATE attempts SET outcome = 'rejected'")
+
+
+def test_an_attempt_has_an_end_exactly_when_it_has_an_outcome(store: SqlStore, story: Any, refused: Refused) -> None:
+    one_of_each(store, story)
+
+    assert "attempts_finished" in refused(attempt(2, "posted"))
+    assert "attempts_finished" in refused("UPDATE attempts SET outcome = 'posted'")
+
+
+def test_a_posting_has_one_open_attempt(store: SqlStore, story: Any, refused: Refused) -> None:
+    one_of_each(store, story)
+
+    assert "UNIQUE" in refused(attempt(2)).upper()
+    assert "UNIQUE" in refused(attempt(1, "posted", "'2011-03-01T12:00:00+00:00'")).upper()
+    assert "FOREIGN" in refused(attempt(1, key="nobody")).upper()
+
+
+def test_a_posting_key_is_unique(store: SqlStore, refused: Refused) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text(posting()))
+
+    assert "UNIQUE" in refused(posting()).upper()
+
+
+def test_a_delivery_identity_is_kept_once(store: SqlStore, story: Any, refused: Refused) -> None:
+    one_of_each(store, story)
+
+    assert "UNIQUE" in refused(
+        "INSERT INTO deliveries (tenant, source, identity, channel, state, reason, first, received_at, sha256, size, body) "
+        "SELECT tenant, source, identity, channel, state, reason, first, received_at, sha256, size, body FROM deliveries").upper()
+
+
+def test_a_fact_is_kept_once(store: SqlStore, story: Any, refused: Refused) -> None:
+    one_of_each(store, story)
+
+    assert "UNIQUE" in refused("INSERT INTO facts (tenant, return_ref, kind, identity, at, body) "
+                               "SELECT tenant, return_ref, kind, identity, at, body FROM facts").upper()
+
+
+def test_one_exception_is_open_per_line(store: SqlStore, story: Any, refused: Refused) -> None:
+    one_of_each(store, story)
+
+    columns = "tenant, return_ref, line_id, kind, owner, severity, amount, currency, opened_at, due_at, findings, resolution, actor"
+    assert "UNIQUE" in refused(f"INSERT INTO exceptions ({columns}) SELECT {columns} FROM exceptions").upper()
+
+
+def test_a_posting_is_sending_only_with_an_open_attempt(store: SqlStore, story: Any, refused: Refused) -> None:
+    story.fixed(store, story.posting())
+
+    assert "INV-10" in refused("UPDATE postings SET state = 'sending'")
+    assert "INV-10" in refused(posting(state="sending"))
+    with pytest.raises(Exception, match="INV-10"), store.begin() as tx:
+        tx.set_state(story.key(), PostingState.SENDING, at=story.noon)
+
+
+@pytest.mark.parametrize("change", [
+    "fingerprint = 'x'", "body = '{}'", "mapping_version = 'm2'", "window_key = 'W2'", "state = 'planned'", "state = 'held'",
+    "return_ref = 'R2'", "state = 'withdrawn'"])
+def test_what_is_fixed_never_changes(store: SqlStore, story: Any, refused: Refused, change: str) -> None:
+    one_of_each(store, story)
+
+    assert "what is fixed never changes" in refused(f"UPDATE postings SET {change}")
+
+
+def test_nothing_is_fixed_without_a_mapping_version(store: SqlStore, story: Any, refused: Refused) -> None:
+    with store.begin() as tx:
+        tx.plan("acme", "R1", [story.posting()], held_lines=(), now=story.noon)
+
+    assert "postings_mapping" in refused("UPDATE postings SET state = 'ready'")
+    assert "postings_mapping" in refused(posting(version=""))
+
+
+@pytest.mark.parametrize("wrong", [posting(state="paid"), posting(claim="gift")])
+def test_words_that_mean_nothing_are_refused(store: SqlStore, refused: Refused, wrong: str) -> None:
+    assert "CHECK" in refused(wrong).upper()
+
+
+@pytest.mark.parametrize("change", [
+    "closed_at = '2011-03-02T12:00:00+00:00'", "closed_at = '2011-03-02T12:00:00+00:00', resolution = 'x'", "owner = ''"])
+def test_an_exception_has_an_owner_and_an_end_has_a_reason(store: SqlStore, story: Any, refused: Refused, change: str) -> None:
+    one_of_each(store, story)
+
+    assert "CHECK" in refused(f"UPDATE exceptions SET {change}").upper()
+
+
+def test_a_closed_exception_stays_closed(store: SqlStore, story: Any, refused: Refused) -> None:
+    one_of_each(store, story)
+    with store.begin() as tx:
+        tx.close_exceptions("acme", "R1", apart_from=(), resolution="done", at=story.noon)
+
+    assert "stays as it was closed" in refused("UPDATE exceptions SET closed_at = NULL")
+
+
+@pytest.mark.parametrize("change", ["state = 'duplicate'", "state = 'quarantined'", "state = 'lost'"])
+def test_a_delivery_has_the_bytes_and_the_reason_its_state_asks_for(
+    store: SqlStore, story: Any, refused: Refused, change: str,
+) -> None:
+    one_of_each(store, story)
+
+    assert "deliveries_" in refused(f"UPDATE deliveries SET {change}")
+
+
+def test_a_plan_may_be_deleted(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.plan("acme", "R1", [story.posting()], held_lines=(), now=story.noon)
+
+    with store.engine.begin() as connection:
+        assert connection.execute(text("DELETE FROM postings")).rowcount == 1
+
+
+def test_every_guard_and_every_unique_index_is_named_for_the_check() -> None:
+    assert {"postings_sending", "postings_fixed", "trail_stay", "facts_stay", "attempts_complete"} <= GUARDS
+    assert {"attempts_open", "deliveries_identity", "facts_identity", "exceptions_open"} <= UNIQUE

@@ -1,0 +1,97 @@
+"""Do pages show what is so?"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from backhaul.adapters.sql import SqlStore, views
+from backhaul.application.ports import PostingState
+from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.posting import ErpDocument, PostingKind
+
+
+def test_returns_are_listed_searched_and_paged(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        for number in range(12):
+            tx.save_case(story.case(f"ZZ-{number:02}", customer=f"Müller 10%_{number}", updated_at=story.at(number)))
+        tx.save_case(story.case("ZZ-99", state=ReturnState.HELD, customer="Øst"))
+        tx.open_exception(story.trouble(ref="ZZ-11"))
+        tx.touch("acme", ["ZZ-10"])
+
+    with store.read() as connection:
+        page = views.list_cases(connection, "acme", search="zz-", limit=3)
+        second = views.list_cases(connection, "acme", offset=3, limit=3)
+        literal = views.list_cases(connection, "acme", search="10%_1")
+        held = views.list_cases(connection, "acme", states=[ReturnState.HELD])
+        nobody = views.list_cases(connection, "other")
+        counts = views.cases_by_state(connection, "acme")
+    assert [row.case.ref for row in page.rows] == ["ZZ-11", "ZZ-10", "ZZ-09"]
+    assert [(row.open_exceptions, row.touched) for row in page.rows] == [(1, False), (0, True), (0, False)]
+    assert page.total == 13
+    assert [row.case.ref for row in second.rows] == ["ZZ-08", "ZZ-07", "ZZ-06"]
+    assert {row.case.ref for row in literal.rows} == {"ZZ-01", "ZZ-10", "ZZ-11"}
+    assert [row.case.ref for row in held.rows] == ["ZZ-99"]
+    assert (nobody.rows, nobody.total) == ((), 0)
+    assert (counts["waiting"], counts["held"], counts["settled"]) == (12, 1, 0)
+
+
+def test_only_the_entity_asked_for_is_listed(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.save_case(story.case("R1"))
+        tx.save_case(story.case("R2", legal_entity="de"))
+
+    with store.read() as connection:
+        page = views.list_cases(connection, "acme", legal_entity="de")
+    assert [row.case.ref for row in page.rows] == ["R2"]
+
+
+def test_a_life_is_told_in_order_of_time(store: SqlStore, story: Any) -> None:
+    posting = story.posting(PostingKind.RECEIPT)
+    with store.begin() as tx:
+        tx.keep([story.delivery(minutes=-2)])
+        tx.digested(tx.undigested("acme", 1)[0], [story.fact(minutes=-3)])
+        tx.save_case(story.case())
+    with store.begin() as tx:
+        tx.keep([story.delivery(minutes=9)])
+        tx.open_exception(story.trouble(minutes=10))
+        tx.close_exceptions("acme", "R1", apart_from=(), resolution="done", at=story.at(11), actor="ann")
+    story.sending(store, posting)
+    with store.begin() as tx:
+        tx.finish(posting, "B1", outcome="posted", detail="RMA-1", at=story.at(2))
+        tx.set_state(posting.key, PostingState.VERIFIED, document=ErpDocument(number="RMA-1"), at=story.at(2))
+
+    with store.read() as connection:
+        life = views.life(connection, "acme", "R1")
+
+    assert life.case == story.case()
+    assert [kept.state for kept in life.postings] == [PostingState.VERIFIED]
+    assert [(event.sort, event.title) for event in life.events if event.sort != "trail"] == [
+        ("fact", "Progressed"), ("delivery", "webhook: digested"), ("posting", "receipt: verified"), ("attempt", "receipt: attempt 1"),
+        ("attempt", "receipt: posted"), ("delivery", "webhook: duplicate"), ("exception", "SKU_UNKNOWN: opened"),
+        ("exception", "SKU_UNKNOWN: closed")]
+    assert [event.title for event in life.events if event.sort == "trail"] == [
+        "case", "fix", "send", "posting", "open-exception", "close-exception"]
+    assert [event.at for event in life.events] == sorted(event.at for event in life.events)
+
+
+def test_an_unknown_return_has_no_life(store: SqlStore) -> None:
+    with store.read() as connection:
+        life = views.life(connection, "acme", "R404")
+
+    assert (life.case, life.postings, life.events) == (None, (), ())
+
+
+def test_open_work_is_grouped_with_count_money_owner_and_age(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.open_exception(story.trouble(line="1", amount="0.10"))
+        tx.open_exception(story.trouble(line="2", amount="0.20", minutes=60))
+        tx.open_exception(story.trouble("TAX_DIFFERS", line="3", amount="900"))
+        tx.open_exception(story.trouble(line="4", ref="R2"))
+        tx.close_exceptions("acme", "R2", apart_from=(), resolution="done", at=story.at(5))
+
+    with store.read() as connection:
+        groups = views.exception_groups(connection, "acme", now=story.noon + timedelta(days=2, minutes=30))
+
+    assert [(group.kind, group.owner, group.count, group.money, group.overdue) for group in groups] == [
+        ("TAX_DIFFERS", "finance", 1, Decimal(900), 0), ("SKU_UNKNOWN", "integration", 2, Decimal("0.30"), 1)]
+    assert (groups[1].oldest_at, groups[1].age) == (story.noon, timedelta(days=2, minutes=30))

@@ -1,0 +1,287 @@
+"""The judge: what the ERP would refuse, and what it would take and should not."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from backhaul.domain.facts import AnnouncedLine, Fact, Stage
+from backhaul.domain.returns import ReturnCase
+from backhaul.domain.validation import CHECKS, Claims, Customer, ItemState, MasterData, Matter, questions, validate
+from backhaul.testing.builders import (
+    MAPPING,
+    WAREHOUSE,
+    accepted,
+    announced,
+    arrived,
+    case_of,
+    entity,
+    item,
+    line,
+    master,
+    matter,
+    reached,
+    row,
+    rules,
+    sale,
+    sold,
+    waived,
+    when,
+)
+
+
+def graded(*lines: AnnouncedLine, more: Sequence[Fact] = (), **head: Any) -> ReturnCase:
+    """Tell a return whose lines were all accepted as good."""
+    lines = lines or (line(),)
+    facts = arrived(*lines, grades=[accepted(each, each.quantity) for each in lines], stage=Stage.COMPLETED)
+    return case_of(announced(*lines, **head), *facts[1:], *more)
+
+
+def codes(case: ReturnCase, **about: Any) -> list[str]:
+    return [finding.code for finding in validate(matter(case, **about))]
+
+
+def found(case: ReturnCase, **about: Any) -> list[tuple[str, str, str]]:
+    return [(finding.code, finding.sentence, finding.hint) for finding in validate(matter(case, **about))]
+
+
+def test_a_return_that_fits_its_sale_has_nothing_against_it() -> None:
+    assert codes(graded()) == []
+    assert len(CHECKS) == 9
+
+
+# --- items -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("changes", "code"), [
+    ({"state": ItemState.BLOCKED}, "SKU_BLOCKED"), ({"state": ItemState.DISCONTINUED}, "SKU_DISCONTINUED"),
+    ({"unit": ""}, "UNIT_UNKNOWN"), ({"service": True}, "UNMAPPED_FEE"),
+])
+def test_an_item_that_cannot_come_back_is_named_with_its_reason(changes: dict[str, Any], code: str) -> None:
+    assert codes(graded(), erp=master(items=[item(**changes)])) == [code]
+
+
+def test_a_sku_that_differs_only_in_case_or_spaces_is_shown_and_never_used() -> None:
+    case = graded(line("mug"))
+
+    assert found(case, erp=master(items=[item("MUG"), item(" Mug")], sales=[sale("SO-1", sold("mug"))])) == [
+        ("SKU_UNKNOWN", "SKU 'mug' is not in the item master of gb01.", "looks like  Mug, MUG")]
+    assert codes(case, erp=master(items=[], sales=[sale("SO-1", sold("mug"))])) == ["SKU_UNKNOWN"]
+
+
+@pytest.mark.parametrize("items", [
+    [], [item("SVC-CARRIAGE")], [item("SVC-CARRIAGE", service=True, state=ItemState.BLOCKED)]])
+def test_a_fee_needs_an_active_service_item(items: list[Any]) -> None:
+    fee = graded(line("POST", 1, "3.50", order=None))
+
+    assert codes(fee) == []
+    assert codes(fee, erp=master(items=items)) == ["SERVICE_ITEM_UNKNOWN"]
+
+
+# --- places ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("near", [WAREHOUSE.lower(), f" {WAREHOUSE}", f"{WAREHOUSE} "])
+def test_a_warehouse_code_that_almost_fits_is_shown_and_never_used(near: str) -> None:
+    case = graded(warehouse=near)
+
+    (code, sentence, hint), = found(case)
+
+    assert (code, hint) == ("WAREHOUSE_UNKNOWN", f"looks like {WAREHOUSE}")
+    assert f"'{near}'" in sentence
+
+
+def test_a_warehouse_the_erp_does_not_have_is_a_finding() -> None:
+    assert codes(graded(), erp=master(warehouses=frozenset({"GB-DC-02"}))) == ["WAREHOUSE_UNKNOWN"]
+    assert found(graded(warehouse="XX")) == [("WAREHOUSE_UNKNOWN", "Warehouse 'XX' has no exact match in gb01.", "")]
+
+
+def test_locations_and_codes_are_compared_letter_by_letter() -> None:
+    lower_case = rules(mapping=(row(location="Sale"),))
+
+    assert codes(graded(), decided=rules(mapping=(row(location="A1"),))) == ["WAREHOUSE_UNKNOWN"]
+    assert codes(graded(), decided=lower_case) == ["WAREHOUSE_UNKNOWN"]
+    assert codes(graded(), decided=rules(mapping=(row(erp_disposition="zcredit"),))) == ["DISPOSITION_CODE_UNKNOWN"]
+    assert codes(graded(), decided=rules(entities=(entity(return_reason="zz"),))) == ["DISPOSITION_CODE_UNKNOWN"]
+    assert codes(graded(), decided=rules(entities=(entity(return_reason=""),))) == []
+
+
+def test_an_item_the_customer_keeps_needs_no_location() -> None:
+    kept = case_of(*arrived(grades=[accepted("MUG", 1, "KEEP", "NONE")]))
+    nowhere = replace(MAPPING[4], place=replace(MAPPING[4].place, warehouse=""))
+    elsewhere = replace(MAPPING[4], place=replace(MAPPING[4].place, warehouse="XX"))
+
+    assert codes(kept) == []
+    assert codes(kept, decided=rules(mapping=(nowhere,))) == []
+    assert codes(kept, decided=rules(mapping=(elsewhere,))) == ["WAREHOUSE_UNKNOWN"]
+
+
+# --- customers ---------------------------------------------------------------------------------------
+
+
+def test_the_customer_must_be_known_and_free() -> None:
+    held = {"C1": Customer(account="C1", on_hold=True, tax_group="UK20")}
+
+    assert codes(graded(), erp=master(customers={})) == ["CUSTOMER_UNKNOWN"]
+    assert codes(graded(), erp=master(customers=held)) == ["CUSTOMER_ON_HOLD"]
+
+
+def test_without_a_customer_the_configured_account_serves_up_to_its_limit() -> None:
+    at_the_limit, above = graded(line("MUG", 5), customer=None), graded(line("MUG", 5, "10.01"), customer=None)
+    erp = master(sales=[sale("SO-1", sold("MUG", 5, "10.01"))])
+
+    assert codes(at_the_limit, erp=erp) == []
+    assert codes(above, erp=erp) == ["NO_CUSTOMER"]
+    assert codes(at_the_limit, erp=erp, decided=rules(entities=(entity(no_customer_account=""),))) == ["NO_CUSTOMER"]
+
+
+# --- the original sale -------------------------------------------------------------------------------
+
+
+def test_a_line_without_its_sale_needs_a_person() -> None:
+    assert codes(graded(line(order=None))) == ["ORDER_MISSING"]
+    assert codes(graded(line(order="SO-9"))) == ["ORDER_UNKNOWN"]
+    assert codes(graded(), erp=master(sales=[sale("SO-1", sold("mug"))])) == ["ORDER_LINE_UNKNOWN"]
+
+
+def test_the_currency_is_that_of_the_sale_and_of_the_company() -> None:
+    assert codes(graded(), erp=master(sales=[sale(currency="EUR")])) == ["CURRENCY_DIFFERS"]
+    assert codes(graded(currency="EUR"), erp=master(sales=[sale(currency="EUR")])) == ["CURRENCY_DIFFERS"]
+    assert codes(graded(currency="")) == ["CURRENCY_DIFFERS", "CURRENCY_DIFFERS"]
+
+
+@pytest.mark.parametrize(("claimed", "returned", "quantity", "fits"), [
+    (0, 0, 3, True), (0, 0, 4, False), (1, 0, 2, True), (1, 0, 3, False), (0, 2, 1, True), (1, 2, 1, False)])
+def test_never_more_comes_back_than_was_sold_and_is_not_returned_yet(claimed: int, returned: int, quantity: int, fits: bool) -> None:  # noqa: FBT001
+    erp = master(sales=[sale("SO-1", sold("MUG", 2, returned=Decimal(returned)), sold("MUG", 1))])
+    claims = Claims(units={("SO-1", "MUG"): Decimal(claimed), ("SO-1", "mug"): Decimal(9)})
+
+    assert codes(graded(line("MUG", quantity)), erp=erp, claims=claims) == ([] if fits else ["QUANTITY_ABOVE_SOLD"])
+
+
+def test_of_thirty_credits_for_twenty_units_sold_ten_are_held() -> None:
+    erp = master(sales=[sale("SO-1", sold("MUG", 20))])
+    taken, held = Decimal(0), 0
+
+    for _ in range(30):
+        blocked = codes(graded(), erp=erp, claims=Claims(units={("SO-1", "MUG"): taken}))
+        taken, held = taken + (not blocked), held + (blocked == ["QUANTITY_ABOVE_SOLD"])
+
+    assert (taken, held) == (20, 10)
+
+
+def test_the_price_is_never_above_that_of_the_sale() -> None:
+    erp = master(sales=[sale("SO-1", sold("MUG", 1, "9.00"), sold("MUG", 1, "9.99"))])
+
+    assert found(graded(), erp=erp) == [("PRICE_ABOVE_SOLD", "MUG is to be credited at 10.00, order SO-1 sold it at 9.99.", "")]
+    assert codes(graded(line("MUG", 1, "9.99")), erp=erp) == []
+    assert codes(graded(line("MUG", 1, None)), erp=erp) == []
+
+
+def test_a_fee_has_no_sale() -> None:
+    assert codes(graded(line("POST", 1, "99.00", order="SO-9"))) == []
+
+
+# --- goods sold before the data starts ---------------------------------------------------------------
+
+OLD = line("MUG", 2, "15.00", order="PRE-2025")
+
+
+@pytest.mark.parametrize(("used", "code"), [("70.00", []), ("70.01", ["HISTORY_ALLOWANCE"])])
+def test_history_is_credited_up_to_the_customers_allowance(used: str, code: list[str]) -> None:
+    assert codes(graded(OLD), claims=Claims(history={"C1": Decimal(used), "C2": Decimal(999)})) == code
+
+
+def test_history_is_credited_at_no_more_than_the_items_highest_price() -> None:
+    dear = graded(line("MUG", 1, "15.01", order="PRE-2025"))
+
+    assert codes(dear) == ["PRICE_ABOVE_SOLD"]
+    assert codes(dear, erp=master(items=[item(highest_price=None)])) == []
+    assert codes(dear, erp=master(items=[])) == ["SKU_UNKNOWN"]
+
+
+def test_without_a_history_policy_an_old_order_is_an_unknown_one() -> None:
+    assert codes(graded(OLD), decided=rules(history=None)) == ["ORDER_UNKNOWN"]
+
+
+def test_goods_of_nobody_without_a_sale_are_capped_by_price_and_limit() -> None:
+    assert codes(graded(line(order=None), customer=None)) == []
+    assert codes(graded(line("MUG", 1, "15.01", order=None), customer=None)) == ["PRICE_ABOVE_SOLD"]
+    assert codes(graded(line("MUG", 4, "15.00", order=None), customer=None)) == ["NO_CUSTOMER"]
+    assert codes(graded(line(order=""), customer=None)) == ["ORDER_MISSING"]
+
+
+def test_a_fee_is_no_matter_of_history() -> None:
+    assert codes(graded(line("POST", 1, "999.00", order="PRE-2025"))) == []
+
+
+# --- tax and period ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("then", "code"), [
+    ({}, []), ({"tax_group": "IE23"}, ["TAX_DIFFERS"]), ({"tax_item_group": "REDUCED"}, ["TAX_DIFFERS"]),
+    ({"tax_group": "", "tax_item_group": ""}, []), ({"tax_group": "UK20", "tax_item_group": ""}, []),
+])
+def test_tax_is_that_of_the_sale_or_a_review(then: dict[str, str], code: list[str]) -> None:
+    assert codes(graded(), erp=master(sales=[sale("SO-1", sold(**then))])) == code
+
+
+def test_every_line_of_the_sale_is_compared() -> None:
+    erp = master(sales=[sale("SO-1", sold(), sold(tax_group="IE23"))])
+
+    assert codes(graded(), erp=erp) == ["TAX_DIFFERS"]
+    assert "UK20/FULL" in found(graded(), erp=erp)[0][1]
+
+
+def test_nothing_is_posted_into_a_closed_period() -> None:
+    closed_by_us = rules(entities=(entity(closed_periods=frozenset({"2025-12"})),))
+
+    assert codes(graded(), erp=master(closed_periods=frozenset({"2025-12"})), period="2025-12") == ["PERIOD_CLOSED"]
+    assert codes(graded(), decided=closed_by_us, period="2025-12") == ["PERIOD_CLOSED"]
+    assert codes(graded(), decided=closed_by_us, period="2026-01") == []
+
+
+# --- waivers and questions ---------------------------------------------------------------------------
+
+
+def test_a_waiver_lets_one_finding_of_one_line_stand() -> None:
+    erp = master(sales=[sale("SO-1", sold("MUG", 1, "9.00", tax_group="IE23"), sold("CUP", 1, "9.00"))], items=[item("MUG"), item("CUP")])
+    case = graded(line("MUG"), line("CUP"), more=[waived("PRICE_ABOVE_SOLD")])
+
+    assert codes(case, erp=erp, number=1) == ["TAX_DIFFERS"]
+    assert codes(case, erp=erp, number=0) == ["PRICE_ABOVE_SOLD"]
+
+
+def test_a_check_is_a_row_that_can_be_left_out() -> None:
+    judged = matter(graded(), erp=MasterData())
+
+    assert validate(judged, checks=()) == ()
+    assert {finding.line_id for finding in validate(judged)} == {"MUG#1"}
+
+
+def test_the_erp_is_asked_only_about_what_matters() -> None:
+    cases = [graded(line("MUG"), line("POST", order=None), line("CUP", order="PRE-2025"), line("AMAZONFEE", order=None)),
+             graded(line("MUG", order="SO-2"), customer=None)]
+
+    asked = questions(entity(), rules(), cases)
+
+    assert (asked.legal_entity, asked.items, asked.customers, asked.orders) == (
+        "gb01", {"MUG", "CUP", "SVC-CARRIAGE"}, {"C1", "WALKIN"}, {"SO-1", "SO-2"})
+    assert "PRE-2025" in questions(entity(), rules(history=None), cases).orders
+    assert questions(entity(no_customer_account=""), rules(), [case_of(announced(customer=None))]).customers == frozenset()
+
+
+def test_a_matter_knows_the_account_it_credits() -> None:
+    judged: Matter = matter(graded(customer=None))
+
+    assert judged.customer == "WALKIN"
+    assert not judged.is_history
+    assert matter(graded(OLD)).is_history
+
+
+def test_a_return_under_way_is_judged_by_its_order_alone() -> None:
+    waiting = case_of(announced(), reached(Stage.RECEIVED))
+
+    assert codes(waiting, decided=rules(mapping=(row(when(), "NOWHERE"),))) == []
