@@ -39,6 +39,8 @@ class House:
     _desks: dict[tuple[str, str], Desk] = field(default_factory=dict)
     _platforms: dict[str, Platform] = field(default_factory=dict)
     capabilities: dict[tuple[str, str], Capabilities] = field(default_factory=dict)
+    reviewed: set[str] = field(default_factory=set)
+    """Tenants whose open exceptions have been looked at under the profile this process started with."""
 
     def platform(self, tenant: str) -> Platform:
         """Give the reader of a tenant's payloads."""

@@ -352,7 +352,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
                                           orders=frozenset(history.orders), allowance=history.allowance),
         triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=Window(close=file.window.close, every=every, at=file.window.at, cap=file.window.cap, lead=lead),
-        tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax),
+        tolerances=Tolerances(amount=file.tolerances.amount),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, go_live=file.go_live)
 
 

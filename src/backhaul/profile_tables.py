@@ -127,7 +127,6 @@ class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """`[tolerances]`, in currency units."""
 
     amount: Decimal = Decimal("0.01")
-    tax: Decimal = Decimal("0.01")
 
 
 class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -137,7 +136,6 @@ class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     inspection: str = "7d"
     erp_job: str = "2d"
     unconfirmed: str = "24h"
-    registered: str = "60d"
 
 
 class TriggersTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -62,9 +62,9 @@ def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(financ
             world = open_world(finance_scm, f"sqlite:///{file}", window=DAILY)
             world.at = at
             story(world)
-        credits = world.credits
+        credited = world.credits
         world.house.close()
-        assert credits == WANTED, f"after dying at point {point}, {fuse.where}"
+        assert credited == WANTED, f"after dying at point {point}, {fuse.where}"
         if not fuse.where:
             break
 

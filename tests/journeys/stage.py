@@ -4,8 +4,10 @@ What the platform sends is handed to the store as it is; the webhook has its own
 through it. Both emulators are real servers on loopback.
 """
 
+import atexit
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,10 +19,12 @@ import msgspec
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import receive
-from backhaul.application.ports import Capabilities
+from backhaul.application.ports import Capabilities, KeptException, KeptPosting
+from backhaul.application.process import pictures
 from backhaul.bootstrap import House
 from backhaul.config import Settings
 from backhaul.domain.delivery import Delivery
+from backhaul.domain.errors import RetryLater
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo.world import load_world
 from backhaul.domain.rules import Window
@@ -29,6 +33,9 @@ from backhaul.testing.interrupting import Fuse, InterruptingErp, InterruptingSto
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TENANT = "online-retail"
+WIRE = httpx.Client(timeout=60, trust_env=False)
+"""How a test reaches the emulators; one client, because to open one takes longer than most of what is asked."""
+atexit.register(WIRE.close)
 FIRST = date(2010, 12, 1)
 
 
@@ -45,7 +52,7 @@ class World:
     def control(self, path: str, body: Any = None) -> Any:
         """Call the emulated ERP's control endpoint."""
         url = f"{self.erp}/control/{path}"
-        answer = httpx.get(url) if body is None else httpx.post(url, json=body)
+        answer = WIRE.get(url) if body is None else WIRE.post(url, json=body)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
@@ -63,6 +70,66 @@ class World:
     def turn(self) -> None:
         """Take one turn now."""
         worker.turn(self.house, TENANT, self.at)
+
+    def arm(self, kind: str, **more: Any) -> None:
+        """Let the emulated ERP misbehave from here on, as told."""
+        self.control("faults", {"kind": kind} | more)
+
+    def later(self, minutes: int = 1) -> None:
+        """Let minutes pass, then our turn; work that must wait for the ERP (`RetryLater`) waits for the next turn, as in the service."""
+        self.at += timedelta(minutes=minutes)
+        self.control("clock", {"now": self.at.isoformat()})
+        with suppress(RetryLater):
+            self.turn()
+
+    def pass_evenings(self, days: int = 1, *, turns: int = 4) -> None:
+        """Let evenings come with several turns in each, a quarter of an hour apart."""
+        for _ in range(days):
+            self.at = datetime.combine(self.at.date() + timedelta(days=1), time(18, 15), tzinfo=UTC)
+            for _ in range(turns):
+                self.later(15)
+
+    def rows(self, entity: str) -> list[dict[str, Any]]:
+        """Read all rows of one of the ERP's sets, signed in as somebody else than Backhaul."""
+        token = WIRE.post(f"{self.erp}/demo/oauth2/v2.0/token", data={
+            "grant_type": "client_credentials", "client_id": "backhaul", "client_secret": "secret", "scope": f"{self.erp}/.default"})
+        answer = WIRE.get(f"{self.erp}/data/{entity}?cross-company=true",
+                          headers={"Authorization": f"Bearer {token.json()['access_token']}"})
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["value"])
+
+    def postings(self) -> list[KeptPosting]:
+        """Give all postings of all returns."""
+        with self.house.store.begin() as tx:
+            return [row for rows in tx.postings(TENANT, sorted(tx.cases(TENANT))).values() for row in rows]
+
+    def open(self) -> list[KeptException]:
+        """Give the open exceptions, oldest first."""
+        with self.house.store.begin() as tx:
+            return list(tx.exceptions(TENANT))
+
+    def placed(self) -> dict[str, Decimal]:
+        """Say where the money of all returns is, by place; empty places are left out."""
+        rules = self.house.profiles[TENANT].rules
+        with self.house.store.begin() as tx:
+            known = pictures(tx, rules, sorted(tx.cases(TENANT)))
+        sums: dict[str, Decimal] = {}
+        for picture in known.values():
+            for each in picture.placements(rules, self.at):
+                sums[each.where.value] = sums.get(each.where.value, Decimal(0)) + each.net
+        return {name: amount for name, amount in sorted(sums.items()) if amount}
+
+    def state(self, ref: str) -> str:
+        """Say how far we have come with a return."""
+        with self.house.store.begin() as tx:
+            return str(tx.cases(TENANT, [ref])[ref].state.value)
+
+    def change_rules(self, **more: Any) -> None:
+        """Let another profile version hold from here on, as after a restart."""
+        profile = self.house.profiles[TENANT]
+        rules = replace(profile.rules, **more)
+        self.house.profiles = {TENANT: replace(profile, rules=rules)}
+        self.house.adopt(replace(self.house.desk(TENANT, "gb01"), rules=rules))
 
     def pass_days(self, days: int = 1) -> None:
         """Let evenings come: the ERP's jobs of the night before, then our turn."""

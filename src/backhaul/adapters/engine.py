@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
@@ -58,7 +58,7 @@ class Engine:
 
         self._turn, self._scheduled = turn, scheduled_turn
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> Self:
         """Launch: from here on, turns a crash left behind are taken up again."""
         DBOS.launch()
         return self

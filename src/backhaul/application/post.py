@@ -95,6 +95,7 @@ def look(desk: Desk, now: datetime) -> int:
         basis = _basis(tx, due)
         # What the ERP makes of a document can only be found once that document is.
         rows = [row for row in due if row.state is not PostingState.AWAITED or _may_go(desk.route, row, basis)]
+        rows += _sent_twice(desk.route, rows, basis)
     if not rows:
         return 0
     found = desk.erp.find(
@@ -104,6 +105,13 @@ def look(desk: Desk, now: datetime) -> int:
     with desk.store.begin() as tx:
         entry = _Entry.open(tx, desk, now, rows, basis)
         return sum(entry.settle(row, found.get(row.posting.key)) for row in rows)
+
+
+def _sent_twice(route: Route, rows: Sequence[KeptPosting], basis: Mapping[PostingKey, KeptPosting]) -> list[KeptPosting]:
+    """Give the drafts beneath these that were sent more than once: the one given up for lost may have landed since."""
+    asked = {row.posting.key for row in rows}
+    return [row for key, row in basis.items() if key not in asked and row.attempts > 1 and row.state is PostingState.VERIFIED
+            and route.nature.get(key.kind) is Nature.DRAFT]
 
 
 def _basis(tx: Tx, rows: Iterable[KeptPosting]) -> dict[PostingKey, KeptPosting]:
@@ -237,6 +245,8 @@ class _Entry:
 
     def settle(self, row: KeptPosting, document: ErpDocument | None) -> bool:
         """Decide about one posting from what the ERP holds; tell whether something is to be done now."""
+        if row.state is PostingState.VERIFIED and (document is None or document.copies == 1):
+            return False
         if document is None:
             return self.absent(row)
         if document.copies > 1:

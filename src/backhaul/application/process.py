@@ -13,7 +13,7 @@ from decimal import Decimal
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain import validation
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Fact, LinesMinted
+from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.placement import Placement, Where, due_at, is_over, place
@@ -34,6 +34,10 @@ from backhaul.domain.validation import Claims, MasterData, Matter, validate
 FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE", "OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG"})
 """Findings that only `post` makes; they last as long as the posting is in that state."""
 REFUSED = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE"})
+
+FROM_PROFILE = frozenset({"UNKNOWN_LEGAL_ENTITY", "BEFORE_GO_LIVE", "UNMAPPED_DISPOSITION", "UNMAPPED_FEE", "NOT_A_CUSTOMER_RETURN",
+                          "DAMAGED_TO_SELLABLE"})
+"""Findings that a new version of the profile can end although nothing new is heard of the return."""
 
 BUSY = frozenset({PostingState.READY, PostingState.SENDING, PostingState.UNCONFIRMED, PostingState.PENDING,
                   PostingState.AWAITED, PostingState.POSTED})
@@ -88,12 +92,37 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
         for picture in pictures(tx, rules, refs).values():
             if picture.case.unminted:
                 tx.add_facts(rules.tenant, [LinesMinted(return_ref=picture.case.ref, at=now, lines=picture.case.unminted)])
-            plan = _plan(picture, rules, routes)
-            found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture))
-            held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
+            if _is_backlog(picture, rules):
+                plan = Plan(findings=tuple(_backlog(picture, rules, now)))
+                held = _own(tx, picture, rules, now, plan.findings, replaces=lambda _: True)
+            else:
+                plan = _plan(picture, rules, routes)
+                found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture))
+                held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
             tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
             _save(tx, picture, rules, plan, held, now)
     return len(refs)
+
+
+def look_again(tx: Tx, rules: Rules) -> int:
+    """Have the returns folded again whose exceptions a new profile may have ended; give how many. For once at each start."""
+    refs = {row.case.return_ref for row in tx.exceptions(rules.tenant)
+            if any(finding.code in FROM_PROFILE for finding in row.case.findings)}
+    tx.touch(rules.tenant, refs)
+    return len(refs)
+
+
+def _is_backlog(picture: Picture, rules: Rules) -> bool:
+    """Tell whether a return is of the time before go-live. What was begun here is finished here, wherever the date moves."""
+    announced = picture.case.announced_at
+    return rules.go_live is not None and announced is not None and announced < rules.go_live and not picture.fixed
+
+
+def _backlog(picture: Picture, rules: Rules, now: datetime) -> Iterable[Finding]:
+    """Find a return of the time before go-live of which something is still to be credited, by somebody."""
+    if any(each.where is not Where.REJECTED for each in picture.placements(rules, now, frozenset())):
+        yield Finding(code="BEFORE_GO_LIVE", sentence=(
+            f"Announced on {picture.case.announced_at:%d %B %Y at %H:%M %Z}, before go-live on {rules.go_live:%d %B %Y at %H:%M %Z}."))
 
 
 def _plan(picture: Picture, rules: Rules, routes: Mapping[str, Route]) -> Plan:
@@ -123,10 +152,14 @@ def _in_trouble(picture: Picture) -> Iterable[Finding]:
 
 
 def _late(case: ReturnCase, rules: Rules, now: datetime) -> Iterable[Finding]:
-    """Find lines that were paid for early and whose goods did not come in time (books.md section 3)."""
-    if not case.refunds:
-        return
-    for line in case.lines:
+    """Find goods that came and were never graded, and goods paid for early that did not come in time (books.md section 3)."""
+    received = case.reached.get(Stage.RECEIVED)
+    waiting = received is not None and not case.has_reached(Stage.INSPECTED) and now >= received + rules.deadlines.inspection
+    for line in case.lines if waiting else ():
+        if line.received and not line.parts and not line.closed and line.sku not in rules.fees:
+            yield Finding(code="NOT_INSPECTED", line_id=line.line_id,
+                          sentence=f"{line.received} x {line.sku} came in on {received:%d %B %Y} and nobody has graded them.")
+    for line in case.lines if case.refunds else ():
         missing = line.announced - line.accepted - line.rejected
         if line.sku not in rules.fees and missing > 0 and not line.closed and is_over(case, line, rules, now):
             paid = ", ".join(str(refund.money) for refund in case.refunds)
@@ -152,7 +185,9 @@ def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[
     held: set[str] = set()
     for line_id, findings in standing.items():
         line = lines.get(line_id)
-        left = [finding for finding in findings if line is None or (finding.code not in line.waived and not line.closed)]
+        about = lines.values() if line is None else (line,)
+        closed = bool(about) and all(each.closed for each in about)
+        left = [] if closed else [finding for finding in findings if line is None or finding.code not in line.waived]
         if left:
             held.add(line_id)
             tx.open_exception(ExceptionCase.about(
@@ -230,18 +265,22 @@ class _Docket:
     def hear(self, ref: str) -> int:
         """Judge one return line by line and fix what may go."""
         picture = self.known[ref]
+        if _is_backlog(picture, self.rules):  # the date was moved after it was planned
+            self.tx.plan(self.rules.tenant, ref, (), held_lines=frozenset(), now=self.now)
+            self.tx.touch(self.rules.tenant, [ref])
+            return 0
         plan = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed)
         blocked = {row.case.line_id for row in picture.open
                    if any(finding.code not in validation.CODES for finding in row.case.findings)}
+        # Something may have been learned since the return was planned.
+        blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings) if finding.blocks}
         found: list[Finding] = []
         for line in picture.case.lines:
             mine = [posting for posting in plan.postings if posting.line_id == line.line_id]
             if mine:
                 found += self._judge(picture, line, mine)
         held = _own(self.tx, picture, self.rules, self.now, found, replaces=lambda code: code in validation.CODES)
-        free = replace(picture.case, lines=tuple(
-            line for line in picture.case.lines if line.line_id not in held | blocked and "" not in held | blocked))
-        go = derive_postings(free, self.rules, self.entity, self.route, picture.fixed).postings
+        go = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed, apart_from=held | blocked).postings
         for posting in go:
             self._fix(posting)
         fixed = {posting.key for posting in go}

@@ -11,6 +11,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decided, Decision
 from backhaul.domain.posting import Nature, Route
+from backhaul.domain.returns import fold
 
 
 def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:
@@ -61,13 +62,13 @@ def decide(  # noqa: PLR0913  each is named at the call
             message = f"exception {number}: {', '.join(sorted(set(fixed)))} cannot be waived; mend the cause or close the line"
             raise NeedsOperator(message)
         codes = sorted({finding.code for finding in row.case.findings}) if decision is Decision.WAIVE else [""]
-        lines = [row.case.line_id]
-        if not row.case.line_id:
-            lines = sorted({kept.posting.line_id for kept in
-                            tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())} - {""})
+        case = fold(row.case.return_ref, tx.facts(tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
+        lines = [line for line in case.lines if row.case.line_id in ("", line.line_id)]
         tx.add_facts(tenant, [
-            Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line, code=code, actor=actor,
-                    approver=approver, reason=reason)
+            Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line.line_id, code=code, about=line.net,
+                    actor=actor, approver=approver, reason=reason)
             for line in lines for code in codes])
+        if not lines:  # a delivery nobody could read has no lines; the decision ends the matter at once
+            tx.close_exceptions(tenant, row.case.return_ref, apart_from=(), resolution=reason, at=now, actor=actor)
         tx.record(tenant, subject=row.case.return_ref, action=f"exception.{decision.value}", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "findings": codes})

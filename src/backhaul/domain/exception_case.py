@@ -65,6 +65,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                                 "Compare with the original sale and correct at the source."),
     "UNKNOWN_LEGAL_ENTITY": _kind("The retailer code belongs to no legal entity of this tenant.", _I, 1,
                                   "Add the retailer code to the profile."),
+    "BEFORE_GO_LIVE": _kind("It was announced before the cut-off date; nothing of it is posted here.", _F, 30,
+                            "Credit it in the old way and close it here, or move the cut-off date."),
     # mapping
     "UNMAPPED_DISPOSITION": _kind("No approved mapping row fits this disposition, condition and warehouse.", _W, 2,
                                   "Agree the target with finance and add the row; nothing goes to a default."),
@@ -128,6 +130,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                                    "Posted documents stay; find out which is right and correct beside them."),
     "REJECTED_AFTER_CREDIT": _kind("The warehouse rejected goods that were already credited.", _F, 1,
                                    "A debit document needs approval."),
+    "NOT_INSPECTED": _kind("Goods came in and were not graded in time.", _W, 2,
+                           "Grade them, or say where they are."),
     "PAID_NOT_ARRIVED": _kind("The customer was paid and the goods did not come within the deadline.", _C, 5,
                               "Claim from the carrier or write off, with approval."),
 }

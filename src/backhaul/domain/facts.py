@@ -191,11 +191,15 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided(Fact):
-    """A person decided about one line (`line_id`) and, for a waiver, one finding (`code`)."""
+    """A person decided about one line (`line_id`) and, for a waiver, one finding (`code`).
+
+    `about` is the line's net value they saw; a waiver ends when the line says something else.
+    """
 
     decision: Decision
     line_id: str
     code: str = ""
+    about: Decimal | None = None
     actor: str
     approver: str
     reason: str

@@ -17,6 +17,7 @@ from typing import Final
 
 from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, Place, choose, fit, near_misses
 from backhaul.domain.exception_case import Finding
+from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.money import rounded
 from backhaul.domain.returns import NOTHING, Part, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
@@ -399,9 +400,12 @@ class _Drafting:
         expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
         if expected not in self.fixed:
             self._order(line, expected)
-        if self.case.has_reached(self.rules.triggers.goods) or not due:
-            for wanted in self._targets(line):
-                self._accept(line, expected, *wanted)
+        # An acceptance is an inspection, whatever stage was told; a later trigger waits for its own stage.
+        trigger = self.rules.triggers.goods
+        accepted = RANK[trigger] <= RANK[Stage.INSPECTED] or self.case.has_reached(trigger)
+        for part, row in self._targets(line):
+            if accepted or row.outcome is Outcome.WITHOUT_GOODS:
+                self._accept(line, expected, part, row)
 
     def _order(self, line: ReturnLine, key: PostingKey) -> None:
         """Want a line on the return order of its original sale; a line that comes later gets a new one, the first may be closed."""

@@ -73,6 +73,11 @@ class ReturnLine:
         return sum((part.quantity for part in self.parts if not part.accepted), NOTHING)
 
     @property
+    def surplus(self) -> Decimal:
+        """Count the units that came beyond those announced; a line that is announced no more has none."""
+        return NOTHING if self.received is None or self.announced <= 0 else max(self.received - self.announced, NOTHING)
+
+    @property
     def net(self) -> Decimal:
         """Give the announced net value, positive."""
         return self.announced * (self.unit_price or NOTHING)
@@ -136,7 +141,7 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     findings += (*_conflicts(ordered), *names.findings)
     inspections = [names.ours(fact, "grades") for fact in _of(ordered, Inspected)]
     lines = _receive(names.lines, [names.ours(fact, "counts") for fact in _of(ordered, Received)], findings)
-    lines = _grade(lines, inspections, findings)
+    lines = [_without_surplus(line) for line in _grade(lines, inspections, findings)]
     lines = _decide(lines, _of(ordered, Decided))
     findings += (finding for line in lines for finding in _implausible(line, names.told))
     return ReturnCase(
@@ -311,30 +316,41 @@ def _shares(
 
 
 def _receive(lines: list[ReturnLine], messages: Sequence[Received], findings: list[Finding]) -> list[ReturnLine]:
-    """Count what arrived: the newest total, or the sum of increments."""
+    """Count what arrived: each line's newest total and the increments after it."""
     counted: dict[str, Decimal] = {}
     taken: dict[str, Decimal] = {}
-    for message in _deciding(messages):
+    for message in messages:
+        totals: dict[str, Decimal] = {}
+        now = counted if message.counting is Counting.INCREMENT else totals
         for count in message.counts:
-            shares = _shares(lines, count.line, count.quantity, taken)
+            shares = _shares(lines, count.line, count.quantity, taken if now is counted else totals.copy())
             if not shares:
                 findings.append(Finding(code="UNKNOWN_LINE", sentence=f"{count.quantity} x {count.line.sku} arrived unannounced."))
             for line_id, share in shares:
-                counted[line_id] = counted.get(line_id, NOTHING) + share
+                now[line_id] = now.get(line_id, NOTHING) + share
+        counted |= totals
+        taken |= totals
     return [replace(line, received=counted.get(line.line_id)) for line in lines]
 
 
 def _grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list[Finding]) -> list[ReturnLine]:
-    """Sum up what the warehouse accepted and refused, per line, condition and disposition."""
-    graded: dict[str, dict[tuple[bool, str, str], Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    """Sum up what the warehouse accepted and refused, per line, condition and disposition: newest totals, increments after."""
+    graded: dict[str, dict[tuple[bool, str, str], Decimal]] = {}
     taken: dict[str, Decimal] = {}
-    for message in _deciding(messages):
+    for message in messages:
+        totals: dict[str, dict[tuple[bool, str, str], Decimal]] = {}
+        now = graded if message.counting is Counting.INCREMENT else totals
+        used = taken if now is graded else dict[str, Decimal]()
         for grade in sorted(message.grades, key=_best_first):
-            shares = _shares(lines, grade.line, grade.quantity, taken)
+            shares = _shares(lines, grade.line, grade.quantity, used)
             if not shares:
                 findings.append(Finding(code="UNKNOWN_LINE", sentence=f"{grade.quantity} x {grade.line.sku} inspected unannounced."))
             for line_id, share in shares:
-                graded[line_id][grade.accepted, grade.condition, grade.disposition] += share
+                parts = now.setdefault(line_id, {})
+                how = (grade.accepted, grade.condition, grade.disposition)
+                parts[how] = parts.get(how, NOTHING) + share
+        graded |= totals
+        taken |= {line_id: sum(parts.values(), NOTHING) for line_id, parts in totals.items()}
     return [
         replace(line, parts=tuple(
             Part(accepted=accepted, condition=condition, disposition=disposition, quantity=quantity)
@@ -348,19 +364,27 @@ def _best_first(grade: Grade) -> tuple[bool, str, str]:
     return (not grade.accepted, grade.condition, grade.disposition)
 
 
-def _deciding(messages: Sequence[M]) -> Sequence[M]:
-    """Give the newest total and the increments after it; without a total, all increments."""
-    totals = [at for at, message in enumerate(messages) if message.counting is Counting.CUMULATIVE]
-    return messages[max(totals, default=0):]
+def _without_surplus(line: ReturnLine) -> ReturnLine:
+    """Keep the announced units of a line whose surplus was graded as well, where all were accepted alike: any of them will do.
+
+    Where they were found in different ways, or refused, nobody can tell which are the announced ones; that is implausible.
+    """
+    graded = line.accepted + line.rejected
+    alike = len(line.parts) == 1 and line.parts[0].accepted
+    if not alike or not line.surplus or not line.announced < graded <= (line.received or NOTHING):
+        return line
+    return replace(line, parts=(replace(line.parts[0], quantity=line.announced),))
 
 
 def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[ReturnLine]:
+    """Apply what people decided; a waiver holds for the quantity and price that were seen, not for other ones."""
     waived: dict[str, set[str]] = defaultdict(set)
     closed: set[str] = set()
+    worth = {line.line_id: line.net for line in lines}
     for decided in decisions:
         if decided.decision is Decision.CLOSE:
             closed.add(decided.line_id)
-        elif decided.code in KINDS and KINDS[decided.code].waivable:
+        elif decided.code in KINDS and KINDS[decided.code].waivable and decided.about in (None, worth.get(decided.line_id)):
             waived[decided.line_id].add(decided.code)
     return [
         replace(line, waived=frozenset(waived[line.line_id]), closed=line.line_id in closed)
@@ -372,7 +396,8 @@ def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[Retur
 def _implausible(line: ReturnLine, told: Collection[str]) -> Iterable[Finding]:
     """Find quantities that cannot be: each number at most the one before it, whole and positive.
 
-    A line that is announced no more (`told` names the others) and of which nothing came is no trouble.
+    More counted than announced is a surplus, for which the rules have a place or not. A line that is announced no more (`told`
+    names the others) and of which nothing came is no trouble.
     """
     def bad(sentence: str) -> Finding:
         return Finding(code="IMPLAUSIBLE_QUANTITY", line_id=line.line_id, sentence=sentence)
@@ -381,11 +406,14 @@ def _implausible(line: ReturnLine, told: Collection[str]) -> Iterable[Finding]:
         yield bad(f"{line.sku}: announced quantity is {line.announced}.")
     if line.received and not _is_count(line.received):
         yield bad(f"{line.sku}: received quantity is {line.received}.")
-    if line.received is not None and line.received > line.announced:
+    if line.received is not None and line.received > line.announced and not line.surplus:
         yield bad(f"{line.sku}: {line.received} arrived, {line.announced} were announced.")
-    ceiling = line.announced if line.received is None else line.received
-    if line.accepted + line.rejected > ceiling:
-        yield bad(f"{line.sku}: {line.accepted + line.rejected} were inspected, {ceiling} are there.")
+    ceiling, graded = line.announced if line.received is None else line.received, line.accepted + line.rejected
+    if graded > ceiling:
+        yield bad(f"{line.sku}: {graded} were inspected, {ceiling} are there.")
+    elif line.surplus and graded > line.announced:
+        yield bad(f"{line.sku}: {graded} were inspected and not all accepted alike, {line.announced} were announced: "
+                  "nobody can tell which those are.")
     if not all(_is_count(part.quantity) for part in line.parts):
         yield bad(f"{line.sku}: a graded quantity is negative or fractional.")
     if line.line_id in told and (line.unit_price is None or line.unit_price < 0):

@@ -75,7 +75,6 @@ class Tolerances:
     """How far the ERP's figures may be from ours, in currency units, before a person looks."""
 
     amount: Decimal = Decimal("0.01")
-    tax: Decimal = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,6 @@ class Deadlines:
     inspection: timedelta = timedelta(days=7)
     erp_job: timedelta = timedelta(days=2)
     unconfirmed: timedelta = timedelta(hours=24)
-    registered: timedelta = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +111,10 @@ class LegalEntity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Everything decided for one tenant under one version. `version` is part of every prepared effect."""
+    """Everything decided for one tenant under one version. `version` is part of every prepared effect.
+
+    What was announced before `go_live` is credited by whoever did so until then.
+    """
 
     tenant: str
     version: str

@@ -52,8 +52,8 @@ def _print(value: Any) -> None:  # noqa: ANN401  whatever a command has to say
 
 @contextmanager
 def _house() -> Iterator[Any]:
-    from backhaul.bootstrap import build  # noqa: PLC0415  start-up of `--help` stays quick
-    from backhaul.config import Settings  # noqa: PLC0415
+    from backhaul.bootstrap import build
+    from backhaul.config import Settings
 
     house = build(Settings.from_env())
     try:
@@ -74,7 +74,7 @@ def _tenant(house: Any, asked: str) -> str:  # noqa: ANN401  House, imported lat
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Any]:  # noqa: FBT001
+def _progress(quiet: bool) -> Iterator[Any]:
     """Show progress on standard error, so that standard output stays for the answer."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, disable=quiet) as bar:
@@ -100,7 +100,7 @@ def demo(  # noqa: PLR0913  a command line
     as_json: Json = False,
 ) -> None:
     """Run the main job on five months of real returns, with emulated ZigZag and Dynamics 365 on loopback."""
-    from backhaul.entrypoints.demo import report, run  # noqa: PLC0415
+    from backhaul.entrypoints.demo import report, run
 
     if erp != "finance-scm":
         message = f"no emulator for '{erp}'; there is finance-scm"
@@ -132,7 +132,7 @@ def serve(
     work_too: Annotated[bool, typer.Option("--work/--no-work", help="Also do the work in this process (the embedded default).")] = True,
 ) -> None:
     """Receive webhooks and show the pages, and do the work too unless told otherwise."""
-    from backhaul.entrypoints.web.app import create_app, serve as serve_web  # noqa: PLC0415
+    from backhaul.entrypoints.web.app import create_app, serve as serve_web
 
     with _house() as house:
         running = serve_web(create_app(house), house.settings.host, house.settings.port)
@@ -150,9 +150,10 @@ def serve(
 
 
 @app.command()
-def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for every tenant and end.")] = False, as_json: Json = False) -> None:
+def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for every tenant and end.")] = False,
+         as_json: Json = False) -> None:
     """Read what came in, judge it, post what is due and look at what is open, every minute."""
-    from backhaul.entrypoints import worker  # noqa: PLC0415
+    from backhaul.entrypoints import worker
 
     with _house() as house:
         if not once:
@@ -170,8 +171,8 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
 
 
 def _work(house: Any) -> None:  # noqa: ANN401
-    from backhaul.adapters.engine import Engine  # noqa: PLC0415
-    from backhaul.entrypoints import worker  # noqa: PLC0415
+    from backhaul.adapters.engine import Engine
+    from backhaul.entrypoints import worker
 
     with Engine(house.settings.engine_url, worker.steps(house)) as engine:
         engine.every("* * * * *", sorted(house.profiles))
@@ -180,17 +181,18 @@ def _work(house: Any) -> None:  # noqa: ANN401
 
 
 @app.command("import")
-def import_(
+def import_(  # noqa: PLR0913  each is an option
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, JSON lines or CSV.")],
     *,
-    profile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Profile to read it by; BACKHAUL_PROFILE unless given.")] = None,
+    profile: Annotated[Path | None, typer.Option(
+        exists=True, dir_okay=False, help="Profile to read it by; BACKHAUL_PROFILE unless given.")] = None,
     source: Annotated[str, typer.Option(help="Which source of the profile it comes from, where it has several.")] = "",
     result: Annotated[Path | None, typer.Option(help="Where to write the per-row result; beside the file unless given.")] = None,
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
     """Take in a file of returns, each file once, with a result for every row."""
-    from backhaul.adapters.zigzag import files  # noqa: PLC0415
+    from backhaul.adapters.zigzag import files
 
     if profile is not None:
         os.environ["BACKHAUL_PROFILE"] = str(profile)
@@ -206,7 +208,7 @@ def import_(
 @app.command()
 def post(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Settle what is open and send the windows that are due now."""
-    from backhaul.entrypoints import worker  # noqa: PLC0415
+    from backhaul.entrypoints import worker
 
     with _house() as house:
         done = dict(worker.post(house, _tenant(house, tenant), datetime.now(UTC)))
@@ -214,9 +216,10 @@ def post(*, tenant: Tenant = "", as_json: Json = False) -> None:
 
 
 @app.command()
-def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return's reference at the platform.")], *, tenant: Tenant = "", as_json: Json = False) -> None:
+def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return's reference at the platform.")], *,
+          tenant: Tenant = "", as_json: Json = False) -> None:
     """Show a return's whole life, from portal request to credit note and voucher, with every attempt."""
-    from backhaul.entrypoints import story  # noqa: PLC0415
+    from backhaul.entrypoints import story
 
     with _house() as house:
         name = _tenant(house, tenant)
@@ -230,7 +233,7 @@ def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return'
 @app.command()
 def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Check the tamper-evident trail; names the first entry that does not fit and exits with status 1."""
-    from backhaul.domain.trail import GENESIS, first_break  # noqa: PLC0415
+    from backhaul.domain.trail import GENESIS, first_break
 
     with _house() as house:
         name = _tenant(house, tenant)
@@ -252,8 +255,8 @@ def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
 @app.command()
 def migrate(*, as_json: Json = False) -> None:
     """Bring the database's tables up to date and check that its settings are safe."""
-    from backhaul.adapters.sql.store import SqlStore  # noqa: PLC0415
-    from backhaul.config import Settings  # noqa: PLC0415
+    from backhaul.adapters.sql.store import SqlStore
+    from backhaul.config import Settings
 
     store = SqlStore(Settings.from_env().database_url)
     store.migrate()
@@ -270,14 +273,15 @@ def emulate(
     platform_port: Annotated[int, typer.Option(help="Port of the emulated ZigZag.")] = 8092,
 ) -> None:
     """Run the emulated ZigZag and Finance & SCM on loopback, with the state an earlier run left."""
-    from backhaul.adapters.finance_scm.emulator import serve as serve_finance_scm  # noqa: PLC0415
-    from backhaul.adapters.zigzag.emulator import serve as serve_zigzag  # noqa: PLC0415
+    from backhaul.adapters.finance_scm.emulator import serve as serve_finance_scm
+    from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
 
     state.mkdir(parents=True, exist_ok=True)
     erp = serve_finance_scm(state=state / "finance-scm.sqlite", port=erp_port)
     platform = serve_zigzag(state=state / "zigzag.sqlite", port=platform_port)
     out.print(f"Finance & SCM on {erp.base_url}, ZigZag on {platform.base_url}. Ctrl-C stops them.", highlight=False)
-    out.print(f"export BACKHAUL_ERP_URL={erp.base_url} BACKHAUL_ERP_TOKEN_URL={erp.base_url}/demo/oauth2/v2.0/token BACKHAUL_ERP_SECRET=secret", highlight=False)
+    out.print(f"export BACKHAUL_ERP_URL={erp.base_url} BACKHAUL_ERP_TOKEN_URL={erp.base_url}/demo/oauth2/v2.0/token "
+              "BACKHAUL_ERP_SECRET=secret", highlight=False)
     try:
         while True:
             time.sleep(3600)
@@ -289,9 +293,11 @@ def emulate(
 
 
 @exceptions_app.command("list")
-def exceptions_list(*, tenant: Tenant = "", every: Annotated[bool, typer.Option("--each", help="One row for each, not for each cause.")] = False, as_json: Json = False) -> None:
+def exceptions_list(*, tenant: Tenant = "",
+                    every: Annotated[bool, typer.Option("--each", help="One row for each, not for each cause.")] = False,
+                    as_json: Json = False) -> None:
     """Show open exceptions by cause, with count, money, age and owner."""
-    from backhaul.entrypoints import story  # noqa: PLC0415
+    from backhaul.entrypoints import story
 
     with _house() as house:
         told = story.open_exceptions(house, _tenant(house, tenant), each=every, now=datetime.now(UTC))
@@ -299,9 +305,10 @@ def exceptions_list(*, tenant: Tenant = "", every: Annotated[bool, typer.Option(
 
 
 @exceptions_app.command("retry")
-def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Who you are.")], tenant: Tenant = "", as_json: Json = False) -> None:
+def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Who you are.")],
+                     tenant: Tenant = "", as_json: Json = False) -> None:
     """Look for a refused document in the ERP and send it again if it is not there."""
-    from backhaul.application import resolve  # noqa: PLC0415
+    from backhaul.application import resolve
 
     with _house() as house:
         name = _tenant(house, tenant)
@@ -313,12 +320,16 @@ def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Wh
     _print({"exception": number, "postings": count}) if as_json else out.print(f"{count} postings will be looked for and sent again.")
 
 
-def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool) -> None:  # noqa: FBT001, PLR0913, PLR0917
-    from backhaul.application import resolve  # noqa: PLC0415
+def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool) -> None:  # noqa: PLR0913, PLR0917
+    from backhaul.application import resolve
 
     with _house() as house:
-        resolve.decide(house.store, _tenant(house, tenant), number, decision, actor=actor, approver=approver, reason=reason, now=datetime.now(UTC))
-    _print({"exception": number, "decision": decision.value}) if as_json else out.print(f"Exception {number}: {decision.value}, decided by {actor}, approved by {approver}.")
+        resolve.decide(house.store, _tenant(house, tenant), number, decision, actor=actor, approver=approver, reason=reason,
+                       now=datetime.now(UTC))
+    if as_json:
+        _print({"exception": number, "decision": decision.value})
+    else:
+        out.print(f"Exception {number}: {decision.value}, decided by {actor}, approved by {approver}.")
 
 
 Who = Annotated[str, typer.Option(help="Who you are.")]
@@ -327,13 +338,17 @@ Why = Annotated[str, typer.Option(help="Why; kept in the trail.")]
 
 
 @exceptions_app.command("waive")
-def exceptions_waive(number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
+def exceptions_waive(  # noqa: PLR0913  each is an option
+    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
     """Let a line go on although a finding stands (only kinds that may be waived)."""
     _decide(Decision.WAIVE, number, actor, approver, reason, tenant, as_json)
 
 
 @exceptions_app.command("close")
-def exceptions_close(number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
+def exceptions_close(  # noqa: PLR0913  each is an option
+    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
     """Close a line without credit."""
     _decide(Decision.CLOSE, number, actor, approver, reason, tenant, as_json)
 
@@ -346,7 +361,7 @@ def profile_check(
     as_json: Json = False,
 ) -> None:
     """Check a profile; with a sample, say line by line what it would become."""
-    from backhaul.config import check_profile  # noqa: PLC0415
+    from backhaul.config import check_profile
 
     told = check_profile(profile, against)
     if as_json:
@@ -363,7 +378,7 @@ def profile_check(
 @profile_app.command("schema")
 def profile_schema() -> None:
     """Print the JSON Schema of a profile, for editors."""
-    from backhaul import profile  # noqa: PLC0415
+    from backhaul import profile
 
     _print(profile.profile_schema())
 

@@ -42,6 +42,9 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
         facts += digested.facts
     with house.store.begin() as tx:
         tx.touch(tenant, tx.overdue(tenant, now))
+        if tenant not in house.reviewed:
+            process.look_again(tx, rules)
+    house.reviewed.add(tenant)
     return {"deliveries": deliveries, "facts": facts, "processed": _process(house, rules, now)}
 
 

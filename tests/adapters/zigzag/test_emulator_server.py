@@ -74,13 +74,13 @@ def emulator() -> Iterator[Running]:
         yield running
 
 
-def ask(running: Running, method: str, path: str, status: int = 200, **more: Any) -> Any:  # noqa: ANN401
+def ask(running: Running, method: str, path: str, status: int = 200, **more: Any) -> Any:
     answer = httpx.request(method, running.base_url + path, timeout=60, trust_env=False, **more)
     assert answer.status_code == status, answer.text
     return answer.json() if answer.headers["content-type"] == "application/json" else answer.text
 
 
-def load(running: Running, **more: object) -> Any:  # noqa: ANN401
+def load(running: Running, **more: object) -> Any:
     asked = {"folder": str(EXAMPLES / "online-retail"), "limit": 20, **more}
     return ask(running, "POST", "/control/load", json=asked)
 
@@ -89,7 +89,7 @@ def subscribe(running: Running, receiver: Receiver, **more: object) -> None:
     ask(running, "POST", "/control/subscribe", json={"url": receiver.url, "auth": {"kind": "none"}, **more})
 
 
-def clock(running: Running, now: str = END, **more: object) -> Any:  # noqa: ANN401
+def clock(running: Running, now: str = END, **more: object) -> Any:
     return ask(running, "POST", "/control/clock", json={"now": now, **more})
 
 

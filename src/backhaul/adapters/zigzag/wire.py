@@ -265,6 +265,14 @@ class ZigZagWire:
                 return above + own, items(found)
         return (), []
 
+    def _is_empty_list(self, name: str, line: Item) -> bool:
+        """Tell whether the line holds this field's list and the list is empty, which is not the same as no list."""
+        for path in self._paths[name]:
+            own, deeper = _below(path, line.prefix)
+            if own is not None and deeper and get(line.node, own) == []:
+                return True
+        return False
+
     def _field(self, name: str, message: Json, prefix: tuple[str, ...], node: Json) -> Json:
         """Give a field of an element of a list; a path outside of the list holds for all of its elements."""
         for path in self._paths[name]:
@@ -313,6 +321,9 @@ class ZigZagWire:
         prefix, nodes = self._list_at("grade_quantity", line.node, line.prefix, message)
         if not nodes and self._field("grade_quantity", message, line.prefix, line.node) is not None:
             prefix, nodes = line.prefix, [line.node]
+        if not nodes and self._is_empty_list("grade_quantity", line):
+            # An empty list is an answer: nothing of this line is graded, or no longer.
+            yield Grade(line=line.ref, quantity=Decimal(0), accepted=False, condition="", disposition="")
         for node in nodes:
             here = Item(node=node, prefix=prefix, ref=line.ref)
 

@@ -96,7 +96,8 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
         stage = Stage(house=house, erp=erp.base_url, platform=platform.base_url, web=web)
         start = datetime.combine(FIRST, time(0), tzinfo=UTC).isoformat()
         stage.control(stage.erp, "clock", {"now": start})
-        stage.control(stage.platform, "load", {"folder": str(data), "seed": 7, "retailerCode": "QX501"} | ({"limit": limit} if limit else {}))
+        stage.control(stage.platform, "load", {
+            "folder": str(data), "seed": 7, "retailerCode": "QX501", **({"limit": limit} if limit else {})})
         stage.control(stage.platform, "subscribe", {
             "url": f"{web.base_url}/hooks/zigzag/{house.profiles[TENANT].sources[0].name}", "shape": "typed",
             "auth": {"kind": "hmac", "secret": os.environ["BACKHAUL_ZIGZAG_SECRET"]}})

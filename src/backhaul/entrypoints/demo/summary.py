@@ -57,7 +57,8 @@ def summarise(stage: "Stage", data: Path, *, now: datetime) -> dict[str, Any]:
         "erp_calls_by": calls["by"],
         "credit_vouchers_per_100_returns": round(100 * credited["credit_vouchers"] / returns, 1),
         "exceptions_by_kind": _exceptions(exceptions),
-        "windows": [{"key": window.key, "returns": window.returns, **dict(window.controls), "ledger": dict(window.ledger)} for window in windows],
+        "windows": [{"key": window.key, "returns": window.returns, **dict(window.controls), "ledger": dict(window.ledger)}
+                    for window in windows],
         "ledger_digest": ledgers["digest"],
         "ledgers_balanced": ledgers["balanced"],
     }
@@ -121,7 +122,7 @@ def _credit_side(known: Iterable[Picture], ledgers: Mapping[str, Any]) -> dict[s
 
 
 def _units(known: Iterable[Picture], placed: Iterable[Iterable[Placement]], ledgers: Mapping[str, Any]) -> dict[str, str]:
-    """The second identity: units received are units restocked, not sellable or scrapped (books.md section 2)."""
+    """Give the second identity: units received are units restocked, not sellable or scrapped (books 2)."""
     places = Counter[str]()
     for placements in placed:
         for each in placements:
@@ -136,7 +137,7 @@ def _units(known: Iterable[Picture], placed: Iterable[Iterable[Placement]], ledg
 
 
 def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any]) -> dict[str, str]:
-    """The third identity: VAT on the credit notes we read back is the VAT of the ERP's own documents."""
+    """Give the third identity: VAT on the credit notes we read back is the VAT of the ERP's own documents."""
     documents = {row.document.number: row.document for picture in known for row in picture.kept
                  if row.posting.key.kind in (PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE) and row.document
                  and row.state is PostingState.VERIFIED}

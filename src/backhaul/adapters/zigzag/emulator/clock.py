@@ -87,7 +87,7 @@ def _send_all(tape: Tape, courier: Courier, passed: Passed, until: datetime, man
     for stop in (until,) if manner.shuffle else (*midnights, until):
         due = tape.due(utc_text(stop))
         if manner.shuffle:
-            Random(f"{manner.seed}:shuffle:{stop}").shuffle(due)  # noqa: S311 -- repeatable, not secret
+            Random(f"{manner.seed}:shuffle:{stop}").shuffle(due)
         yield from due
         _settle(tape, passed, _try(courier, due, shape, None), stop)
         if stop in midnights or (manner.shuffle and midnights):
@@ -133,7 +133,7 @@ def _settle(tape: Tape, passed: Passed, outcomes: Sequence[Outcome], now: dateti
 
 def _send_twice(courier: Courier, passed: Passed, sent: Sequence[Told], manner: Manner, shape: str) -> None:
     """Send some events once more; this changes nothing of what is known about them."""
-    random = Random(f"{manner.seed}:duplicate")  # noqa: S311 -- repeatable, not secret
+    random = Random(f"{manner.seed}:duplicate")
     passed.count(_try(courier, random.sample(sent, min(manner.duplicate, len(sent))), shape, None))
 
 

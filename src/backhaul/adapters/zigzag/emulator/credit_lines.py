@@ -120,4 +120,4 @@ def price_text(price: str) -> str:
     """Write a price with at least two decimals and no exponent: "27.5" becomes "27.50", "0.001" stays."""
     amount = Decimal(price)
     decimals = -int(amount.as_tuple().exponent)
-    return f"{amount:f}" if decimals > 2 else f"{amount:.2f}"  # noqa: PLR2004 -- pounds have two decimals
+    return f"{amount:f}" if decimals > 2 else f"{amount:.2f}"

@@ -107,7 +107,7 @@ def update_stock(tape: Tape, asked: Json) -> Answer:
     return 200, {"updated": len(rows)}
 
 
-def _is_stock_row(row: Any) -> bool:  # noqa: ANN401 -- whatever was sent
+def _is_stock_row(row: Any) -> bool:
     if not isinstance(row, dict) or not row.get("sku") or not row.get("warehouseDcCode"):
         return False
     quantity = row.get("availableQuantity")
@@ -128,7 +128,7 @@ def forbid_returns(tape: Tape, asked: Json) -> Answer:
     return 200, {"message": "Accepted"}
 
 
-def _is_product_row(row: Any) -> bool:  # noqa: ANN401 -- whatever was sent
+def _is_product_row(row: Any) -> bool:
     if not isinstance(row, dict) or not row.get("sku") or not isinstance(row.get("isReturnable"), bool):
         return False
     country = row.get("countryIso2Code") or ""

@@ -159,7 +159,7 @@ def plan_return(note: CreditNote, seed: int = 7) -> ReturnPlan:
 
 
 def _random(seed: int, *about: str) -> Random:
-    return Random(":".join((str(seed), *about)))  # noqa: S311 -- a repeatable story, not a secret
+    return Random(":".join((str(seed), *about)))
 
 
 def _plan_line(seed: int, where: str, line: CreditLine) -> LinePlan:
@@ -185,7 +185,7 @@ def _grades(random: Random, received: Decimal) -> tuple[Grade, ...]:
     condition = random.choices(range(len(GRADES)), [weight for _, weight, _ in GRADES])[0]
     whole = _grade(random, condition, received)
     drawn = random.random()
-    if drawn >= PARTLY_REJECTED + SPLIT_GRADES or received < 2 or not _whole(received):  # noqa: PLR2004
+    if drawn >= PARTLY_REJECTED + SPLIT_GRADES or received < 2 or not _whole(received):
         return (whole,)
     second = Decimal(random.randrange(1, int(received)))
     first = replace(whole, quantity=received - second)

@@ -80,7 +80,7 @@ class Tape:
         with self._lock:
             self._sql.close()
 
-    def setting(self, name: str) -> Any:  # noqa: ANN401 -- JSON
+    def setting(self, name: str) -> Any:
         """Read a setting, or None."""
         with self._lock:
             row = self._sql.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()

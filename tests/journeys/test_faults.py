@@ -1,0 +1,129 @@
+"""Whatever the ERP does to a request, every accepted line is credited once, and nothing is left that could be credited again."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backhaul.application import resolve
+from backhaul.application.ports import PostingState
+from backhaul.domain.posting import OrderLine, ReturnOrder
+from backhaul.domain.rules import Close, Window
+from tests.journeys.stage import TENANT, World, life, line, open_world
+
+DAILY = Window(close=Close.DAILY)
+WRITES: Mapping[str, Mapping[str, str]] = {
+    "heads": {"path": r"\$batch", "body": "POST [^ ]*/(ReturnOrderHeadersV2|SalesOrderHeadersV2) "},
+    "lines": {"path": r"\$batch", "body": "POST [^ ]*/(ReturnOrderLinesV2|SalesOrderLines) "},
+    "upload address": {"path": "GetAzureWriteUrl"},
+    "upload": {"path": "^/blob/", "method": "PUT"},
+    "import": {"path": "ImportFromPackage"},
+    "import status": {"path": "GetExecutionSummaryStatus"},
+    "release": {"path": r"\$batch", "body": "PATCH [^ ]*/SalesOrderHeadersV2"},
+}
+"""Every kind of request that has an effect or prepares one, as the emulator recognises it."""
+LOOK = {"path": r"\$batch", "body": "GET [^ ]*(ReturnOrderHeadersV2|ReturnOrderLinesV2|SalesOrderLines|SalesOrderHeadersV2|ItemArrival)"}
+FAULTS: Mapping[str, Mapping[str, Any]] = {
+    "the answer is lost": {"kind": "answer-lost"},
+    "the answer is lost three times": {"kind": "answer-lost", "times": 3},
+    "it lands after the next call": {"kind": "late-commit", "after": 1},
+    "it lands after two calls": {"kind": "late-commit", "after": 2},
+    "it lands after four calls": {"kind": "late-commit", "after": 4},
+    "it lands when the clock moves on": {"kind": "late-commit"},
+    "an error before": {"kind": "error-before", "status": 500},
+    "an error before, 503": {"kind": "error-before", "status": 503},
+    "an error after": {"kind": "error-after", "status": 500},
+    "an error after, 504": {"kind": "error-after", "status": 504},
+    "throttled for seconds": {"kind": "throttle", "retryAfter": "7"},
+    "throttled until a date": {"kind": "throttle", "retryAfter": format_datetime(datetime(2030, 1, 1, tzinfo=UTC))},
+    "throttled for how long nobody says": {"kind": "throttle", "retryAfter": None},
+    "the body is cut": {"kind": "cut-body"},
+    "a page instead": {"kind": "html"},
+    "a page afterwards": {"kind": "html", "commit": True},
+    "another record": {"kind": "other-record"},
+    "the token expired": {"kind": "token-expired"},
+    "slow": {"kind": "slow", "seconds": 0.05},
+    "drip": {"kind": "drip", "seconds": 0.00001},
+}
+BATCH_FAULTS: Mapping[str, Mapping[str, Any]] = {
+    "the first part is missing": {"kind": "batch-part-missing", "part": 0},
+    "the last part is missing": {"kind": "batch-part-missing", "part": 2},
+    "two parts are missing": {"kind": "batch-part-missing", "parts": [0, 1]},
+    "one part is throttled": {"kind": "batch-part-429", "part": 1},
+}
+BATCHES = ("heads", "lines", "release")
+CASES = [pytest.param(fault, where, id=f"{name} | {at}")
+         for at, where in WRITES.items()
+         for name, fault in (FAULTS | (BATCH_FAULTS if at in BATCHES else {})).items()]
+CREDITS = [("CUP", Decimal(2), Decimal("5.90")), ("POT", Decimal(1), Decimal("12.50")), ("SVC-CARRIAGE", Decimal(1), Decimal("3.25")),
+           ("SVC-CARRIAGE", Decimal(1), Decimal("7.50")), ("SVC-DISCOUNT", Decimal(1), Decimal("2.00")),
+           ("TEA", Decimal(1), Decimal("4.25")), ("TEA", Decimal(2), Decimal("8.50"))]
+CALM_CALLS = 30
+"""More than a calm world of these three returns needs (measured in the first test below)."""
+
+
+@pytest.fixture
+def daily(erp: str, tmp_path: Path) -> Iterator[World]:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY)
+    yield world
+    world.house.close()
+
+
+def tell_three_returns(world: World) -> None:
+    """Goods in two grades with a fee, goods of another order, and fees alone."""
+    world.tell(
+        *life("R-1", [
+            line("TEA", 3, "4.25", received=3, grades=[("A", "RESELL", 2, True), ("D", "SCRAP", 1, True)]),
+            line("CUP", 2, "2.95", received=2, grades=[("B", "OUTLET", 2, True)]),
+            line("POST", 1, "7.50", order=None)], at=world.at),
+        *life("R-2", [line("POT", 1, "12.50", order="500002", received=1, grades=[("C", "QUARANTINE", 1, True)])], at=world.at),
+        *life("R-3", [line("POST", 1, "3.25", order=None), line("D", 1, "2.00", order=None)], at=world.at))
+    world.turn()
+    world.control("calls/reset", {})
+
+
+def loose_ends(world: World) -> list[str]:
+    """Say which drafts with a mark of ours the ERP holds beside those we know, wherever they could still be posted."""
+    kept = world.postings()
+    known = {row.posting.key.marker: row.document.number for row in kept if row.document and isinstance(row.posting.document, ReturnOrder)}
+    wanted = {row.posting.key.marker: row.posting.document.quantity for row in kept if isinstance(row.posting.document, OrderLine)}
+    told = []
+    for heads, number in (("ReturnOrderHeadersV2", "ReturnOrderNumber"), ("SalesOrderHeadersV2", "SalesOrderNumber")):
+        told += [f"{row[number]} is a second head" for row in world.rows(heads)
+                 if row["CustomersOrderReference"] in known and row[number] != known[row["CustomersOrderReference"]]]
+    units: Counter[str] = Counter()
+    for lines, quantity in (("ReturnOrderLinesV2", "ReturnSalesQuantity"), ("SalesOrderLines", "OrderedSalesQuantity")):
+        for row in world.rows(lines):
+            units[row["ExternalItemNumber"]] -= Decimal(str(row[quantity]))
+    told += [f"{mark}: {units[mark]} units, wanted {quantity}" for mark, quantity in wanted.items() if units[mark] != quantity]
+    journals = world.rows("ItemArrivalJournalHeadersV2")
+    return told + [f"journal {row['JournalNumber']} is open" for row in journals if row["IsPosted"] != "Yes"]
+
+
+def test_in_a_calm_world_three_returns_take_few_calls(daily: World) -> None:
+    tell_three_returns(daily)
+
+    daily.pass_evenings(4)
+
+    assert daily.credits == CREDITS
+    assert daily.exceptions() == {}
+    assert daily.control("calls")["counted"] <= CALM_CALLS
+    assert loose_ends(daily) == []
+
+
+@pytest.mark.parametrize(("fault", "where"), CASES)
+def test_whatever_happens_to_a_request_each_line_is_credited_once(daily: World, fault: Mapping[str, Any], where: Mapping[str, str]) -> None:
+    tell_three_returns(daily)
+    daily.arm(**fault, **where)
+
+    daily.pass_evenings(5, turns=3)
+
+    assert daily.credits == CREDITS
+    assert daily.exceptions() == {}
+    assert daily.control("calls")["counted"] <= 2 * CALM_CALLS
+    assert loose_ends(daily) == []
