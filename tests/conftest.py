@@ -14,6 +14,9 @@ import psycopg
 import pytest
 
 from backhaul.adapters.sql import SqlStore
+from tests.census import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, status_census
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "status_census"]
 
 
 @dataclass(slots=True)
@@ -54,7 +57,7 @@ class PostgresServer:
 def postgres_server() -> Iterator[PostgresServer]:
     """Start PostgreSQL; if it does not start, every test that needs it fails, and none is skipped.
 
-    As root it runs under a user of its own (facts/engine.md 3.4), so its files lie in a short path that user can reach.
+    As root it runs under a user of its own (facts/engine 3.4), so its files lie in a short path that user can reach.
     """
     folder = Path(tempfile.mkdtemp(prefix="backhaul-pg-", dir="/tmp" if os.name == "posix" else None))  # noqa: S108  a short path for the socket
     folder.chmod(0o755)

@@ -39,6 +39,7 @@ from backhaul.domain.rules import (
     HistoryPolicy,
     LegalEntity,
     Rules,
+    Surplus,
     Tolerances,
     Triggers,
     Window,
@@ -144,6 +145,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from row_flaws
     if not entity_flaws and not row_flaws:
         yield from _mapping_flaws(file)
+    yield from _surplus_flaws(file)
     yield from _detail_flaws(file)
     yield from _time_flaws(file)
 
@@ -239,6 +241,27 @@ def _mapping_flaws(file: ProfileFile) -> Iterator[Flaw]:
     for place in file.sellable.places:
         if place.warehouse not in known:
             yield "sellable.places", f"no warehouse of this tenant is '{place.warehouse}', so nothing there could be told apart"
+
+
+def _surplus_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    """Hold places for surplus to what mapping rows are held to: exact, and never on sale, because nobody has graded these units."""
+    entities, sellability = {table.id: table for table in file.legal_entities}, _sellability(file)
+    for entity, tables in file.surplus.items():
+        if entity not in entities:
+            yield f"surplus.{entity}", f"there is no legal entity '{entity}'"
+            continue
+        for warehouse, table in tables.items():
+            here = f"surplus.{entity}.{warehouse}"
+            if warehouse not in entities[entity].warehouses:
+                yield here, f"'{entity}' has no warehouse '{warehouse}'"
+                continue
+            place = Place(warehouse=entities[entity].warehouses[warehouse], location=table.location, status=table.status)
+            for name in ("location", "status"):
+                yield from _value_flaws(f"{here}.{name}", (getattr(table, name),))
+            if not table.location.strip():
+                yield f"{here}.location", "surplus needs a location"
+            elif sellability.sells(place):
+                yield here, f"units nobody announced are not sellable, yet {place.warehouse}/{place.location} is on sale"
 
 
 def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
@@ -350,6 +373,11 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
               FeeRule(service_item=fee.service_item, customer_return=fee.customer_return) for sku, fee in file.fees.items()},
         history=None if history is None else HistoryPolicy(version=history.version, approved_by=history.approved_by,
                                           orders=frozenset(history.orders), allowance=history.allowance),
+        surplus={
+            (entity.id, warehouse): Surplus(
+                place=Place(warehouse=entity.warehouses[warehouse], location=table.location, status=table.status),
+                journal=table.journal, expected_account=table.expected_account)
+            for entity in file.legal_entities for warehouse, table in file.surplus.get(entity.id, {}).items()},
         triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=Window(close=file.window.close, every=every, at=file.window.at, cap=file.window.cap, lead=lead),
         tolerances=Tolerances(amount=file.tolerances.amount),

@@ -113,6 +113,15 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     allowance: Decimal
 
 
+class SurplusTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[surplus.ENTITY.WAREHOUSE]`: where units that nobody announced are taken into stock; never a place on sale."""
+
+    location: str
+    status: str = ""
+    journal: str = ""
+    expected_account: str = ""
+
+
 class WindowTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[window]`: how postings wait for each other."""
 
@@ -164,6 +173,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     mapping: tuple[MappingTable, ...]
     fees: dict[str, str | FeeTable] = {}
     history: HistoryTable | None = None
+    surplus: dict[str, dict[str, SurplusTable]] = {}
     triggers: TriggersTable = TriggersTable()
     window: WindowTable = WindowTable()
     tolerances: TolerancesTable = TolerancesTable()

@@ -1,4 +1,4 @@
-"""Do we read every answer of an OData server as appendix A of reliability.md says?"""
+"""Do we read every answer of an OData server as reliability appendix A says?"""
 
 from __future__ import annotations
 

@@ -357,11 +357,11 @@ def test_a_bare_sku_fills_its_lines_cheapest_first_and_no_further_than_announced
     assert spread(case_of(TWO_PRICES, received(("MUG", 1), ("MUG", 2)))) == [1, 2]
 
 
-def test_units_beyond_all_lines_stand_on_the_last_and_are_a_finding() -> None:
+def test_units_beyond_all_lines_stand_on_the_last_as_its_surplus() -> None:
     case = case_of(TWO_PRICES, received(("MUG", 4)))
 
     assert spread(case) == [1, 3]
-    assert codes(case) == ["IMPLAUSIBLE_QUANTITY"]
+    assert [each.surplus for each in case.lines] == [0, 1]
 
 
 def test_a_message_that_repeats_something_outdated_still_finds_its_sku() -> None:
@@ -437,7 +437,9 @@ def test_a_later_inspection_replaces_an_earlier_one() -> None:
     ([announced(line("MUG", "1.5"))], "IMPLAUSIBLE_QUANTITY"), ([announced(line("MUG", price=None))], "IMPLAUSIBLE_AMOUNT"),
     ([announced(line("MUG", price="-1"))], "IMPLAUSIBLE_AMOUNT"),
     ([announced(line("MUG", 2)), received(("MUG", "0.5"))], "IMPLAUSIBLE_QUANTITY"),
-    ([announced(line("MUG", 1)), received(("MUG", 2))], "IMPLAUSIBLE_QUANTITY"),
+    ([announced(line("MUG", 1)), received(("MUG", 2)), inspected(accepted("MUG", 3))], "IMPLAUSIBLE_QUANTITY"),
+    ([announced(line("MUG", 1)), received(("MUG", 2)), inspected(accepted("MUG", 1), refused("MUG", 1))], "IMPLAUSIBLE_QUANTITY"),
+    ([announced(line("MUG", 1)), received(("MUG", 2)), inspected(refused("MUG", 2))], "IMPLAUSIBLE_QUANTITY"),
     ([announced(line("MUG", 2)), inspected(accepted("MUG", 3))], "IMPLAUSIBLE_QUANTITY"),
     ([announced(line("MUG", 2)), received(("MUG", 1)), inspected(accepted("MUG", 1), refused("MUG", 1))], "IMPLAUSIBLE_QUANTITY"),
     ([announced(line("MUG", 2)), inspected(accepted("MUG", "1.5"))], "IMPLAUSIBLE_QUANTITY"),
@@ -447,6 +449,22 @@ def test_a_number_that_cannot_be_is_a_finding_about_its_line(facts: list[Fact], 
     case = case_of(*facts)
 
     assert {(finding.code, finding.line_id) for finding in case.findings} == {(code, "MUG#1")}
+
+
+def test_surplus_units_that_were_accepted_alike_leave_the_announced_ones_their_grade() -> None:
+    case = case_of(announced(line("MUG", 2)), received(("MUG", 3)), inspected(accepted("MUG", 3)))
+
+    assert codes(case) == []
+    assert (only(case).accepted, only(case).received, only(case).surplus) == (2, 3, 1)
+
+
+def test_units_of_a_line_that_is_announced_no_more_are_no_surplus() -> None:
+    first = case_of(announced(line("MUG", 2)))
+
+    case = case_of(announced(line("MUG", 2)), minted(first), announced(line("CUP"), at=after(1)), received(("MUG", 2), at=after(2)))
+
+    assert codes(case) == ["IMPLAUSIBLE_QUANTITY"]
+    assert all(not each.surplus for each in case.lines)
 
 
 def test_a_negative_count_is_told() -> None:

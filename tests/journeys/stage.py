@@ -25,9 +25,9 @@ from backhaul.bootstrap import House
 from backhaul.config import Settings
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.errors import RetryLater
+from backhaul.domain.rules import Window
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo.world import load_world
-from backhaul.domain.rules import Window
 from backhaul.profile import load_profile
 from backhaul.testing.interrupting import Fuse, InterruptingErp, InterruptingStore
 
@@ -37,6 +37,7 @@ WIRE = httpx.Client(timeout=60, trust_env=False)
 """How a test reaches the emulators; one client, because to open one takes longer than most of what is asked."""
 atexit.register(WIRE.close)
 FIRST = date(2010, 12, 1)
+MORNING = datetime.combine(FIRST, time(9), tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class World:
 
     erp: str
     house: House
-    at: datetime = datetime.combine(FIRST, time(9), tzinfo=UTC)
+    at: datetime = MORNING
     sent: int = 0
     log: list[str] = field(default_factory=list)
 
@@ -130,6 +131,11 @@ class World:
         rules = replace(profile.rules, **more)
         self.house.profiles = {TENANT: replace(profile, rules=rules)}
         self.house.adopt(replace(self.house.desk(TENANT, "gb01"), rules=rules))
+
+    def ask_anew(self) -> None:
+        """Let the adapter keep no master data, so that what a person mends in the ERP counts at the next window, not a day later."""
+        erp: Any = self.house.desk(TENANT, "gb01").erp
+        erp.masters.told = replace(erp.told, master_ttl=0)
 
     def pass_days(self, days: int = 1) -> None:
         """Let evenings come: the ERP's jobs of the night before, then our turn."""

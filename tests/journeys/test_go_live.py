@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,10 +11,9 @@ import pytest
 from backhaul.application import resolve
 from backhaul.domain.facts import Decision
 from backhaul.domain.lifecycle import ReturnState
-from tests.journeys.stage import FIRST, TENANT, World, life, line, open_world
+from tests.journeys.stage import MORNING, TENANT, World, life, line, open_world
 
 TEA = [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])]
-MORNING = datetime.combine(FIRST, time(9), tzinfo=UTC)
 CREDIT = [("TEA", Decimal(2), Decimal("8.50"))]
 Start = Callable[[datetime | None], World]
 
@@ -138,7 +137,8 @@ def test_finance_closes_what_it_credited_in_the_old_way(start: Start) -> None:
     with world.house.store.begin() as tx:
         (row,) = tx.exceptions(TENANT)
 
-    resolve.decide(world.house.store, TENANT, row.id, Decision.CLOSE, actor="ann", approver="bob", reason="old system, CN-4711", now=world.at)
+    resolve.decide(world.house.store, TENANT, row.id, Decision.CLOSE, actor="ann", approver="bob", reason="old system, CN-4711",
+                   now=world.at)
     world.pass_days(2)
 
     assert world.exceptions() == {}

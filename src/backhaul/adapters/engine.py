@@ -37,7 +37,7 @@ class Engine:
             path = Path(url.removeprefix("sqlite:///"))
             path.parent.mkdir(parents=True, exist_ok=True)
             with sqlite3.connect(path) as file:
-                file.execute("PRAGMA journal_mode=WAL")  # DBOS never sets it; twice as fast (facts/engine.md 3.4)
+                file.execute("PRAGMA journal_mode=WAL")  # DBOS never sets it; twice as fast (facts/engine 3.4)
         config: DBOSConfig = {
             "name": "backhaul", "system_database_url": url, "executor_id": executor, "log_level": "WARNING",
             "application_version": "backhaul", "enable_otlp": False,
@@ -52,9 +52,16 @@ class Engine:
 
         @DBOS.workflow(name="backhaul.scheduled_turn")
         def scheduled_turn(scheduled: datetime, tenants: Sequence[str]) -> None:
+            failed: list[Exception] = []
             for tenant in tenants:
-                for name, step in steps.items():
-                    DBOS.run_step({"name": f"{name}:{tenant}"}, _take, step, tenant, scheduled.astimezone(UTC))
+                try:
+                    for name, step in steps.items():
+                        DBOS.run_step({"name": f"{name}:{tenant}"}, _take, step, tenant, scheduled.astimezone(UTC))
+                except Exception as stopped:  # noqa: BLE001  one tenant's trouble keeps no other waiting
+                    log.warning("turn_failed", extra={"tenant": tenant, "error": f"{type(stopped).__name__}: {stopped}"})
+                    failed.append(stopped)
+            if failed:
+                raise failed[0]
 
         self._turn, self._scheduled = turn, scheduled_turn
 

@@ -1,7 +1,7 @@
 """What must a server answer when it is spoken to in OData v4, as Dynamics 365 speaks it?
 
 The server half, for emulators: a table of entity sets goes in, answers come out. Who keeps the rows and which rules they obey is the
-business of the `Rows` handed in. Wire behaviour follows `facts/d365-fscm.md` section 4 and `contracts/fscm/errors.json`.
+business of the `Rows` handed in. Wire behaviour follows facts/finance-scm 4 and 6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Does the ledger say what the window's control totals say?
 
-Every run has a control sheet (books.md section 4): first and last voucher, count, units, net, VAT,
+Every run has a control sheet (books 4): first and last voucher, count, units, net, VAT,
 gross and cost as the documents carry them, beside the same figures read from the ledger.
 """
 

@@ -17,6 +17,7 @@ from backhaul.domain.facts import Fact
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.posting import (
     ErpDocument,
+    JournalLine,
     Posting,
     PostingBatch,
     PostingKey,
@@ -62,12 +63,13 @@ class Erp(Protocol):
 
     def find(
         self, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
-        batches: Mapping[PostingKey, str],
+        batches: Mapping[PostingKey, str], allocations: Mapping[str, Sequence[JournalLine]] | None = None,
     ) -> Mapping[PostingKey, ErpDocument]:
         """Look for documents by their marks, all pages, explicit company; absent keys were not found.
 
         `basis` holds what is known of the postings they need, `batches` the batch key each was last sent
-        under. A document with `copies` above one lists its removable `spares`.
+        under, `allocations` what each batch of journal lines promised. A document with `copies` above one
+        lists its removable `spares`.
         """
         ...
 
@@ -210,7 +212,9 @@ class Tx(Protocol):
         """
         ...
 
-    def refuse(self, tenant: str, source: str, *, sha256: str, size: int, reason: str, at: datetime) -> None:
+    def refuse(  # noqa: PLR0913
+        self, tenant: str, source: str, *, sha256: str, size: int, reason: str, at: datetime,
+    ) -> None:
         """Leave a row for a delivery that is not authentic or too large: hash, size and reason, no body."""
         ...
 
@@ -290,8 +294,13 @@ class Tx(Protocol):
         """Commit the batch and one attempt per posting, and set them SENDING (INV-10).
 
         Refused with `AssertionError` if a posting is not READY, has another fingerprint than when it was
-        fixed, or has an attempt whose outcome is open (INV-09).
+        fixed, or has an attempt whose outcome is open (INV-09); or if the batch's allocation is not the one of
+        its postings, or breaks one that was committed under its key before.
         """
+        ...
+
+    def allocations(self, tenant: str, batches: Collection[str]) -> Mapping[str, Sequence[JournalLine]]:
+        """Give the journal lines committed under these batch keys; a key without any is absent."""
         ...
 
     def finish(self, posting: Posting, batch: str, *, outcome: str, detail: str, at: datetime) -> None:
@@ -310,7 +319,7 @@ class Tx(Protocol):
         """Give the attempts for these postings, oldest first."""
         ...
 
-    def claims(self, tenant: str, legal_entity: str, *, customers: Collection[str],
+    def claims(self, tenant: str, legal_entity: str, *, customers: Collection[str],  # noqa: PLR0913
                sales: Collection[tuple[str, str]], history: Collection[str], apart_from: Collection[str]) -> Claims:
         """Sum what fixed ORDER_LINE postings of other returns already take of sales and of the history allowance.
 
@@ -324,8 +333,9 @@ class Tx(Protocol):
         """Open work for a team, or renew the open one about the same return and line; give its id."""
         ...
 
-    def close_exceptions(self, tenant: str, ref: str, *, apart_from: Collection[str], resolution: str, at: datetime,
-                         actor: str = "backhaul") -> int:
+    def close_exceptions(  # noqa: PLR0913
+        self, tenant: str, ref: str, *, apart_from: Collection[str], resolution: str, at: datetime, actor: str = "backhaul",
+    ) -> int:
         """Close the open exceptions of a return except those about these lines; give how many."""
         ...
 
@@ -346,17 +356,19 @@ class Tx(Protocol):
         """Give the windows of an entity, oldest first."""
         ...
 
-    # imports
+    # files taken in
     def import_seen(self, tenant: str, sha256: str) -> bool:
         """Tell whether a file with these bytes was imported before."""
         ...
 
-    def save_import(self, tenant: str, name: str, sha256: str, at: datetime, rows: int) -> None:  # noqa: PLR0913, PLR0917
+    def save_import(self, tenant: str, name: str, sha256: str, at: datetime, rows: int) -> None:
         """Remember a file that was imported, by the SHA-256 of its bytes."""
         ...
 
     # trail
-    def record(self, tenant: str, *, subject: str, action: str, detail: Mapping[str, Any], at: datetime, actor: str) -> None:
+    def record(  # noqa: PLR0913
+        self, tenant: str, *, subject: str, action: str, detail: Mapping[str, Any], at: datetime, actor: str,
+    ) -> None:
         """Add an entry to the tenant's chain."""
         ...
 

@@ -13,12 +13,14 @@ from decimal import Decimal
 from typing import Final
 
 from backhaul.application.ports import Erp, KeptPosting, PostingState, Store, Tx
+from backhaul.domain.allocation import allocate, unkept
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.matching import classify
 from backhaul.domain.money import Money
 from backhaul.domain.period import jobs_done, period_of, predicted_posting
 from backhaul.domain.posting import (
+    Adjustment,
     ErpDocument,
     Nature,
     Pending,
@@ -69,7 +71,7 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
     for batch in _batches(desk, going, basis, now):
         with desk.store.begin() as tx:
             entry = _Entry.open(tx, desk, now, going)
-            safe = replace(batch, postings=tuple(each for each in batch.postings if entry.is_safe(each)))
+            safe = entry.allocated(replace(batch, postings=tuple(each for each in batch.postings if entry.is_safe(each))))
             tx.start(safe, at=now)
         if not safe.postings:
             continue
@@ -96,12 +98,13 @@ def look(desk: Desk, now: datetime) -> int:
         # What the ERP makes of a document can only be found once that document is.
         rows = [row for row in due if row.state is not PostingState.AWAITED or _may_go(desk.route, row, basis)]
         rows += _sent_twice(desk.route, rows, basis)
+        allocations = tx.allocations(desk.rules.tenant, {row.batch for row in rows if isinstance(row.posting.document, Adjustment)})
     if not rows:
         return 0
     found = desk.erp.find(
         [row.posting for row in rows],
         {key: row.document for key, row in basis.items() if row.document},
-        {row.posting.key: row.batch for row in (*rows, *basis.values()) if row.batch})
+        {row.posting.key: row.batch for row in (*rows, *basis.values()) if row.batch}, allocations)
     with desk.store.begin() as tx:
         entry = _Entry.open(tx, desk, now, rows, basis)
         return sum(entry.settle(row, found.get(row.posting.key)) for row in rows)
@@ -126,17 +129,19 @@ def _basis(tx: Tx, rows: Iterable[KeptPosting]) -> dict[PostingKey, KeptPosting]
 
 
 def _may_go(route: Route, row: KeptPosting, basis: Mapping[PostingKey, KeptPosting]) -> bool:
-    """A draft needs its head to exist; an effect needs everything it rests on to be verified."""
+    """Tell whether what it rests on is there: a draft needs its head to exist, an effect everything to be verified."""
     enough = EXISTS if route.nature.get(row.posting.key.kind) is Nature.DRAFT else {PostingState.VERIFIED}
     return all(key in basis and basis[key].state in enough for key in row.posting.needs)
 
 
 def _batches(desk: Desk, rows: Sequence[KeptPosting], basis: Mapping[PostingKey, KeptPosting],
              now: datetime) -> list[PostingBatch]:
-    """Group postings that travel together: one window; a batch that was in doubt keeps its company and its key."""
-    groups: dict[tuple[str, str], list[KeptPosting]] = {}
+    """Group postings that travel together: one window, one journal name; a batch that was in doubt keeps its company and its key."""
+    groups: dict[tuple[str, str, str], list[KeptPosting]] = {}
     for row in rows:
-        groups.setdefault((row.window, row.batch), []).append(row)
+        wanted = row.posting.document
+        journal = wanted.journal if isinstance(wanted, Adjustment) else ""
+        groups.setdefault((row.window, row.batch, journal), []).append(row)
     period = period_of(predicted_posting(desk.entity, now))
     return [
         PostingBatch(
@@ -144,7 +149,7 @@ def _batches(desk: Desk, rows: Sequence[KeptPosting], basis: Mapping[PostingKey,
             tenant=desk.rules.tenant, legal_entity=desk.entity.id, period=period, kind=group[0].posting.key.kind,
             postings=tuple(row.posting for row in group),
             basis={key: need.document for row in group for key, need in _needs_of(row, basis).items() if need.document})
-        for (window, sent_before), group in sorted(groups.items())
+        for (window, sent_before, _), group in sorted(groups.items())
     ]
 
 
@@ -172,7 +177,7 @@ class _Entry:
     moved: set[PostingKey] = field(default_factory=set)
 
     @classmethod
-    def open(cls, tx: Tx, desk: Desk, now: datetime, rows: Sequence[KeptPosting],  # noqa: PLR0913, PLR0917
+    def open(cls, tx: Tx, desk: Desk, now: datetime, rows: Sequence[KeptPosting],
              basis: Mapping[PostingKey, KeptPosting] | None = None) -> "_Entry":
         refs = sorted({row.posting.key.return_ref for row in rows})
         return cls(tx=tx, desk=desk, now=now, rows={row.posting.key: row for row in rows}, basis=basis or {},
@@ -189,6 +194,17 @@ class _Entry:
             self.reject(posting, sentence)
             return False
         return True
+
+    def allocated(self, batch: PostingBatch) -> PostingBatch:
+        """Say which journal lines stand for which postings; what cannot travel as it was promised before goes to its owner."""
+        promised = self.tx.allocations(self.desk.rules.tenant, [batch.key]).get(batch.key, ()) if batch.postings else ()
+        lost = unkept(promised, allocate(batch))
+        for posting in batch.postings:
+            if posting.key in lost:
+                self.reject(posting, "Its journal line was sent before together with others that cannot be sent again. "
+                                     "Look for it in the ERP.")
+        batch = replace(batch, postings=tuple(posting for posting in batch.postings if posting.key not in lost))
+        return replace(batch, allocation=allocate(batch))
 
     def record(self, posting: Posting, batch: str, outcome: PostingOutcome) -> None:
         """Write down what came of one attempt."""
@@ -292,7 +308,7 @@ class _Entry:
         self.moved.add(key)
 
     def absent(self, row: KeptPosting) -> bool:
-        """The ERP shows nothing with our mark. What that means depends on what we know and what a second one would do."""
+        """Settle what the ERP shows nothing of; what that means depends on what we know and what a second one would do."""
         posting, key = row.posting, row.posting.key
         if key.kind is PostingKind.SPARE:
             self.move(key, PostingState.VERIFIED, note="gone")
@@ -369,5 +385,10 @@ def _dangers(desk: Desk, posting: Posting) -> Iterable[str]:
             yield f"{document.sku} is {document.condition}/{document.disposition} and would go on sale."
         if document.quantity <= 0:
             yield f"{document.sku}: nothing to receive."
+    if isinstance(document, Adjustment):
+        if desk.rules.sellability.sells(document.place):
+            yield f"{document.sku}: nobody has graded it and it would go on sale."
+        if document.quantity <= 0:
+            yield f"{document.sku}: nothing to take into stock."
     if desk.route.nature.get(posting.key.kind) is Nature.AWAITED:
         yield f"{posting.key.kind.value} is made by the ERP itself and never sent."

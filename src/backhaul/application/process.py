@@ -66,7 +66,7 @@ class Picture:
 
     def placements(self, rules: Rules, now: datetime, held: frozenset[str] | None = None) -> tuple[Placement, ...]:
         """Say where every unit of the return is."""
-        lines = frozenset(row.case.line_id for row in self.open) if held is None else held
+        lines = frozenset(row.case.line_id for row in self.open if row.case.holds) if held is None else held
         return tuple(place(self.case, rules, self.entity, posted=self.credited, held=lines, now=now))
 
 
@@ -100,7 +100,7 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
                 found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture))
                 held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
             tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
-            _save(tx, picture, rules, plan, held, now)
+            _save(tx, picture, rules, plan, held, now=now)
     return len(refs)
 
 
@@ -152,7 +152,7 @@ def _in_trouble(picture: Picture) -> Iterable[Finding]:
 
 
 def _late(case: ReturnCase, rules: Rules, now: datetime) -> Iterable[Finding]:
-    """Find goods that came and were never graded, and goods paid for early that did not come in time (books.md section 3)."""
+    """Find goods that came and were never graded, and goods paid for early that did not come in time (books 3)."""
     received = case.reached.get(Stage.RECEIVED)
     waiting = received is not None and not case.has_reached(Stage.INSPECTED) and now >= received + rules.deadlines.inspection
     for line in case.lines if waiting else ():
@@ -169,8 +169,9 @@ def _late(case: ReturnCase, rules: Rules, now: datetime) -> Iterable[Finding]:
 
 def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[Finding], *,  # noqa: PLR0913
          replaces: Callable[[str], bool]) -> frozenset[str]:
-    """Give every blocking finding an owner and close the cases whose cause is gone; give the lines still held.
+    """Give every finding an owner and close the cases whose cause is gone; give the lines still held.
 
+    A note opens a case as any other finding does, which holds neither its line nor money.
     `replaces` tells which kinds of finding this pass looks for: those are found anew or gone, the others stay.
     """
     case = picture.case
@@ -180,8 +181,8 @@ def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[
         kept = [finding for finding in row.case.findings if not replaces(finding.code)]
         standing.setdefault(row.case.line_id, []).extend(kept)
     for finding in found:
-        if finding.blocks:
-            standing.setdefault(finding.line_id, []).append(finding)
+        standing.setdefault(finding.line_id, []).append(finding)
+    owned: set[str] = set()
     held: set[str] = set()
     for line_id, findings in standing.items():
         line = lines.get(line_id)
@@ -189,12 +190,14 @@ def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[
         closed = bool(about) and all(each.closed for each in about)
         left = [] if closed else [finding for finding in findings if line is None or finding.code not in line.waived]
         if left:
-            held.add(line_id)
+            owned.add(line_id)
+            held |= {line_id for finding in left if finding.blocks}
             tx.open_exception(ExceptionCase.about(
                 tenant=rules.tenant, return_ref=case.ref, line_id=line_id, findings=tuple(dict.fromkeys(left)),
-                money=Money(amount=_at_stake(picture, line), currency=case.currency), now=now, teams=rules.teams))
+                money=Money(amount=_at_stake(picture, line) if line_id in held else NOTHING, currency=case.currency),
+                now=now, teams=rules.teams))
     if picture.open:
-        tx.close_exceptions(rules.tenant, case.ref, apart_from=held, resolution="the cause is gone", at=now)
+        tx.close_exceptions(rules.tenant, case.ref, apart_from=owned, resolution="the cause is gone", at=now)
     return frozenset(held)
 
 
@@ -207,16 +210,18 @@ def _at_stake(picture: Picture, line: ReturnLine | None) -> Decimal:
     return -sum((each.net + credited.get(each.line_id, NOTHING) for each in lines), NOTHING)
 
 
-def _save(tx: Tx, picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> None:  # noqa: PLR0913
+def _save(tx: Tx, picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], *, now: datetime) -> None:  # noqa: PLR0913
     case = picture.case
+    state = _state(picture, rules, plan, held, now)
+    ended = state in (ReturnState.SETTLED, ReturnState.CLOSED)
     tx.save_case(KeptCase(
         tenant=rules.tenant, ref=case.ref, legal_entity=picture.entity.id if picture.entity else "",
-        state=_state(picture, rules, plan, held, now), stage=case.stage.value if case.stage else "",
+        state=state, stage=case.stage.value if case.stage else "",
         customer=case.customer or (picture.entity.no_customer_account if picture.entity else ""),
-        currency=case.currency, net=-case.net, due_at=due_at(case, rules), updated_at=now))
+        currency=case.currency, net=-case.net, due_at=None if ended else due_at(case, rules), updated_at=now))
 
 
-def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> ReturnState:  # noqa: PLR0913
+def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> ReturnState:
     """Say how far we have come: what moves by itself comes before what a person has to do."""
     refused = {row.posting.key for row in picture.kept if row.state is PostingState.REJECTED}
     if any(row.state in BUSY and not refused & {row.posting.key, *row.posting.needs} for row in picture.kept):
@@ -231,7 +236,7 @@ def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now
     return ReturnState.CLOSED if all(each.where is Where.REJECTED for each in placements) else ReturnState.SETTLED
 
 
-def judge(  # noqa: PLR0913  the whole bench
+def judge(  # noqa: PLR0913, PLR0917  the whole bench
     store: Store, erp: Erp, rules: Rules, entity: LegalEntity, route: Route, refs: Sequence[str], *,
     window: str, period: str, now: datetime,
 ) -> int:
@@ -271,7 +276,7 @@ class _Docket:
             return 0
         plan = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed)
         blocked = {row.case.line_id for row in picture.open
-                   if any(finding.code not in validation.CODES for finding in row.case.findings)}
+                   if any(finding.blocks and finding.code not in validation.CODES for finding in row.case.findings)}
         # Something may have been learned since the return was planned.
         blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings) if finding.blocks}
         found: list[Finding] = []

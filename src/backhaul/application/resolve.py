@@ -1,12 +1,12 @@
 """A person has decided.
 
 Facts stay what they are; a decision is a fact beside them. Money moves only with a second person
-(INV-30), and a retry never sends before somebody has looked (reliability.md, appendix A).
+(INV-30), and a retry never sends before somebody has looked (reliability appendix A).
 """
 
 from datetime import datetime
 
-from backhaul.application.ports import KeptException, PostingState, Store, Tx
+from backhaul.application.ports import KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decided, Decision
@@ -24,7 +24,9 @@ def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:
     raise NeedsOperator(message)
 
 
-def retry(store: Store, tenant: str, number: int, *, route: Route, actor: str, now: datetime) -> int:
+def retry(  # noqa: PLR0913  each is named at the call
+    store: Store, tenant: str, number: int, *, route: Route, actor: str, now: datetime,
+) -> int:
     """Let refused postings of an exception's line be looked for and then sent again; give how many.
 
     What carries the mark is looked for first and adopted if it is there; only what is not goes out again.
@@ -35,14 +37,21 @@ def retry(store: Store, tenant: str, number: int, *, route: Route, actor: str, n
                    if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
         for kept in refused:
             awaited = route.nature.get(kept.posting.key.kind) is Nature.AWAITED
-            keyed = route.nature.get(kept.posting.key.kind) is Nature.KEYED
-            state = PostingState.AWAITED if awaited else PostingState.READY if keyed else PostingState.UNCONFIRMED
+            fresh = route.nature.get(kept.posting.key.kind) is Nature.KEYED and _surely_not_there(tx, kept)
+            state = PostingState.AWAITED if awaited else PostingState.READY if fresh else PostingState.UNCONFIRMED
             tx.set_state(kept.posting.key, state, look_at=now, looks=0, note=f"retried by {actor}", at=now, actor=actor,
-                         batch="" if keyed else None)
+                         batch="" if fresh else None)
         tx.touch(tenant, [row.case.return_ref])
         tx.record(tenant, subject=row.case.return_ref, action="exception.retried", at=now, actor=actor,
                   detail={"exception": number, "postings": [str(kept.posting.key) for kept in refused]})
     return len(refused)
+
+
+def _surely_not_there(tx: Tx, kept: KeptPosting) -> bool:
+    """Tell whether a keyed effect may go out in a new batch: then its old key protects nothing, so no attempt under it may be in doubt."""
+    refusals = {"rejected", "not sent"}
+    return kept.document is None and all(
+        attempt.outcome in refusals for attempt in tx.attempts([kept.posting.key]) if attempt.batch == kept.batch)
 
 
 def decide(  # noqa: PLR0913  each is named at the call

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What becomes of credited units; the places of the money identity (books.md section 2)."""
+    """What becomes of credited units; the places of the money identity (books 2)."""
 
     RESTOCKED = "restocked"
     NON_SELLABLE = "non_sellable"

@@ -61,6 +61,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                             "Ask the platform which line is which; nothing of the return is posted until it says so."),
     "IMPLAUSIBLE_QUANTITY": _kind("A quantity is zero, negative, fractional or above what came before it.", _W, 1,
                                   "Count again and send a correction."),
+    "SURPLUS": _kind("More units of a line were counted than announced.", _W, 5,
+                     "Find out whose they are; match, send back or keep them, then waive this.", severity=Severity.NOTE, waivable=True),
     "IMPLAUSIBLE_AMOUNT": _kind("An amount is missing, negative or not in the return's currency.", _F, 1,
                                 "Compare with the original sale and correct at the source."),
     "UNKNOWN_LEGAL_ENTITY": _kind("The retailer code belongs to no legal entity of this tenant.", _I, 1,
@@ -179,6 +181,11 @@ class ExceptionCase:
     opened_at: datetime
     due_at: datetime
     findings: Sequence[Finding] = field(default_factory=tuple)
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether its line waits for it; a note is work for somebody while the line goes on."""
+        return self.severity is not Severity.NOTE
 
     @classmethod
     def about(  # noqa: PLR0913  each is named at the call

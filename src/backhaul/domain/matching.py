@@ -9,7 +9,7 @@ from backhaul.domain.rules import Tolerances
 
 
 class BreakKind(StrEnum):
-    """How the two records of one document differ (reliability.md appendix B)."""
+    """How the two records of one document differ (reliability appendix B)."""
 
     DUPLICATE = "duplicate"
     WRONG_QUANTITY = "wrong quantity"

@@ -1,6 +1,6 @@
 """When does a window close, and in which period will the ERP post what it carries?
 
-The ERP's jobs stamp their own date (books.md section 5). So we predict it from their times, keep a
+The ERP's jobs stamp their own date (books 5). So we predict it from their times, keep a
 window inside one period, and read the real dates back.
 """
 

@@ -1,6 +1,6 @@
 """Where is every unit, and what is it worth?
 
-Each unit of each line is in exactly one place (books.md section 2). The sum over the places at net
+Each unit of each line is in exactly one place (books 2). The sum over the places at net
 selling price is the signed total of the input; if it is not, something was lost or counted twice.
 """
 

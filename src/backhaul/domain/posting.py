@@ -20,7 +20,7 @@ from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.money import rounded
 from backhaul.domain.returns import NOTHING, Part, ReturnCase, ReturnLine
-from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.rules import LegalEntity, Rules, Surplus
 from backhaul.domain.trail import digest
 
 
@@ -30,6 +30,7 @@ class PostingKind(StrEnum):
     ORDER = "order"
     ORDER_LINE = "order-line"
     RECEIPT = "receipt"
+    ADJUSTMENT = "adjustment"
     CREDIT_NOTE = "credit-note"
     FEE_ORDER = "fee-order"
     FEE_LINE = "fee-line"
@@ -39,7 +40,7 @@ class PostingKind(StrEnum):
 
 
 class Nature(StrEnum):
-    """What may be done when nobody knows whether a request had its effect (reliability.md, section 0.3)."""
+    """What may be done when nobody knows whether a request had its effect (reliability 0.3)."""
 
     DRAFT = "draft"
     """Harmless until something posts it: look, then send again; spares are removed before it counts."""
@@ -163,6 +164,22 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustment:
+    """Units that have no return document: they come into stock by a journal, at a place that is not on sale, without credit.
+
+    `unit_cost` None leaves the value to the ERP's own cost of the item; `journal` names a journal other than the adapter's own.
+    """
+
+    line_id: str
+    sku: str
+    quantity: Decimal
+    place: Place
+    journal: str = ""
+    expected_account: str = ""
+    unit_cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
     """What the customer is credited for units of one line. `net` positive, in the return's currency."""
 
@@ -193,11 +210,12 @@ class Spare:
     ids: Mapping[str, str]
 
 
-Document = ReturnOrder | OrderLine | Receipt | CreditNote | Release | Spare
+Document = ReturnOrder | OrderLine | Receipt | Adjustment | CreditNote | Release | Spare
 DOCUMENTS: Final[Mapping[PostingKind, type]] = {
     PostingKind.ORDER: ReturnOrder, PostingKind.ORDER_LINE: OrderLine, PostingKind.RECEIPT: Receipt,
-    PostingKind.CREDIT_NOTE: CreditNote, PostingKind.FEE_ORDER: ReturnOrder, PostingKind.FEE_LINE: OrderLine,
-    PostingKind.FEE_RELEASE: Release, PostingKind.FEE_CREDIT_NOTE: CreditNote, PostingKind.SPARE: Spare,
+    PostingKind.ADJUSTMENT: Adjustment, PostingKind.CREDIT_NOTE: CreditNote, PostingKind.FEE_ORDER: ReturnOrder,
+    PostingKind.FEE_LINE: OrderLine, PostingKind.FEE_RELEASE: Release, PostingKind.FEE_CREDIT_NOTE: CreditNote,
+    PostingKind.SPARE: Spare,
 }
 
 
@@ -282,11 +300,42 @@ PostingOutcome = Posted | Rejected | Unconfirmed | Pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What of a journal line is one posting's. `cost` is None where the ERP says what the units are worth."""
+
+    key: str
+    quantity: Decimal
+    cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalLine:
+    """One line of an inventory journal: all units of an item that a batch brings to one place, and whose they are."""
+
+    number: int
+    sku: str
+    place: Place
+    shares: tuple[Share, ...]
+
+    @property
+    def quantity(self) -> Decimal:
+        """Count its units."""
+        return sum((share.quantity for share in self.shares), NOTHING)
+
+    @property
+    def cost(self) -> Decimal | None:
+        """Add up what its units are worth, where that is known of each."""
+        known = [share.cost for share in self.shares if share.cost is not None]
+        return sum(known, NOTHING) if len(known) == len(self.shares) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PostingBatch:
     """Postings of one kind that travel together for one legal entity and period.
 
     `key` is the batch's own identity, short enough for a journal's description. `basis` holds what the
-    ERP recorded for the postings these ones need. Never a promise that all succeed or fail together.
+    ERP recorded for the postings these ones need. `allocation` says which lines of a journal stand for which
+    postings, where they are aggregated (`allocate`). Never a promise that all succeed or fail together.
     """
 
     key: str
@@ -297,6 +346,7 @@ class PostingBatch:
     postings: tuple[Posting, ...]
     basis: Mapping[PostingKey, ErpDocument] = field(default_factory=dict)
     reference: str = ""
+    allocation: tuple[JournalLine, ...] = ()
 
     @property
     def controls(self) -> Mapping[str, str]:
@@ -341,6 +391,8 @@ def derive_postings(  # noqa: PLR0913  the whole picture of one return
             drafting.fee(line)
         elif line.sku not in rules.fees and not drafting.made(PostingKind.FEE_LINE, line):
             drafting.goods(line)
+        if line.surplus:
+            drafting.surplus(line)
     drafting.release()
     return Plan(postings=tuple(drafting.postings), findings=tuple(drafting.findings))
 
@@ -400,12 +452,60 @@ class _Drafting:
         expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
         if expected not in self.fixed:
             self._order(line, expected)
-        # An acceptance is an inspection, whatever stage was told; a later trigger waits for its own stage.
-        trigger = self.rules.triggers.goods
-        accepted = RANK[trigger] <= RANK[Stage.INSPECTED] or self.case.has_reached(trigger)
+        inspected = self._inspected(line)
         for part, row in self._targets(line):
-            if accepted or row.outcome is Outcome.WITHOUT_GOODS:
+            if inspected or row.outcome is Outcome.WITHOUT_GOODS:
                 self._accept(line, expected, part, row)
+
+    def _inspected(self, line: ReturnLine) -> bool:
+        """Tell whether goods are due; an acceptance is an inspection, whatever stage was told, a later trigger waits for its own."""
+        trigger = self.rules.triggers.goods
+        return (bool(line.parts) and RANK[trigger] <= RANK[Stage.INSPECTED]) or self.case.has_reached(trigger)
+
+    def surplus(self, line: ReturnLine) -> None:
+        """Tell a person of units nobody announced, and want them in stock where the rules have a place for them.
+
+        They are counted when goods are due, so that a recount comes first, and never credited. The announced units go on.
+        """
+        made = self.fixed.get(self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}"))
+        if line.sku in self.rules.fees:
+            self.findings.append(Finding(code="IMPLAUSIBLE_QUANTITY", line_id=line.line_id,
+                                         sentence=f"{line.sku}: {line.received} arrived, {line.announced} were announced."))
+            return
+        if made and isinstance(made.document, OrderLine) and made.document.quantity > line.announced:
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
+                sentence=f"{line.sku}: the ERP expects {made.document.quantity}, now {line.announced} are announced and "
+                         f"{line.received} arrived."))
+            return
+        rule = self.rules.surplus.get((self.entity.id, self.case.warehouse))
+        rule = rule if PostingKind.ADJUSTMENT in self.route.goods else None
+        where = f"they go to {rule.place.warehouse}/{rule.place.location}" if rule else "nobody decided where such units go"
+        self.findings.append(Finding(
+            code="SURPLUS", line_id=line.line_id,
+            sentence=f"{line.surplus} x {line.sku} more than the {line.announced} announced; no credit, {where}."))
+        if rule and self.rules.sellability.sells(rule.place):
+            self.findings.append(Finding(
+                code="DAMAGED_TO_SELLABLE", line_id=line.line_id,
+                sentence=f"{line.sku}: surplus units would go on sale at {rule.place.warehouse}/{rule.place.location}."))
+        elif rule and self._inspected(line):
+            self._adjust(line, rule)
+
+    def _adjust(self, line: ReturnLine, rule: Surplus) -> None:
+        """Want a journal for the surplus units that no earlier one covers."""
+        mine = self._adjusted(line)
+        left = line.surplus - sum(mine.values(), NOTHING)
+        if left > 0:
+            self.want(Posting(
+                key=self.key(PostingKind.ADJUSTMENT, f"surplus:{line.line_id}", 1 + max(mine, default=0)),
+                currency=self.case.currency, accepted_at=self.case.inspected_at or self.case.reached.get(Stage.RECEIVED),
+                document=Adjustment(line_id=line.line_id, sku=line.sku, quantity=left, place=rule.place, journal=rule.journal,
+                                    expected_account=rule.expected_account)))
+
+    def _adjusted(self, line: ReturnLine) -> dict[int, Decimal]:
+        """Give the units of each journal that was made for the line, by part."""
+        return {posting.key.part: posting.document.quantity for posting in self.fixed.values()
+                if isinstance(posting.document, Adjustment) and posting.line_id == line.line_id}
 
     def _order(self, line: ReturnLine, key: PostingKey) -> None:
         """Want a line on the return order of its original sale; a line that comes later gets a new one, the first may be closed."""
@@ -480,6 +580,11 @@ class _Drafting:
             elif isinstance(document, Receipt) and document.line_id == line.line_id:
                 like = (document.condition, document.disposition)
                 covered[like] = covered.get(like, NOTHING) + document.quantity
+        adjusted = sum(self._adjusted(line).values(), NOTHING)
+        if adjusted > line.surplus:
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
+                sentence=f"{adjusted} x {line.sku} were taken into stock as surplus, now it is {line.surplus}: reverse the journal first."))
         for (condition, disposition), quantity in covered.items():
             now = sum((part.quantity for part in line.parts if part.accepted
                        and (part.condition, part.disposition) == (condition, disposition)), NOTHING)

@@ -10,7 +10,7 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from backhaul.domain.disposition import MappingRow, Sellability
+from backhaul.domain.disposition import MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
 
@@ -44,6 +44,15 @@ class Triggers:
     order: Stage = Stage.RECEIVED
     goods: Stage = Stage.INSPECTED
     fees: Stage = Stage.COMPLETED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surplus:
+    """Where units that nobody announced are taken into stock until somebody knows whose they are; never a place on sale."""
+
+    place: Place
+    journal: str = ""
+    expected_account: str = ""
 
 
 class Close(StrEnum):
@@ -123,6 +132,8 @@ class Rules:
     sellability: Sellability
     fees: Mapping[str, FeeRule]
     history: HistoryPolicy | None = None
+    surplus: Mapping[tuple[str, str], Surplus] = field(default_factory=dict)
+    """By legal entity and the platform's warehouse code; without an entry nothing is posted for surplus units."""
     triggers: Triggers = Triggers()
     window: Window = Window()
     tolerances: Tolerances = Tolerances()

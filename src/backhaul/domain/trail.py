@@ -2,7 +2,7 @@
 
 Each entry's hash covers its content and the hash before it, so an edit, a deletion, an insertion or
 a swap breaks the chain at that place. A chain cannot show that its end was cut off or that all of it
-was written anew: for that the head is anchored outside (reliability.md O10).
+was written anew: for that the head is anchored outside (reliability O10).
 """
 
 import hashlib

@@ -11,13 +11,17 @@ from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.tree import Tree
 
 from backhaul.application.process import pictures
 from backhaul.bootstrap import House
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.facts import Announced, Fact, Inspected, Progressed, Received, Refunded
+from backhaul.domain.facts import Announced, Decided, Fact, Inspected, LinesMinted, Progressed, Received, Refunded
+from backhaul.domain.posting import PostingKind
+
+STEPS = tuple(PostingKind)
+"""Kinds of document in the order in which they are made."""
 
 
 def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
@@ -56,7 +60,7 @@ def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
                   "finished_at": each.finished_at.isoformat() if each.finished_at else None,
                   "outcome": each.outcome or "open", "detail": each.detail, "request": each.request_hash}
                  for each in attempts if each.posting == str(row.posting.key)]}
-            for row in picture.kept],
+            for row in sorted(picture.kept, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))],
         "exceptions": [
             {"number": row.id, "kind": row.case.kind, "line": row.case.line_id, "owner": row.case.owner,
              "money": str(row.case.money), "opened_at": row.case.opened_at.isoformat(),
@@ -68,7 +72,7 @@ def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
     }
 
 
-def _says(fact: Fact) -> str:
+def _says(fact: Fact) -> str:  # noqa: PLR0911  one for each kind of fact
     """Say in a few words what a fact told us."""
     match fact:
         case Announced():
@@ -82,6 +86,10 @@ def _says(fact: Fact) -> str:
                              f"{'' if grade.accepted else ' refused'}" for grade in fact.grades)
         case Refunded():
             return f"the shop paid {fact.money} ({fact.reference})"
+        case LinesMinted():
+            return "our ids: " + ", ".join(line.line_id for line in fact.lines)
+        case Decided():
+            return f"{fact.decision.value} {fact.line_id} {fact.code}, by {fact.actor}, approved by {fact.approver}: {fact.reason}"
         case _:
             return fact.kind
 
@@ -96,7 +104,11 @@ def show(out: Console, told: Mapping[str, Any]) -> None:
         lines.add(f"{line['line']}: {line['announced']} x {line['unit_price']}, order {line['order'] or '-'}, "
                   f"received {line['received'] or '-'}, accepted {line['accepted']}, rejected {line['rejected']} → {where}")
     heard = tree.add("what we heard")
+    seen: dict[str, str] = {}
     for fact in told["facts"]:
+        if seen.get(fact["kind"]) == fact["says"]:
+            continue  # the platform repeats the whole return with every message
+        seen[fact["kind"]] = fact["says"]
         heard.add(f"{fact['at'][:16]}  {fact['kind']}: {fact['says']}")
     documents = tree.add("what the ERP was asked and said")
     for row in told["documents"]:
@@ -130,7 +142,7 @@ def open_exceptions(house: House, tenant: str, *, each: bool, now: datetime) -> 
     return sorted((
         {"kind": kind, "owner": owner, "count": len(group), "currency": currency,
          "money": str(sum((row.case.money.amount for row in group), Decimal(0))),
-         "oldest_days": max((now - row.case.opened_at).days for row in group),
+         "days": max((now - row.case.opened_at).days for row in group),
          "late": sum(now > row.case.due_at for row in group), "means": KINDS[kind].means, "now": KINDS[kind].now}
         for (kind, owner, currency), group in groups.items()), key=lambda row: Decimal(row["money"]))
 
@@ -140,8 +152,8 @@ def show_exceptions(out: Console, told: Sequence[Mapping[str, Any]]) -> None:
     if not told:
         out.print("Nothing is open.")
         return
-    hidden = {"now", "due_at", "means"}
-    table = Table(*[name for name in told[0] if name not in hidden])
+    hidden = {"now", "due_at", "means", "currency"}
+    table = Table(*[Column(name.replace("_", " "), no_wrap=name in {"kind", "owner", "money"}) for name in told[0] if name not in hidden])
     for row in told:
         table.add_row(*[str(value) for name, value in row.items() if name not in hidden])
     out.print(table)

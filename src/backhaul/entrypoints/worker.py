@@ -6,22 +6,25 @@ in a test; only `now` differs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from backhaul.application import control, process, receive
 from backhaul.application.ports import KeptWindow, PostingState
 from backhaul.application.post import Desk, look, send
 from backhaul.bootstrap import House
+from backhaul.domain.errors import RetryLater
 from backhaul.domain.period import closes, period_of, predicted_posting
-from backhaul.domain.rules import Rules
+from backhaul.domain.rules import LegalEntity, Rules
 
-ROUNDS = 8
+ROUNDS: Final = 8
 """How often a window's documents are sent and looked at within one turn before the rest waits for the next."""
+REVIEW: Final = timedelta(hours=20)
+"""How long after the last window held returns are judged again when nothing new came: their cause may be gone."""
 
 
 def steps(house: House) -> Mapping[str, Any]:
-    """Give the durable steps of a turn, in order: few and large (facts/engine.md 3.2)."""
+    """Give the durable steps of a turn, in order: few and large (facts/engine 3.2)."""
     return {
         "read": lambda tenant, now: read(house, tenant, now),
         "post": lambda tenant, now: post(house, tenant, now),
@@ -61,18 +64,33 @@ def post(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Settle what is open, then close and send the windows that are due, for every legal entity."""
     rules = house.profiles[tenant].rules
     sent = windows = 0
+    away: RetryLater | None = None
     for entity in rules.entities:
-        desk = house.desk(tenant, entity.id)
+        try:
+            done = _post_for(house, rules, entity, now)
+        except RetryLater as busy:
+            # One company's ERP that cannot be reached keeps no other company waiting.
+            away = away or busy
+        else:
+            sent, windows = sent + done[0], windows + done[1]
+    if away:
+        raise away
+    return {"sent": sent, "windows": windows}
+
+
+def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) -> tuple[int, int]:
+    """Do so for one legal entity; give how many postings were sent and how many windows closed."""
+    desk = house.desk(rules.tenant, entity.id)
+    sent, windows = drive(desk, now), 0
+    _process(house, rules, now)
+    for refs in _due_windows(desk, now):
+        _close(desk, refs, now)
+        windows += 1
         sent += drive(desk, now)
         _process(house, rules, now)
-        for refs in _due_windows(desk, now):
-            _close(desk, refs, now)
-            windows += 1
-            sent += drive(desk, now)
-            _process(house, rules, now)
-        control.balance(house.store, desk.erp, rules, entity, now)
-        _process(house, rules, now)
-    return {"sent": sent, "windows": windows}
+    control.balance(house.store, desk.erp, rules, entity, now)
+    _process(house, rules, now)
+    return sent, windows
 
 
 def drive(desk: Desk, now: datetime) -> int:
@@ -88,19 +106,22 @@ def drive(desk: Desk, now: datetime) -> int:
 
 
 def _due_windows(desk: Desk, now: datetime) -> Iterator[Sequence[str]]:
-    """Give the returns of each window that closes now. Held returns are judged again with every window."""
+    """Give the returns of each window that closes now. Held returns are judged again with every window, and once a day without."""
     window = desk.rules.window
     while True:
         with desk.store.begin() as tx:
             planned = tx.planned(desk.rules.tenant, desk.entity.id)
             earlier = tx.windows(desk.rules.tenant, desk.entity.id)
-            held = {row.posting.key.return_ref
-                    for row in tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.HELD})}
+            waiting = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.HELD})
+        held = {row.posting.key.return_ref: row.planned_at or now for row in waiting}
         last = earlier[-1].closed_at if earlier else None
-        if not planned or not closes(window, desk.entity, oldest=planned[0][1], count=len(planned), last=last, now=now):
+        if not planned and last is not None and now - last < REVIEW:
+            return
+        oldest = planned[0][1] if planned else min(held.values(), default=now)
+        if not closes(window, desk.entity, oldest=oldest, count=len(planned) or min(len(held), 1), last=last, now=now):
             return
         refs = [ref for ref, _ in planned[:1 if window.close.value == "at-once" else window.cap]]
-        yield [*refs, *sorted(held - set(refs))]
+        yield [*refs, *sorted(held.keys() - set(refs))]
 
 
 def _close(desk: Desk, refs: Sequence[str], now: datetime) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from backhaul.application.ports import Capabilities, Erp, Store, Tx
-from backhaul.domain.posting import ErpDocument, Posting, PostingBatch, PostingKey, PostingOutcome
+from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome
 from backhaul.domain.validation import MasterData, Questions
 
 
@@ -61,10 +61,11 @@ class InterruptingErp:
         return outcomes
 
     def find(self, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
-             batches: Mapping[PostingKey, str]) -> Mapping[PostingKey, ErpDocument]:
+             batches: Mapping[PostingKey, str],
+             allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> Mapping[PostingKey, ErpDocument]:
         """Look for documents."""
         self.fuse.pass_("before find")
-        found = self.erp.find(postings, basis, batches)
+        found = self.erp.find(postings, basis, batches, allocations)
         self.fuse.pass_("after find")
         return found
 

@@ -17,7 +17,18 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Progressed, Stage
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
-from backhaul.domain.posting import CreditNote, Document, OrderLine, Posting, PostingBatch, PostingKey, PostingKind, Receipt, ReturnOrder
+from backhaul.domain.posting import (
+    Adjustment,
+    CreditNote,
+    Document,
+    OrderLine,
+    Posting,
+    PostingBatch,
+    PostingKey,
+    PostingKind,
+    Receipt,
+    ReturnOrder,
+)
 
 NOON = datetime(2011, 3, 1, 12, tzinfo=UTC)
 
@@ -55,6 +66,8 @@ class Story:
             PostingKind.RECEIPT: Receipt(
                 line_id=line, sku="85123A", quantity=units, condition="A", disposition="restock", erp_disposition="CR",
                 place=Place(warehouse="11", location="A-1"), outcome=Outcome.RESTOCKED),
+            PostingKind.ADJUSTMENT: Adjustment(
+                line_id=line, sku="85123A", quantity=units, place=Place(warehouse="11", location="Q-1"), unit_cost=Decimal("1.10")),
             PostingKind.CREDIT_NOTE: CreditNote(line_id=line, sku="85123A", quantity=units, unit_price=each, net=units * each),
         }
         net = -units * each if kind is PostingKind.CREDIT_NOTE else Decimal(0)

@@ -1,8 +1,9 @@
 """How does one legal entity in Dynamics 365 Finance & Supply Chain Management keep our postings? (deployment mode A)
 
-Return orders and fee orders are created by OData, arrivals by one data package per batch; the ERP's own jobs post arrival, packing slip and
-invoice (facts sections 2.1 to 2.4). `post` makes one effectful request and gives an outcome per posting. Everything that may have had an
-effect comes back as an outcome; `RetryLater` is raised only when there was no token, so that nothing was sent.
+Return orders and fee orders are created by OData, arrivals and inventory adjustments by one data package per batch; the ERP's own jobs post
+arrival, adjustment, packing slip and invoice (facts/finance-scm 2.1 to 2.4). `post` makes one effectful request and gives an outcome per
+posting. Everything that may have had an effect comes back as an outcome; `RetryLater` is raised only when there was no token, so that
+nothing was sent.
 """
 
 import logging
@@ -19,8 +20,11 @@ from backhaul.adapters.finance_scm.preflight import needs_unmet
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, infolog, kind_of, quoted
 from backhaul.application.ports import Capabilities
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.period import period_of
 from backhaul.domain.posting import (
+    Adjustment,
     ErpDocument,
+    JournalLine,
     Nature,
     Pending,
     Posted,
@@ -46,11 +50,12 @@ FINISHED, BROKEN = frozenset({"Succeeded"}), frozenset({"PartiallySucceeded", "F
 TRIES: Final = 3
 K = PostingKind
 ROUTE: Final = Route(
-    goods=(K.ORDER, K.ORDER_LINE, K.RECEIPT, K.CREDIT_NOTE),
+    goods=(K.ORDER, K.ORDER_LINE, K.RECEIPT, K.ADJUSTMENT, K.CREDIT_NOTE),
     fees=(K.FEE_ORDER, K.FEE_LINE, K.FEE_RELEASE, K.FEE_CREDIT_NOTE),
     nature={
         K.ORDER: Nature.DRAFT, K.ORDER_LINE: Nature.DRAFT, K.FEE_ORDER: Nature.DRAFT, K.FEE_LINE: Nature.DRAFT,
         K.RECEIPT: Nature.KEYED,  # the arrival posting class refuses a second journal with the same JournalDescription
+        K.ADJUSTMENT: Nature.KEYED,  # journal number and line number are ours: the same line twice is one line or an error
         K.FEE_RELEASE: Nature.KEYED,  # a PATCH to one value is the same twice
         K.CREDIT_NOTE: Nature.AWAITED, K.FEE_CREDIT_NOTE: Nature.AWAITED, K.SPARE: Nature.KEYED,
     },
@@ -69,7 +74,7 @@ def connect(entity: LegalEntity, rules: Rules, secrets: Mapping[str, str]) -> "F
         message = f"Legal entity {entity.id}: option or secret {wrong} is missing or no number."
         raise Misconfigured(message) from None
     if entity.deployment not in {"A", "a", ""}:
-        message = f"Legal entity {entity.id}: deployment '{entity.deployment}' is not supported here; allowed is A (facts section 2.4)."
+        message = f"Legal entity {entity.id}: deployment '{entity.deployment}' is not supported here; allowed is A (facts/finance-scm 2.4)."
         raise Misconfigured(message)
     return FinanceScm(OData(connection), wire.Settings.of(entity), entity, rules)
 
@@ -86,7 +91,8 @@ class FinanceScm:
 
     def capabilities(self) -> Capabilities:
         """Probe the metadata service: which needs of mode A the environment leaves unmet, by name."""
-        missing, notes = needs_unmet(self.odata, self.told)
+        surplus = any(entity == self.entity.id for entity, _ in self.rules.surplus)
+        missing, notes = needs_unmet(self.odata, self.told, surplus=surplus)
         return Capabilities(erp="finance-scm", deployment="A", route=ROUTE, missing=tuple(missing), notes=tuple(notes))
 
     def master_data(self, questions: Questions) -> MasterData:
@@ -94,9 +100,10 @@ class FinanceScm:
         return self.masters.answer(questions)
 
     def find(self, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
-             batches: Mapping[PostingKey, str]) -> Mapping[PostingKey, ErpDocument]:
+             batches: Mapping[PostingKey, str],
+             allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> Mapping[PostingKey, ErpDocument]:
         """Look for documents by their marks, with one `$batch` of reads, or two where something must be learned first."""
-        return Look(self.odata, self.told, postings, basis, batches).run() if postings else {}
+        return Look(self.odata, self.told, postings, basis, batches, allocations).run() if postings else {}
 
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit document between two posting dates, inclusive, from the ledger side."""
@@ -105,17 +112,21 @@ class FinanceScm:
     # --- post ----------------------------------------------------------------------------------------
 
     def post(self, batch: PostingBatch) -> Sequence[PostingOutcome]:
-        """Send a batch with one effectful request; one outcome per posting, in order. Kinds may be mixed, receipts travel alone."""
+        """Send a batch with one effectful request; one outcome per posting, in order. Kinds may be mixed, journals travel alone."""
         outcomes: dict[PostingKey, PostingOutcome] = {}
         receipts = [posting for posting in batch.postings if posting.key.kind is K.RECEIPT]
-        others = [posting for posting in batch.postings if posting.key.kind is not K.RECEIPT]
-        if receipts and others:
-            outcomes |= {posting.key: Rejected(sentence="Receipts travel in a batch of their own. Nothing was sent.") for posting in others}
+        adjustments = [] if receipts else [posting for posting in batch.postings if posting.key.kind is K.ADJUSTMENT]
+        journal = {posting.key for posting in receipts or adjustments}
+        others = [posting for posting in batch.postings if posting.key not in journal]
+        if journal and others:
+            outcomes |= {posting.key: Rejected(sentence="A journal travels in a batch of its own. Nothing was sent.") for posting in others}
             others = []
         if others:
             outcomes |= self._send(batch, others)
         if receipts:
             outcomes |= self._receive(batch, receipts)
+        if adjustments:
+            outcomes |= self._adjust(batch, adjustments)
         for posting in batch.postings:
             outcome = outcomes[posting.key]
             log.info("posting_%s", type(outcome).__name__.lower(), extra={"posting": str(posting.key), "batch": batch.key})
@@ -167,7 +178,7 @@ class FinanceScm:
         raise TypeError(message)
 
     def _outcome(self, posting: Posting, answer: Answer, *, atomic: bool, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
-        """Turn one answer into an outcome by appendix A; the record that came back must carry our mark."""
+        """Turn one answer into an outcome by reliability appendix A; the record that came back must carry our mark."""
         kind = posting.key.kind
         column = {K.ORDER: "CustomersOrderReference", K.FEE_ORDER: "CustomersOrderReference",
                   K.ORDER_LINE: "ExternalItemNumber", K.FEE_LINE: "ExternalItemNumber"}.get(kind)
@@ -244,7 +255,7 @@ class FinanceScm:
                  for _, spare in heads for lines, column in (wire.PARENT[wire.set_of(spare)],)]
         for (posting, spare), rows in zip(heads, self.odata.read(asked), strict=True):
             entity, column = wire.PARENT[wire.set_of(spare)]
-            removals[posting.key] = [wire.removal(entity, wire.ids_of(row, *wire.KEYS[entity])) for row in rows
+            removals[posting.key] = [wire.removal(entity, wire.key_of(row, entity)) for row in rows
                                      if row.get(column) == spare.ids.get(column)]
         return removals
 
@@ -266,31 +277,71 @@ class FinanceScm:
                 accepted = (posting.accepted_at or self.now()).astimezone(ZoneInfo(self.entity.zone)).date()
                 rows[posting.key] = wire.arrival_line(posting, line, accepted, self.told)
         if rows:
-            outcomes |= self._import(batch.key, rows)
+            header = {"JournalNameId": self.told.journal_name, "JournalDescription": batch.key}
+            content = package.pack(self.told.data_project, header, list(rows.values()))
+            outcomes |= self._import(batch.key, self.told.data_project, content, tuple(rows), lambda: self._row_by_row(batch.key, rows))
         return outcomes
 
-    def _import(self, key: str, rows: Mapping[PostingKey, dict[str, str]]) -> dict[PostingKey, PostingOutcome]:
-        """Upload and import the package. Only `ImportFromPackage` has an effect; what fails before it may be sent again."""
-        header = {"JournalNameId": self.told.journal_name, "JournalDescription": key}
+    def _adjust(self, batch: PostingBatch, postings: Sequence[Posting]) -> dict[PostingKey, PostingOutcome]:
+        """Send one inventory journal for all adjustments of a batch, its lines as they were committed; a line goes whole or not at all."""
+        wanted = {posting.key: posting for posting in postings}
+        outcomes: dict[PostingKey, PostingOutcome] = dict.fromkeys(
+            wanted, Rejected(sentence="It was never committed which journal line stands for these units. Nothing was sent."))
+        rows: dict[int, dict[str, str]] = {}
+        going: dict[PostingKey, int] = {}
+        for line in batch.allocation:
+            mine = [wanted[key] for share in line.shares if (key := PostingKey.parse(share.key)) in wanted]
+            whole = len(mine) == len(line.shares) and all(
+                isinstance(each.document, Adjustment) and (each.document.sku, each.document.place) == (line.sku, line.place)
+                for each in mine)
+            site = self.told.site or self.masters.site(line.place.warehouse)
+            if not whole:
+                continue
+            if wrong := wire.surplus_on_sale(line, self.rules.sellability):
+                outcomes |= dict.fromkeys((each.key for each in mine), Rejected(sentence=wrong))
+            else:
+                names = [each.document.journal for each in mine if isinstance(each.document, Adjustment)]
+                rows[line.number] = wire.adjustment_line(line, batch.key, names[0] or self.told.adjustment_journal_name, site,
+                                                         self._day(batch, mine))
+                going |= dict.fromkeys((each.key for each in mine), line.number)
+        if rows:
+            content = package.pack_adjustments(self.told.adjustment_project, list(rows.values()))
+            outcomes |= self._import(batch.key, self.told.adjustment_project, content, tuple(going),
+                                     lambda: self._line_by_line(batch.key, rows, going))
+        return outcomes
+
+    def _day(self, batch: PostingBatch, postings: Sequence[Posting]) -> date:
+        """Give the day a journal line is dated: when the last of its units was accepted, or the first day of the batch's period after that.
+
+        The ERP posts a journal on this date, so it must lie in the period that was judged.
+        """
+        accepted = max((posting.accepted_at for posting in postings if posting.accepted_at), default=self.now())
+        day = accepted.astimezone(ZoneInfo(self.entity.zone)).date()
+        return day if period_of(day) >= batch.period else date.fromisoformat(f"{batch.period}-01")
+
+    def _import(self, key: str, project: str, content: bytes, postings: Collection[PostingKey],
+                explain: Callable[[], dict[PostingKey, PostingOutcome]]) -> dict[PostingKey, PostingOutcome]:
+        """Upload and import a package. Only `ImportFromPackage` has an effect; what fails before it may be sent again."""
         space = self.odata.post(f"{DMF}GetAzureWriteUrl", {"uniqueFileName": f"{key}.zip"})
         url = package.write_address(_value(space))
         if not url:
-            return dict.fromkeys(rows, _not_yet(space, "no place to upload to"))
-        upload = self.odata.put_blob(url, package.pack(self.told.data_project, header, list(rows.values())))
+            return dict.fromkeys(postings, _not_yet(space, "no place to upload to"))
+        upload = self.odata.put_blob(url, content)
         if upload.status is None or upload.status // 100 != 2:  # noqa: PLR2004
-            return dict.fromkeys(rows, _not_yet(upload, "the upload failed"))
+            return dict.fromkeys(postings, _not_yet(upload, "the upload failed"))
         answer = self.odata.post(f"{DMF}ImportFromPackage", {
-            "packageUrl": url, "definitionGroupId": self.told.data_project, "executionId": key, "execute": True, "overwrite": False,
+            "packageUrl": url, "definitionGroupId": project, "executionId": key, "execute": True, "overwrite": False,
             "legalEntityId": self.told.company})
         wrong = self._not_taken(key, answer)
         if wrong is not None:
-            return dict.fromkeys(rows, wrong)
-        return self._row_by_row(key, rows) if self._wait(key) in BROKEN else dict.fromkeys(rows, Pending(reference=key))
+            return dict.fromkeys(postings, wrong)
+        return explain() if self._wait(key) in BROKEN else dict.fromkeys(postings, Pending(reference=key))
 
     def _not_taken(self, key: str, answer: Answer) -> Rejected | Unconfirmed | None:
-        """Say why an import did not begin; None when it did. A package is no single record, so an error alone proves nothing (appendix A).
+        """Say why an import did not begin; None when it did.
 
-        The import is prepared before it answers (dmf-api.json): with an error and no execution known under our id, nothing ran.
+        A package is no single record, so an error alone proves nothing (reliability appendix A). The import is prepared before it
+        answers (facts/finance-scm 3): with an error and no execution known under our id, nothing ran.
         """
         meaning, then = answer.verdict(atomic=False)
         if meaning is Meaning.NO:
@@ -344,6 +395,28 @@ class FinanceScm:
             sentence = f"The arrival line was not imported: {'; '.join(told) or all_told}"
             taken = (row["ReferenceInventoryLotId"], row["LineNumber"]) in there
             outcomes[posting] = Pending(reference=key) if taken else Rejected(sentence=sentence, transient=kind_of(sentence) == "RETRYABLE")
+        return outcomes
+
+
+    def _line_by_line(self, key: str, rows: Mapping[int, Mapping[str, str]],
+                      going: Mapping[PostingKey, int]) -> dict[PostingKey, PostingOutcome]:
+        """Say for each posting of a finished import with errors whether its line is in the journal, as `_row_by_row` does for arrivals."""
+        errors = package.row_errors(self._asked("GetExecutionErrors", key))
+        company = f"dataAreaId eq {quoted(self.told.company)}"
+        try:
+            (lines,) = self.odata.read([Query(entity_set=wire.STOCK_JOURNAL_LINES, select=wire.SELECT[wire.STOCK_JOURNAL_LINES],
+                                              where=company, column="JournalId", values=(key,))])
+        except (RetryLater, Misconfigured) as away:
+            return dict.fromkeys(going, Unconfirmed(sentence=f"The import of {key} had errors and the journal cannot be read: {away}"))
+        there = {int(row.get("LineNum") or 0) for row in lines if row.get("JournalId") == key}
+        all_told = "; ".join(dict.fromkeys(sentence for _, sentence in errors)) or "the error list is empty"
+        sentences = {number: "; ".join(sentence for record, sentence in errors if record in {str(number), str(at)})
+                     for at, number in enumerate(rows, 1)}
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        for posting, number in going.items():
+            sentence = f"The journal line was not imported: {sentences[number] or all_told}"
+            outcomes[posting] = Pending(reference=key) if number in there else Rejected(
+                sentence=sentence, transient=kind_of(sentence) == "RETRYABLE")
         return outcomes
 
 

@@ -1,7 +1,7 @@
 """What does the ERP hold with our marks?
 
 Reading only. `find` asks everything in one `$batch` of GETs and a second one only where an answer leaves a question; `credits_between`
-reads the ledger side. Servers may fold case, so every mark is compared again here, letter by letter (reliability.md, ERP-22).
+reads the ledger side. Servers may fold case, so every mark is compared again here, letter by letter (ERP-22).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,7 +12,8 @@ from typing import Final
 
 from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
-from backhaul.domain.posting import CreditNote, ErpDocument, OrderLine, Posting, PostingKey, PostingKind, Receipt, Spare
+from backhaul.domain.allocation import split
+from backhaul.domain.posting import CreditNote, ErpDocument, JournalLine, OrderLine, Posting, PostingKey, PostingKind, Receipt, Spare
 
 Found = dict[PostingKey, ErpDocument]
 OURS: Final = 100_000_000
@@ -20,17 +21,20 @@ OURS: Final = 100_000_000
 NOTE_LINES: Final = "SalesInvoiceLinesV2"
 COST: Final = frozenset({"SalesConsump"})
 TAX: Final = frozenset({"Tax"})
-"""Posting types of the cost of goods sold and of sales tax (LedgerPostingType); the contract names none, so they are [I]."""
+"""Posting types of the cost of goods sold and of sales tax (LedgerPostingType); inferred (facts/finance-scm 1.6)."""
 
 
 class Look:
     """One look: what is asked for, then the tables that came back."""
 
-    def __init__(self, odata: OData, told: wire.Settings, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
-                 batches: Mapping[PostingKey, str]) -> None:
+    def __init__(self, odata: OData, told: wire.Settings, postings: Collection[Posting],  # noqa: PLR0913, PLR0917  all it looks for
+                 basis: Mapping[PostingKey, ErpDocument],
+                 batches: Mapping[PostingKey, str], allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> None:
         """Sort out which documents can be asked for by which column."""
         self.odata, self.told, self.basis, self.batches = odata, told, basis, batches
         self.postings = sorted(postings, key=lambda posting: posting.key)
+        self.promised = {key: line for batch, lines in (allocations or {}).items() for line in lines for share in line.shares
+                         if batches.get(key := PostingKey.parse(share.key)) == batch}
         self.order = orders_of(self.postings, basis)
         self.used: set[tuple[str, ...]] = set()
 
@@ -45,20 +49,26 @@ class Look:
         self.journals = self._ask(wire.JOURNALS, "JournalDescription", [self.batches.get(posting.key, "") for posting in self.postings
                                                                        if posting.key.kind is kind.RECEIPT])
         self.arrivals = self._ask(wire.JOURNAL_LINES, "TransactionReferenceNumber", self._orders(kind.RECEIPT, kind.CREDIT_NOTE))
-        # The navigation is named after its lines' version, the set is not: SalesInvoiceV2Lines (facts 1.6). First level only (facts 4).
+        # The navigation is named after its lines' version, the set is not: SalesInvoiceV2Lines (facts/finance-scm 1.6). First level only
+        # (facts/finance-scm 4).
         self.invoices = self._ask(wire.INVOICES, "SalesOrderNumber", self._orders(kind.CREDIT_NOTE, kind.FEE_CREDIT_NOTE), NOTE_LINES)
+        mine = [posting for posting in self.postings if posting.key in self.promised]
+        # By line number, so that a journal with another number than the batch's key is seen as well.
+        self.stock_lines = self._ask(wire.STOCK_JOURNAL_LINES, "LineNum", {str(self.promised[posting.key].number) for posting in mine})
+        self.stock_journals = self._ask(wire.STOCK_JOURNALS, "JournalId", {self.batches.get(posting.key, "") for posting in mine})
         spares = [posting.document for posting in self.postings if isinstance(posting.document, Spare)]
         self.left = {entity: self._ask(entity, wire.KEYS[entity][1], [spare.ids.get(wire.KEYS[entity][1], "") for spare in spares
                                                                       if wire.set_of(spare) == entity]) for entity in wire.KEYS}
         tables = [self.heads, self.fee_heads, self.releases, self.lines, self.fee_lines, self.journals, self.arrivals, self.invoices,
-                  *self.left.values()]
+                  self.stock_lines, self.stock_journals, *self.left.values()]
         self._fill(tables)
         self.with_lines = self._orders_with_lines()
         self.posted_twins = self._posted_twins()
+        self.stock_heads = self._stock_heads()
         readers = {
             kind.ORDER: self._order, kind.FEE_ORDER: self._order, kind.ORDER_LINE: self._line, kind.FEE_LINE: self._line,
             kind.RECEIPT: self._receipt, kind.CREDIT_NOTE: self._credit, kind.FEE_CREDIT_NOTE: self._fee_credit,
-            kind.FEE_RELEASE: self._release, kind.SPARE: self._spare,
+            kind.FEE_RELEASE: self._release, kind.SPARE: self._spare, kind.ADJUSTMENT: self._adjustment,
         }
         found = {posting.key: readers[posting.key.kind](posting) for posting in self.postings}
         return {key: document for key, document in found.items() if document is not None}
@@ -73,7 +83,7 @@ class Look:
 
     def _ask(self, entity: str, column: str, values: Collection[str], expand: str = "") -> "Table":
         return Table(Query(entity_set=entity, select=wire.SELECT[entity], where=f"dataAreaId eq {quoted(self.told.company)}",
-                           column=column, values=tuple({*values} - {""}), expand=expand), self.told.company)
+                           column=column, values=tuple({*values} - {""}), expand=expand, numeric=column == "LineNum"), self.told.company)
 
     def _fill(self, tables: Sequence["Table"]) -> None:
         for table, rows in zip(tables, self.odata.read([table.query for table in tables]), strict=True):
@@ -174,6 +184,33 @@ class Look:
     def _lot(self, posting: Posting) -> str:
         return next((self.basis[key].ids.get("ReturnInventoryLotId", "") for key in posting.needs if key in self.basis), "")
 
+    # inventory journals
+
+    def _stock_heads(self) -> dict[str, Row]:
+        """Give the head of every journal that holds a line of ours; others than the batches' own are asked only when there are any."""
+        more = {str(row["JournalId"]) for row in self.stock_lines.rows} - {*self.stock_journals.query.values}
+        table = self._ask(wire.STOCK_JOURNALS, "JournalId", more)
+        if more:
+            self._fill([table])
+        return {str(row["JournalId"]): row for row in (*self.stock_journals.rows, *table.rows)}
+
+    def _adjustment(self, posting: Posting) -> ErpDocument | None:
+        """Find the line its units went into, in whichever journal, and take its share of it by what was committed."""
+        line = self.promised.get(posting.key)
+        rows = [row for row in self.stock_lines.of(str(line.number)) if row.get("ItemId") == line.sku] if line else []
+        if line is None or not rows:
+            return None
+        own = self.batches.get(posting.key, "")
+        rows.sort(key=lambda row: (not self._is_posted(row), row["JournalId"] != own, str(row["JournalId"])))
+        units, cost = split(line, number(rows[0].get("Qty")), number(rows[0].get("CostAmount")), posting.currency)[posting.key]
+        spares = tuple(_spare(wire.ADJUSTMENTS, {"dataAreaId": row["dataAreaId"], "JournalNumber": row["JournalId"]})
+                       for row in rows[1:] if not self._is_posted(row))
+        head = self.stock_heads.get(str(rows[0]["JournalId"]), {})
+        return replace(wire.adjustment_document(head, rows[0], units, cost), copies=len(rows), spares=spares)
+
+    def _is_posted(self, row: Row) -> bool:
+        return self.stock_heads.get(str(row["JournalId"]), {}).get("Posted") == "Yes"
+
     # credits
 
     def _receipt_of(self, posting: Posting) -> Mapping[str, str]:
@@ -204,8 +241,8 @@ class Look:
     def _invoiced(self, posting: Posting, lines: "Table", mark: str, disposition: str) -> list[tuple[Row, Row]]:
         """Give the invoice lines that can be this credit, oldest first.
 
-        An invoice line has no lot (facts 1.6); its LineCreationSequenceNumber leads to the order line and so to our mark. Where it leads
-        nowhere, item and quantity decide. Lines at our price come before others.
+        An invoice line has no lot (facts/finance-scm 1.6); its LineCreationSequenceNumber leads to the order line and so to our mark.
+        Where it leads nowhere, item and quantity decide. Lines at our price come before others.
         """
         note, order = posting.document, self.order[posting.key]
         if not isinstance(note, CreditNote):
@@ -254,7 +291,7 @@ class Table:
         """Keep the rows that answer it letter by letter, each once."""
         wanted, seen = frozenset(self.query.values), set[str]()
         for row in rows:
-            value = str(row.get(self.query.column))
+            value = str(int(number(row.get(self.query.column)))) if self.query.numeric else str(row.get(self.query.column))
             if value in wanted and str(row.get("dataAreaId")).casefold() == self.company.casefold() and repr(row) not in seen:
                 seen.add(repr(row))
                 self.rows.append(row)

@@ -1,7 +1,7 @@
 """What do the ERP's masters and original sales say?
 
-One `$batch` of GETs answers a set of questions. Items, customers and places are kept for a while (facts section 10: masters cost no call
-per return); what the ERP did not have is asked again each time, original orders are never kept.
+One `$batch` of GETs answers a set of questions. Items, customers and places are kept for a while (facts/finance-scm 10: masters cost no
+call per return); what the ERP did not have is asked again each time, original orders are never kept.
 """
 
 import re
@@ -36,7 +36,7 @@ COLUMNS: Final = {
     STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "CostAmountPosted", "CostAmountAdjustment"),
     PERIODS: ("dataAreaId", "StartDate", "PeriodStatus"),
     REASONS: ("dataAreaId", "ReasonCodeId"),
-    "Warehouses": ("dataAreaId", "WarehouseId"),
+    "Warehouses": ("dataAreaId", "WarehouseId", "OperationalSiteId"),
     "WarehouseLocations": ("dataAreaId", "WarehouseId", "WarehouseLocationId"),
     "ReturnDispositionCodes": ("dataAreaId", "DispositionCode"),
 }
@@ -77,6 +77,13 @@ class Masters:
             self.places = now, dict(zip(lists, rows[7:], strict=True))
         return self._told(questions, _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6])))
 
+    def site(self, warehouse: str) -> str:
+        """Give the site of a warehouse, as far as the masters know it; raise `RetryLater` when they cannot be read."""
+        if self.places is None:
+            self.answer(Questions(legal_entity=self.told.company))
+        rows = self.places[1].get("Warehouses", ()) if self.places else ()
+        return next((str(row.get("OperationalSiteId") or "") for row in rows if row.get("WarehouseId") == warehouse), "")
+
     def _query(self, name: str, column: str = "", values: Iterable[str] = (), expand: str = "") -> Query:
         return Query(entity_set=name, select=wire.SELECT.get(name) or COLUMNS[name], where=f"dataAreaId eq {quoted(self.told.company)}",
                      column=column, values=tuple(values), expand=expand)
@@ -109,7 +116,7 @@ def _codes(places: dict[str, list[Row]], name: str, column: str) -> frozenset[st
 
 
 def _item(row: Row, stops: dict[str, Row], discontinued: frozenset[str]) -> Item:
-    """Read an item; there is no single "blocked" flag, the stops live in the order settings (facts 1.5)."""
+    """Read an item; there is no single "blocked" flag, the stops live in the order settings (facts/finance-scm 1.5)."""
     name = str(row["ItemNumber"])
     stop = stops.get(name, {})
     if row.get("ProductLifecycleStateId") in discontinued:
@@ -129,7 +136,7 @@ def _customer(row: Row) -> Customer:
 
 
 def _costs(rows: Iterable[Row]) -> dict[str, Decimal]:
-    """Give the unit cost of each issued lot, from its financial cost; lots without one are left out (books.md section 7)."""
+    """Give the unit cost of each issued lot, from its financial cost; lots without one are left out (books 7)."""
     units: dict[str, Decimal] = {}
     costs: dict[str, Decimal] = {}
     for row in rows:

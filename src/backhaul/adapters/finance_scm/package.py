@@ -1,9 +1,11 @@
-"""How is one arrival journal packed for data management, and how are its answers read?
+"""How is a journal packed for data management, and how are its answers read?
 
-One zip holds the manifest, the header and one XML file of the composite entity "Item arrival journals V2"; staging names are upper case
-(contracts/fscm/dmf-package, facts section 3). The journal number stays out: the composite draws it (dmf-contract.json, peer_findings).
+One zip holds the manifest, the header and one file: XML of the composite entity "Item arrival journals V2", or CSV of "Inventory adjustment
+journal headers and lines V2"; staging names are upper case (facts/finance-scm 3). An arrival journal's number stays out: the composite
+draws it.
 """
 
+import csv
 import io
 import json
 import zipfile
@@ -20,10 +22,12 @@ LINE: Final = "WMSITEMARRIVALJOURNALLINEV2ENTITY"
 SPACE: Final = "http://schemas.microsoft.com/dynamics/2015/01/DataManagement"
 NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 LONGEST: Final = 32 * 1024 * 1024
+ADJUSTMENT_ENTITY: Final = "Inventory adjustment journal headers and lines V2"
+ADJUSTMENT_FILE: Final = "Inventory adjustment.csv"
 SETTINGS: Final = (
-    ("EntityName", ENTITY), ("ExcelSheetName", ""), ("ExecutionUnit", "1"), ("FailExecutionUnitOnError", "false"),
-    ("FailLevelOnError", "false"), ("InputFilePath", FILE), ("LevelInExecutionUnit", "1"), ("RunBusinessLogic", "true"),
-    ("RunBusinessValidation", "true"), ("SampleFilePath", ""), ("SequenceInLevel", "1"), ("SourceFormat", "XML-Element"),
+    ("EntityName", "{entity}"), ("ExcelSheetName", ""), ("ExecutionUnit", "1"), ("FailExecutionUnitOnError", "false"),
+    ("FailLevelOnError", "false"), ("InputFilePath", "{file}"), ("LevelInExecutionUnit", "1"), ("RunBusinessLogic", "true"),
+    ("RunBusinessValidation", "true"), ("SampleFilePath", ""), ("SequenceInLevel", "1"), ("SourceFormat", "{form}"),
     ("ValidationStatus", "Yes"),
 )
 
@@ -31,7 +35,23 @@ SETTINGS: Final = (
 def pack(project: str, header: Mapping[str, str], lines: Sequence[Mapping[str, str]]) -> bytes:
     """Give the zip for one journal; the same content gives the same bytes. Empty values are left out."""
     columns = dict.fromkeys(name.upper() for row in (header, *lines) for name in row)
-    files = {"Manifest.xml": _manifest(project, tuple(columns)), "PackageHeader.xml": _package_header(), FILE: _journal(header, lines)}
+    manifest = _manifest(project, tuple(columns), "Accepted returns", {"entity": ENTITY, "file": FILE, "form": "XML-Element"})
+    return _zip({"Manifest.xml": manifest, "PackageHeader.xml": _package_header("Accepted returns"), FILE: _journal(header, lines)})
+
+
+def pack_adjustments(project: str, lines: Sequence[Mapping[str, str]]) -> bytes:
+    """Give the zip for one inventory adjustment journal, whose lines name it; columns that are empty throughout are left out."""
+    columns = [name for name in dict.fromkeys(name for line in lines for name in line) if any(line.get(name) for line in lines)]
+    text, why = io.StringIO(newline=""), "Units without a return document"
+    rows = csv.writer(text)
+    rows.writerow(name.upper() for name in columns)
+    rows.writerows([line.get(name, "") for name in columns] for line in lines)
+    manifest = _manifest(project, tuple(name.upper() for name in columns), why,
+                         {"entity": ADJUSTMENT_ENTITY, "file": ADJUSTMENT_FILE, "form": "CSV-Comma"})
+    return _zip({"Manifest.xml": manifest, "PackageHeader.xml": _package_header(why), ADJUSTMENT_FILE: text.getvalue().encode("utf-8-sig")})
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -55,13 +75,13 @@ def unpack(content: bytes) -> tuple[dict[str, str], list[dict[str, str]]]:
 
 
 def write_address(value: Any) -> str:  # noqa: ANN401  JSON
-    """Read `GetAzureWriteUrl`: its value is JSON inside a string (facts section 3). Empty when it is not."""
+    """Read `GetAzureWriteUrl`: its value is JSON inside a string (facts/finance-scm 3). Empty when it is not."""
     told = inner(value)
     return str(told.get("BlobUrl") or "") if isinstance(told, dict) else ""
 
 
 def row_errors(value: Any) -> list[tuple[str, str]]:  # noqa: ANN401  JSON
-    """Read `GetExecutionErrors`: pairs of record id and sentence; the list can be empty although the job failed (facts section 3)."""
+    """Read `GetExecutionErrors`: pairs of record id and sentence; the list can be empty although the job failed (facts/finance-scm 3)."""
     told = inner(value)
     rows = [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
     return [(str(row.get("RecordId") or ""), " ".join(str(row.get(name) or "") for name in ("Field", "ErrorMessage")).strip())
@@ -91,10 +111,10 @@ def _fill(element: Element, row: Mapping[str, str]) -> None:
             SubElement(element, name.upper()).text = text
 
 
-def _manifest(project: str, columns: Sequence[str]) -> bytes:
+def _manifest(project: str, columns: Sequence[str], why: str, told: Mapping[str, str]) -> bytes:
     root = Element("DataManagementPackageManifest", {"xmlns": SPACE})
     _leaf(root, "DefinitionGroupName", project)
-    _leaf(root, "Description", "Accepted returns")
+    _leaf(root, "Description", why)
     data = SubElement(SubElement(root, "PackageEntityList"), "DataManagementPackageEntityData")
     maps = SubElement(data, "EntityMapList")
     for column in columns:
@@ -106,15 +126,15 @@ def _manifest(project: str, columns: Sequence[str]) -> bytes:
             _leaf(entry, name, "false")
         _leaf(entry, "XMLField", column)
     for name, text in SETTINGS:
-        _leaf(data, name, text)
+        _leaf(data, name, text.format(**told))
         if name == "EntityName":
             SubElement(data, "EntityTransformList", {NIL: "true"})
     return _bytes(root)
 
 
-def _package_header() -> bytes:
+def _package_header(why: str) -> bytes:
     root = Element("DataManagementPackageHeader", {"xmlns": SPACE})
-    _leaf(root, "Description", "Accepted returns")
+    _leaf(root, "Description", why)
     _leaf(root, "ManifestType", "Microsoft.Dynamics.AX.Framework.Tools.DataManagement.Serialization.DataManagementPackageManifest")
     _leaf(root, "PackageType", "DefinitionGroup")
     _leaf(root, "PackageVersion", "1")

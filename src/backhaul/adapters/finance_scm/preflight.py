@@ -1,6 +1,6 @@
 """What does mode A need from an environment, and which of it is not there?
 
-Read from the metadata service (facts sections 4 and 11.1): sets, fields, editability, enumeration members; and from the masters what a
+Read from the metadata service (facts/finance-scm 4 and 11.1): sets, fields, editability, enumeration members; and from the masters what a
 read can tell. Every unmet need is named, so that a mode is refused with a list and not with a guess.
 """
 
@@ -23,6 +23,8 @@ WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
     wire.JOURNAL_LINES: ("LineNumber", "ItemNumber", "ItemQuantity", "IsReturnOrder", "TransactionReferenceType",
                          "TransactionReferenceNumber", "ReferenceInventoryLotId", "ReturnItemNumber", "ReturnDispositionCodeId",
                          "ReceivingWarehouseId", "ReceivingWarehouseLocationId", "TransactionDate"),
+    wire.ADJUSTMENT_LINES: ("JournalNumber", "LineNumber", "JournalNameId", "ItemNumber", "InventorySiteId", "InventoryWarehouseId",
+                            "WarehouseLocationId", "InventoryQuantity", "UnitCost", "TransactionDate"),
 }
 MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     "NoYes": frozenset({"No", "Yes"}), "InventTransType": frozenset({"Sales"}),
@@ -31,15 +33,18 @@ MEMBERS: Final[Mapping[str, frozenset[str]]] = {
 JOURNAL_NAMES: Final = "WMSItemArrivalJournalNameEntity"
 
 
-def needs_unmet(odata: OData, told: wire.Settings) -> tuple[list[str], list[str]]:
-    """Give what is missing and what is worth knowing; raise `RetryLater` when the metadata cannot be read."""
-    wanted = {**wire.SELECT, **COLUMNS}
+def needs_unmet(odata: OData, told: wire.Settings, *, surplus: bool = False) -> tuple[list[str], list[str]]:
+    """Give what is missing and what is worth knowing; raise `RetryLater` when the metadata cannot be read.
+
+    Inventory journals are needed only where the profile says where `surplus` units go.
+    """
+    wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if surplus or name not in wire.SURPLUS}
     described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
     found = {str(row.get("EntitySetName")): _fields(row) for row in described}
     optional = {name: columns for name, columns in wanted.items() if name in OPTIONAL}
     missing = [line for name, columns in wanted.items() if name not in OPTIONAL for line in _lacks(name, columns, found)]
     notes = [f"optional: {line}" for name, columns in optional.items() for line in _lacks(name, columns, found)]
-    for name, columns in WRITTEN.items():
+    for name, columns in ((name, columns) for name, columns in WRITTEN.items() if name in wanted):
         missing += [f"{name}.{column} cannot be written" for column in columns if found.get(name, {}).get(column) is False]
     enums = {str(row.get("Name")): {str(member.get("Name")) for member in row.get("Members") or ()}
              for name in MEMBERS for row in _told(odata, "PublicEnumerations", "Name", name)}
@@ -47,10 +52,14 @@ def needs_unmet(odata: OData, told: wire.Settings) -> tuple[list[str], list[str]
                 for name, members in MEMBERS.items() if members - enums.get(name, set())]
     entities = [row for column, name in (("PublicCollectionName", wire.JOURNALS), ("PublicCollectionName", wire.JOURNAL_LINES),
                                          ("Name", JOURNAL_NAMES)) for row in _told(odata, "DataEntities", column, name)]
-    missing += _not_importable(entities)
+    importable = [*entities, *(_told(odata, "DataEntities", "PublicCollectionName", wire.ADJUSTMENT_LINES) if surplus else ())]
+    missing += _not_importable(importable)
+    if surplus:
+        notes.append(f"Whether a journal number from outside is kept ({wire.ADJUSTMENT_LINES}.JournalNumber) no metadata tells: "
+                     f"the number sequence of journal name {told.adjustment_journal_name} must allow it.")
     original = found.get(wire.RETURN_LINES, {}).get("ReturningInventoryLotId")
     notes.append({True: "ReturningInventoryLotId can be written: the original lot could be linked, cost would be reversed exactly.",
-                  False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts section 8).",
+                  False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts/finance-scm 8).",
                   None: "ReturningInventoryLotId is not in the metadata."}[original])
     if not any(RETURNED in str(link.get("Name")) for row in described if row.get("EntitySetName") == wire.RETURN_ORDERS
                for link in row.get("NavigationProperties") or ()):
@@ -82,9 +91,9 @@ def _lacks(name: str, columns: Iterable[str], found: Mapping[str, Mapping[str, b
 
 
 def _not_importable(entities: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Say which parts of the arrival composite data management may not import."""
+    """Say which parts of the arrival composite, or of inventory journals, data management may not import."""
     by_set = {str(row.get("PublicCollectionName")): row for row in entities}
-    return [f"{name} is not enabled for data management" for name in (wire.JOURNALS, wire.JOURNAL_LINES)
+    return [f"{name} is not enabled for data management" for name in (wire.JOURNALS, wire.JOURNAL_LINES, wire.ADJUSTMENT_LINES)
             if name in by_set and str(by_set[name].get("DataManagementEnabled", True)).lower() in {"false", "no"}]
 
 

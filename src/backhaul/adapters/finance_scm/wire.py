@@ -1,7 +1,7 @@
 """What do our documents look like in the words of Finance & Supply Chain Management, and theirs in ours?
 
-Entity shapes both ways; names exactly as in `contracts/fscm`. Nothing here calls anybody. Quantities and amounts keep the ERP's sign: a
-return order line and a credit are negative. Field choices follow facts sections 1.1 to 1.6.
+Entity shapes both ways; names exactly as in facts/finance-scm 1. Nothing here calls anybody. Quantities and amounts keep the ERP's sign: a
+return order line and a credit are negative. Field choices follow facts/finance-scm 1.1 to 1.6.
 """
 
 import hashlib
@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from backhaul.adapters.odata import Change, Row, day_of, keyed, noon, number
-from backhaul.domain.disposition import Sellability
+from backhaul.domain.disposition import Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.posting import (
     ErpDocument,
+    JournalLine,
     OrderLine,
     Posting,
     PostingKey,
@@ -32,6 +33,12 @@ SALES_ORDERS: Final = "SalesOrderHeadersV2"
 SALES_LINES: Final = "SalesOrderLines"
 JOURNALS: Final = "ItemArrivalJournalHeadersV2"
 JOURNAL_LINES: Final = "ItemArrivalJournalLinesV2"
+ADJUSTMENTS: Final = "InventoryAdjustmentJournalHeaders"
+ADJUSTMENT_LINES: Final = "InventoryAdjustmentJournalEntriesV2"
+STOCK_JOURNALS: Final = "InventoryJournalTableBiEntities"
+STOCK_JOURNAL_LINES: Final = "InventoryJournalTransBiEntities"
+SURPLUS: Final = frozenset({ADJUSTMENTS, ADJUSTMENT_LINES, STOCK_JOURNALS, STOCK_JOURNAL_LINES})
+"""Sets that only units without a return document need."""
 INVOICES: Final = "SalesInvoiceHeadersV2"
 INVOICE_LINES: Final = "SalesInvoiceV2Lines"
 LEDGER: Final = "GeneralJournalAccountEntries"
@@ -52,6 +59,13 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     JOURNAL_LINES: ("dataAreaId", "JournalNumber", "LineNumber", "ItemNumber", "ItemQuantity", "TransactionReferenceNumber",
                     "ReferenceInventoryLotId", "ReturnItemNumber", "ReturnDispositionCodeId", "ReceivingWarehouseId",
                     "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId", "TransactionDate"),
+    ADJUSTMENTS: ("dataAreaId", "JournalNumber", "JournalNameId", "IsPosted"),
+    ADJUSTMENT_LINES: ("dataAreaId", "JournalNumber", "ItemNumber", "ProductConfigurationId", "ProductColorId", "ProductSizeId",
+                       "ProductStyleId", "ProductVersionId", "InventorySiteId", "InventoryWarehouseId", "ItemBatchNumber",
+                       "ItemSerialNumber", "WarehouseLocationId", "LicensePlateNumber", "InventoryStatusId", "LineNumber"),
+    STOCK_JOURNALS: ("dataAreaId", "JournalId", "JournalNameId", "Posted", "PostedDateTime"),
+    STOCK_JOURNAL_LINES: ("dataAreaId", "JournalId", "LineNum", "ItemId", "Qty", "CostAmount", "Voucher", "TransDate", "InventTransId",
+                          "InventLocationId", "WMSLocationId"),
     INVOICES: ("dataAreaId", "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "SalesOrderNumber", "CustomersOrderReference",
                "InvoiceCustomerAccountNumber", "CurrencyCode", "TotalInvoiceAmount", "TotalTaxAmount"),
     INVOICE_LINES: ("dataAreaId", "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "LineCreationSequenceNumber", "ProductNumber",
@@ -59,7 +73,7 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     LEDGER: ("Voucher", "AccountingDate", "PostingType", "TransactionCurrencyAmount", "AccountingCurrencyAmount", "DataArea"),
     CUSTOMER_LEDGER: ("Voucher", "Invoice", "AccountNum", "AmountCur", "CurrencyCode", "TransDate"),
 }
-"""The columns we read; whole rows of these entities can have over 250 (facts section 4)."""
+"""The columns we read; whole rows of these entities can have over 250 (facts/finance-scm 4)."""
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     RETURN_ORDERS: ("dataAreaId", "ReturnOrderNumber"),
@@ -68,16 +82,19 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     SALES_LINES: ("dataAreaId", "InventoryLotId"),
     JOURNALS: ("dataAreaId", "JournalNumber"),
     JOURNAL_LINES: ("dataAreaId", "JournalNumber", "LineNumber"),
+    ADJUSTMENTS: ("dataAreaId", "JournalNumber"),
+    ADJUSTMENT_LINES: SELECT[ADJUSTMENT_LINES],
 }
 PARENT: Final[Mapping[str, tuple[str, str]]] = {
     RETURN_ORDERS: (RETURN_LINES, "ReturnOrderNumber"),
     SALES_ORDERS: (SALES_LINES, "SalesOrderNumber"),
     JOURNALS: (JOURNAL_LINES, "JournalNumber"),
+    ADJUSTMENTS: (ADJUSTMENT_LINES, "JournalNumber"),
 }
-"""A header's lines and the column that names it: a journal cannot be deleted while lines exist (facts section 6)."""
+"""A header's lines and the column that names it: a journal cannot be deleted while lines exist (facts/finance-scm 6)."""
 SET_OF: Final[Mapping[str, str]] = {
     PostingKind.ORDER: RETURN_ORDERS, PostingKind.ORDER_LINE: RETURN_LINES, PostingKind.FEE_ORDER: SALES_ORDERS,
-    PostingKind.FEE_LINE: SALES_LINES, PostingKind.RECEIPT: JOURNALS,
+    PostingKind.FEE_LINE: SALES_LINES, PostingKind.RECEIPT: JOURNALS, PostingKind.ADJUSTMENT: ADJUSTMENTS,
 }
 
 
@@ -87,11 +104,13 @@ class Settings:
 
     company: str
     journal_name: str
+    adjustment_journal_name: str
     hold_pool: str
     invoice_pool: str
     site: str
     language: str
     data_project: str
+    adjustment_project: str
     discontinued: frozenset[str]
     master_ttl: float
     poll_seconds: float
@@ -103,6 +122,8 @@ class Settings:
         try:
             return cls(
                 company=told.get("company", entity.id), journal_name=told.get("journal_name", "ZZ-ARR"),
+                adjustment_journal_name=told.get("adjustment_journal_name", "ZZ-INV"),
+                adjustment_project=told.get("adjustment_project", "ZZ-INVENT-ADJ"),
                 hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"),
                 site=told.get("site", ""), language=told.get("language", "en-gb"),
                 data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
@@ -141,7 +162,7 @@ def fee_order(posting: Posting, told: Settings) -> Change:
 
 
 def return_line(posting: Posting, order: str, told: Settings) -> Change:
-    """Write a line expected back; the quantity is negative, the item comes first because it sets defaults (facts section 4)."""
+    """Write a line expected back; the quantity is negative, the item comes first because it sets defaults (facts/finance-scm 4)."""
     line = _document(posting, OrderLine)
     body: Row = {
         "dataAreaId": told.company, "ReturnOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
@@ -182,7 +203,7 @@ def set_of(spare: Spare) -> str:
 
 
 def arrival_line(posting: Posting, line: ErpDocument, day: date, told: Settings) -> dict[str, str]:
-    """Write one line of an arrival journal (facts 1.3): quantity positive, lot and RMA number of the return order line."""
+    """Write one line of an arrival journal (facts/finance-scm 1.3): quantity positive, lot and RMA number of the return order line."""
     receipt = _document(posting, Receipt)
     return {
         "LineNumber": str(line_number(posting.key)), "ItemNumber": receipt.sku, "ItemQuantity": format(receipt.quantity, "f"),
@@ -191,6 +212,21 @@ def arrival_line(posting: Posting, line: ErpDocument, day: date, told: Settings)
         "ReturnDispositionCodeId": receipt.erp_disposition, "ReceivingInventorySiteId": told.site,
         "ReceivingWarehouseId": receipt.place.warehouse, "ReceivingWarehouseLocationId": receipt.place.location,
         "ReceivingInventoryStatusId": receipt.place.status, "TransactionDate": noon(day),
+    }
+
+
+def adjustment_line(line: JournalLine, journal: str, name: str, site: str, day: date) -> dict[str, str]:
+    """Write one line of an inventory adjustment journal, quantity positive; without a unit cost the ERP takes the item's own.
+
+    The entity has no description, so the batch's key is the number of the journal and the line's mark is its line number. That
+    a number from outside is kept is inferred (facts/finance-scm 3 says what happens without one): the number sequence must allow it.
+    """
+    return {
+        "JournalNumber": journal, "LineNumber": str(line.number), "JournalNameId": name, "ItemNumber": line.sku,
+        "InventorySiteId": site, "InventoryWarehouseId": line.place.warehouse, "WarehouseLocationId": line.place.location,
+        "InventoryStatusId": line.place.status, "InventoryQuantity": format(line.quantity, "f"),
+        "UnitCost": "" if line.cost is None else format((line.cost / line.quantity).quantize(Decimal("0.000001")).normalize(), "f"),
+        "TransactionDate": noon(day),
     }
 
 
@@ -222,6 +258,11 @@ def ids_of(row: Row, *names: str) -> dict[str, str]:
             if row.get(name) not in {"", None}}
 
 
+def key_of(row: Row, entity: str) -> dict[str, str]:
+    """Give the whole key of a record, as text; a dimension nobody uses is an empty part of it."""
+    return dict.fromkeys(KEYS[entity], "") | ids_of(row, *KEYS[entity])
+
+
 def _etag(row: Row) -> dict[str, str]:
     return {"etag": str(row["@odata.etag"])} if row.get("@odata.etag") else {}
 
@@ -237,7 +278,7 @@ def order_document(row: Row) -> ErpDocument:
 
 
 def line_document(rows: Sequence[Row]) -> ErpDocument:
-    """Read one line we wrote: one row, or the parts a partial arrival split it into (facts section 8).
+    """Read one line we wrote: one row, or the parts a partial arrival split it into (facts/finance-scm 8).
 
     The part that is still awaited keeps the lot later arrivals need; quantity and net are those of all parts.
     """
@@ -251,7 +292,7 @@ def line_document(rows: Sequence[Row]) -> ErpDocument:
 
 
 def receipt_document(header: Row, line: Row) -> ErpDocument:
-    """Read one line of an arrival journal, open until the job has posted it; it makes no ledger voucher (books.md section 4)."""
+    """Read one line of an arrival journal, open until the job has posted it; it makes no ledger voucher (books 4)."""
     return ErpDocument(
         number=str(header["JournalNumber"]), open=header.get("IsPosted") != "Yes", quantity=number(line.get("ItemQuantity")),
         posted_on=day_of(line.get("TransactionDate")),
@@ -259,6 +300,16 @@ def receipt_document(header: Row, line: Row) -> ErpDocument:
                    "ReceivingWarehouseId", "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId")
         | ids_of(header, "JournalDescription", "PostedDateTime")
         | {"ReturnOrderNumber": str(line.get("TransactionReferenceNumber") or ""), "RMANumber": str(line.get("ReturnItemNumber") or "")})
+
+
+def adjustment_document(header: Row, line: Row, quantity: Decimal, cost: Decimal) -> ErpDocument:
+    """Read one posting's share of a line of an inventory journal; its cost is known once the job has posted it."""
+    posted = header.get("Posted") == "Yes"
+    return ErpDocument(
+        number=str(line["JournalId"]), open=not posted, quantity=quantity, cost=cost if posted else None,
+        voucher=str(line.get("Voucher") or ""), posted_on=day_of(line.get("TransDate")) if posted else None,
+        ids={"JournalNumber": str(line["JournalId"])}
+        | ids_of(line, "LineNum", "ItemId", "InventTransId", "InventLocationId", "WMSLocationId") | ids_of(header, "PostedDateTime"))
 
 
 def credit_document(header: Row, line: Row) -> ErpDocument:
@@ -289,7 +340,23 @@ def unsellable_on_sale(receipt: Receipt, warehouse: str, sellability: Sellabilit
         return ""
     for shelf in sellability.places:
         there = (plain(shelf.warehouse), plain(shelf.location), plain(shelf.status))
-        if there[0] == target[0] and all(not a or not b or a == b for a, b in zip(there[1:], target[1:], strict=True)):
+        if _may_be(there, target):
             return (f"{receipt.quantity} x {receipt.sku}: condition '{receipt.condition}', disposition '{receipt.disposition}' is not "
                     f"sellable, yet {receipt.place.warehouse or warehouse}/{receipt.place.location} is on sale. Nothing was sent.")
     return ""
+
+
+def surplus_on_sale(line: JournalLine, sellability: Sellability) -> str:
+    """Say what is wrong when units nobody has graded would go where stock is sold, as severely as for receipts; empty when nothing is."""
+    def plain(place: Place) -> tuple[str, str, str]:
+        return place.warehouse.strip().upper(), place.location.strip().upper(), place.status.strip().upper()
+
+    if any(_may_be(plain(shelf), plain(line.place)) for shelf in sellability.places):
+        return (f"{line.quantity} x {line.sku}: nobody has graded these units, yet {line.place.warehouse}/{line.place.location} is on "
+                "sale. Nothing was sent.")
+    return ""
+
+
+def _may_be(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
+    """Tell whether two places may be one: same warehouse, and nothing that is said of both differs."""
+    return one[0] == other[0] and all(not a or not b or a == b for a, b in zip(one[1:], other[1:], strict=True))

@@ -1,7 +1,7 @@
 """How do we speak OData to Dynamics 365, and what does each of its answers mean?
 
-The client half: token, paging, `$batch`, ETag, waiting times, error bodies, and `classify_answer`, which is appendix A of
-`reliability.md` as a table. Wire behaviour follows `facts/d365-fscm.md` section 4. Nothing here repeats a write by itself, except the one
+The client half: token, paging, `$batch`, ETag, waiting times, error bodies, and `classify_answer`, which is
+reliability appendix A as a table. Wire behaviour follows facts/finance-scm 4. Nothing here repeats a write by itself, except the one
 resend after a 401, because authentication comes before processing. Headers, bodies and query strings are never logged.
 """
 
@@ -41,7 +41,7 @@ Whole = tuple["Answer", httpx.Headers, bytes]
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
-# --- what an answer means (reliability.md, appendix A) -----------------------------------------------
+# --- what an answer means (reliability appendix A) -----------------------------------------------
 
 
 class Meaning(StrEnum):
@@ -115,7 +115,7 @@ ANSWERS: Final[tuple[tuple[Callable[[Seen], bool], Verdict], ...]] = (
     (_hundred(3), (Meaning.UNKNOWN, Then.ALERT)),
     (_hundred(5), (Meaning.UNKNOWN, Then.RESOLVE)),
 )
-"""Appendix A, row by row; the first that fits decides. "A failed change set = no" is read as: it says so in a well-formed error."""
+"""Rows of reliability appendix A; the first that fits decides. "A failed change set = no" is read as: it says so in a well-formed error."""
 
 
 def classify_answer(seen: Seen) -> Verdict:
@@ -156,7 +156,7 @@ class Answer:
         return told or self.note or (f"The ERP answered {self.status}." if self.status else "There was no complete answer.")
 
 
-# --- errors and waiting times (contracts/fscm/errors.json) -------------------------------------------
+# --- errors and waiting times (facts/finance-scm 6) -------------------------------------------
 
 KINDS: Final = (
     ("ITEM_BLOCKED", ("blocked for",)),
@@ -276,7 +276,7 @@ class OData:
         self.root = connection.base_url.rstrip("/")
         for url in (self.root, connection.token_url):
             _require_safe(url)
-        # The affinity cookie is dropped so that load spreads over the servers (facts section 4).
+        # The affinity cookie is dropped so that load spreads over the servers (facts/finance-scm 4).
         self.http = httpx.Client(transport=Transport(), follow_redirects=False, timeout=connection.timeout, trust_env=False,
                                  cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])))
         self.close = weakref.finalize(self, self.http.close)

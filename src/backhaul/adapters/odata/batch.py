@@ -1,6 +1,6 @@
 """How does a `$batch` look on the wire, both ways?
 
-Multipart/mixed: reads stand alone, writes in change sets, each request with its own Content-ID (facts/d365-fscm.md section 4). Reading is
+Multipart/mixed: reads stand alone, writes in change sets, each request with its own Content-ID (facts/finance-scm 4). Reading is
 total: what is cut off or unreadable is left out, so that its request has no answer.
 """
 

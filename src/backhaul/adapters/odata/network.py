@@ -1,6 +1,6 @@
 """How long may one request take in all, however slowly its bytes come?
 
-httpx knows time-outs per read and per write; an answer of one byte a second never ends by them (reliability.md, ERP-15). Here every read
+httpx knows time-outs per read and per write; an answer of one byte a second never ends by them (ERP-15). Here every read
 and write also ends with the whole request's time, which the caller sets in `until` before it sends.
 """
 

@@ -1,6 +1,6 @@
 """How is a question written in an OData address?
 
-Literals, keys and or-joined filters as Dynamics 365 wants them (facts/d365-fscm.md section 4): `in` is not supported, so many values
+Literals, keys and or-joined filters as Dynamics 365 wants them (facts/finance-scm 4): `in` is not supported, so many values
 become several addresses of bounded length.
 """
 
@@ -22,12 +22,12 @@ def quoted(text: str) -> str:
 
 
 def enum(name: str, symbol: str) -> str:
-    """Write an enumeration value as filters want it (facts section 4)."""
+    """Write an enumeration value as filters want it (facts/finance-scm 4)."""
     return f"{NAMESPACE}.{name}'{symbol}'"
 
 
 def noon(day: date) -> str:
-    """Write a date-only value at noon UTC, so that no time zone moves it to another day (facts section 4)."""
+    """Write a date-only value at noon UTC, so that no time zone moves it to another day (facts/finance-scm 4)."""
     return f"{day.isoformat()}T12:00:00Z"
 
 
@@ -53,7 +53,7 @@ def keyed(entity_set: str, **keys: str | Decimal) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to read: a set, the columns, a fixed condition, and one column that must equal one of many values."""
+    """What to read: a set, the columns, a fixed condition, and one column that must equal one of many values, texts or numbers."""
 
     entity_set: str
     select: tuple[str, ...] = ()
@@ -61,6 +61,7 @@ class Query:
     column: str = ""
     values: tuple[str, ...] = ()
     expand: str = ""
+    numeric: bool = False
 
     def addresses(self, root: str) -> Iterator[str]:
         """Give as many addresses as keep each below the longest URL; none when there is nothing to ask for."""
@@ -78,7 +79,7 @@ class Query:
             yield self._address(root, chunk)
 
     def _address(self, root: str, values: Sequence[str]) -> str:
-        any_of = " or ".join(f"{self.column} eq {quoted(value)}" for value in values)
+        any_of = " or ".join(f"{self.column} eq {value if self.numeric else quoted(value)}" for value in values)
         condition = " and ".join(part for part in (self.where, f"({any_of})" if any_of else "") if part)
         options = {"$filter": condition, "$select": ",".join(self.select), "$expand": self.expand}
         told = "".join(f"&{name}={quote(text, safe='$,()')}" for name, text in options.items() if text)

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
-from backhaul.adapters.sql import rows
+from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.casebook import Casebook
 from backhaul.adapters.sql.session import Ref, Seen, chunks, ensure, given, overtaken
 from backhaul.adapters.sql.tables import attempts, batches, postings
 from backhaul.application.ports import FIXED, Clock, KeptAttempt, KeptPosting, PostingState
-from backhaul.domain.posting import ErpDocument, Posting, PostingBatch, PostingKey, PostingKind
+from backhaul.domain.allocation import allocate, unkept
+from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingKind
 from backhaul.domain.trail import digest
 from backhaul.domain.validation import Claims
 
@@ -230,6 +231,9 @@ class Book(Casebook):
         self._flush_postings()
         self._read_keys(posting.key for posting in batch.postings)
         open_ones = self._open_attempts([str(posting.key) for posting in batch.postings])
+        ensure(batch.allocation == allocate(batch), f"batch {batch.key} does not say which journal lines stand for its postings")
+        promised = self.allocations(batch.tenant, [batch.key]).get(batch.key, ())
+        ensure(not unkept(promised, batch.allocation), f"batch {batch.key} was sent before with other postings in a journal line")
         request, by_return = batch.fingerprint, dict[str, list[str]]()
         for posting in batch.postings:
             key = posting.key
@@ -245,11 +249,23 @@ class Book(Casebook):
             by_return.setdefault(key.return_ref, []).append(str(key))
         self._connection.execute(insert(batches), {
             "key": batch.key, "tenant": batch.tenant, "legal_entity": batch.legal_entity, "kind": batch.kind.value,
-            "period": batch.period, "fingerprint": request, "controls": rows.written(batch.controls), "started_at": at})
+            "period": batch.period, "fingerprint": request, "controls": rows.written(batch.controls), "started_at": at,
+            "allocation": rows.allocation_body(batch.allocation)})
         for ref, keys in by_return.items():
             self.record(batch.tenant, subject=ref, action="send", at=at, actor="backhaul", detail={
                 "keys": keys, "from": PostingState.READY.value, "to": PostingState.SENDING.value,
                 "batch": batch.key, "request_hash": request})
+
+    def allocations(self, tenant: str, batches: Collection[str]) -> Mapping[str, Sequence[JournalLine]]:
+        """Give the journal lines committed under these batch keys; what was promised first stands."""
+        found: dict[str, dict[int, JournalLine]] = {}
+        columns = tables.batches.c
+        for part in chunks(sorted(set(batches) - {""})):
+            for key, body in self._connection.execute(select(columns.key, columns.allocation).order_by(columns.id).where(
+                    columns.tenant == tenant, columns.key.in_(part), columns.allocation != "")):
+                for line in rows.allocation(body):
+                    found.setdefault(key, {}).setdefault(line.number, line)
+        return {key: tuple(lines.values()) for key, lines in found.items()}
 
     def _open_attempts(self, keys: Sequence[str]) -> set[str]:
         found: set[str] = set()

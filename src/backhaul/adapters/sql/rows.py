@@ -18,7 +18,17 @@ from backhaul.domain.exception_case import ExceptionCase, Finding, Severity
 from backhaul.domain.facts import FACTS, Fact
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
-from backhaul.domain.posting import DOCUMENTS, CreditNote, Document, ErpDocument, OrderLine, Posting, PostingKey, PostingKind
+from backhaul.domain.posting import (
+    DOCUMENTS,
+    CreditNote,
+    Document,
+    ErpDocument,
+    JournalLine,
+    OrderLine,
+    Posting,
+    PostingKey,
+    PostingKind,
+)
 from backhaul.domain.trail import TrailEntry, canonical
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
@@ -26,6 +36,7 @@ _facts: Final = {kind: msgspec.json.Decoder(record) for kind, record in FACTS.it
 _documents: Final[Mapping[PostingKind, msgspec.json.Decoder[Document]]] = {
     kind: msgspec.json.Decoder(record) for kind, record in DOCUMENTS.items()}
 _erp: Final = msgspec.json.Decoder(ErpDocument)
+_allocation: Final = msgspec.json.Decoder(tuple[JournalLine, ...])
 _findings: Final = msgspec.json.Decoder(tuple[Finding, ...])
 
 
@@ -102,6 +113,16 @@ def posting_row(kept: KeptPosting, *, fingerprint: str, customer: str, revision:
         "customer": customer, "claim": claim(wanted), "quantity": quantity, "value": (quantity or Decimal(0)) * price,
         "net": wanted.net, "currency": wanted.currency, "revision": revision,
     }
+
+
+def allocation_body(lines: tuple[JournalLine, ...]) -> str:
+    """Write which journal lines stand for which postings; a batch without any says nothing."""
+    return _encode(lines).decode() if lines else ""
+
+
+def allocation(body: str) -> tuple[JournalLine, ...]:
+    """Read which journal lines stand for which postings."""
+    return _allocation.decode(body) if body else ()
 
 
 def attempt(row: Row[Any]) -> KeptAttempt:

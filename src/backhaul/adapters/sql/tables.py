@@ -182,7 +182,7 @@ batches = Table(
     "batches", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
     _words("key"), _words("tenant"), _words("legal_entity"), _words("kind"), _words("period"), _words("fingerprint"),
-    _words("controls"),
+    _words("controls"), _words("allocation"),
     Column("started_at", Utc(), nullable=False),
     Index("batches_key", "tenant", "key"),
 )

@@ -1,6 +1,6 @@
 """How does a file become deliveries, once, and what became of each row?
 
-The second channel beside the webhook (facts/zigzag.md 7.2): JSON, JSON Lines and CSV. A message of a
+The second channel beside the webhook (facts/zigzag 7.2): JSON, JSON Lines and CSV. A message of a
 JSON file keeps its own bytes, so it is the same delivery as the webhook's. The rows of a CSV file are
 put together into messages by the same paths the profile has for JSON; such a message has other bytes
 than the webhook's, so it comes in under a source of its own and its facts, not its bytes, tell repeats.
@@ -34,7 +34,7 @@ GROUP: Final = 500
 """So many deliveries in one transaction."""
 OUTCOMES: Final = ("stored", "duplicate", "conflict", "unusable")
 NEUTRAL: Final = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins like this is a formula to a spreadsheet (reliability.md C15)."""
+"""A cell that begins like this is a formula to a spreadsheet (reliability C15)."""
 
 
 class ImportTx(Tx, Protocol):

@@ -1,7 +1,7 @@
 """Where do things stand in this tenant's messages, and what do the tenant's words mean?
 
 The `[payload]` part of a profile. It names every field by one path or several aliases, in the order in
-which they are tried; nothing of ZigZag's spelling is known to the code (facts/zigzag.md 4 and 6).
+which they are tried; nothing of ZigZag's spelling is known to the code (facts/zigzag 4 and 6).
 """
 
 from collections.abc import Iterator

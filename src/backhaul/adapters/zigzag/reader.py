@@ -4,7 +4,7 @@
 reason, lone surrogates, NUL, nesting without end. Numbers with a point become `Decimal` straight from
 their text. `Path` finds a value by a dotted path (``return.lines[].sku``) whose keys match without
 case, spaces, underscores, hyphens and other punctuation, because one platform spells one thing in
-five ways (facts/zigzag.md 6).
+five ways (facts/zigzag 6).
 """
 
 import re
@@ -19,7 +19,7 @@ import msgspec
 from backhaul.application.ports import Unusable
 
 DEPTH: Final = 32
-"""Deeper nesting is refused (reliability.md W5)."""
+"""Deeper nesting is refused (reliability W5)."""
 DIGITS: Final = 30
 """A number with more digits or places than this is no quantity and no price."""
 STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)

@@ -1,7 +1,7 @@
 """Who sent this?
 
 Nothing of a request is read before its sender is known; then only the event's id is, and only if that
-is cheap (reliability.md W1-W3). ZigZag does not say in public how it proves itself (facts/zigzag.md
+is cheap (reliability W1, W2 and W3). ZigZag does not say in public how it proves itself (facts/zigzag
 2.2), so the way is the profile's choice. Every check has two keys at a time, tries both, and takes the
 same time whichever fits. The reason of a refusal is for our record; the sender learns nothing.
 """
@@ -26,7 +26,7 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Header names in lower case, and values, as they came."""
 
 EVENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-"""What may be an identity (reliability.md W2); anything else falls back to the body's hash."""
+"""What may be an identity (reliability W2); anything else falls back to the body's hash."""
 CANDIDATES: Final = 8
 """So many signatures of one request are looked at."""
 

@@ -1,7 +1,7 @@
 """What does a message of this tenant's platform tell us?
 
 Payload in, facts out, by the profile alone: no event name, no field and no word of ZigZag's stands
-here (facts/zigzag.md 4: none is public). The reader is tolerant of spelling and of what it does not
+here (facts/zigzag 4: none is public). The reader is tolerant of spelling and of what it does not
 know, and strict about what it uses: a value nobody explained becomes an `Unreadable` fact that a person
 sees, never a guess. What cannot even be tied to a return is `Unusable` as a whole.
 """
@@ -35,7 +35,7 @@ from backhaul.domain.facts import (
 from backhaul.domain.money import Money
 
 OLDEST: Final = 2000
-"""An event of an earlier year is a clock that was never set (reliability.md IN-20)."""
+"""An event of an earlier year is a clock that was never set (IN-20)."""
 MICRO: Final = Decimal("0.000001")
 """Net prices that we compute from gross ones are kept to this."""
 
@@ -321,8 +321,9 @@ class ZigZagWire:
         prefix, nodes = self._list_at("grade_quantity", line.node, line.prefix, message)
         if not nodes and self._field("grade_quantity", message, line.prefix, line.node) is not None:
             prefix, nodes = line.prefix, [line.node]
-        if not nodes and self._is_empty_list("grade_quantity", line):
-            # An empty list is an answer: nothing of this line is graded, or no longer.
+        counted = self._field("received", message, line.prefix, line.node)
+        if not nodes and self._is_empty_list("grade_quantity", line) and counted not in (None, 0, "0"):
+            # An empty list for units that are there is an answer: none of them is graded, or no longer.
             yield Grade(line=line.ref, quantity=Decimal(0), accepted=False, condition="", disposition="")
         for node in nodes:
             here = Item(node=node, prefix=prefix, ref=line.ref)

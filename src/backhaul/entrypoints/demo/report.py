@@ -40,6 +40,7 @@ def show(out: Console, summary: Mapping[str, Any]) -> None:
     out.print(f"{batched}.", highlight=False)
     vouchers = f"{summary['credit_vouchers_per_100_returns']} credit vouchers per 100 returns in windows"
     if real_time:
-        vouchers += f", {real_time['credit_vouchers_per_100_returns']} in real time"
+        vouchers += (f"; of the first {real_time['returns']} returns {real_time['credit_vouchers_per_100_of_the_same_in_windows']} in "
+                     f"windows, {real_time['credit_vouchers_per_100_returns']} in real time")
     out.print(f"{vouchers}.", highlight=False)
     out.print("[green]Every identity holds.[/]" if summary["holds"] else "[red]An identity does not hold.[/]")

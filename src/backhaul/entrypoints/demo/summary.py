@@ -16,7 +16,7 @@ from backhaul.application.ports import KeptException, PostingState
 from backhaul.application.process import Picture, pictures
 from backhaul.domain.money import rounded
 from backhaul.domain.placement import Placement, Where
-from backhaul.domain.posting import CreditNote, PostingKind, Receipt
+from backhaul.domain.posting import Adjustment, CreditNote, PostingKind, Receipt
 from backhaul.domain.returns import NOTHING
 
 if TYPE_CHECKING:
@@ -122,7 +122,13 @@ def _credit_side(known: Iterable[Picture], ledgers: Mapping[str, Any]) -> dict[s
 
 
 def _units(known: Iterable[Picture], placed: Iterable[Iterable[Placement]], ledgers: Mapping[str, Any]) -> dict[str, str]:
-    """Give the second identity: units received are units restocked, not sellable or scrapped (books 2)."""
+    """Give the second identity: units received are units restocked, not sellable or scrapped (books 2).
+
+    Surplus units stand beside it: nobody announced them, so they have no receipt and no place.
+    """
+    known = list(known)
+    surplus = sum((row.posting.document.quantity for picture in known for row in picture.kept
+                   if isinstance(row.posting.document, Adjustment) and row.state is PostingState.VERIFIED), NOTHING)
     places = Counter[str]()
     for placements in placed:
         for each in placements:
@@ -133,7 +139,7 @@ def _units(known: Iterable[Picture], placed: Iterable[Iterable[Placement]], ledg
     placed_units = sum(places[name] for name in ("credited_restocked", "credited_non_sellable", "credited_scrapped"))
     received = Decimal(str(ledgers["unitsReceived"]))
     return {"received_in_erp": format(received, "f"), "received": format(posted, "f"), "placed": str(placed_units),
-            "difference": format(received - placed_units, "f")}
+            "difference": format(received - placed_units, "f"), "surplus": format(surplus, "f")}
 
 
 def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 Builds them from the example CSV files and hands them to the Finance & Supply Chain emulator over its
 control endpoints: `POST /control/seed` {"settings", "rows": {set: [row, …]}} and `POST /control/sales`
-{"orders": […]}. Property names are those of the public contract (`contracts/fscm`); a name that begins
+{"orders": […]}. Property names are those of the public contract (facts/finance-scm 1); a name that begins
 with `_` is the emulator's own. Prices are net, in pounds; cost is 45 % of a product's median price.
 
 What the files do not say (tax groups, which items the ERP has stopped) comes from the same rule as the

@@ -34,6 +34,7 @@ from backhaul.adapters.zigzag.webhook import Source
 from backhaul.application.ports import Clock, Store
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import minor_unit, rounded
+from backhaul.domain.posting import PostingKind
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.entrypoints.web.hooks import App, Hooks
 from backhaul.entrypoints.web.quiet import QuietHttpProtocol
@@ -145,10 +146,13 @@ def one_case(house: HouseLike, tenant: str, ref: str) -> dict[str, Any] | None:
     if life.case is None and not life.events:
         return None
     case: ReturnCase = fold(ref, known)
-    return {"tenant": tenant, "ref": ref, "kept": life.case, "case": case, "postings": life.postings,
+    return {"tenant": tenant, "ref": ref, "kept": life.case, "case": case,
+            "postings": sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind))),
             "parts": [(title, [event for event in life.events if event.sort in sorts]) for title, sorts in PARTS]}
 
 
+STEPS: Final = tuple(PostingKind)
+"""Kinds of document in the order in which they are made."""
 PARTS: Final = (
     ("Exceptions", {"exception"}),
     ("What was said", {"delivery", "fact"}),
@@ -195,6 +199,7 @@ def create_app(house: HouseLike, *, clock: Clock | None = None) -> Hooks:
     """Build the ASGI application: the platform's route around the pages."""
     clock = clock or WallClock()
     pages = Litestar(
+        logging_config=None,
         route_handlers=[*_routes(house, clock), create_static_files_router(path="/static", directories=[HERE / "static"])],
         template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=_environment())),
         after_request=_secure, exception_handlers={Exception: _failed}, openapi_config=None)

@@ -3,7 +3,7 @@
 ``POST /hooks/zigzag/{source}``, as the outermost layer around everything else: 200 after the bytes are
 durable, 401 whenever we do not know who sent them, 500 whenever we could not keep them, and otherwise a
 closed connection. Nothing else ever leaves this route, because the platform sends again only after a
-short list of answers, once a day, for a week (facts/zigzag.md 2.2; INV-02, IN-21).
+short list of answers, once a day, for a week (facts/zigzag 2.2; INV-02, IN-21).
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """How does a server close a connection instead of giving an answer that loses a return?
 
 ZigZag sends again after 401, 500 or no answer at all; after most other answers it never does
-(facts/zigzag.md 2.2). uvicorn answers 400 to what is no HTTP and 503 when it is full. `QuietHttpProtocol`
+(facts/zigzag 2.2). uvicorn answers 400 to what is no HTTP and 503 when it is full. `QuietHttpProtocol`
 does neither: it closes. It also bounds what a stranger can make us hold: headers, their size, the time
 to send them, and the number of connections.
 """

@@ -1,7 +1,7 @@
 """May this row be written, and what does the platform fill in by itself?
 
 Checks are rows of tables (mandatory, not editable, references); behind them one function per document sets defaults and totals.
-The sentences follow `contracts/fscm/errors.json`.
+The sentences follow facts/finance-scm 6.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """What do the recurring batch jobs post, and when?
 
-Four jobs: the mode A posting class for arrival journals (facts 2.2, `extensions/finance-scm/`), its sibling for inventory journals, and the
-two standard ones, packing slip and invoice (facts 2.1). Each document is its own transaction: what fails stays as it is and is logged.
+Four jobs: the mode A posting class for arrival journals (facts/finance-scm 2.2, `extensions/finance-scm/`), its sibling for inventory
+journals, and the two standard ones, packing slip and invoice (facts/finance-scm 2.1). Each document is its own transaction: what fails
+stays as it is and is logged.
 
-Reading of facts section 8, "reducing the arrival quantity splits the line into a new lot and leaves the rest Expected": the part that
+Reading of facts/finance-scm 8, "reducing the arrival quantity splits the line into a new lot and leaves the rest Expected": the part that
 arrives moves to a NEW line with a new lot, the ORIGINAL lot keeps the expected rest. A registration that takes all that is still expected
 splits nothing, so a line that arrives whole keeps its lot. Hence several journal lines, in one journal or in later ones, may name the
 original lot; the parts are recognised by ExternalItemNumber and the other columns, which are copied.

@@ -1,7 +1,7 @@
 """What do the books say after a document is posted?
 
 Every posting goes through `book`, which refuses a voucher that does not balance or falls into a closed period. Accounts come from the
-setting `accounts`; the postings are those of `design/books.md` section 3. Accounting currency equals transaction currency here.
+setting `accounts`; the postings are those of books 3. Accounting currency equals transaction currency here.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ def invoice(world: World, document: Document, order: Mapping[str, Any], customer
 
 
 def pay_out(world: World, told: Mapping[str, Any]) -> Row:
-    """Book what the payment process paid to a customer, then settle what fits (books.md section 3)."""
+    """Book what the payment process paid to a customer, then settle what fits (books 3)."""
     amount, booking, date = Decimal(told["amount"]), told["booking"], noon(str(told["date"]))
     number = world.number("PAY")
     document = Document(

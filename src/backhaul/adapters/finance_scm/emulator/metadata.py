@@ -1,7 +1,7 @@
 """What does the environment say about its own entities and enumerations?
 
-The preflight service `/metadata/…` (facts 4): computed from the table of entity sets and the rules in force, answered by the same
-OData code.
+The preflight service `/metadata/…` (facts/finance-scm 4): computed from the table of entity sets and the rules in force, answered by the
+same OData code.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Key = tuple[str, ...]
 Record = dict[tuple[str, Key], Row | None]
 
-# Books and masters nobody may write through OData (facts 1.6); masters stay readable, the seed fills them.
+# Books and masters nobody may write through OData (facts/finance-scm 1.6); masters stay readable, the seed fills them.
 READ_ONLY = frozenset({
     "SalesInvoiceHeadersV2", "SalesInvoiceV2Lines", "InventTransBiEntities", "GeneralJournalAccountEntries", "CustTransBiEntities",
     "InventoryJournalTableBiEntities", "InventoryJournalTransBiEntities", "WarehousesOnHandV2", "BatchJobs", "ReturnReasonCodeBiEntities",
@@ -71,7 +71,7 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
     "_Payouts": ("reference",),
 }
 
-# Columns that hold a day and nothing else; F&SCM gives them back at noon UTC (facts 4).
+# Columns that hold a day and nothing else; F&SCM gives them back at noon UTC (facts/finance-scm 4).
 DAYS = frozenset({
     "ReturnDeadline", "TransactionDate", "InvoiceDate", "ExpectedReturnArrivalDate", "ActualReturnArrivalDate", "ReturnClosedDate",
     "TransDate", "AccountingDate", "DocumentDate", "DatePhysical", "DateFinancial", "DateStatus", "DueDate", "Closed", "FromDate", "ToDate",

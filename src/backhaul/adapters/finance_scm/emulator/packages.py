@@ -1,7 +1,8 @@
 """What becomes of a data package that is handed to data management?
 
-The package REST API of facts section 3: a write address for the blob, an import that draws journal numbers itself, row-level results. A row
-in error leaves the good rows imported. A re-used execution id is answered and not deduplicated (facts 7: dedupe is not promised).
+The package REST API of facts/finance-scm 3: a write address for the blob, an import that draws journal numbers itself, row-level
+results. A row in error leaves the good rows imported. A re-used execution id is answered and not deduplicated (facts/finance-scm 7: that is
+not promised).
 """
 
 from __future__ import annotations

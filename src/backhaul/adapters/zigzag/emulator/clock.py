@@ -3,7 +3,7 @@
 Every event that fell due is sent, oldest first. At each midnight (UTC, virtual) one sweep sends the
 failures of the last seven days again, as ZigZag documents; only these answers count as a failure:
 400, 401, 403, 405, 408, 500, 502 and no response. Any other answer that is not 2xx loses the event
-for good (`facts/zigzag.md` 2.2).
+for good (facts/zigzag 2.2).
 """
 
 import json

@@ -1,7 +1,7 @@
 """How does an event reach the subscriber?
 
 One POST per event over a few kept-open connections. How the real platform proves who it is is not
-public (`facts/zigzag.md` 2.2), so the way is chosen by the subscription:
+public (facts/zigzag 2.2), so the way is chosen by the subscription:
 
     {"kind": "hmac", "secret": "…"}              x-zigzag-signature, x-zigzag-timestamp
     {"kind": "bearer", "token": "…"}             authorization: Bearer …

@@ -2,7 +2,7 @@
 
 The two `PUT` operations and `POST /token` are documented; field names of the token call are not, so
 the usual spellings are taken and given. The look-up by order number is **inferred** from a title only
-(`facts/zigzag.md` 3.1) and says so in its answer. Error bodies are ours.
+(facts/zigzag 3.1) and says so in its answer. Error bodies are ours.
 """
 
 import base64

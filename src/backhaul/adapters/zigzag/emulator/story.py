@@ -3,7 +3,7 @@
 `tell` turns a credit note and its plan into timed events, the shape we call *typed*; `whole` says the
 same in the other shape comparable platforms use (no event type, the whole return with a status,
 other spellings). `flat_rows` lays an event out for a CSV file. All names are ours: ZigZag's are not
-public (`facts/zigzag.md` 4).
+public (facts/zigzag 4).
 
 Every event carries the whole return, and its quantities are totals so far. Amounts are text, times
 are UTC, quantities are numbers.

@@ -138,6 +138,7 @@ def upgrade() -> None:
         _words("period"),
         _words("fingerprint"),
         _words("controls"),
+        _words("allocation"),
         sa.Column("started_at", Utc(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )

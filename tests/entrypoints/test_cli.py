@@ -1,0 +1,308 @@
+"""Every command has one JSON object for programs and one clear sentence for whoever typed something wrong."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from backhaul.domain.errors import BackhaulError
+from backhaul.entrypoints import cli
+from tests.journeys.conftest import erp, finance_scm
+from tests.journeys.stage import EXAMPLES, life, line
+
+__all__ = ["erp", "finance_scm"]
+PROFILE = EXAMPLES / "profiles" / "online-retail.toml"
+LONG_AGO = datetime(2010, 12, 1, 9, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A terminal with its settings: `told` for what `--json` printed, `run` in this process, `process` in one of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(cli.app, words, env=self.environment)
+
+    def told(self, *words: str, status: int = 0) -> Any:
+        result = self.run(*words, "--json")
+        assert result.exit_code == status, (result.output, result.exception)
+        value = json.loads(result.stdout)
+        assert isinstance(value, dict)
+        return value
+
+    def process(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([sys.executable, "-m", "backhaul.entrypoints.cli", *words], text=True, capture_output=True, timeout=60,
+                              check=False, env={**os.environ, **self.environment})
+
+
+@pytest.fixture
+def shell(erp: str, tmp_path: Path) -> Iterator[Shell]:
+    profile = tmp_path / "shop.toml"
+    profile.write_text(PROFILE.read_text(encoding="utf-8").replace('close = "period"', 'close = "at-once"'), encoding="utf-8")
+    yield Shell(folder=tmp_path, environment={
+        "BACKHAUL_DATABASE_URL": f"sqlite:///{tmp_path / 'backhaul.sqlite'}", "BACKHAUL_PROFILE": str(profile),
+        "BACKHAUL_STATE_DIR": str(tmp_path), "BACKHAUL_ERP_URL": erp, "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token",
+        "BACKHAUL_ERP_SECRET": "secret", "BACKHAUL_ZIGZAG_SECRET": "0" * 32, "COLUMNS": "200"})
+
+
+@pytest.fixture
+def busy_shell(shell: Shell) -> Shell:
+    """A shell in which two returns were imported and worked on; of R-2 the price is above the sale's."""
+    messages = [*life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])], at=LONG_AGO),
+                *life("R-2", [line("CUP", 1, "9.99", received=1, grades=[("A", "RESELL", 1, True)])], at=LONG_AGO)]
+    (shell.folder / "returns.json").write_text(json.dumps(messages), encoding="utf-8")
+    shell.told("import", str(shell.folder / "returns.json"))
+    shell.told("work", "--once")
+    return shell
+
+
+def sentence(result: Result) -> str:
+    """Give what stopped a command: what `main` would print of it, or what the command line itself said."""
+    assert result.exit_code != 0
+    if isinstance(result.exception, BackhaulError):
+        return str(result.exception)
+    assert result.exit_code == 2, (result.output, result.exception)
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
+# --- one JSON object
+
+
+def test_a_file_is_taken_in_once(shell: Shell) -> None:
+    file = shell.folder / "returns.json"
+    file.write_text(json.dumps(life("R-1", [line("TEA", 1, "4.25")], at=LONG_AGO)), encoding="utf-8")
+
+    first, second = shell.told("import", str(file)), shell.told("import", str(file))
+
+    assert (first["rows"], first["seen"], second["rows"], second["seen"]) == (4, False, 0, True)
+    assert Path(first["result"]).read_text(encoding="utf-8").count("\n") == 5
+
+
+def test_work_reads_posts_and_says_how_much(busy_shell: Shell) -> None:
+    told = busy_shell.told("work", "--once")
+
+    assert told["online-retail"]["read"]["deliveries"] == 0
+    assert set(told["online-retail"]["post"]) >= {"sent", "windows"}
+
+
+def test_post_says_what_it_sent(busy_shell: Shell) -> None:
+    told = busy_shell.told("post")
+
+    assert told["sent"] == 0
+
+
+def test_trace_tells_a_life_with_every_attempt(busy_shell: Shell) -> None:
+    told = busy_shell.told("trace", "R-1")
+
+    documents = {row["kind"]: row for row in told["documents"]}
+    assert told["return"] == "R-1"
+    assert {"order", "order-line", "receipt", "credit-note"} <= set(documents)
+    assert documents["order"]["attempts"][0]["outcome"] == "posted"
+    assert documents["receipt"]["attempts"][0]["request"]
+    assert [entry["sequence"] for entry in told["trail"]] == sorted(entry["sequence"] for entry in told["trail"])
+
+
+def test_open_exceptions_are_listed_by_cause_and_one_by_one(busy_shell: Shell) -> None:
+    by_cause, each = busy_shell.told("exceptions", "list"), busy_shell.told("exceptions", "list", "--each")
+
+    assert [(row["kind"], row["count"], row["money"], row["owner"]) for row in by_cause["exceptions"]] \
+        == [("PRICE_ABOVE_SOLD", 1, "-9.99", "finance")]
+    assert [(row["return"], row["money"]) for row in each["exceptions"]] == [("R-2", "-9.99 GBP")]
+
+
+def test_a_waiver_by_two_people_is_told_and_kept(busy_shell: Shell) -> None:
+    number = busy_shell.told("exceptions", "list", "--each")["exceptions"][0]["number"]
+
+    told = busy_shell.told("exceptions", "waive", str(number), "--actor", "ada", "--approver", "ben", "--reason", "agreed by phone")
+    busy_shell.told("work", "--once")
+
+    assert told == {"exception": number, "decision": "waive"}
+    assert busy_shell.told("exceptions", "list")["exceptions"] == []
+    assert any(entry["detail"].get("approver") == "ben" for entry in busy_shell.told("trace", "R-2")["trail"])
+
+
+def test_a_line_can_be_closed(busy_shell: Shell) -> None:
+    number = busy_shell.told("exceptions", "list", "--each")["exceptions"][0]["number"]
+
+    told = busy_shell.told("exceptions", "close", str(number), "--actor", "ada", "--approver", "ben", "--reason", "no proof of purchase")
+    busy_shell.told("work", "--once")
+
+    assert told == {"exception": number, "decision": "close"}
+    assert busy_shell.told("trace", "R-2")["state"] == "closed"
+
+
+def test_a_retry_says_how_many_documents_it_lets_go(shell: Shell) -> None:
+    (shell.folder / "returns.json").write_text(json.dumps(
+        life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])], at=LONG_AGO)), encoding="utf-8")
+    httpx.post(f"{shell.environment['BACKHAUL_ERP_URL']}/control/faults", json={
+        "kind": "forbidden", "path": r"\$batch", "body": "POST [^ ]*/ReturnOrderHeadersV2 "}).raise_for_status()
+    shell.told("import", str(shell.folder / "returns.json"))
+    shell.told("work", "--once")
+    refused = shell.told("exceptions", "list", "--each")["exceptions"]
+
+    told = shell.told("exceptions", "retry", str(refused[0]["number"]), "--actor", "ada")
+    shell.told("work", "--once")
+
+    assert [row["kind"] for row in refused] == ["ERP_REJECTED"]
+    assert told == {"exception": refused[0]["number"], "postings": 1}
+    assert shell.told("exceptions", "list")["exceptions"] == []
+
+
+def test_the_trail_is_verified_and_a_forged_entry_is_named(busy_shell: Shell) -> None:
+    before = busy_shell.told("verify")
+    tamper(busy_shell.folder / "backhaul.sqlite", sequence=3)
+
+    after, shown = busy_shell.told("verify", status=1), busy_shell.run("verify")
+
+    assert (before["holds"], before["broken_at"]) == (True, None)
+    assert before["entries"] > 3
+    assert (after["holds"], after["broken_at"]) == (False, 3)
+    assert shown.exit_code == 1
+    assert "broken at entry 3" in " ".join(shown.output.split())
+
+
+def tamper(file: Path, sequence: int, *, cover_up: bool = True) -> None:
+    """Change an entry as somebody with the file in hands would: the guards taken off first, and put back to cover it up."""
+    with sqlite3.connect(file) as book:
+        guards = book.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'trail'").fetchall()
+        for name, _ in guards:
+            book.execute(f"DROP TRIGGER {name}")
+        changed = book.execute("UPDATE trail SET actor = 'mallory' WHERE sequence = ?", (sequence,)).rowcount
+        assert (changed, bool(guards)) == (1, True)
+        for _, sql in guards if cover_up else ():
+            book.execute(sql)
+    book.close()
+
+
+def test_a_database_without_its_guards_is_not_worked_on(busy_shell: Shell) -> None:
+    tamper(busy_shell.folder / "backhaul.sqlite", sequence=3, cover_up=False)
+
+    ended = busy_shell.process("verify")
+
+    assert ended.returncode == 2
+    assert "trail" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_migrate_and_the_profile_commands_speak_json(shell: Shell) -> None:
+    migrated = shell.told("migrate")
+    checked = shell.told("profile", "check", str(PROFILE), "--against", str(EXAMPLES / "payloads" / "typed.json"))
+    schema = json.loads(shell.run("profile", "schema").stdout)
+
+    assert migrated == {"migrated": True}
+    assert (checked["tenant"], checked["version"][:7]) == ("online-retail", "2026-01")
+    assert {"where", "says", "becomes"} == set(checked["lines"][0])
+    assert "$defs" in schema
+
+
+@pytest.mark.parametrize("words", [["work", "--once"], ["post"], ["trace", "R-1"], ["verify"], ["exceptions", "list"],
+                                   ["exceptions", "list", "--each"], ["migrate"], ["profile", "check", str(PROFILE)]])
+def test_without_json_a_command_speaks_to_people(busy_shell: Shell, words: list[str]) -> None:
+    result = busy_shell.run(*words)
+
+    assert result.exit_code == 0, result.exception
+    assert result.stdout.strip()
+    assert not result.stdout.lstrip().startswith("{")
+
+
+def test_every_command_explains_itself(shell: Shell) -> None:
+    commands = ["demo", "serve", "work", "import", "post", "trace", "verify", "migrate", "emulate"]
+    groups = [("exceptions", name) for name in ("list", "retry", "waive", "close")] + [("profile", name) for name in ("check", "schema")]
+
+    told = {words: shell.run(*words, "--help") for words in (*((name,) for name in commands), *groups)}
+
+    assert all(result.exit_code == 0 and "Usage" in result.stdout for result in told.values())
+    assert "--json" in told["demo",].stdout
+
+
+# --- one clear sentence
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["trace", "R-1", "--tenant", "nobody"], "tenant 'nobody' is not configured"),
+    (["trace", "r-1"], "no return 'r-1'"),
+    (["verify", "--tenant", "nobody"], "online-retail"),
+    (["exceptions", "retry", "999", "--actor", "ada"], "no open exception 999"),
+    (["exceptions", "waive", "999", "--actor", "ada", "--approver", "ben", "--reason", "x"], "no open exception 999"),
+    (["exceptions", "close", "nine", "--actor", "ada", "--approver", "ben", "--reason", "x"], "Invalid value for 'number'"),
+    (["import", "/nowhere/returns.json"], "/nowhere/returns.json"),
+    (["profile", "check", "/nowhere/profile.toml"], "/nowhere/profile.toml"),
+    (["demo", "--erp", "business-central"], "no emulator for 'business-central'"),
+    (["fly"], "fly"),
+])
+def test_what_is_wrong_is_said_in_one_sentence(busy_shell: Shell, words: list[str], says: str) -> None:
+    result = busy_shell.run(*words)
+
+    assert says in sentence(result)
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(("approver", "reason", "says"), [("ada", "x", "somebody other than 'ada'"), (" Ada", "x", "somebody other than"),
+                                                          ("ben", "  ", "say why")])
+def test_one_person_or_no_reason_is_not_enough(busy_shell: Shell, approver: str, reason: str, says: str) -> None:
+    number = str(busy_shell.told("exceptions", "list", "--each")["exceptions"][0]["number"])
+
+    result = busy_shell.run("exceptions", "waive", number, "--actor", "ada", "--approver", approver, "--reason", reason)
+
+    assert says in sentence(result)
+    assert len(busy_shell.told("exceptions", "list")["exceptions"]) == 1
+
+
+def test_a_file_of_an_unknown_kind_is_refused_by_name(shell: Shell) -> None:
+    (shell.folder / "returns.xlsm").write_text("x", encoding="utf-8")
+
+    result = shell.run("import", str(shell.folder / "returns.xlsm"))
+
+    assert "'.xlsm' is not known" in sentence(result)
+
+
+@pytest.mark.parametrize(("words", "changes", "says"), [
+    (["trace", "nothing"], {}, "no return 'nothing'"),
+    (["trace", "R-1"], {"BACKHAUL_PROFILE": ""}, "no profile is loaded; set BACKHAUL_PROFILE"),
+    (["trace", "R-1"], {"BACKHAUL_PROFILE": "/nowhere.toml"}, "/nowhere.toml"),
+    (["verify"], {"BACKHAUL_DATABASE_URL": "mysql://x"}, "mysql"),
+    (["verify"], {"BACKHAUL_DATBASE_URL": "x"}, "did you mean BACKHAUL_DATABASE_URL"),
+    (["exceptions", "retry", "7", "--actor", "ada"], {}, "no open exception 7"),
+    (["work", "--once"], {"BACKHAUL_ERP_SECRET": "wrong"}, "secret"),
+])
+def test_the_program_ends_with_status_2_and_no_traceback(shell: Shell, words: list[str], changes: dict[str, str], says: str) -> None:
+    ended = Shell(shell.folder, {**shell.environment, **changes}).process(*words)
+
+    told = " ".join(ended.stderr.replace("│", " ").split())
+    assert ended.returncode == 2, (ended.stdout, ended.stderr)
+    assert says in told
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_bad_profile_is_refused_with_file_and_line(shell: Shell) -> None:
+    bad = shell.folder / "bad.toml"
+    text = PROFILE.read_text(encoding="utf-8").replace('location = "SCRAP"', 'location = "SALE"')
+    bad.write_text(text, encoding="utf-8")
+
+    ended = shell.process("profile", "check", str(bad))
+
+    told = "".join(ended.stderr.split())
+    assert ended.returncode == 2
+    assert "notsellable" in told
+    assert f"{bad}:" in told
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_secret_is_never_shown(shell: Shell) -> None:
+    ended = [shell.process("work", "--once"), shell.process("profile", "check", str(PROFILE))]
+
+    assert all("0" * 32 not in each.stdout + each.stderr for each in ended)
+    assert LONG_AGO < datetime.now(UTC) - timedelta(days=365)

@@ -1,0 +1,136 @@
+"""More came than was announced: it is in stock, not on sale, nobody is credited for it, and somebody knows."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backhaul.application import resolve
+from backhaul.application.ports import PostingState
+from backhaul.application.process import pictures
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.facts import Decision
+from backhaul.domain.posting import Adjustment
+from backhaul.domain.rules import Close, Window
+from backhaul.profile import load_profile
+from tests.journeys.stage import EXAMPLES, TENANT, World, life, line, open_world
+
+DAILY = Window(close=Close.DAILY)
+
+
+@pytest.fixture
+def daily(erp: str, tmp_path: Path) -> Iterator[World]:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'daily.sqlite'}", window=DAILY)
+    yield world
+    world.house.close()
+
+
+def surplus_life(world: World, ref: str, sku: str = "TEA", price: str = "4.25", *, announced: int = 2, came: int = 3, **more: Any) -> None:
+    world.tell(*life(ref, [line(sku, announced, price, received=came, grades=[("A", "RESELL", announced, True)])], at=world.at, **more))
+
+
+def journals(world: World) -> list[tuple[str, str, PostingState, Decimal, str]]:
+    """Give what we know of the journals: return, state, cost read back and voucher."""
+    with world.house.store.begin() as tx:
+        rows = [row for kept in tx.postings(TENANT, sorted(tx.cases(TENANT))).values() for row in kept
+                if isinstance(row.posting.document, Adjustment)]
+    return sorted((row.posting.key.return_ref, row.document.number if row.document else "", row.state,
+                   (row.document.cost if row.document else None) or Decimal(0), row.document.voucher if row.document else "") for row in rows)
+
+
+def stock(world: World) -> dict[str, int]:
+    return {place.replace("|S1|", " ").replace("|", " "): int(units) for place, units in world.ledgers["stock"].items()
+            if "SALE" in place or "QUAR" in place}
+
+
+def test_units_nobody_announced_come_into_quarantine_without_credit_and_somebody_is_told(daily: World) -> None:
+    surplus_life(daily, "R-1", came=3)
+    surplus_life(daily, "R-2", came=4, customer="10002")
+    daily.tell(*life("R-3", [line("CUP", 1, "2.95", received=1, grades=[("A", "RESELL", 1, True)])], at=daily.at))
+    before = stock(daily)
+
+    daily.pass_days(4)
+
+    assert daily.credits == [("CUP", 1, Decimal("2.95")), ("TEA", 2, Decimal("8.50")), ("TEA", 2, Decimal("8.50"))]
+    moved = {place: units - before.get(place, 0) for place, units in stock(daily).items() if units != before.get(place, 0)}
+    assert moved == {"TEA GB-DC-01 QUAR": 3, "TEA GB-DC-01 SALE": 4, "CUP GB-DC-01 SALE": 1}
+    first, second = journals(daily)
+    assert (first[1], first[4]) == (second[1], second[4]), "one journal, one voucher for the window"
+    assert (first[2], second[2]) == (PostingState.VERIFIED, PostingState.VERIFIED)
+    assert second[3] == 2 * first[3] > 0, "cost is split by units"
+    assert Decimal(str(daily.ledgers["unitsReceived"])) == 5, "units without a return document are no receipt"
+    assert daily.exceptions() == {"SURPLUS": 2}
+    with daily.house.store.begin() as tx:
+        (told, _) = tx.exceptions(TENANT)
+        states = {ref: case.state.value for ref, case in tx.cases(TENANT).items() if case.state}
+        placed = [each for picture in pictures(tx, daily.house.profiles[TENANT].rules, ["R-1", "R-2"]).values()
+                  for each in picture.placements(daily.house.profiles[TENANT].rules, daily.at)]
+    assert (told.case.owner, told.case.money.amount, told.case.line_id) == ("warehouse", 0, "TEA#1")
+    assert states == {"R-1": "settled", "R-2": "settled", "R-3": "settled"}
+    assert {(each.where.value, each.quantity, each.net) for each in placed} == {("credited_restocked", 2, Decimal("-8.50"))}
+
+
+def test_whoever_dealt_with_a_surplus_says_so_and_it_is_closed(daily: World) -> None:
+    surplus_life(daily, "R-1")
+    daily.pass_days(4)
+    with daily.house.store.begin() as tx:
+        number = tx.exceptions(TENANT)[0].id
+
+    resolve.decide(daily.house.store, TENANT, number, Decision.WAIVE, actor="ann", approver="bob", reason="ours to keep", now=daily.at)
+    daily.pass_days()
+
+    assert daily.exceptions() == {}
+    assert stock(daily)["TEA GB-DC-01 QUAR"] == 1
+
+
+def test_without_a_place_the_announced_units_go_on_and_the_others_wait_for_a_person(daily: World) -> None:
+    surplus_life(daily, "R-1", sku="POT", price="12.50", announced=1, came=2, order_number="500002") if False else daily.tell(*life(
+        "R-1", [line("TEA", 2, "4.25", received=3, grades=[("A", "RESELL", 2, True)])], at=daily.at))
+    profile = daily.house.profiles[TENANT]
+    profile.rules.surplus.clear()  # type: ignore[attr-defined]  # a dict, as the profile made it
+
+    daily.pass_days(4)
+
+    assert daily.credits == [("TEA", 2, Decimal("8.50"))]
+    assert journals(daily) == []
+    assert daily.exceptions() == {"SURPLUS": 1}
+
+
+@pytest.mark.parametrize("fault", [
+    {"kind": "answer-lost"}, {"kind": "late-commit", "after": 1}, {"kind": "late-commit", "after": 4}, {"kind": "late-commit"},
+    {"kind": "error-before", "status": 503}, {"kind": "error-after", "status": 504}, {"kind": "cut-body"},
+], ids=lambda fault: f"{fault['kind']}-{fault.get('after', fault.get('status', ''))}")
+def test_whatever_becomes_of_the_request_the_units_come_in_once(daily: World, fault: dict[str, Any]) -> None:
+    daily.tell(*life("R-1", [line("TEA", 2, "4.25", received=3, grades=[("Z", "NOBODY", 2, True)])], at=daily.at))
+    surplus_life(daily, "R-2", customer="10002")
+    before = stock(daily)
+    daily.control("faults", {**fault, "path": "ImportFromPackage", "times": 2})
+
+    for _ in range(6):
+        daily.pass_days()
+        daily.at += timedelta(minutes=10)
+        daily.turn()
+
+    assert stock(daily)["TEA GB-DC-01 QUAR"] - before.get("TEA GB-DC-01 QUAR", 0) == 1
+    assert [state for _, _, state, _, _ in journals(daily) if state is not PostingState.HELD] == [PostingState.VERIFIED]
+
+
+@pytest.mark.parametrize(("table", "says"), [
+    ('[surplus.gb01.GB-DC-01]\nlocation = "sale "', "is on sale"), ('[surplus.gb01.GB-DC-01]\nlocation = ""', "needs a location"),
+    ('[surplus.gb01.GB-DC-01]\nlocation = "Q*"', "wildcard"), ('[surplus.gb01.NOWHERE]\nlocation = "QUAR"', "has no warehouse"),
+    ('[surplus.fr01.GB-DC-01]\nlocation = "QUAR"', "no legal entity"), ('[surplus.gb01.GB-DC-01]\nplace = "QUAR"', "unknown field"),
+])
+def test_a_profile_that_would_put_surplus_on_sale_or_nowhere_is_refused_with_its_line(tmp_path: Path, table: str, says: str) -> None:
+    text = (EXAMPLES / "profiles" / "online-retail.toml").read_text(encoding="utf-8")
+    told = text.replace('[surplus.gb01.GB-DC-01]\nlocation = "QUAR"', table)
+    assert told != text
+    (tmp_path / "profile.toml").write_text(told, encoding="utf-8")
+    at = told.splitlines().index(table.splitlines()[0]) + 1
+
+    with pytest.raises(Misconfigured, match=says) as refused:
+        load_profile(tmp_path / "profile.toml", offline=True)
+
+    assert f"profile.toml:{at}:" in str(refused.value) or f"profile.toml:{at + 1}:" in str(refused.value)
