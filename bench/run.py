@@ -327,7 +327,7 @@ def reading(size: int) -> Figures:
                                    received_at=NOW) for event in events])
     started = time.perf_counter()
     read = facts = 0
-    while (done := receive.digest(store, ZigZagWire(profile.wire), rules)).deliveries:
+    while (done := receive.digest(store, ZigZagWire(profile.wire), rules, now=datetime.now(UTC))).deliveries:
         read, facts = read + done.deliveries, facts + done.facts
     digested = time.perf_counter() - started
     started = time.perf_counter()

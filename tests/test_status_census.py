@@ -24,6 +24,7 @@ def test_every_route_that_is_made_is_counted() -> None:
     hooks.census[200] += 1
 
     assert any(counted is hooks.census for counted in census.COUNTS)
+    hooks.census.clear()
 
 
 def test_a_status_the_platform_does_not_send_again_after_is_a_stranger() -> None:

@@ -248,7 +248,7 @@ def _surplus_flaws(file: ProfileFile) -> Iterator[Flaw]:
     entities, sellability = {table.id: table for table in file.legal_entities}, _sellability(file)
     for entity, tables in file.surplus.items():
         if entity not in entities:
-            yield f"surplus.{entity}", f"there is no legal entity '{entity}'"
+            yield f"surplus.{entity}.{next(iter(tables), '')}", f"there is no legal entity '{entity}'"
             continue
         for warehouse, table in tables.items():
             here = f"surplus.{entity}.{warehouse}"

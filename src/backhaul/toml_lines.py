@@ -32,7 +32,8 @@ class TomlLines:
             if not depth and not quote:
                 if header := HEADER.match(line):
                     table = _table(header, counts)
-                    lines.setdefault(table, number)
+                    for end in (*(at for at, sign in enumerate(table) if sign == "."), len(table)):
+                        lines.setdefault(table[:end], number)
                 elif key := KEY.match(line):
                     path = table
                     for part in PART.findall(key[1]):

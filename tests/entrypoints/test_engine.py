@@ -58,7 +58,8 @@ def begin(world: World, tmp_path: Path, *, taken_up: str = "") -> "subprocess.Po
     arguments = [world.erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", f"sqlite:///{tmp_path / 'engine.sqlite'}", NOW.isoformat(),
                  taken_up]
     return subprocess.Popen([sys.executable, "-c", ONE_TURN, *arguments], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"})
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"})
 
 
 @pytest.mark.parametrize("at", ["ReturnOrderHeadersV2", "ReturnOrderLinesV2", "ImportFromPackage"])

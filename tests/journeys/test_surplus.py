@@ -12,7 +12,9 @@ from backhaul.application import resolve
 from backhaul.application.ports import PostingState
 from backhaul.application.process import pictures
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Decision
+from backhaul.domain.money import Money
 from backhaul.domain.posting import Adjustment
 from backhaul.domain.rules import Close, Window
 from backhaul.profile import load_profile
@@ -28,8 +30,9 @@ def daily(erp: str, tmp_path: Path) -> Iterator[World]:
     world.house.close()
 
 
-def surplus_life(world: World, ref: str, sku: str = "TEA", price: str = "4.25", *, announced: int = 2, came: int = 3, **more: Any) -> None:
-    world.tell(*life(ref, [line(sku, announced, price, received=came, grades=[("A", "RESELL", announced, True)])], at=world.at, **more))
+def surplus_life(world: World, ref: str, *, came: int = 3, **more: Any) -> None:
+    """Announce two, accept two, and count more."""
+    world.tell(*life(ref, [line("TEA", 2, "4.25", received=came, grades=[("A", "RESELL", 2, True)])], at=world.at, **more))
 
 
 def journals(world: World) -> list[tuple[str, str, PostingState, Decimal, str]]:
@@ -38,7 +41,8 @@ def journals(world: World) -> list[tuple[str, str, PostingState, Decimal, str]]:
         rows = [row for kept in tx.postings(TENANT, sorted(tx.cases(TENANT))).values() for row in kept
                 if isinstance(row.posting.document, Adjustment)]
     return sorted((row.posting.key.return_ref, row.document.number if row.document else "", row.state,
-                   (row.document.cost if row.document else None) or Decimal(0), row.document.voucher if row.document else "") for row in rows)
+                   (row.document.cost if row.document else None) or Decimal(0), row.document.voucher if row.document else "")
+                  for row in rows)
 
 
 def stock(world: World) -> dict[str, int]:
@@ -87,16 +91,56 @@ def test_whoever_dealt_with_a_surplus_says_so_and_it_is_closed(daily: World) -> 
 
 
 def test_without_a_place_the_announced_units_go_on_and_the_others_wait_for_a_person(daily: World) -> None:
-    surplus_life(daily, "R-1", sku="POT", price="12.50", announced=1, came=2, order_number="500002") if False else daily.tell(*life(
-        "R-1", [line("TEA", 2, "4.25", received=3, grades=[("A", "RESELL", 2, True)])], at=daily.at))
-    profile = daily.house.profiles[TENANT]
-    profile.rules.surplus.clear()  # type: ignore[attr-defined]  # a dict, as the profile made it
+    surplus_life(daily, "R-1")
+    daily.house.profiles[TENANT].rules.surplus.clear()  # type: ignore[attr-defined]  # a dict, as the profile made it
 
     daily.pass_days(4)
 
     assert daily.credits == [("TEA", 2, Decimal("8.50"))]
     assert journals(daily) == []
     assert daily.exceptions() == {"SURPLUS": 1}
+
+
+def test_a_retry_after_a_difference_looks_first_and_brings_nothing_in_twice(daily: World) -> None:
+    surplus_life(daily, "R-1")
+    daily.pass_days(4)
+    with daily.house.store.begin() as tx:
+        (row,) = [row for row in tx.postings(TENANT, ["R-1"])["R-1"] if isinstance(row.posting.document, Adjustment)]
+        assert row.document
+        tx.set_state(row.posting.key, PostingState.REJECTED, at=daily.at, note="somebody compared")
+        finding = Finding(code="ERP_DIFFERS", sentence="Another quantity.", line_id="TEA#1")
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R-1", line_id="TEA#1", findings=(finding,), money=Money(amount=Decimal(0), currency="GBP"),
+            now=daily.at, teams={}))
+        tx.touch(TENANT, ["R-1"])
+    daily.turn()
+    before = stock(daily)
+
+    desk = daily.house.desk(TENANT, "gb01")
+    assert resolve.retry(daily.house.store, TENANT, number, route=desk.route, actor="ann", now=daily.at) == 1
+    daily.pass_days(3)
+
+    assert stock(daily) == before
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.VERIFIED]
+
+
+def test_a_refused_journal_line_goes_out_in_a_new_journal_once_its_cause_is_mended(daily: World) -> None:
+    surplus_life(daily, "R-1")
+    daily.control("faults", {"kind": "row-error", "rows": [1], "times": 2})
+    daily.pass_days(2)
+    refused = journals(daily)
+
+    desk = daily.house.desk(TENANT, "gb01")
+    with daily.house.store.begin() as tx:
+        number = tx.exceptions(TENANT)[0].id
+    for _ in range(3):
+        if any(state is PostingState.REJECTED for _, _, state, _, _ in journals(daily)):
+            resolve.retry(daily.house.store, TENANT, number, route=desk.route, actor="ann", now=daily.at)
+        daily.pass_days(2)
+
+    assert [state for _, _, state, _, _ in refused] == [PostingState.REJECTED]
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.VERIFIED]
+    assert stock(daily)["TEA GB-DC-01 QUAR"] == 1
 
 
 @pytest.mark.parametrize("fault", [

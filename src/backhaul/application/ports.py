@@ -230,6 +230,10 @@ class Tx(Protocol):
         """Set a delivery aside; its bytes stay."""
         ...
 
+    def reread(self, tenant: str, *, identities: Collection[str] = (), sha256s: Collection[str] = ()) -> int:
+        """Let deliveries that could not be read, by identity, or were read in part, by hash, be read once more; give how many."""
+        ...
+
     def add_facts(self, tenant: str, facts: Sequence[Fact]) -> int:
         """Keep facts that come from us or from a person, and mark their returns as touched."""
         ...

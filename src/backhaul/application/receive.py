@@ -1,11 +1,13 @@
 """Step 1. Keep what the platform sent, then read what it says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from backhaul.application.ports import Platform, Store, Tx, Unusable
 from backhaul.domain.delivery import Delivery, DeliveryState
 from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.facts import Unreadable
 from backhaul.domain.money import Money
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
@@ -31,8 +33,11 @@ class Digested:
     unusable: int = 0
 
 
-def digest(store: Store, platform: Platform, rules: Rules, *, limit: int = 500) -> Digested:
-    """Read up to `limit` stored deliveries; what cannot be read is set aside with an owner, its bytes kept."""
+def digest(store: Store, platform: Platform, rules: Rules, *, now: datetime, limit: int = 500) -> Digested:
+    """Read up to `limit` stored deliveries; what cannot be read is set aside with an owner, its bytes kept.
+
+    One that is read again under a mended profile closes what stood about it, or says anew what is wrong.
+    """
     with store.begin() as tx:
         waiting = tx.undigested(rules.tenant, limit)
         facts = unusable = 0
@@ -44,6 +49,9 @@ def digest(store: Store, platform: Platform, rules: Rules, *, limit: int = 500) 
                 tx.quarantine(delivery, str(reason))
                 _own(tx, delivery, rules.teams, Finding(code="UNREADABLE", sentence=f"{delivery.channel}: {reason}"))
             else:
+                if delivery.again:
+                    said = [replace(fact, at=now) if isinstance(fact, Unreadable) else fact for fact in said]
+                    tx.close_exceptions(rules.tenant, f"delivery:{delivery.identity}", apart_from=(), resolution="read again", at=now)
                 facts += tx.digested(delivery, said)
     return Digested(deliveries=len(waiting), facts=facts, unusable=unusable)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from backhaul.application.ports import KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.facts import Decided, Decision
+from backhaul.domain.facts import Decided, Decision, Reread, Unreadable
 from backhaul.domain.posting import Nature, Route
 from backhaul.domain.returns import fold
 
@@ -30,9 +30,12 @@ def retry(  # noqa: PLR0913  each is named at the call
     """Let refused postings of an exception's line be looked for and then sent again; give how many.
 
     What carries the mark is looked for first and adopted if it is there; only what is not goes out again.
+    What could not be read is read again by the profile of now.
     """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
+        if row.case.kind == "UNREADABLE":
+            return _reread(tx, tenant, row, actor, now)
         refused = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
                    if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
         for kept in refused:
@@ -45,6 +48,19 @@ def retry(  # noqa: PLR0913  each is named at the call
         tx.record(tenant, subject=row.case.return_ref, action="exception.retried", at=now, actor=actor,
                   detail={"exception": number, "postings": [str(kept.posting.key) for kept in refused]})
     return len(refused)
+
+
+def _reread(tx: Tx, tenant: str, row: KeptException, actor: str, now: datetime) -> int:
+    """Have the deliveries read again that an exception is about; their bytes were kept for this."""
+    ref = row.case.return_ref
+    if ref.startswith("delivery:"):
+        count = tx.reread(tenant, identities=[ref.removeprefix("delivery:")])
+    else:
+        unclear = [fact for fact in tx.facts(tenant, [ref]).get(ref, ()) if isinstance(fact, Unreadable)]
+        count = tx.reread(tenant, sha256s=sorted({fact.delivery for fact in unclear}))
+        tx.add_facts(tenant, [Reread(return_ref=ref, at=now, instead_of=tuple(sorted(fact.identity for fact in unclear)))])
+    tx.record(tenant, subject=ref, action="delivery.reread", at=now, actor=actor, detail={"exception": row.id, "deliveries": count})
+    return count
 
 
 def _surely_not_there(tx: Tx, kept: KeptPosting) -> bool:

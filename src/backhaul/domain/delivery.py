@@ -26,7 +26,7 @@ class Delivery:
     """One HTTP request or one file row from the platform.
 
     `identity` tells repeats apart from news: the event id the profile names, else the body's SHA-256.
-    `channel` is ``webhook`` or ``file:<name>#<row>``.
+    `channel` is ``webhook`` or ``file:<name>#<row>``. `again` marks one that was read before, under another profile.
     """
 
     tenant: str
@@ -36,6 +36,7 @@ class Delivery:
     received_at: datetime
     channel: str = "webhook"
     id: int = 0
+    again: bool = False
 
     @property
     def sha256(self) -> str:

@@ -45,7 +45,7 @@ class Circumstance:
 class MappingRow:
     """One approved decision: units in this circumstance go to this place, this way.
 
-    `expected_account` is sent on movement journals only and verified on read-back everywhere.
+    `expected_account` is kept with the row; nothing compares it yet.
     `charge` names a fee of the profile that is deducted, if any.
     """
 

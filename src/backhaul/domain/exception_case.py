@@ -52,7 +52,7 @@ _F, _W, _C, _I = Team.FINANCE, Team.WAREHOUSE, Team.CUSTOMER_SERVICE, Team.INTEG
 KINDS: Final[Mapping[str, Kind]] = {
     # what the platform sent
     "UNREADABLE": _kind("A message could not be read as the profile says.", _I, 1,
-                        "Correct the profile and replay the delivery, or ask the platform what changed."),
+                        "Correct the profile, then retry: the kept message is read again."),
     "EVENT_CONTENT_CONFLICT": _kind("Two messages of equal age say different things.", _I, 1,
                                     "Ask the platform which one holds; the newer one then decides."),
     "UNKNOWN_LINE": _kind("A message names a line that was never announced.", _W, 2,

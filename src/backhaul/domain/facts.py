@@ -214,8 +214,15 @@ class Unreadable(Fact):
     value: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reread(Fact):
+    """Messages are read again because the profile was mended; these `Unreadable` facts, by identity, count no more."""
+
+    instead_of: tuple[str, ...]
+
+
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
-    for kind in (Announced, Progressed, Received, Inspected, Refunded, LinesMinted, Decided, Unreadable)
+    for kind in (Announced, Progressed, Received, Inspected, Refunded, LinesMinted, Decided, Unreadable, Reread)
 }
 """Every kind of fact by the name under which it is stored."""

@@ -29,6 +29,7 @@ from backhaul.domain.facts import (
     Progressed,
     Received,
     Refunded,
+    Reread,
     Stage,
     Unreadable,
 )
@@ -130,10 +131,12 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     for progressed in _of(ordered, Progressed):
         reached[progressed.stage] = min(reached.get(progressed.stage, progressed.at), progressed.at)
     announcements = _of(ordered, Announced)
-    findings = [Finding(code=bad.code, sentence=bad.sentence, hint=bad.value) for bad in _of(ordered, Unreadable)]
+    again = {identity for reread in _of(ordered, Reread) for identity in reread.instead_of}
+    findings = [Finding(code=bad.code, sentence=bad.sentence, hint=bad.value) for bad in _of(ordered, Unreadable)
+                if bad.identity not in again]
     refunds = tuple({paid.reference: paid for paid in _of(ordered, Refunded)}.values())
     if not announcements:
-        if any(not isinstance(fact, Unreadable) for fact in ordered):
+        if any(not isinstance(fact, (Unreadable, Reread)) for fact in ordered):
             findings.append(Finding(code="UNREADABLE", sentence=f"Return {ref} moved, but nobody announced it."))
         return ReturnCase(ref=ref, reached=reached, refunds=refunds, findings=tuple(findings))
     latest = announcements[-1]

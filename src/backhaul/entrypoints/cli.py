@@ -307,7 +307,7 @@ def exceptions_list(*, tenant: Tenant = "",
 @exceptions_app.command("retry")
 def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Who you are.")],
                      tenant: Tenant = "", as_json: Json = False) -> None:
-    """Look for a refused document in the ERP and send it again if it is not there."""
+    """Look for a refused document in the ERP and send it again if it is not there; read an unreadable message again."""
     from backhaul.application import resolve
 
     with _house() as house:
@@ -315,9 +315,10 @@ def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Wh
         with house.store.begin() as tx:
             entity = house.profiles[name].rules.entities[0].id
             ref = resolve.find_exception(tx, name, number).case.return_ref
-            entity = tx.cases(name, [ref])[ref].legal_entity or entity
+            case = tx.cases(name, [ref]).get(ref)
+            entity = case.legal_entity or entity if case else entity
         count = resolve.retry(house.store, name, number, route=house.desk(name, entity).route, actor=actor, now=datetime.now(UTC))
-    _print({"exception": number, "postings": count}) if as_json else out.print(f"{count} postings will be looked for and sent again.")
+    _print({"exception": number, "retried": count}) if as_json else out.print(f"{count} retried; `backhaul work` does the rest.")
 
 
 def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool) -> None:  # noqa: PLR0913, PLR0917

@@ -40,7 +40,7 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Read every stored delivery, then fold and plan every return something was learned about."""
     rules = house.profiles[tenant].rules
     deliveries = facts = 0
-    while (digested := receive.digest(house.store, house.platform(tenant), rules)).deliveries:
+    while (digested := receive.digest(house.store, house.platform(tenant), rules, now=now)).deliveries:
         deliveries += digested.deliveries
         facts += digested.facts
     with house.store.begin() as tx:

@@ -39,7 +39,8 @@ def test_the_allocation_is_committed_with_the_attempts_and_read_back_as_it_was(s
 def test_a_batch_that_does_not_say_which_line_stands_for_its_postings_is_refused(store: SqlStore, story: Any, wrong: str) -> None:
     wanted = surplus(story, "R1", "R2")
     story.fixed(store, *wanted)
-    lines = {"none": (), "of another batch": allocated(story, *wanted, key="B2").allocation, "of fewer": allocated(story, wanted[0]).allocation}
+    lines = {"none": (), "of another batch": allocated(story, *wanted, key="B2").allocation,
+             "of fewer": allocated(story, wanted[0]).allocation}
 
     with pytest.raises(AssertionError, match="does not say which journal lines"), store.begin() as tx:
         tx.start(replace(story.batch(*wanted), allocation=lines[wrong]), at=story.at(1))

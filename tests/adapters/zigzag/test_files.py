@@ -43,7 +43,7 @@ def bodies() -> list[dict[str, Any]]:
 
 def facts_in(store: SqlStore) -> set[str]:
     """Read everything that waits and give what it said."""
-    receive.digest(store, ZigZagWire(PROFILE.wire), PROFILE.rules, limit=100_000)
+    receive.digest(store, ZigZagWire(PROFILE.wire), PROFILE.rules, now=NOW, limit=100_000)
     with store.begin() as tx:
         refs = tx.touched(PROFILE.tenant, 100_000)
         return {fact.identity for facts in tx.facts(PROFILE.tenant, refs).values() for fact in facts}

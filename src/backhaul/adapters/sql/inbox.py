@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.session import Ref, Seen, Session, chunks, ensure
@@ -13,6 +13,8 @@ from backhaul.domain.delivery import Delivery, DeliveryState
 from backhaul.domain.facts import Fact
 
 CONFLICT: Final = "EVENT_CONTENT_CONFLICT"
+AGAIN: Final = "read again"
+"""Why a stored delivery waits that was read before."""
 Identity = tuple[str, str, str]
 """Tenant, source and the delivery's own identity."""
 
@@ -103,7 +105,7 @@ class Inbox(Session):
             tables.deliveries.c.tenant == tenant, tables.deliveries.c.state == DeliveryState.STORED.value)
         return [
             Delivery(id=row.id, tenant=row.tenant, source=row.source, identity=row.identity, body=row.body,
-                     received_at=row.received_at, channel=row.channel)
+                     received_at=row.received_at, channel=row.channel, again=row.reason == AGAIN)
             for row in self._connection.execute(query.order_by(tables.deliveries.c.id).limit(limit))]
 
     def digested(self, delivery: Delivery, facts: Sequence[Fact]) -> int:
@@ -114,6 +116,16 @@ class Inbox(Session):
     def quarantine(self, delivery: Delivery, reason: str) -> None:
         """Set a delivery aside; its bytes stay."""
         self._judge(delivery, DeliveryState.QUARANTINED, reason)
+
+    def reread(self, tenant: str, *, identities: Collection[str] = (), sha256s: Collection[str] = ()) -> int:
+        """Let deliveries that could not be read, or were read in part, be read once more; give how many."""
+        self._flush_inbox()
+        table, states = tables.deliveries, (DeliveryState.QUARANTINED.value, DeliveryState.DIGESTED.value)
+        found = self._connection.execute(update(table).where(
+            table.c.tenant == tenant, table.c.state.in_(states),
+            or_(table.c.identity.in_(list(identities)), table.c.sha256.in_(list(sha256s))),
+        ).values(state=DeliveryState.STORED.value, reason=AGAIN))
+        return int(found.rowcount)
 
     def _judge(self, delivery: Delivery, state: DeliveryState, reason: str) -> None:
         ensure(delivery.id > 0, f"delivery '{delivery.identity}' has no id: only what `undigested` gave can be judged")
