@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     with kept.begin() as tx:
         keep(tx, [Delivery(tenant=TENANT, source="zigzag", identity=each["eventId"], body=json.dumps(each).encode(), received_at=now)
                   for each in (told, evil)])
-    digest(kept, ZigZagWire(PROFILE.wire), PROFILE.rules)
+    digest(kept, ZigZagWire(PROFILE.wire), PROFILE.rules, now=now)
     with kept.begin() as tx:
         case = KeptCase(tenant=TENANT, ref=told["return"]["returnId"], legal_entity="gb01", state=ReturnState.HELD, stage="inspected",
                         customer="15834", currency="GBP", net=Decimal("1234.5"), updated_at=now)

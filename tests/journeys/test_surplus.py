@@ -1,6 +1,7 @@
 """More came than was announced: it is in stock, not on sale, nobody is credited for it, and somebody knows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from backhaul.application import resolve
 from backhaul.application.ports import PostingState
 from backhaul.application.process import pictures
+from backhaul.domain.disposition import Place
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Decision
@@ -178,3 +180,38 @@ def test_a_profile_that_would_put_surplus_on_sale_or_nowhere_is_refused_with_its
         load_profile(tmp_path / "profile.toml", offline=True)
 
     assert f"profile.toml:{at}:" in str(refused.value) or f"profile.toml:{at + 1}:" in str(refused.value)
+
+
+def test_units_whose_journal_line_cannot_travel_as_promised_wait_for_a_person(daily: World) -> None:
+    surplus_life(daily, "R-1")
+    surplus_life(daily, "R-2", customer="10002")
+    daily.control("faults", {"kind": "error-before", "status": 503, "path": "ImportFromPackage", "times": 2})
+    daily.control("faults", {"kind": "error-before", "status": 503, "path": "ImportFromPackage", "times": 9, "skip": 2})
+    daily.pass_days(2)
+    with daily.house.store.begin() as tx:
+        mine = [row for ref in ("R-1", "R-2") for row in tx.postings(TENANT, [ref])[ref] if isinstance(row.posting.document, Adjustment)]
+        tx.set_state(mine[0].posting.key, PostingState.REJECTED, at=daily.at, note="given up")
+        tx.set_state(mine[1].posting.key, PostingState.UNCONFIRMED, look_at=daily.at, at=daily.at)
+    daily.turn()
+
+    assert {row.state for row in mine} <= {PostingState.UNCONFIRMED, PostingState.READY, PostingState.SENDING}
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.REJECTED] * 2
+    with daily.house.store.begin() as tx:
+        told = [finding.sentence for row in tx.exceptions(TENANT, refs=["R-2"]) for finding in row.case.findings]
+    assert any("sent before together with others" in sentence for sentence in told)
+    assert stock(daily).get("TEA GB-DC-01 QUAR", 0) == 0
+
+
+def test_a_place_that_has_gone_on_sale_since_is_noticed_at_the_last_moment(daily: World) -> None:
+    desk = daily.house.desk(TENANT, "gb01")
+    rules = desk.rules
+    place = Place(warehouse="GB-DC-01", location="QUAR")
+    surplus_life(daily, "R-1")
+    on_sale = replace(rules.sellability, places=rules.sellability.places | {place})
+    daily.house.adopt(replace(desk, rules=replace(rules, sellability=on_sale)))
+
+    daily.pass_days(3)
+
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.HELD] or [
+        state for _, _, state, _, _ in journals(daily)] == [PostingState.REJECTED]
+    assert stock(daily).get("TEA GB-DC-01 QUAR", 0) == 0

@@ -16,7 +16,7 @@ from backhaul.domain.validation import MasterData, Questions
 from backhaul.entrypoints import worker
 from tests.journeys.stage import TENANT, World, life, line
 
-NO_TOKEN = "No token for the other company. Nothing was sent."
+AWAY = "No token for the other company. Nothing was sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,19 @@ class AwayErp:
     """An ERP whose token service does not answer: nothing can be asked and nothing is sent."""
 
     def capabilities(self) -> Capabilities:
-        raise RetryLater(NO_TOKEN)
+        raise RetryLater(AWAY)
 
     def master_data(self, _questions: Questions) -> MasterData:
-        raise RetryLater(NO_TOKEN)
+        raise RetryLater(AWAY)
 
     def post(self, _batch: PostingBatch) -> list[PostingOutcome]:
-        raise RetryLater(NO_TOKEN)
+        raise RetryLater(AWAY)
 
     def find(self, *_told: Any) -> Mapping[Any, ErpDocument]:
-        raise RetryLater(NO_TOKEN)
+        raise RetryLater(AWAY)
 
     def documents(self, _first: date, _last: date) -> Iterator[ErpDocument]:
-        raise RetryLater(NO_TOKEN)
+        raise RetryLater(AWAY)
 
 
 def test_a_company_whose_erp_is_away_keeps_no_other_company_waiting(world: World) -> None:
