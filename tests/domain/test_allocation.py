@@ -185,6 +185,12 @@ def test_the_order_of_postings_changes_nothing_and_another_batch_has_other_numbe
     assert {each.number for each in allocate(batch(one))}.isdisjoint({each.number for each in allocate(batch(one, key="ZZB2"))})
 
 
+def test_two_lines_whose_marks_are_equal_get_different_numbers() -> None:
+    first, second = allocate(batch(want("R1", "S12364"), want("R2", "S27173")))
+
+    assert (first.number, second.number) == (778773606, 778773607)
+
+
 def test_a_line_is_worth_what_its_units_are_worth_if_that_is_known_of_each() -> None:
     (known,) = allocate(batch(want("R1", cost="2.50"), want("R2", quantity=3, cost="3.00")))
     (partly,) = allocate(batch(want("R1", cost="2.50"), want("R2")))

@@ -58,7 +58,7 @@ BATCH_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "one part is throttled": {"kind": "batch-part-429", "part": 1},
 }
 BATCHES = ("heads", "lines", "release")
-FOR_A_PERSON = {("a page instead", "upload"), ("an error before", "import")}
+FOR_A_PERSON = {("an error before", "import")}
 """Nothing ran and we can prove it; a person says when it is tried again."""
 TOO_LONG = {("drip", "heads"), ("drip", "lines")}
 """A byte at a time, the long answers take seconds; the short ones teach the same."""
@@ -143,9 +143,7 @@ def retry_all(world: World) -> int:
 @pytest.mark.parametrize(("fault", "where"), [
     pytest.param({"kind": "row-error", "rows": [2]}, WRITES["import"], id="one row of the package"),
     pytest.param({"kind": "row-error", "rows": [1]}, WRITES["import"], id="the journal's head"),
-    pytest.param({"kind": "row-error", "rows": [2, 3, 4, 5]}, WRITES["import"], id="every row of the package", marks=pytest.mark.xfail(
-        strict=True, reason="`Look._receipt` looks into the first open journal only; the empty one of the first try hides the second")),
-    pytest.param({"kind": "html"}, WRITES["upload"], id="a page instead of the upload's answer"),
+    pytest.param({"kind": "row-error", "rows": [2, 3, 4, 5]}, WRITES["import"], id="every row of the package"),
     pytest.param({"kind": "error-before"}, WRITES["import"], id="the import refused with an error"),
     *[pytest.param({"kind": "forbidden"}, WRITES[at], id=f"forbidden | {at}") for at in ("heads", "lines", "import", "release")],
 ])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from backhaul.application import resolve
+from backhaul.domain.facts import Decision
 from backhaul.domain.rules import Close, Window
 from tests.journeys.stage import TENANT, World, life, line, open_world
 
@@ -86,6 +88,24 @@ def test_a_closed_period_holds_the_line_and_its_opening_lets_it_go(daily: World)
     assert held == ([], {"PERIOD_CLOSED": 1}, {"held": Decimal("-4.25")}, [])
     assert daily.credits == [("TEA", Decimal(1), Decimal("4.25"))]
     assert {note["date"][:7] for note in daily.ledgers["creditNotes"]} == {"2010-12"}
+    assert daily.exceptions() == {}
+
+
+def test_what_missed_its_closed_period_is_not_posted_in_the_next_one_until_two_people_agree(daily: World) -> None:
+    daily.ask_anew()
+    daily.control("periods", {"month": "2010-12", "status": "closed"})
+    tell_one(daily, "R-1")
+    daily.turn()
+    daily.pass_evenings(36, turns=1)
+    held = (daily.credits, daily.exceptions())
+
+    with daily.house.store.begin() as tx:
+        (row,) = tx.exceptions(TENANT)
+    resolve.decide(daily.house.store, TENANT, row.id, Decision.WAIVE, actor="ann", approver="bob", reason="agreed with audit", now=daily.at)
+    daily.pass_evenings(4, turns=2)
+
+    assert held == ([], {"PERIOD_MISSED": 1})
+    assert daily.credits == [("TEA", Decimal(1), Decimal("4.25"))]
     assert daily.exceptions() == {}
 
 

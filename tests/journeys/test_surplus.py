@@ -11,6 +11,7 @@ import pytest
 
 from backhaul.application import resolve
 from backhaul.application.ports import PostingState
+from backhaul.application.post import _dangers
 from backhaul.application.process import pictures
 from backhaul.domain.disposition import Place
 from backhaul.domain.errors import Misconfigured
@@ -23,6 +24,7 @@ from backhaul.profile import load_profile
 from tests.journeys.stage import EXAMPLES, TENANT, World, life, line, open_world
 
 DAILY = Window(close=Close.DAILY)
+QUAR = Place(warehouse="GB-DC-01", location="QUAR")
 
 
 @pytest.fixture
@@ -185,33 +187,43 @@ def test_a_profile_that_would_put_surplus_on_sale_or_nowhere_is_refused_with_its
 def test_units_whose_journal_line_cannot_travel_as_promised_wait_for_a_person(daily: World) -> None:
     surplus_life(daily, "R-1")
     surplus_life(daily, "R-2", customer="10002")
-    daily.control("faults", {"kind": "error-before", "status": 503, "path": "ImportFromPackage", "times": 2})
-    daily.control("faults", {"kind": "error-before", "status": 503, "path": "ImportFromPackage", "times": 9, "skip": 2})
-    daily.pass_days(2)
-    with daily.house.store.begin() as tx:
-        mine = [row for ref in ("R-1", "R-2") for row in tx.postings(TENANT, [ref])[ref] if isinstance(row.posting.document, Adjustment)]
-        tx.set_state(mine[0].posting.key, PostingState.REJECTED, at=daily.at, note="given up")
-        tx.set_state(mine[1].posting.key, PostingState.UNCONFIRMED, look_at=daily.at, at=daily.at)
+    daily.arm("error-before", status=503, path="ImportFromPackage", times=60)
+    daily.pass_days(4)
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.REJECTED] * 2, "given up after many attempts in doubt"
+    desk = daily.house.desk(TENANT, "gb01")
+    number = next(row.id for row in daily.open() if row.case.return_ref == "R-2" and row.case.line_id == "TEA#1")
+
+    resolve.retry(daily.house.store, TENANT, number, route=desk.route, actor="ann", now=daily.at)
     daily.turn()
 
-    assert {row.state for row in mine} <= {PostingState.UNCONFIRMED, PostingState.READY, PostingState.SENDING}
-    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.REJECTED] * 2
-    with daily.house.store.begin() as tx:
-        told = [finding.sentence for row in tx.exceptions(TENANT, refs=["R-2"]) for finding in row.case.findings]
+    told = [finding.sentence for row in daily.open() if row.case.return_ref == "R-2" for finding in row.case.findings]
     assert any("sent before together with others" in sentence for sentence in told)
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.REJECTED] * 2
     assert stock(daily).get("TEA GB-DC-01 QUAR", 0) == 0
 
 
 def test_a_place_that_has_gone_on_sale_since_is_noticed_at_the_last_moment(daily: World) -> None:
-    desk = daily.house.desk(TENANT, "gb01")
-    rules = desk.rules
-    place = Place(warehouse="GB-DC-01", location="QUAR")
     surplus_life(daily, "R-1")
-    on_sale = replace(rules.sellability, places=rules.sellability.places | {place})
-    daily.house.adopt(replace(desk, rules=replace(rules, sellability=on_sale)))
+    daily.arm("throttle", path="GetAzureWriteUrl", times=40)
+    daily.pass_days(2)
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.READY]
+    right = daily.house.profiles[TENANT].rules.sellability
 
-    daily.pass_days(3)
+    daily.change_rules(sellability=replace(right, places=right.places | {QUAR}))
+    daily.pass_days(2)
 
-    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.HELD] or [
-        state for _, _, state, _, _ in journals(daily)] == [PostingState.REJECTED]
+    assert [state for _, _, state, _, _ in journals(daily)] == [PostingState.REJECTED]
+    assert any("would go on sale" in row.note for row in daily.postings())
     assert stock(daily).get("TEA GB-DC-01 QUAR", 0) == 0
+
+
+def test_nothing_is_no_surplus_and_goods_on_sale_are_none(daily: World) -> None:
+    desk = daily.house.desk(TENANT, "gb01")
+    surplus_life(daily, "R-1")
+    daily.pass_days(2)
+    (posting,) = [row.posting for row in daily.postings() if isinstance(row.posting.document, Adjustment)]
+    assert isinstance(posting.document, Adjustment)
+
+    assert list(_dangers(desk, posting)) == []
+    assert len(list(_dangers(desk, replace(posting, document=replace(posting.document, quantity=Decimal(0)))))) == 1
+    assert len(list(_dangers(desk, replace(posting, document=replace(posting.document, place=replace(QUAR, location="sale")))))) == 1

@@ -253,6 +253,12 @@ def judge(  # noqa: PLR0913, PLR0917  the whole bench
         return sum(docket.hear(ref) for ref in refs)
 
 
+def _missed(picture: Picture, line_id: str) -> frozenset[str]:
+    """Give the closed periods a line has been held for so far."""
+    return frozenset(finding.hint for row in picture.open if row.case.line_id == line_id for finding in row.case.findings
+                     if finding.code in {"PERIOD_CLOSED", "PERIOD_MISSED"})
+
+
 class _Docket:
     """One window before the judge. What one line takes of a sale is gone for the next."""
 
@@ -303,7 +309,7 @@ class _Docket:
         history = NOTHING if ordering else net
         matter = Matter(
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
-            period=self.period,
+            period=self.period, missed=_missed(picture, line.line_id),
             claims=Claims(units={sale: self.units.get(sale, NOTHING) - own},
                           history={customer: self.history.get(customer, NOTHING) - history}))
         found = validate(matter)

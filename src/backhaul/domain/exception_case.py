@@ -113,7 +113,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "TAX_DIFFERS": _kind("Tax group or rate is not that of the original sale.", _F, 3,
                          "Tax review: say which rate holds.", waivable=True),
     "PERIOD_CLOSED": _kind("The period the document would fall in is closed.", _F, 1,
-                           "Open it, or agree to the next period."),
+                           "Open it, or wait for the next period and agree to that."),
+    "PERIOD_MISSED": _kind("The period the document belongs to was closed before it could be posted.", _F, 1,
+                           "Open it, or agree to the next period.", waivable=True),
     "SERVICE_ITEM_UNKNOWN": _kind("The mapped service item is not an active service item in the ERP.", _F, 2,
                                   "Create it as a service item or correct the fee map."),
     # posting and proof

@@ -122,6 +122,7 @@ class Matter:
     master: MasterData
     claims: Claims
     period: str
+    missed: frozenset[str] = frozenset()
 
     @property
     def is_fee(self) -> bool:
@@ -284,7 +285,15 @@ def currency_is_the_entitys(m: Matter) -> Iterator[Finding]:
 def period_is_open(m: Matter) -> Iterator[Finding]:
     """Never post into a closed period and never shift it in silence (INV-15)."""
     if m.period in m.master.closed_periods or m.period in m.entity.closed_periods:
-        yield m.finding("PERIOD_CLOSED", f"Period {m.period} of {m.entity.id} is closed.")
+        yield m.finding("PERIOD_CLOSED", f"Period {m.period} of {m.entity.id} is closed.", hint=m.period)
+
+
+def missed_period_is_agreed(m: Matter) -> Iterator[Finding]:
+    """Keep what missed its period held while that is closed, until a person agrees to the next one (INV-15)."""
+    for period in sorted(m.missed - {m.period}):
+        if period in m.master.closed_periods or period in m.entity.closed_periods:
+            yield m.finding("PERIOD_MISSED", hint=period,
+                            sentence=f"It belongs to period {period}, which is closed; it would be posted in {m.period}.")
 
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -297,13 +306,14 @@ CHECKS: Final[tuple[Check, ...]] = (
     tax_is_that_of_the_sale,
     currency_is_the_entitys,
     period_is_open,
+    missed_period_is_agreed,
 )
 
 CODES: Final = frozenset({
     "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
     "DISPOSITION_CODE_UNKNOWN", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
     "ORDER_UNKNOWN", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
-    "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED",
+    "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
 })
 """Everything a check can find; what is found here is found again, or not, each time the line is judged."""
 

@@ -48,6 +48,7 @@ DMF: Final = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
 GROUPS: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
 FINISHED, BROKEN = frozenset({"Succeeded"}), frozenset({"PartiallySucceeded", "Failed", "Canceled"})
 TRIES: Final = 3
+CREATED: Final = 201
 K = PostingKind
 ROUTE: Final = Route(
     goods=(K.ORDER, K.ORDER_LINE, K.RECEIPT, K.ADJUSTMENT, K.CREDIT_NOTE),
@@ -294,12 +295,12 @@ class FinanceScm:
             whole = len(mine) == len(line.shares) and all(
                 isinstance(each.document, Adjustment) and (each.document.sku, each.document.place) == (line.sku, line.place)
                 for each in mine)
-            site = self.told.site or self.masters.site(line.place.warehouse)
             if not whole:
                 continue
             if wrong := wire.surplus_on_sale(line, self.rules.sellability):
                 outcomes |= dict.fromkeys((each.key for each in mine), Rejected(sentence=wrong))
             else:
+                site = self.told.site or self.masters.site(line.place.warehouse)
                 names = [each.document.journal for each in mine if isinstance(each.document, Adjustment)]
                 rows[line.number] = wire.adjustment_line(line, batch.key, names[0] or self.told.adjustment_journal_name, site,
                                                          self._day(batch, mine))
@@ -327,7 +328,7 @@ class FinanceScm:
         if not url:
             return dict.fromkeys(postings, _not_yet(space, "no place to upload to"))
         upload = self.odata.put_blob(url, content)
-        if upload.status is None or upload.status // 100 != 2:  # noqa: PLR2004
+        if upload.status != CREATED:  # a proxy's page comes with 200
             return dict.fromkeys(postings, _not_yet(upload, "the upload failed"))
         answer = self.odata.post(f"{DMF}ImportFromPackage", {
             "packageUrl": url, "definitionGroupId": project, "executionId": key, "execute": True, "overwrite": False,

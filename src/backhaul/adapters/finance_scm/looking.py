@@ -162,7 +162,7 @@ class Look:
         """Find the line in the batch's journal: the posted one, else the open one, which the ERP's job has still to post."""
         journals = sorted(self.journals.of(self.batches.get(posting.key, "")), key=lambda row: str(row["JournalNumber"]))
         posted = [row for row in journals if row.get("IsPosted") == "Yes"]
-        for journal in posted or journals[:1]:
+        for journal in posted or journals:  # an open one may be empty: every row of its package was refused
             rows = [row for row in self.arrivals.of(self.order[posting.key]) if row.get("JournalNumber") == journal["JournalNumber"]]
             line = self._arrival(posting, rows)
             if line is not None:

@@ -59,7 +59,7 @@ class Masters:
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
         places = self.places is None or self.places[0] <= oldest
-        lists = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS, PERIODS)
+        lists = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS)
         asked = [
             self._query(PRODUCTS, "ItemNumber", items), self._query(ORDER_SETTINGS, "ItemNumber", items),
             self._query(CUSTOMERS, "CustomerAccount", customers),
@@ -67,6 +67,7 @@ class Masters:
             self._query(wire.SALES_LINES, "SalesOrderNumber", questions.orders),
             self._query(STOCK, "ReferenceId", questions.orders),
             self._query(wire.RETURN_ORDERS, "CustomerRequisitionNumber", questions.orders, RETURNED),
+            self._query(PERIODS),  # never kept: a period closed at noon is closed at one past noon
             *([self._query(name) for name in lists] if places else []),
         ]
         rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | {wire.RETURN_ORDERS})]
@@ -74,8 +75,8 @@ class Masters:
         self.items |= {item.number: (now, item) for item in (_item(row, stops, self.told.discontinued) for row in rows[0])}
         self.customers |= {customer.account: (now, customer) for customer in map(_customer, rows[2])}
         if places:
-            self.places = now, dict(zip(lists, rows[7:], strict=True))
-        return self._told(questions, _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6])))
+            self.places = now, dict(zip(lists, rows[8:], strict=True))
+        return self._told(questions, _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6])), rows[7])
 
     def site(self, warehouse: str) -> str:
         """Give the site of a warehouse, as far as the masters know it; raise `RetryLater` when they cannot be read."""
@@ -91,7 +92,7 @@ class Masters:
     def _mine(self, rows: Sequence[Row]) -> list[Row]:
         return [row for row in rows if str(row.get("dataAreaId")).casefold() == self.told.company.casefold()]
 
-    def _told(self, questions: Questions, sales: dict[str, Sale]) -> MasterData:
+    def _told(self, questions: Questions, sales: dict[str, Sale], periods: Sequence[Row]) -> MasterData:
         """Give the answers; codes that differ only in case or blanks come along as hints, exactness is the judge's."""
         def near(names: Iterable[str]) -> frozenset[str]:
             return frozenset(name.strip().casefold() for name in names)
@@ -107,7 +108,7 @@ class Masters:
                              for row in places.get("WarehouseLocations", ())),
             disposition_codes=_codes(places, "ReturnDispositionCodes", "DispositionCode"),
             reason_codes=_codes(places, REASONS, "ReasonCodeId"),
-            closed_periods=frozenset(period_of(day) for row in places.get(PERIODS, ())
+            closed_periods=frozenset(period_of(day) for row in periods
                                      if row.get("PeriodStatus") not in {None, "Open"} and (day := day_of(row.get("StartDate")))))
 
 
