@@ -123,6 +123,8 @@ class PostingState(StrEnum):
     """No longer wanted and never sent."""
 
 
+RETRIED = "retried by"
+"""How the note of a posting begins that a person wants to be tried once more, whatever the limit of attempts."""
 FIXED = frozenset(PostingState) - {PostingState.PLANNED, PostingState.HELD, PostingState.WITHDRAWN}
 """States in which a posting's content never changes again."""
 
@@ -398,6 +400,6 @@ class Clock(Protocol):
 
 
 __all__ = [
-    "FIXED", "Capabilities", "Clock", "Erp", "Finding", "KeptAttempt", "KeptCase", "KeptException", "KeptPosting",
+    "FIXED", "RETRIED", "Capabilities", "Clock", "Erp", "Finding", "KeptAttempt", "KeptCase", "KeptException", "KeptPosting",
     "KeptWindow", "Platform", "PostingState", "Store", "Tx", "Unusable",
 ]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from backhaul.application.ports import Erp, KeptPosting, PostingState, Store, Tx
+from backhaul.application.ports import RETRIED, Erp, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.allocation import allocate, unkept
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -327,7 +327,7 @@ class _Entry:
         """Let a draft or a keyed effect that is nowhere to be found be sent again."""
         posting = row.posting
         head = self.basis.get(posting.needs[0]) if posting.needs else None
-        if row.attempts >= self.desk.rules.attempts:
+        if row.attempts >= self.desk.rules.attempts and not row.note.startswith(RETRIED):
             self.reject(posting, f"{row.attempts} attempts had no effect that can be found")
         elif posting.key.kind in self.desk.route.whole and head and head.document and head.state in EXISTS:
             self.remove(head, Spare(entity=head.posting.key.kind.value, ids=head.document.ids))

@@ -6,11 +6,11 @@ Facts stay what they are; a decision is a fact beside them. Money moves only wit
 
 from datetime import datetime
 
-from backhaul.application.ports import KeptException, KeptPosting, PostingState, Store, Tx
+from backhaul.application.ports import RETRIED, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decided, Decision, Reread, Unreadable
-from backhaul.domain.posting import Adjustment, Nature, Route
+from backhaul.domain.posting import Nature, Route
 from backhaul.domain.returns import fold
 
 
@@ -40,10 +40,10 @@ def retry(  # noqa: PLR0913  each is named at the call
                    if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
         for kept in refused:
             awaited = route.nature.get(kept.posting.key.kind) is Nature.AWAITED
-            keyed = route.nature.get(kept.posting.key.kind) is Nature.KEYED
-            state = PostingState.AWAITED if awaited else PostingState.READY if keyed else PostingState.UNCONFIRMED
-            tx.set_state(kept.posting.key, state, look_at=now, looks=0, note=f"retried by {actor}", at=now, actor=actor,
-                         batch="" if keyed and not _bound(tx, kept) else None)
+            fresh = route.nature.get(kept.posting.key.kind) is Nature.KEYED and _surely_not_there(tx, kept)
+            state = PostingState.AWAITED if awaited else PostingState.READY if fresh else PostingState.UNCONFIRMED
+            tx.set_state(kept.posting.key, state, look_at=now, looks=0, note=f"{RETRIED} {actor}", at=now, actor=actor,
+                         batch="" if fresh else None)
         tx.touch(tenant, [row.case.return_ref])
         tx.record(tenant, subject=row.case.return_ref, action="exception.retried", at=now, actor=actor,
                   detail={"exception": number, "postings": [str(kept.posting.key) for kept in refused]})
@@ -63,14 +63,11 @@ def _reread(tx: Tx, tenant: str, row: KeptException, actor: str, now: datetime) 
     return count
 
 
-def _bound(tx: Tx, kept: KeptPosting) -> bool:
-    """Tell whether a posting must go out under the key of its old batch, or not at all: nothing else keeps its units from coming in twice.
-
-    So it is for a journal line that the ERP holds, or that any attempt under that key left in doubt.
-    """
+def _surely_not_there(tx: Tx, kept: KeptPosting) -> bool:
+    """Tell whether a keyed effect may go out in a new batch: then its old key protects nothing, so no attempt under it may be in doubt."""
     refusals = {"rejected", "not sent"}
-    return isinstance(kept.posting.document, Adjustment) and (kept.document is not None or any(
-        attempt.outcome not in refusals for attempt in tx.attempts([kept.posting.key]) if attempt.batch == kept.batch))
+    return kept.document is None and all(
+        attempt.outcome in refusals for attempt in tx.attempts([kept.posting.key]) if attempt.batch == kept.batch)
 
 
 def decide(  # noqa: PLR0913  each is named at the call
