@@ -6,7 +6,6 @@ group `backhaul.erp`, ours included, so a third party adds one without touching 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from typing import Final
 
@@ -19,14 +18,6 @@ from backhaul.domain.errors import Misconfigured
 from backhaul.profile import Profile, load_profile
 
 ERP_GROUP: Final = "backhaul.erp"
-
-
-class WallClock:
-    """The clock on the wall, in UTC."""
-
-    def now(self) -> datetime:
-        """Give the current time."""
-        return datetime.now(UTC)
 
 
 @dataclass(slots=True)

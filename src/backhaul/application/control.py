@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from backhaul.application.ports import Erp, KeptPosting, KeptWindow, PostingState, Store
+from backhaul.domain.period import period_of
 from backhaul.domain.posting import CreditNote, ErpDocument
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
@@ -50,7 +51,7 @@ def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datet
     differences = [f"{name}: documents {ours[name]}, ledger {theirs[name]}" for name in ours if ours[name] != theirs[name]]
     missing = numbers - {document.number for document in ledger}
     differences += [f"{number} is not in the ledger" for number in sorted(missing)]
-    late = sorted({str(day) for day in days if f"{day.year:04d}-{day.month:02d}" != window.period})
+    late = sorted({str(day) for day in days if period_of(day) != window.period})
     return {
         "read_at": now.isoformat(), "count": len(ledger), "lines": len(documents),
         "first_voucher": min((document.voucher for document in ledger), default=""),

@@ -69,8 +69,10 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
         basis = _basis(tx, due)
     going = [row for row in due if _may_go(desk.route, row, basis)]
     for batch in _batches(desk, going, basis, now):
+        company = {posting.key for posting in batch.postings}
+        rows = [row for row in going if row.posting.key in company]
         with desk.store.begin() as tx:
-            entry = _Entry.open(tx, desk, now, going)
+            entry = _Entry.open(tx, desk, now, rows)
             safe = entry.allocated(replace(batch, postings=tuple(each for each in batch.postings if entry.is_safe(each))))
             tx.start(safe, at=now)
         if not safe.postings:
@@ -80,7 +82,7 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
         except RetryLater as busy:
             outcomes = [Rejected(sentence=str(busy), transient=True, after_seconds=busy.after_seconds)] * len(safe.postings)
         with desk.store.begin() as tx:
-            entry = _Entry.open(tx, desk, now, going)
+            entry = _Entry.open(tx, desk, now, rows)
             for posting, outcome in zip(safe.postings, outcomes, strict=True):
                 entry.record(posting, safe.key, outcome)
     return len(going)

@@ -89,7 +89,6 @@ def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) ->
         sent += drive(desk, now)
         _process(house, rules, now)
     control.balance(house.store, desk.erp, rules, entity, now)
-    _process(house, rules, now)
     return sent, windows
 
 
