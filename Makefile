@@ -48,7 +48,7 @@ docs: setup ## Build the documentation into site/, with every link checked
 	@$(BIN)/mkdocs build --strict --quiet
 
 lock: setup ## Write the lock file anew from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --extra dev --python-version 3.11 --output-file $(LOCK) pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --extra dev --python-version 3.11 --output-file $(LOCK) pyproject.toml
 
 clean: ## Remove what was built and measured; the environment and var/ stay
 	@rm -rf build dist site .coverage .coverage.* coverage.xml .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench/result.json
