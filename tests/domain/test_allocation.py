@@ -10,7 +10,8 @@ from backhaul.domain.allocation import allocate, split, unkept
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import Stage
-from backhaul.domain.posting import Adjustment, Plan, Posting, PostingBatch, PostingKey, PostingKind, Route, derive_postings
+from backhaul.domain.plan import Plan, derive_postings
+from backhaul.domain.posting import Adjustment, Posting, PostingBatch, PostingKey, PostingKind, Route
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.rules import Rules, Surplus
 from backhaul.domain.validation import places_exist

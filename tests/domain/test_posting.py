@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from backhaul.domain.disposition import MappingRow, Outcome, Place, Sellability, choose
 from backhaul.domain.facts import AnnouncedLine, Counting, Fact, Grade, Stage
 from backhaul.domain.money import rounded
+from backhaul.domain.plan import derive_postings
 from backhaul.domain.posting import (
     DOCUMENTS,
     CreditNote,
@@ -25,7 +26,6 @@ from backhaul.domain.posting import (
     Release,
     ReturnOrder,
     Route,
-    derive_postings,
     mark,
 )
 from backhaul.domain.returns import ReturnCase

@@ -17,15 +17,14 @@ from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.placement import Placement, Where, due_at, is_over, place
+from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import (
     CreditNote,
     ErpDocument,
     OrderLine,
-    Plan,
     Posting,
     PostingKind,
     Route,
-    derive_postings,
 )
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
 from backhaul.domain.rules import LegalEntity, Rules

@@ -30,7 +30,8 @@ from backhaul.domain.facts import (
     Unreadable,
 )
 from backhaul.domain.money import Money
-from backhaul.domain.posting import ErpDocument, Nature, Plan, Posting, PostingKind, Route, derive_postings
+from backhaul.domain.plan import Plan, derive_postings
+from backhaul.domain.posting import ErpDocument, Nature, Posting, PostingKind, Route
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.domain.rules import FeeRule, HistoryPolicy, LegalEntity, Rules
 from backhaul.domain.validation import Claims, Customer, Item, MasterData, Matter, Sale, SaleLine
