@@ -631,7 +631,8 @@ def test_a_fee_below_a_penny_is_rounded_once() -> None:
 def test_drafts_of_goods_and_fees_travel_together_then_each_effect_alone_and_spares_last() -> None:
     assert ROUTE.steps == tuple(kind for kind in PostingKind if kind is not K.SPARE)
     assert ROUTE.waves == (frozenset({K.ORDER, K.FEE_ORDER}), frozenset({K.ORDER_LINE, K.FEE_LINE}), frozenset({K.RECEIPT}),
-                           frozenset({K.ADJUSTMENT}), frozenset({K.FEE_RELEASE}), frozenset({K.SPARE}))
+                           frozenset({K.ADJUSTMENT}), frozenset({K.TRANSFER}), frozenset({K.ISSUE}), frozenset({K.FEE_RELEASE}),
+                           frozenset({K.SPARE}))
 
 
 def test_a_route_may_use_one_kind_for_goods_and_fees() -> None:

@@ -22,6 +22,8 @@ class PostingKind(StrEnum):
     ORDER_LINE = "order-line"
     RECEIPT = "receipt"
     ADJUSTMENT = "adjustment"
+    TRANSFER = "transfer"
+    ISSUE = "issue"
     CREDIT_NOTE = "credit-note"
     FEE_ORDER = "fee-order"
     FEE_LINE = "fee-line"
@@ -171,6 +173,37 @@ class Adjustment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Units that are stock already and go to another place: net zero, no credit, no second receipt (books 1)."""
+
+    line_id: str
+    sku: str
+    quantity: Decimal
+    source: Place
+    target: Place
+    condition: str = ""
+    disposition: str = ""
+    journal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """Units that leave stock without a sale: a loss, or the reversal of an adjustment whose units were matched (books 1).
+
+    `quantity` positive, from `place`; `unit_cost` None leaves the value to the ERP. `why` is for whoever reads the journal.
+    """
+
+    line_id: str
+    sku: str
+    quantity: Decimal
+    place: Place
+    journal: str = ""
+    expected_account: str = ""
+    unit_cost: Decimal | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
     """What the customer is credited for units of one line. `net` positive, in the return's currency."""
 
@@ -201,10 +234,11 @@ class Spare:
     ids: Mapping[str, str]
 
 
-Document = ReturnOrder | OrderLine | Receipt | Adjustment | CreditNote | Release | Spare
+Document = ReturnOrder | OrderLine | Receipt | Adjustment | Transfer | Issue | CreditNote | Release | Spare
 DOCUMENTS: Final[Mapping[PostingKind, type]] = {
     PostingKind.ORDER: ReturnOrder, PostingKind.ORDER_LINE: OrderLine, PostingKind.RECEIPT: Receipt,
-    PostingKind.ADJUSTMENT: Adjustment, PostingKind.CREDIT_NOTE: CreditNote, PostingKind.FEE_ORDER: ReturnOrder,
+    PostingKind.ADJUSTMENT: Adjustment, PostingKind.TRANSFER: Transfer, PostingKind.ISSUE: Issue,
+    PostingKind.CREDIT_NOTE: CreditNote, PostingKind.FEE_ORDER: ReturnOrder,
     PostingKind.FEE_LINE: OrderLine, PostingKind.FEE_RELEASE: Release, PostingKind.FEE_CREDIT_NOTE: CreditNote,
     PostingKind.SPARE: Spare,
 }

@@ -189,11 +189,13 @@ def rules(**changes: Any) -> Rules:  # noqa: ANN401
 
 
 ROUTE: Final = Route(
-    goods=(PostingKind.ORDER, PostingKind.ORDER_LINE, PostingKind.RECEIPT, PostingKind.ADJUSTMENT, PostingKind.CREDIT_NOTE),
+    goods=(PostingKind.ORDER, PostingKind.ORDER_LINE, PostingKind.RECEIPT, PostingKind.ADJUSTMENT, PostingKind.TRANSFER, PostingKind.ISSUE,
+           PostingKind.CREDIT_NOTE),
     fees=(PostingKind.FEE_ORDER, PostingKind.FEE_LINE, PostingKind.FEE_RELEASE, PostingKind.FEE_CREDIT_NOTE),
     nature={
         PostingKind.ORDER: Nature.DRAFT, PostingKind.ORDER_LINE: Nature.DRAFT, PostingKind.FEE_ORDER: Nature.DRAFT,
         PostingKind.FEE_LINE: Nature.DRAFT, PostingKind.RECEIPT: Nature.KEYED, PostingKind.ADJUSTMENT: Nature.KEYED,
+        PostingKind.TRANSFER: Nature.KEYED, PostingKind.ISSUE: Nature.KEYED,
         PostingKind.FEE_RELEASE: Nature.ONCE, PostingKind.CREDIT_NOTE: Nature.AWAITED, PostingKind.FEE_CREDIT_NOTE: Nature.AWAITED})
 """The documents of Finance & Supply Chain, mode A."""
 
