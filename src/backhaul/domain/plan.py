@@ -1,0 +1,324 @@
+"""Which documents should the ERP hold for this return, beyond what has already been asked of it?
+
+`derive_postings` is the second of the two pure functions Backhaul is made of. It takes the case, the
+approved mapping version and what has already been prepared, and gives what is still wanted. Run twice,
+it gives the same; run after posting, it gives nothing.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, choose, fit, near_misses
+from backhaul.domain.exception_case import Finding
+from backhaul.domain.facts import RANK, Stage
+from backhaul.domain.money import rounded
+from backhaul.domain.posting import (
+    Adjustment,
+    CreditNote,
+    OrderLine,
+    Posting,
+    PostingKey,
+    PostingKind,
+    Receipt,
+    Release,
+    ReturnOrder,
+    Route,
+)
+from backhaul.domain.returns import NOTHING, Part, ReturnCase, ReturnLine
+from backhaul.domain.rules import LegalEntity, Rules, Surplus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a case wants: postings still to be made, and findings that stand in the way of some lines."""
+
+    postings: tuple[Posting, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def derive_postings(  # noqa: PLR0913  the whole picture of one return
+    case: ReturnCase, rules: Rules, entity: LegalEntity, route: Route, fixed: Sequence[Posting] = (), *,
+    apart_from: Collection[str] = (),
+) -> Plan:
+    """Say which ERP documents the case wants beyond those already fixed (prepared, sent or posted).
+
+    Nothing is wanted for the lines in `apart_from` ("" is all of them), but they are still part of the return:
+    carriage is not credited because the goods that were refused are left out of sight.
+    """
+    drafting = _Drafting(case, rules, entity, route, fixed)
+    if drafting.moved_house():
+        return Plan(findings=tuple(drafting.findings))
+    for line in case.lines:
+        if line.closed or not {"", line.line_id}.isdisjoint(apart_from):
+            continue
+        drafting.compare_with_fixed(line)
+        if line.announced <= 0 or case.called_off:
+            continue
+        if line.sku in rules.fees and not drafting.made(PostingKind.ORDER_LINE, line):
+            drafting.fee(line)
+        elif line.sku not in rules.fees and not drafting.made(PostingKind.FEE_LINE, line):
+            drafting.goods(line)
+        if line.surplus:
+            drafting.surplus(line)
+    drafting.release()
+    return Plan(postings=tuple(drafting.postings), findings=tuple(drafting.findings))
+
+
+def _units(receipts: Iterable[Receipt]) -> Decimal:
+    return sum((receipt.quantity for receipt in receipts), NOTHING)
+
+
+class _Drafting:
+    """One run of `derive_postings`: the case in hand, and what has been written down so far."""
+
+    def __init__(self, case: ReturnCase, rules: Rules, entity: LegalEntity, route: Route,
+                 fixed: Iterable[Posting]) -> None:
+        self.case, self.rules, self.entity, self.route = case, rules, entity, route
+        self.fixed = {posting.key: posting for posting in fixed}
+        self.postings: list[Posting] = []
+        self.findings: list[Finding] = []
+        self.customer = case.customer or entity.no_customer_account
+        self.warehouse = entity.warehouses.get(case.warehouse, "")
+
+    def key(self, kind: PostingKind, subject: str, part: int = 1) -> PostingKey:
+        return PostingKey(tenant=self.rules.tenant, legal_entity=self.entity.id, return_ref=self.case.ref,
+                          subject=subject, kind=kind, part=part)
+
+    def want(self, posting: Posting) -> PostingKey:
+        if posting.key not in self.fixed and all(posting.key != other.key for other in self.postings):
+            self.postings.append(posting)
+        return posting.key
+
+    def made(self, kind: PostingKind, line: ReturnLine) -> bool:
+        """Tell whether the line has a document of this kind; what was goods once never becomes a fee beside it."""
+        return self.key(kind, f"line:{line.line_id}") in self.fixed
+
+    def original(self, line: ReturnLine) -> str:
+        """Give the original order the ERP knows; goods sold before its data starts have none."""
+        history = self.rules.history
+        return "" if line.order is None or (history and line.order in history.orders) else line.order
+
+    def moved_house(self) -> bool:
+        """Notice documents in another legal entity: to want them here as well would credit twice."""
+        others = sorted({key.legal_entity for key in self.fixed} - {self.entity.id})
+        if others:
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", sentence=f"Documents were made in {', '.join(others)}; now retailer code "
+                                                       f"'{self.case.retailer}' names {self.entity.id}."))
+        return bool(others)
+
+    def goods(self, line: ReturnLine) -> None:
+        """Want a return order once the goods are here, and receipt and credit for accepted units.
+
+        What the customer keeps is accepted without arriving; then the whole order is due, because the ERP
+        closes a return order when all its lines are credited and takes no further line.
+        """
+        due = self.case.has_reached(self.rules.triggers.order)
+        if not (due or any(other.accepted for other in self.case.lines if self.original(other) == self.original(line))):
+            return
+        expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
+        if expected not in self.fixed:
+            self._order(line, expected)
+        inspected = self._inspected(line)
+        for part, row in self._targets(line):
+            if inspected or row.outcome is Outcome.WITHOUT_GOODS:
+                self._accept(line, expected, part, row)
+
+    def _inspected(self, line: ReturnLine) -> bool:
+        """Tell whether goods are due; an acceptance is an inspection, whatever stage was told, a later trigger waits for its own."""
+        trigger = self.rules.triggers.goods
+        return (bool(line.parts) and RANK[trigger] <= RANK[Stage.INSPECTED]) or self.case.has_reached(trigger)
+
+    def surplus(self, line: ReturnLine) -> None:
+        """Tell a person of units nobody announced, and want them in stock where the rules have a place for them.
+
+        They are counted when goods are due, so that a recount comes first, and never credited. The announced units go on.
+        """
+        made = self.fixed.get(self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}"))
+        if line.sku in self.rules.fees:
+            self.findings.append(Finding(code="IMPLAUSIBLE_QUANTITY", line_id=line.line_id,
+                                         sentence=f"{line.sku}: {line.received} arrived, {line.announced} were announced."))
+            return
+        if made and isinstance(made.document, OrderLine) and made.document.quantity > line.announced:
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
+                sentence=f"{line.sku}: the ERP expects {made.document.quantity}, now {line.announced} are announced and "
+                         f"{line.received} arrived."))
+            return
+        rule = self.rules.surplus.get((self.entity.id, self.case.warehouse))
+        rule = rule if PostingKind.ADJUSTMENT in self.route.goods else None
+        where = f"they go to {rule.place.warehouse}/{rule.place.location}" if rule else "nobody decided where such units go"
+        self.findings.append(Finding(
+            code="SURPLUS", line_id=line.line_id,
+            sentence=f"{line.surplus} x {line.sku} more than the {line.announced} announced; no credit, {where}."))
+        if rule and self.rules.sellability.sells(rule.place):
+            self.findings.append(Finding(
+                code="DAMAGED_TO_SELLABLE", line_id=line.line_id,
+                sentence=f"{line.sku}: surplus units would go on sale at {rule.place.warehouse}/{rule.place.location}."))
+        elif rule and self._inspected(line):
+            self._adjust(line, rule)
+
+    def _adjust(self, line: ReturnLine, rule: Surplus) -> None:
+        """Want a journal for the surplus units that no earlier one covers."""
+        mine = self._adjusted(line)
+        left = line.surplus - sum(mine.values(), NOTHING)
+        if left > 0:
+            self.want(Posting(
+                key=self.key(PostingKind.ADJUSTMENT, f"surplus:{line.line_id}", 1 + max(mine, default=0)),
+                currency=self.case.currency, accepted_at=self.case.inspected_at or self.case.reached.get(Stage.RECEIVED),
+                document=Adjustment(line_id=line.line_id, sku=line.sku, quantity=left, place=rule.place, journal=rule.journal,
+                                    expected_account=rule.expected_account)))
+
+    def _adjusted(self, line: ReturnLine) -> dict[int, Decimal]:
+        """Give the units of each journal that was made for the line, by part."""
+        return {posting.key.part: posting.document.quantity for posting in self.fixed.values()
+                if isinstance(posting.document, Adjustment) and posting.line_id == line.line_id}
+
+    def _order(self, line: ReturnLine, key: PostingKey) -> None:
+        """Want a line on the return order of its original sale; a line that comes later gets a new one, the first may be closed."""
+        order = self.original(line)
+        subject = f"order:{order}"
+        part = 1 + max((key.part for key in self.fixed if key.kind is PostingKind.ORDER and key.subject == subject), default=0)
+        head = self.want(Posting(
+            key=self.key(PostingKind.ORDER, subject, part), currency=self.case.currency,
+            document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
+                                 warehouse=self.warehouse, order=order, reason=self.entity.return_reason)))
+        self.want(Posting(
+            key=key, needs=(head,), currency=self.case.currency,
+            document=OrderLine(line_id=line.line_id, sku=line.sku, quantity=line.announced, unit_price=line.unit_price or NOTHING,
+                               warehouse=self.warehouse, description=line.description, order=order)))
+
+    def _targets(self, line: ReturnLine) -> list[tuple[Part, MappingRow]]:
+        """Choose a target for each accepted part; what has none is held with its value shown."""
+        targets = []
+        for part in line.parts:
+            if not part.accepted:
+                continue
+            when = Circumstance(legal_entity=self.entity.id, warehouse=self.case.warehouse,
+                                disposition=part.disposition, condition=part.condition, reason=line.reason)
+            row = choose(self.rules.mapping, when)
+            if row is None:
+                near = ", ".join(near_misses(self.rules.mapping, when))
+                self.findings.append(Finding(
+                    code="UNMAPPED_DISPOSITION", line_id=line.line_id,
+                    sentence=f"{part.quantity} x {line.sku}: nobody mapped disposition '{part.disposition}', condition "
+                             f"'{part.condition}', reason '{line.reason}' at '{self.case.warehouse}'.",
+                    hint=f"looks like {near}" if near and near != part.disposition else ""))
+            elif not fit(row, self.rules.sellability):
+                self.findings.append(Finding(
+                    code="DAMAGED_TO_SELLABLE", line_id=line.line_id,
+                    sentence=f"{line.sku}: '{part.disposition}' would go on sale at {row.place.warehouse}/{row.place.location}."))
+            elif row.credit:
+                targets.append((part, row))
+        return targets
+
+    def _accept(self, line: ReturnLine, expected: PostingKey, part: Part, row: MappingRow) -> None:
+        """Want receipt and credit for the units of a part that no earlier posting covers."""
+        subject = f"line:{line.line_id}"
+        mine = {posting.key.part: posting.document for posting in (*self.fixed.values(), *self.postings)
+                if posting.key.subject == subject and isinstance(posting.document, Receipt)}
+        alike = [receipt for receipt in mine.values() if (receipt.condition, receipt.disposition) == (part.condition, part.disposition)]
+        # Never more over the whole line than is accepted, also when units changed their grade after posting.
+        left = min(part.quantity - _units(alike), line.accepted - _units(mine.values()))
+        if left <= 0:
+            return
+        number = 1 + max(mine, default=0)
+        price = line.unit_price or NOTHING
+        receipt = self.want(Posting(
+            key=self.key(PostingKind.RECEIPT, subject, number), needs=(expected,), currency=self.case.currency,
+            accepted_at=self.case.inspected_at,
+            document=Receipt(line_id=line.line_id, sku=line.sku, quantity=left, condition=part.condition,
+                             disposition=part.disposition, erp_disposition=row.erp_disposition, place=row.place,
+                             outcome=row.outcome, reason=line.reason, journal=row.journal)))
+        net = rounded(left * price, self.case.currency)
+        self.want(Posting(
+            key=self.key(PostingKind.CREDIT_NOTE, subject, number), needs=(receipt,), currency=self.case.currency,
+            net=-net, accepted_at=self.case.inspected_at,
+            document=CreditNote(line_id=line.line_id, sku=line.sku, quantity=left, unit_price=price, net=net,
+                                outcome=row.outcome)))
+
+    def compare_with_fixed(self, line: ReturnLine) -> None:
+        """Notice what was said differently after documents were made: the line itself, or what was accepted of it."""
+        covered: dict[tuple[str, str], Decimal] = {}
+        for key, posting in self.fixed.items():
+            document = posting.document
+            if isinstance(document, OrderLine) and document.line_id == line.line_id and line.announced > 0:
+                self._compare_line(line, key, document)
+            elif isinstance(document, Receipt) and document.line_id == line.line_id:
+                like = (document.condition, document.disposition)
+                covered[like] = covered.get(like, NOTHING) + document.quantity
+        adjusted = sum(self._adjusted(line).values(), NOTHING)
+        if adjusted > line.surplus:
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
+                sentence=f"{adjusted} x {line.sku} were taken into stock as surplus, now it is {line.surplus}: reverse the journal first."))
+        for (condition, disposition), quantity in covered.items():
+            now = sum((part.quantity for part in line.parts if part.accepted
+                       and (part.condition, part.disposition) == (condition, disposition)), NOTHING)
+            if now < quantity:
+                refused = line.accepted < sum(covered.values(), NOTHING)
+                self.findings.append(Finding(
+                    code="REJECTED_AFTER_CREDIT" if refused else "GRADE_CHANGED_AFTER_POSTING", line_id=line.line_id,
+                    sentence=f"{line.sku}: {quantity} were posted as {condition}/{disposition}, now it is {now}."))
+
+    def _compare_line(self, line: ReturnLine, key: PostingKey, made: OrderLine) -> None:
+        """Notice another item, price or more units than the ERP's line has; fewer may still come as they are accepted."""
+        fee = key.kind is PostingKind.FEE_LINE
+        same_item = (line.sku in self.rules.fees) is fee and (fee or line.sku == made.sku)
+        same_quantity = line.announced == made.quantity if fee else line.announced <= made.quantity
+        if not (same_item and same_quantity and (line.unit_price or NOTHING) == made.unit_price):
+            self.findings.append(Finding(
+                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
+                sentence=f"The ERP's line is {made.quantity} x {made.sku} at {made.unit_price}, now the return says "
+                         f"{line.announced} x {line.sku} at {line.unit_price}."))
+
+    def fee(self, line: ReturnLine) -> None:
+        """Want a credit through a service item for a line that is no product."""
+        rule = self.rules.fees[line.sku]
+        if not rule.customer_return:
+            self.findings.append(Finding(code="NOT_A_CUSTOMER_RETURN", line_id=line.line_id,
+                                         sentence=f"'{line.sku}' is no customer return: {line.description or line.sku}."))
+            return
+        if not self.case.has_reached(self.rules.triggers.fees) or self._all_goods_refused():
+            return
+        line_key = self.key(PostingKind.FEE_LINE, f"line:{line.line_id}")
+        if line_key in self.fixed:
+            self.want(self._fee_credit(line, self.fixed[line_key].needs[0].part))
+            return
+        part = 1 + sum(key.kind is PostingKind.FEE_RELEASE for key in self.fixed)
+        head = self.want(Posting(
+            key=self.key(PostingKind.FEE_ORDER, "fees", part), currency=self.case.currency,
+            document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
+                                 warehouse=self.warehouse)))
+        self.want(Posting(
+            key=line_key, needs=(head,), currency=self.case.currency,
+            document=OrderLine(line_id=line.line_id, sku=rule.service_item, quantity=line.announced,
+                               unit_price=line.unit_price or NOTHING, warehouse=self.warehouse,
+                               description=line.description)))
+        self.want(self._fee_credit(line, part))
+
+    def _fee_credit(self, line: ReturnLine, part: int) -> Posting:
+        net = rounded(line.net, self.case.currency)
+        return Posting(
+            key=self.key(PostingKind.FEE_CREDIT_NOTE, f"line:{line.line_id}"), net=-net, currency=self.case.currency,
+            needs=(self.key(PostingKind.FEE_RELEASE, "fees", part),
+                   self.key(PostingKind.FEE_LINE, f"line:{line.line_id}")),
+            document=CreditNote(line_id=line.line_id, sku=self.rules.fees[line.sku].service_item,
+                                quantity=line.announced, unit_price=line.unit_price or NOTHING, net=net))
+
+    def _all_goods_refused(self) -> bool:
+        goods = [line for line in self.case.lines if line.sku not in self.rules.fees and line.announced > 0]
+        return bool(goods) and all(line.rejected >= line.announced for line in goods)
+
+    def release(self) -> None:
+        """Want the release of each fee order that has lines and none yet."""
+        for head in [posting for posting in (*self.fixed.values(), *self.postings)
+                     if posting.key.kind is PostingKind.FEE_ORDER]:
+            key = self.key(PostingKind.FEE_RELEASE, "fees", head.key.part)
+            lines = tuple(sorted(posting.key for posting in (*self.fixed.values(), *self.postings)
+                                 if posting.key.kind is PostingKind.FEE_LINE and head.key in posting.needs))
+            if lines:
+                self.want(Posting(key=key, needs=(head.key, *lines), currency=self.case.currency,
+                                  document=Release(return_ref=self.case.ref,
+                                                   lines=tuple(line.marker for line in lines))))
