@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -142,3 +142,25 @@ def test_a_value_without_a_canonical_form_is_refused() -> None:
         digest({"thing": object()})
     with pytest.raises(TypeError, match="no canonical form for type"):
         digest(Thing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    sku: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    sku: str
+    reason: str = ""
+    parcel: str = ""
+    marks: tuple[str, ...] = field(default_factory=tuple)
+
+
+def test_a_field_that_a_later_version_adds_changes_no_hash_that_was_kept() -> None:
+    assert digest(Before(sku="TEA", reason="late")) == digest(After(sku="TEA", reason="late"))
+
+    assert digest(After(sku="TEA")) != digest(After(sku="TEA", parcel="P1"))
+    assert digest(After(sku="TEA")) != digest(After(sku="TEA", marks=("a",)))
+    assert digest(Before(sku="TEA")) != digest(Before(sku="CUP"))

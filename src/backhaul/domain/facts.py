@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from backhaul.domain.money import Money
-from backhaul.domain.trail import digest
+from backhaul.domain.trail import digest, said
 
 
 class Stage(StrEnum):
@@ -90,14 +90,10 @@ class Fact:
     @property
     def identity(self) -> str:
         """Give what makes two deliveries the same fact (the second of three levels of idempotency)."""
-        says = {name: getattr(self, name) for name in _fields(self) if name not in {"delivery", "event"}}
+        says = {name: value for name, value in said(self).items() if name not in {"delivery", "event"}}
         if says.get("counting") is Counting.INCREMENT:
             says["event"] = self.event
         return digest({"kind": self.kind, **says})
-
-
-def _fields(fact: Fact) -> tuple[str, ...]:
-    return tuple(type(fact).__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ was written anew: for that the head is anchored outside (reliability O10).
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -19,13 +19,13 @@ GENESIS: Final = "0" * 64
 
 
 def canonical(value: object) -> bytes:
-    """Write a value as the one byte string that stands for it: sorted keys, no spaces, exact decimals."""
+    """Write a value as the one byte string that stands for it: sorted keys, no spaces, exact decimals, records as `said` gives them."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode()
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401  json's own contract
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return said(value)
     if isinstance(value, Decimal):
         return _exact(value)
     if isinstance(value, Enum):
@@ -38,6 +38,17 @@ def _plain(value: object) -> Any:  # noqa: ANN401  json's own contract
         return dict(value)
     message = f"no canonical form for {type(value).__name__}"
     raise TypeError(message)
+
+
+def said(record: Any) -> dict[str, Any]:  # noqa: ANN401  any dataclass
+    """Give what a record says beyond its defaults.
+
+    So a field that a later version adds with a default changes no hash that was kept before: a fact stays the fact it was, and a
+    posting that was fixed before an upgrade is sent after it.
+    """
+    told = {field.name: getattr(record, field.name) for field in fields(record)}
+    usual = {field.name: field.default if field.default_factory is MISSING else field.default_factory() for field in fields(record)}
+    return {name: value for name, value in told.items() if value != usual[name]}
 
 
 def _exact(value: Decimal) -> str:
