@@ -38,6 +38,7 @@ from backhaul.domain.rules import (
     FeeRule,
     HistoryPolicy,
     LegalEntity,
+    OriginRule,
     Rules,
     Surplus,
     Tolerances,
@@ -378,6 +379,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
                 place=Place(warehouse=entity.warehouses[warehouse], location=table.location, status=table.status),
                 journal=table.journal, expected_account=table.expected_account)
             for entity in file.legal_entities for warehouse, table in file.surplus.get(entity.id, {}).items()},
+        origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=Window(close=file.window.close, every=every, at=file.window.at, cap=file.window.cap, lead=lead),
         tolerances=Tolerances(amount=file.tolerances.amount),

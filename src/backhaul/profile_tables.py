@@ -14,7 +14,7 @@ from backhaul.adapters.zigzag.payload import Paths, Payload
 from backhaul.adapters.zigzag.webhook import Kind
 from backhaul.domain.disposition import Outcome
 from backhaul.domain.facts import Stage
-from backhaul.domain.rules import Close
+from backhaul.domain.rules import Close, OriginRule, Prefer
 
 Values: TypeAlias = str | tuple[str, ...]
 """One exact value, or a list of them. There are no wildcards."""
@@ -113,6 +113,13 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     allowance: Decimal
 
 
+class OriginalsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[originals]`: which line of the original sale a return line comes from, where several sold the SKU."""
+
+    prefer: tuple[Prefer, ...] = OriginRule().prefer
+    divide: bool = True
+
+
 class SurplusTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[surplus.ENTITY.WAREHOUSE]`: where units that nobody announced are taken into stock; never a place on sale."""
 
@@ -174,6 +181,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     fees: dict[str, str | FeeTable] = {}
     history: HistoryTable | None = None
     surplus: dict[str, dict[str, SurplusTable]] = {}
+    originals: OriginalsTable = OriginalsTable()
     triggers: TriggersTable = TriggersTable()
     window: WindowTable = WindowTable()
     tolerances: TolerancesTable = TolerancesTable()

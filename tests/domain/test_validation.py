@@ -9,7 +9,7 @@ import pytest
 
 from backhaul.domain.facts import AnnouncedLine, Fact, Stage
 from backhaul.domain.returns import ReturnCase
-from backhaul.domain.validation import CHECKS, Claims, Customer, ItemState, MasterData, Matter, questions, validate
+from backhaul.domain.validation import CHECKS, Claims, Customer, ItemState, MasterData, Matter, Taken, questions, validate
 from backhaul.testing.builders import (
     MAPPING,
     WAREHOUSE,
@@ -156,7 +156,7 @@ def test_the_currency_is_that_of_the_sale_and_of_the_company() -> None:
     (0, 0, 3, True), (0, 0, 4, False), (1, 0, 2, True), (1, 0, 3, False), (0, 2, 1, True), (1, 2, 1, False)])
 def test_never_more_comes_back_than_was_sold_and_is_not_returned_yet(claimed: int, returned: int, quantity: int, fits: bool) -> None:  # noqa: FBT001
     erp = master(sales=[sale("SO-1", sold("MUG", 2, returned=Decimal(returned)), sold("MUG", 1))])
-    claims = Claims(units={("SO-1", "MUG"): Decimal(claimed), ("SO-1", "mug"): Decimal(9)})
+    claims = Claims(lots={("SO-1", "MUG#1"): Taken(units=Decimal(claimed)), ("SO-1", "mug#1"): Taken(units=Decimal(9))})
 
     assert codes(graded(line("MUG", quantity)), erp=erp, claims=claims) == ([] if fits else ["QUANTITY_ABOVE_SOLD"])
 
@@ -166,7 +166,7 @@ def test_of_thirty_credits_for_twenty_units_sold_ten_are_held() -> None:
     taken, held = Decimal(0), 0
 
     for _ in range(30):
-        blocked = codes(graded(), erp=erp, claims=Claims(units={("SO-1", "MUG"): taken}))
+        blocked = codes(graded(), erp=erp, claims=Claims(lots={("SO-1", "MUG#1"): Taken(units=taken)}))
         taken, held = taken + (not blocked), held + (blocked == ["QUANTITY_ABOVE_SOLD"])
 
     assert (taken, held) == (20, 10)

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
-from backhaul.domain import validation
+from backhaul.domain import original, validation
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.lifecycle import ReturnState
@@ -28,7 +28,7 @@ from backhaul.domain.posting import (
 )
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
 from backhaul.domain.rules import LegalEntity, Rules
-from backhaul.domain.validation import Claims, MasterData, Matter, validate
+from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
 
 FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE", "OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG"})
 """Findings that only `post` makes; they last as long as the posting is in that state."""
@@ -270,7 +270,8 @@ class _Docket:
             rules.tenant, entity.id, apart_from=(), customers=(),
             sales=[(line.order, line.sku) for case in cases for line in case.lines if line.order],
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
-        self.units, self.history = dict(taken.units), dict(taken.history)
+        self.taken, self.history = dict(taken.lots), dict(taken.history)
+        self.origins: dict[tuple[str, str], Origin] = {}
 
     def hear(self, ref: str) -> int:
         """Judge one return line by line and fix what may go."""
@@ -303,29 +304,51 @@ class _Docket:
         """Judge one line; if it passes, what it takes of its sale or allowance is taken."""
         customer = picture.case.customer or self.entity.no_customer_account
         ordering = [posting for posting in mine if posting.key.kind is PostingKind.ORDER_LINE]
-        sale, units, net = (line.order or "", line.sku), line.announced, line.net
-        own = NOTHING if ordering else units
-        history = NOTHING if ordering else net
+        history = NOTHING if ordering else line.net
+        origin = self._origin(picture, line)
         matter = Matter(
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
-            period=self.period, missed=_missed(picture, line.line_id),
-            claims=Claims(units={sale: self.units.get(sale, NOTHING) - own},
-                          history={customer: self.history.get(customer, NOTHING) - history}))
+            period=self.period, missed=_missed(picture, line.line_id), origin=origin,
+            claims=Claims(history={customer: self.history.get(customer, NOTHING) - history}))
         found = validate(matter)
         if ordering and not found:
             order_line = ordering[0].document
             if isinstance(order_line, OrderLine) and order_line.order:
-                self.units[sale] = self.units.get(sale, NOTHING) + units
+                self._take(picture.case.ref, line, order_line, origin)
             else:
-                self.history[customer] = self.history.get(customer, NOTHING) + net
+                self.history[customer] = self.history.get(customer, NOTHING) + line.net
         return found
 
+    def _origin(self, picture: Picture, line: ReturnLine) -> Origin | None:
+        """Find the lines of the sale that units come from: as it was written down, else by the tenant's rule."""
+        sale = self.master.sales.get(line.order or "")
+        sold = sale.of(line.sku) if sale else ()
+        if sale is None or not sold:
+            return None
+        fixed = next((posting.document for posting in picture.fixed if posting.key.kind is PostingKind.ORDER_LINE
+                      and posting.line_id == line.line_id and isinstance(posting.document, OrderLine)), None)
+        taken = {lot: self.taken.get((sale.number, lot), Taken()) for lot in original.names(sold)}
+        if fixed is None:
+            return original.trace(sold, line.announced, line.unit_price or NOTHING, taken, self.rules.origin)
+        for share in fixed.lots:
+            own = Taken(units=share.quantity, net=share.quantity * fixed.unit_price)
+            taken[share.lot] = taken.get(share.lot, Taken()) - own
+        return original.again(sold, fixed, taken)
+
+    def _take(self, ref: str, line: ReturnLine, wanted: OrderLine, origin: Origin | None) -> None:
+        """Let what a line takes of its sale be gone for the next, and keep where it comes from for `_fix`."""
+        if origin is not None:
+            self.origins[ref, line.line_id] = origin
+        for share in origin.shares if origin else ():
+            at = (wanted.order, share.lot)
+            mine = Taken(units=share.quantity, net=share.quantity * wanted.unit_price)
+            self.taken[at] = self.taken.get(at, Taken()) + mine
+
     def _fix(self, posting: Posting) -> None:
-        """Complete a posting from the original sale and fix it."""
-        document = posting.document
-        if isinstance(document, OrderLine) and document.order in self.master.sales:
-            sold = self.master.sales[document.order].of(document.sku)
-            if sold:
-                posting = replace(posting, document=replace(
-                    document, unit_cost=sold[0].unit_cost, original_lot=sold[0].lot))
+        """Complete a posting from the lines of the sale that were chosen, and fix it: the choice never changes from here on (INV-03)."""
+        document, origin = posting.document, self.origins.get((posting.key.return_ref, posting.line_id))
+        if isinstance(document, OrderLine) and posting.key.kind is PostingKind.ORDER_LINE and origin is not None:
+            posting = replace(posting, document=replace(
+                document, unit_cost=original.unit_cost(origin.shares), lots=origin.shares,
+                original_lot=origin.shares[0].lot if len(origin.shares) == 1 else ""))
         self.tx.fix(posting, mapping_version=self.rules.version, window=self.window, at=self.now)

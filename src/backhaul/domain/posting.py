@@ -126,8 +126,20 @@ class ReturnOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LotShare:
+    """So many units of an order line come from this line of the original sale, and what each cost when it was issued."""
+
+    lot: str
+    quantity: Decimal
+    unit_cost: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
-    """A line expected back. `quantity` positive; `unit_price` net of discount; `unit_cost` of the original issue."""
+    """A line expected back. `quantity` positive; `unit_price` net of discount; `unit_cost` of the original issue.
+
+    `lots` are the lines of the original sale its units come from, `original_lot` the only one where there is one.
+    """
 
     line_id: str
     sku: str
@@ -138,6 +150,7 @@ class OrderLine:
     order: str = ""
     unit_cost: Decimal | None = None
     original_lot: str = ""
+    lots: tuple[LotShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

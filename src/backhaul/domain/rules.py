@@ -55,6 +55,26 @@ class Surplus:
     expected_account: str = ""
 
 
+class Prefer(StrEnum):
+    """What makes one line of the original sale a better match for a return line than another of the same SKU."""
+
+    EXACT_PRICE = "exact-price"
+    EXACT_QUANTITY = "exact-quantity"
+    WHOLE = "whole"
+    """It has all the units left."""
+    HIGHEST_PRICE = "highest-price"
+    LOWEST_PRICE = "lowest-price"
+    OLDEST = "oldest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginRule:
+    """How a return line finds its lines of the original sale. Without `divide`, one that no single line covers is held."""
+
+    prefer: tuple[Prefer, ...] = (Prefer.EXACT_PRICE, Prefer.EXACT_QUANTITY, Prefer.WHOLE, Prefer.HIGHEST_PRICE, Prefer.OLDEST)
+    divide: bool = True
+
+
 class Close(StrEnum):
     """When a window closes besides being full."""
 
@@ -134,6 +154,7 @@ class Rules:
     history: HistoryPolicy | None = None
     surplus: Mapping[tuple[str, str], Surplus] = field(default_factory=dict)
     """By legal entity and the platform's warehouse code; without an entry nothing is posted for surplus units."""
+    origin: OriginRule = OriginRule()
     triggers: Triggers = Triggers()
     window: Window = Window()
     tolerances: Tolerances = Tolerances()

@@ -14,7 +14,7 @@ from typing import Final
 
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.posting import Adjustment, Posting, Receipt
+from backhaul.domain.posting import Adjustment, LotShare, Posting, Receipt
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -51,7 +51,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleLine:
-    """One line of an original order. `returned` units are already on return documents that are not ours."""
+    """One line of an original order. `returned` units, worth `returned_net`, are on return documents that are not ours."""
 
     sku: str
     quantity: Decimal
@@ -59,6 +59,7 @@ class SaleLine:
     lot: str = ""
     unit_cost: Decimal | None = None
     returned: Decimal = NOTHING
+    returned_net: Decimal = NOTHING
     tax_group: str = ""
     tax_item_group: str = ""
 
@@ -103,11 +104,40 @@ class MasterData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
-    """What earlier returns of ours already take of a sale or an allowance: units by (order, SKU), net by customer."""
+class Taken:
+    """What is taken of one line of a sale: units, and their net value as credited."""
 
-    units: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    units: Decimal = NOTHING
+    net: Decimal = NOTHING
+
+    def __add__(self, other: "Taken") -> "Taken":
+        """Take more."""
+        return Taken(units=self.units + other.units, net=self.net + other.net)
+
+    def __sub__(self, other: "Taken") -> "Taken":
+        """Leave out what is one's own."""
+        return Taken(units=self.units - other.units, net=self.net - other.net)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What earlier returns of ours already take of a sale or an allowance: by (order, lot), and net by customer."""
+
+    lots: Mapping[tuple[str, str], Taken] = field(default_factory=dict)
     history: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the units of a return line come from. `missing` units no line of the sale has left.
+
+    `dearer` are the prices of lines that were sold for less than is to be credited, `beyond` the value above what is left.
+    """
+
+    shares: tuple[LotShare, ...] = ()
+    missing: Decimal = NOTHING
+    dearer: tuple[Decimal, ...] = ()
+    beyond: Decimal = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +152,7 @@ class Matter:
     master: MasterData
     claims: Claims
     period: str
+    origin: Origin | None = None
     missed: frozenset[str] = frozenset()
 
     @property
@@ -237,15 +268,25 @@ def original_sale_covers_it(m: Matter) -> Iterator[Finding]:
         return
     if sale.currency != m.case.currency:
         yield m.finding("CURRENCY_DIFFERS", f"Order {sale.number} was in {sale.currency}, the return is in {m.case.currency}.")
-    free = sum((line.quantity - line.returned for line in sold), NOTHING)
-    free -= m.claims.units.get((m.line.order, m.line.sku), NOTHING)
-    if m.line.announced > free:
-        yield m.finding("QUANTITY_ABOVE_SOLD", f"{m.line.announced} x {m.line.sku} of order {sale.number}, {free} of "
+    if m.origin is not None:
+        yield from _origin_covers_it(m, sale, sold, m.origin)
+
+
+def _origin_covers_it(m: Matter, sale: Sale, sold: Sequence[SaleLine], origin: Origin) -> Iterator[Finding]:
+    """Compare the lines of the sale that were chosen with what is to be credited: units, price and value (INV-03)."""
+    if origin.missing:
+        yield m.finding("QUANTITY_ABOVE_SOLD", f"{m.line.announced} x {m.line.sku} of order {sale.number}, "
+                                               f"{m.line.announced - origin.missing} of "
                                                f"{sum((line.quantity for line in sold), NOTHING)} still returnable.")
-    highest = max(line.unit_price for line in sold)
-    if (m.line.unit_price or NOTHING) > highest:
+    if origin.dearer:
         yield m.finding("PRICE_ABOVE_SOLD", f"{m.line.sku} is to be credited at {m.line.unit_price}, order {sale.number} "
-                                            f"sold it at {highest}.")
+                                            f"sold it at {' and '.join(map(str, origin.dearer))}.")
+    if origin.beyond and not (origin.missing or origin.dearer):
+        yield m.finding("VALUE_ABOVE_SOLD", f"{m.line.announced} x {m.line.sku} at {m.line.unit_price} is {origin.beyond} more than is "
+                                            f"left of what order {sale.number} was paid for it.")
+    if len(origin.shares) > 1 and not m.rules.origin.divide:
+        told = " and ".join(f"{share.quantity} of {share.lot}" for share in origin.shares)
+        yield m.finding("SPANS_SALE_LINES", f"No one line of order {sale.number} covers {m.line.announced} x {m.line.sku}: {told}.")
 
 
 def history_policy_covers_it(m: Matter) -> Iterator[Finding]:
@@ -313,7 +354,7 @@ CODES: Final = frozenset({
     "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
     "DISPOSITION_CODE_UNKNOWN", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
     "ORDER_UNKNOWN", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
-    "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
+    "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
 })
 """Everything a check can find; what is found here is found again, or not, each time the line is judged."""
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from backhaul.domain import original
 from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, Place, Sellability
 from backhaul.domain.facts import (
     Announced,
@@ -34,7 +35,7 @@ from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import ErpDocument, Nature, Posting, PostingKind, Route
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.domain.rules import FeeRule, HistoryPolicy, LegalEntity, Rules
-from backhaul.domain.validation import Claims, Customer, Item, MasterData, Matter, Sale, SaleLine
+from backhaul.domain.validation import Claims, Customer, Item, MasterData, Matter, Sale, SaleLine, Taken
 
 Number: TypeAlias = Decimal | int | str
 
@@ -257,8 +258,12 @@ def matter(  # noqa: PLR0913  each is named at the call
     claims: Claims | None = None, period: str = "2026-03",
 ) -> Matter:
     """Bring one line of a case before the judge, with the postings it wants."""
-    decided = decided or rules()
+    decided, erp, claims = decided or rules(), erp or master(), claims or Claims()
     mine = case.lines[number]
     wanted = [posting for posting in plan(case, decided=decided).postings if posting.line_id == mine.line_id]
-    return Matter(case=case, line=mine, postings=wanted, rules=decided, entity=decided.entities[0], master=erp or master(),
-                  claims=claims or Claims(), period=period)
+    sale_ = erp.sales.get(mine.order or "")
+    lots = sale_.of(mine.sku) if sale_ else ()
+    taken = {lot: claims.lots.get((mine.order or "", lot), Taken()) for lot in original.names(lots)}
+    origin = original.trace(lots, mine.announced, mine.unit_price or Decimal(0), taken, decided.origin) if lots else None
+    return Matter(case=case, line=mine, postings=wanted, rules=decided, entity=decided.entities[0], master=erp, claims=claims,
+                  period=period, origin=origin)

@@ -62,7 +62,8 @@ class Story:
         units, each = Decimal(quantity), Decimal(price)
         documents: dict[PostingKind, Document] = {
             PostingKind.ORDER: ReturnOrder(return_ref=ref, customer="C1", currency="GBP", warehouse="11", order=order),
-            PostingKind.ORDER_LINE: OrderLine(line_id=line, sku="85123A", quantity=units, unit_price=each, warehouse="11", order=order),
+            PostingKind.ORDER_LINE: OrderLine(line_id=line, sku="85123A", quantity=units, unit_price=each, warehouse="11", order=order,
+                                              original_lot=f"{order}/1" if order else ""),
             PostingKind.RECEIPT: Receipt(
                 line_id=line, sku="85123A", quantity=units, condition="A", disposition="restock", erp_disposition="CR",
                 place=Place(warehouse="11", location="A-1"), outcome=Outcome.RESTOCKED),

@@ -11,6 +11,7 @@ from backhaul.adapters.sql import SqlStore
 from backhaul.application.ports import PostingState
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.posting import ErpDocument, PostingKind, Spare
+from backhaul.domain.validation import Taken
 
 
 def plan(store: SqlStore, story: Any, *postings: Any, held: tuple[str, ...] = (), minutes: int = 0) -> None:
@@ -368,7 +369,7 @@ def test_fixed_lines_claim_units_of_their_sale(store: SqlStore, story: Any) -> N
 
     taken = claims(store, sales=[("SO-1", "85123A"), ("SO-9", "85123A"), ("SO-2", "other")], apart_from=["R1"])
 
-    assert taken.units == {("SO-1", "85123A"): Decimal("2.5")}
+    assert taken.lots == {("SO-1", "SO-1/1"): Taken(units=Decimal("2.5"), net=Decimal("15.625"))}
     assert taken.history == {}
 
 
@@ -379,7 +380,7 @@ def test_what_the_erp_refused_or_nobody_wants_claims_nothing(store: SqlStore, st
         tx.set_state(refused.key, PostingState.REJECTED, at=story.at(1))
         tx.set_state(withdrawn.key, PostingState.WITHDRAWN, at=story.at(1))
 
-    assert claims(store, sales=[("SO-1", "85123A")]).units == {}
+    assert claims(store, sales=[("SO-1", "85123A")]).lots == {}
 
 
 def test_goods_without_a_sale_claim_their_customers_allowance(store: SqlStore, story: Any) -> None:
@@ -412,4 +413,4 @@ def test_claims_see_lines_fixed_in_the_same_transaction(store: SqlStore, story: 
         tx.fix(story.posting(), mapping_version="m1", window="W1", at=story.noon)
         taken = tx.claims("acme", "gb", customers=(), sales=[("SO-1", "85123A")], history=(), apart_from=())
 
-    assert taken.units == {("SO-1", "85123A"): Decimal(2)}
+    assert taken.lots == {("SO-1", "SO-1/1"): Taken(units=Decimal(2), net=Decimal("12.50"))}

@@ -147,21 +147,20 @@ def _costs(rows: Iterable[Row]) -> dict[str, Decimal]:
     return {lot: costs[lot] / quantity for lot, quantity in units.items() if quantity < 0 and costs[lot]}
 
 
-def _returned(orders: Iterable[Row]) -> dict[tuple[str, str], Decimal]:
-    """Count units by (original order, item) on return orders that do not carry a mark of ours: somebody else's work (ERP-25)."""
-    units: dict[tuple[str, str], Decimal] = {}
+def _returned(orders: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Give lines by (original order, item) of return orders that do not carry a mark of ours: somebody else's work (ERP-25)."""
+    lines: dict[tuple[str, str], list[Row]] = {}
     for order in orders:
         if not OURS.fullmatch(str(order.get("CustomersOrderReference") or "")):
             for line in order.get(RETURNED) or ():
                 if line.get("ReturnStatus") != "Canceled":
-                    key = str(order.get("CustomerRequisitionNumber")), str(line.get("ItemNumber"))
-                    units[key] = units.get(key, Decimal(0)) - number(line.get("ReturnSalesQuantity"))
-    return units
+                    lines.setdefault((str(order.get("CustomerRequisitionNumber")), str(line.get("ItemNumber"))), []).append(line)
+    return lines
 
 
 def _sales(headers: Iterable[Row], lines: Iterable[Row], costs: dict[str, Decimal],
-           returned: dict[tuple[str, str], Decimal]) -> dict[str, Sale]:
-    """Put orders together; units somebody else returned stand on the first line of their item, which is enough for the sum."""
+           returned: dict[tuple[str, str], list[Row]]) -> dict[str, Sale]:
+    """Put orders together, with what somebody else returned of each line."""
     by_order: dict[str, list[SaleLine]] = {}
     for row in lines:
         if (quantity := number(row.get("OrderedSalesQuantity"))) > 0:
@@ -169,15 +168,25 @@ def _sales(headers: Iterable[Row], lines: Iterable[Row], costs: dict[str, Decima
             by_order.setdefault(order, []).append(SaleLine(
                 sku=sku, quantity=quantity, unit_price=_net_price(row, quantity), lot=lot, unit_cost=costs.get(lot),
                 tax_group=str(row.get("SalesTaxGroupCode") or ""), tax_item_group=str(row.get("SalesTaxItemGroupCode") or "")))
-    for (order, sku), units in returned.items():
-        sold = by_order.get(order, [])
-        at = next((at for at, line in enumerate(sold) if line.sku == sku), None)
-        if at is not None:
-            sold[at] = replace(sold[at], returned=units)
+    for (order, sku), back in returned.items():
+        for line in back:
+            _take_back(by_order.get(order, []), sku, line)
     return {name: Sale(number=name, customer=str(row.get("OrderingCustomerAccountNumber") or ""),
                        sold_on=day_of(row.get("OrderCreationDateTime")), currency=str(row.get("CurrencyCode") or ""),
                        lines=tuple(by_order.get(name, ())))
             for row in headers for name in (str(row["SalesOrderNumber"]),)}
+
+
+def _take_back(sold: list[SaleLine], sku: str, back: Row) -> None:
+    """Write a return by hand on the line of the sale it names, else on one at its price, else on the first; what is over stays there."""
+    price, units = number(back.get("SalesPrice")), -number(back.get("ReturnSalesQuantity"))
+    mine = sorted((at for at, line in enumerate(sold) if line.sku == sku),
+                  key=lambda at: (sold[at].lot != back.get("ReturningInventoryLotId"), sold[at].unit_price != price, at))
+    for at in mine:
+        line = sold[at]
+        share = units if at == mine[-1] else min(units, max(line.quantity - line.returned, Decimal(0)))
+        sold[at] = replace(line, returned=line.returned + share, returned_net=line.returned_net + share * price)
+        units -= share
 
 
 def _net_price(row: Row, quantity: Decimal) -> Decimal:

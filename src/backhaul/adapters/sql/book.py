@@ -1,6 +1,6 @@
 """Which documents did we want, what was asked of the ERP, and what came of it?"""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,9 +14,9 @@ from backhaul.adapters.sql.session import Ref, Seen, chunks, ensure, given, over
 from backhaul.adapters.sql.tables import attempts, batches, postings
 from backhaul.application.ports import FIXED, Clock, KeptAttempt, KeptPosting, PostingState
 from backhaul.domain.allocation import allocate, unkept
-from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingKind
+from backhaul.domain.posting import ErpDocument, JournalLine, LotShare, OrderLine, Posting, PostingBatch, PostingKey, PostingKind
 from backhaul.domain.trail import digest
-from backhaul.domain.validation import Claims
+from backhaul.domain.validation import Claims, Taken
 
 FREE: Final = frozenset({PostingState.PLANNED, PostingState.HELD})
 TAKING: Final = tuple(sorted(state.value for state in FIXED - {PostingState.REJECTED}))
@@ -293,27 +293,28 @@ class Book(Casebook):
 
     def claims(self, tenant: str, legal_entity: str, *, customers: Collection[str],  # noqa: ARG002, PLR0913  the port's signature
                sales: Collection[tuple[str, str]], history: Collection[str], apart_from: Collection[str]) -> Claims:  # noqa: ARG002  fixed ones count, whoever asks
-        """Sum what fixed order lines take: units by (order, SKU), and net value by customer for goods without a sale.
+        """Sum what fixed order lines take: units and value by (order, lot), and net value by customer for goods without a sale.
 
         `history` are the customers asked for. Lines the ERP refused take nothing. What is only planned never counts.
         """
         self._flush_postings()
-        units: dict[tuple[str, str], Decimal] = {}
+        lots: dict[tuple[str, str], Taken] = {}
         wanted, columns = set(sales), postings.c
         ours = (columns.tenant == tenant, columns.legal_entity == legal_entity, columns.state.in_(TAKING))
         for part in chunks(sorted({order for order, _ in wanted})):
-            for order, sku, quantity in self._connection.execute(
-                select(columns.order_ref, columns.sku, columns.quantity).where(
+            for order, sku, key, body in self._connection.execute(
+                select(columns.order_ref, columns.sku, columns.key, columns.body).where(
                     *ours, columns.claim == "sale", columns.order_ref.in_(part))):
                 if (order, sku) in wanted:
-                    units[order, sku] = units.get((order, sku), Decimal(0)) + quantity
+                    for lot, taken in _taken(rows.posting(key, body)):
+                        lots[order, lot] = lots.get((order, lot), Taken()) + taken
         value: dict[str, Decimal] = {}
         for part in chunks(sorted(set(history))):
             for customer, net in self._connection.execute(
                 select(columns.customer, columns.value).where(
                     *ours, columns.claim == "history", columns.customer.in_(part))):
                 value[customer] = value.get(customer, Decimal(0)) + net
-        return Claims(units=units, history=value)
+        return Claims(lots=lots, history=value)
 
     # --- writing
 
@@ -345,6 +346,14 @@ class Book(Casebook):
         finished, self._finished = self._finished, []
         self._each(_FINISH, finished, AssertionError(
             f"no open attempt for one of {', '.join(each['b_posting'] for each in finished[:3])} …" if finished else ""))
+
+
+def _taken(posting: Posting) -> Iterator[tuple[str, Taken]]:
+    """Say what an order line takes of which lines of its sale."""
+    line = posting.document
+    if isinstance(line, OrderLine):
+        for share in line.lots or (LotShare(lot=line.original_lot, quantity=line.quantity),):
+            yield share.lot, Taken(units=share.quantity, net=share.quantity * line.unit_price)
 
 
 def _by_key(kept: KeptPosting) -> PostingKey:
