@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from backhaul.config import Secret, Settings, check_profile, load_profile, profile_schema
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.rules import Close
+from backhaul.domain.rules import Close, Leg, Window
 from backhaul.secret import Hidden
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -57,6 +58,15 @@ def test_the_demo_profile_says_what_the_demo_needs() -> None:
     assert not [row for row in profile.rules.mapping if row.when.disposition == "DONATE"]
 
 
+def test_a_leg_may_have_a_window_of_its_own(tmp_path: Path) -> None:
+    path = changed(tmp_path, "[tolerances]", '[windows.order]\nclose = "at-once"\n\n[windows.fees]\nevery = "2h"\ncap = 7\n\n[tolerances]')
+
+    rules = load_profile(path, ENVIRON).rules
+
+    assert rules.window.close is Close.PERIOD
+    assert rules.windows == {Leg.ORDER: Window(close=Close.AT_ONCE), Leg.FEES: Window(every=timedelta(hours=2), cap=7)}
+
+
 def test_two_different_files_never_share_a_version(tmp_path: Path) -> None:
     one = load_profile(PROFILE, ENVIRON)
     other = load_profile(changed(tmp_path, "allowance = 500", "allowance = 501"), ENVIRON)
@@ -82,6 +92,9 @@ def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes(
     ('reason = ["Changed my mind"', 'reason = ["*", "Changed my mind"', "wildcard", '"*"'),
     ('location = "OUTLET"', 'location = "SALE"', "on sale", 'disposition = "OUTLET"'),
     ('lead = "1d"', 'lead = "soon"', "no duration", "soon"),
+    ("[tolerances]", "[windows.order]\nevery = 'often'\n[tolerances]", "no duration", "often"),
+    ("[tolerances]", "[windows.goods]\ncap = 0\n[tolerances]", "at least one return", "cap = 0"),
+    ("[tolerances]", "[windows.credit]\n[tolerances]", "unknown field `credit`", "[windows.credit]"),
     ('goods = "inspected"', 'goods = "scanned"', "after acceptance only", 'goods = "scanned"'),
     ('warehouse = ["GB-DC-01", "GB-DC-02"]', 'warehouse = ["GB-DC-1"]', "no warehouse 'GB-DC-1'", '["GB-DC-1"]'),
     ('S = "SVC-SAMPLE"', "S = {}", "service_item", "S = {}"),

@@ -37,6 +37,7 @@ from backhaul.domain.rules import (
     Deadlines,
     FeeRule,
     HistoryPolicy,
+    Leg,
     LegalEntity,
     OriginRule,
     Rules,
@@ -45,7 +46,7 @@ from backhaul.domain.rules import (
     Triggers,
     Window,
 )
-from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile
+from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile, WindowTable
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
 
@@ -284,12 +285,13 @@ def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
 def _time_flaws(file: ProfileFile) -> Iterator[Flaw]:
     if RANK[file.triggers.goods] < RANK[Stage.INSPECTED] or file.triggers.goods is Stage.CANCELLED:
         yield "triggers.goods", f"goods are credited after acceptance only: inspected or completed, not {file.triggers.goods.value}"
-    for key in ("every", "lead"):
-        yield from _duration_flaw(f"window.{key}", getattr(file.window, key))
+    for here, window in (("window", file.window), *((f"windows.{leg.value}", table) for leg, table in _windows(file))):
+        for key in ("every", "lead"):
+            yield from _duration_flaw(f"{here}.{key}", getattr(window, key))
+        if window.cap < 1:
+            yield f"{here}.cap", "a window holds at least one return"
     for key in file.deadlines.__struct_fields__:
         yield from _duration_flaw(f"deadlines.{key}", getattr(file.deadlines, key))
-    if file.window.cap < 1:
-        yield "window.cap", "a window holds at least one return"
     if file.attempts < 1:
         yield "attempts", "at least one attempt is needed"
     if file.go_live is not None and file.go_live.tzinfo is None:
@@ -363,8 +365,19 @@ def _option(value: str, environ: Mapping[str, str] | None) -> str:
     return Secret(value, environ).reveal() if environ is not None and value.startswith(("env:", "file:")) else value
 
 
+def _windows(file: ProfileFile) -> Iterator[tuple[Leg, WindowTable]]:
+    """Give the legs that have a window of their own."""
+    for leg in Leg:
+        table: WindowTable | None = getattr(file.windows, leg.value)
+        if table is not None:
+            yield leg, table
+
+
+def _window(table: WindowTable) -> Window:
+    return Window(close=table.close, every=_duration(table.every), at=table.at, cap=table.cap, lead=_duration(table.lead))
+
+
 def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -> Rules:
-    every, lead = _duration(file.window.every), _duration(file.window.lead)
     waits = {name: _duration(getattr(file.deadlines, name)) for name in file.deadlines.__struct_fields__}
     history = file.history
     return Rules(
@@ -381,7 +394,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
             for entity in file.legal_entities for warehouse, table in file.surplus.get(entity.id, {}).items()},
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
-        window=Window(close=file.window.close, every=every, at=file.window.at, cap=file.window.cap, lead=lead),
+        window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         tolerances=Tolerances(amount=file.tolerances.amount),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, go_live=file.go_live)
 

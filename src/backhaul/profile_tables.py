@@ -130,13 +130,21 @@ class SurplusTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class WindowTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[window]`: how postings wait for each other."""
+    """`[window]`, `[windows.LEG]`: how postings wait for each other."""
 
     close: Close = Close.EVERY
     every: str = "15m"
     at: time = time(18, 0)
     cap: int = 300
     lead: str = "1d"
+
+
+class WindowsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[windows.LEG]`: legs that wait for themselves, each with the keys of `[window]`."""
+
+    order: WindowTable | None = None
+    goods: WindowTable | None = None
+    fees: WindowTable | None = None
 
 
 class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -184,6 +192,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     originals: OriginalsTable = OriginalsTable()
     triggers: TriggersTable = TriggersTable()
     window: WindowTable = WindowTable()
+    windows: WindowsTable = WindowsTable()
     tolerances: TolerancesTable = TolerancesTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}

@@ -39,6 +39,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "EventRule": "payload.events", "Words": "payload.dispositions, payload.conditions, payload.reasons",
     "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
     "FeeTable": "fees", "HistoryTable": "history", "SurplusTable": "surplus", "TriggersTable": "triggers", "WindowTable": "window",
+    "WindowsTable": "windows",
     "TolerancesTable": "tolerances", "DeadlinesTable": "deadlines", "FilesTable": "files", "OriginalsTable": "originals",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""

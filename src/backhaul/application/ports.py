@@ -190,7 +190,7 @@ class KeptAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptWindow:
-    """One closed window: what travelled together, its control totals, and what the ledger said."""
+    """One closed window: what travelled together, its control totals, and what the ledger said. `leg` is empty for the rest."""
 
     key: str
     tenant: str
@@ -198,6 +198,7 @@ class KeptWindow:
     period: str
     number: int
     closed_at: datetime
+    leg: str = ""
     returns: int = 0
     controls: Mapping[str, Any] = field(default_factory=dict)
     ledger: Mapping[str, Any] = field(default_factory=dict)
@@ -278,8 +279,8 @@ class Tx(Protocol):
         """
         ...
 
-    def planned(self, tenant: str, legal_entity: str) -> Sequence[tuple[str, datetime]]:
-        """Give returns with PLANNED postings and since when (the oldest), oldest first, then by reference."""
+    def planned(self, tenant: str, legal_entity: str, *, kinds: Collection[PostingKind] | None = None) -> Sequence[tuple[str, datetime]]:
+        """Give returns with PLANNED postings (of these kinds) and since when (the oldest), oldest first, then by reference."""
         ...
 
     def fix(self, posting: Posting, *, mapping_version: str, window: str, at: datetime, actor: str = "backhaul") -> None:

@@ -14,6 +14,7 @@ from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, Kept
 from backhaul.domain import original, validation
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Stage
+from backhaul.domain.legs import with_needs
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.placement import Placement, Where, due_at, is_over, place
@@ -237,18 +238,19 @@ def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now
 
 def judge(  # noqa: PLR0913, PLR0917  the whole bench
     store: Store, erp: Erp, rules: Rules, entity: LegalEntity, route: Route, refs: Sequence[str], *,
-    window: str, period: str, now: datetime,
+    window: str, period: str, now: datetime, kinds: Collection[PostingKind] = frozenset(PostingKind),
 ) -> int:
     """Ask the ERP about these returns, fix the postings of every line that nothing stands against; give how many.
 
-    Lines with a finding are held, each with an owner; the other lines of the same return go on.
+    Lines with a finding are held, each with an owner; the other lines of the same return go on. A line is judged whole, whatever
+    is fixed of it: of `kinds` and what those need. The rest stays planned.
     """
     with store.begin() as tx:
         known = pictures(tx, rules, refs)
     master = erp.master_data(validation.questions(entity, rules, (picture.case for picture in known.values())))
     with store.begin() as tx:
         known = pictures(tx, rules, refs)
-        docket = _Docket(tx, rules, entity, route, master, known, window, period, now)
+        docket = _Docket(tx, rules, entity, route, master, known, window, period, now, kinds)
         return sum(docket.hear(ref) for ref in refs)
 
 
@@ -262,9 +264,9 @@ class _Docket:
     """One window before the judge. What one line takes of a sale is gone for the next."""
 
     def __init__(self, tx: Tx, rules: Rules, entity: LegalEntity, route: Route, master: MasterData,  # noqa: PLR0913, PLR0917
-                 known: Mapping[str, Picture], window: str, period: str, now: datetime) -> None:
+                 known: Mapping[str, Picture], window: str, period: str, now: datetime, kinds: Collection[PostingKind]) -> None:
         self.tx, self.rules, self.entity, self.route, self.master = tx, rules, entity, route, master
-        self.known, self.window, self.period, self.now = known, window, period, now
+        self.known, self.window, self.period, self.now, self.kinds = known, window, period, now, kinds
         cases = [picture.case for picture in known.values()]
         taken = tx.claims(
             rules.tenant, entity.id, apart_from=(), customers=(),
@@ -291,7 +293,8 @@ class _Docket:
             if mine:
                 found += self._judge(picture, line, mine)
         held = _own(self.tx, picture, self.rules, self.now, found, replaces=lambda code: code in validation.CODES)
-        go = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed, apart_from=held | blocked).postings
+        free = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed, apart_from=held | blocked).postings
+        go = with_needs(free, self.kinds)
         for posting in go:
             self._fix(posting)
         fixed = {posting.key for posting in go}

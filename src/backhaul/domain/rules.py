@@ -99,6 +99,14 @@ class Window:
     lead: timedelta = timedelta(days=1)
 
 
+class Leg(StrEnum):
+    """A part of a return's postings that may have a window of its own; which kinds are in it says `domain.legs`."""
+
+    ORDER = "order"
+    GOODS = "goods"
+    FEES = "fees"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerances:
     """How far the ERP's figures may be from ours, in currency units, before a person looks."""
@@ -157,6 +165,8 @@ class Rules:
     origin: OriginRule = OriginRule()
     triggers: Triggers = Triggers()
     window: Window = Window()
+    windows: Mapping[Leg, Window] = field(default_factory=dict)
+    """Legs that wait for themselves; the others wait together in `window`."""
     tolerances: Tolerances = Tolerances()
     deadlines: Deadlines = Deadlines()
     teams: Mapping[str, str] = field(default_factory=dict)

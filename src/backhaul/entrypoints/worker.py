@@ -14,6 +14,7 @@ from backhaul.application.ports import KeptWindow, PostingState
 from backhaul.application.post import Desk, look, send
 from backhaul.bootstrap import House
 from backhaul.domain.errors import RetryLater
+from backhaul.domain.legs import Queue, queues
 from backhaul.domain.period import closes, period_of, predicted_posting
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -83,11 +84,12 @@ def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) ->
     desk = house.desk(rules.tenant, entity.id)
     sent, windows = drive(desk, now), 0
     _process(house, rules, now)
-    for refs in _due_windows(desk, now):
-        _close(desk, refs, now)
-        windows += 1
-        sent += drive(desk, now)
-        _process(house, rules, now)
+    for queue in queues(rules):
+        for refs in _due_windows(desk, queue, now):
+            _close(desk, queue, refs, now)
+            windows += 1
+            sent += drive(desk, now)
+            _process(house, rules, now)
     control.balance(house.store, desk.erp, rules, entity, now)
     return sent, windows
 
@@ -104,14 +106,14 @@ def drive(desk: Desk, now: datetime) -> int:
     return total
 
 
-def _due_windows(desk: Desk, now: datetime) -> Iterator[Sequence[str]]:
-    """Give the returns of each window that closes now. Held returns are judged again with every window, and once a day without."""
-    window = desk.rules.window
+def _due_windows(desk: Desk, queue: Queue, now: datetime) -> Iterator[Sequence[str]]:
+    """Give the returns of each window of a queue that closes now. Its held returns are judged again with each, and once a day without."""
+    window = queue.window
     while True:
         with desk.store.begin() as tx:
-            planned = tx.planned(desk.rules.tenant, desk.entity.id)
-            earlier = tx.windows(desk.rules.tenant, desk.entity.id)
-            waiting = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.HELD})
+            planned = tx.planned(desk.rules.tenant, desk.entity.id, kinds=queue.kinds)
+            earlier = [each for each in tx.windows(desk.rules.tenant, desk.entity.id) if each.leg == queue.name]
+            waiting = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.HELD}, kinds=queue.kinds)
         held = {row.posting.key.return_ref: row.planned_at or now for row in waiting}
         last = earlier[-1].closed_at if earlier else None
         if not planned and last is not None and now - last < REVIEW:
@@ -123,18 +125,19 @@ def _due_windows(desk: Desk, now: datetime) -> Iterator[Sequence[str]]:
         yield [*refs, *sorted(held.keys() - set(refs))]
 
 
-def _close(desk: Desk, refs: Sequence[str], now: datetime) -> None:
-    """Close a window: judge its returns, fix what may go, and remember the control totals."""
+def _close(desk: Desk, queue: Queue, refs: Sequence[str], now: datetime) -> None:
+    """Close a window: judge its returns, fix what may go of the queue, and remember the control totals."""
     rules, entity = desk.rules, desk.entity
     period = period_of(predicted_posting(entity, now))
     with desk.store.begin() as tx:
-        number = 1 + sum(window.period == period for window in tx.windows(rules.tenant, entity.id))
-    key = f"{rules.tenant}:{entity.id}:{period}:{number}"
-    fixed = process.judge(desk.store, desk.erp, rules, entity, desk.route, refs, window=key, period=period, now=now)
+        number = 1 + sum((window.period, window.leg) == (period, queue.name) for window in tx.windows(rules.tenant, entity.id))
+    key = ":".join((rules.tenant, entity.id, period, *([queue.name] if queue.name else []), str(number)))
+    fixed = process.judge(desk.store, desk.erp, rules, entity, desk.route, refs, window=key, period=period, now=now, kinds=queue.kinds)
     with desk.store.begin() as tx:
         rows = [row for row in tx.in_state(rules.tenant, entity.id, {PostingState.READY}) if row.window == key]
         tx.close_window(KeptWindow(
-            key=key, tenant=rules.tenant, legal_entity=entity.id, period=period, number=number, closed_at=now,
+            key=key, tenant=rules.tenant, legal_entity=entity.id, period=period, leg=queue.name, number=number,
+            closed_at=now,
             returns=len({row.posting.key.return_ref for row in rows}),
             controls={"postings": fixed, "net": str(sum((row.posting.net for row in rows), start=rows[0].posting.net * 0)) if rows else "0",
                       "by_kind": {kind: sum(row.posting.key.kind.value == kind for row in rows)

@@ -82,6 +82,8 @@ def test_returns_wait_for_their_window_oldest_first_then_by_reference(store: Sql
     with store.begin() as tx:
         assert tx.planned("acme", "gb") == [("R3", story.at(0)), ("R1", story.at(5)), ("R2", story.at(5))]
         assert tx.planned("acme", "de") == []
+        assert tx.planned("acme", "gb", kinds={PostingKind.RECEIPT}) == []
+        assert len(tx.planned("acme", "gb", kinds={PostingKind.RECEIPT, PostingKind.ORDER_LINE})) == 3
 
 
 def test_what_is_fixed_is_never_planned_again(store: SqlStore, story: Any) -> None:

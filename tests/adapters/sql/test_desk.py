@@ -179,7 +179,7 @@ def test_a_case_without_a_time_is_dated_by_the_clock(sqlite_url: str, story: Any
 def test_a_window_is_kept_with_its_totals_and_what_the_ledger_said(store: SqlStore, story: Any) -> None:
     window = KeptWindow(key="gb|2011-03|1", tenant="acme", legal_entity="gb", period="2011-03", number=1, closed_at=story.noon,
                         returns=12, controls={"count": "12", "net": "-99.10"})
-    second = replace(window, key="gb|2011-03|2", number=2, closed_at=story.at(5))
+    second = replace(window, key="gb|2011-03|goods|1", leg="goods", closed_at=story.at(5))
     with store.begin() as tx:
         tx.close_window(window)
         tx.close_window(second)

@@ -73,14 +73,14 @@ class Book(Casebook):
         found = {key: self._rows.get((key.tenant, key.return_ref), {}).get(key) for key in keys}
         return {key: row.kept for key, row in found.items() if row is not None and not row.gone}
 
-    def planned(self, tenant: str, legal_entity: str) -> Sequence[tuple[str, datetime]]:
-        """Give returns with PLANNED postings and since when (the oldest), oldest first, then by reference."""
+    def planned(self, tenant: str, legal_entity: str, *, kinds: Collection[PostingKind] | None = None) -> Sequence[tuple[str, datetime]]:
+        """Give returns with PLANNED postings (of these kinds) and since when (the oldest), oldest first, then by reference."""
         self._flush_postings()
         since = func.min(postings.c.planned_at)
         found = self._connection.execute(
             select(postings.c.return_ref, since).group_by(postings.c.return_ref).order_by(since, postings.c.return_ref).where(
                 postings.c.tenant == tenant, postings.c.legal_entity == legal_entity,
-                postings.c.state == PostingState.PLANNED.value))
+                postings.c.state == PostingState.PLANNED.value, *_of(kinds)))
         return [(ref, oldest) for ref, oldest in found]
 
     def in_state(self, tenant: str, legal_entity: str, states: Collection[PostingState], *,
@@ -92,9 +92,7 @@ class Book(Casebook):
         self._flush_postings()
         asked: list[ColumnElement[bool]] = [
             postings.c.tenant == tenant, postings.c.legal_entity == legal_entity,
-            postings.c.state.in_(sorted(state.value for state in states))]
-        if kinds is not None:
-            asked.append(postings.c.kind.in_(sorted(kind.value for kind in kinds)))
+            postings.c.state.in_(sorted(state.value for state in states)), *_of(kinds)]
         if look_until is not None:
             asked.append(or_(postings.c.look_at.is_(None), postings.c.look_at <= look_until))
         return sorted((row.kept for row in self._read(*asked)), key=_by_key)
@@ -354,6 +352,11 @@ def _taken(posting: Posting) -> Iterator[tuple[str, Taken]]:
     if isinstance(line, OrderLine):
         for share in line.lots or (LotShare(lot=line.original_lot, quantity=line.quantity),):
             yield share.lot, Taken(units=share.quantity, net=share.quantity * line.unit_price)
+
+
+def _of(kinds: Collection[PostingKind] | None) -> list[ColumnElement[bool]]:
+    """Ask for these kinds, or for any."""
+    return [] if kinds is None else [postings.c.kind.in_(sorted(kind.value for kind in kinds))]
 
 
 def _by_key(kept: KeptPosting) -> PostingKey:

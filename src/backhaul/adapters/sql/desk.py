@@ -76,7 +76,7 @@ class Desk(Book):
         """Remember a window and its control totals; a key that was closed before is refused by the database."""
         self._connection.execute(insert(tables.windows), rows.window_row(window))
         self.record(window.tenant, subject=window.key, action="close-window", at=window.closed_at, actor="backhaul", detail={
-            "legal_entity": window.legal_entity, "period": window.period, "number": window.number,
+            "legal_entity": window.legal_entity, "leg": window.leg, "period": window.period, "number": window.number,
             "returns": window.returns, "controls": window.controls})
 
     def save_ledger(self, key: str, ledger: Mapping[str, Any]) -> None:

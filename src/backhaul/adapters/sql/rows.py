@@ -173,14 +173,14 @@ def window(row: Row[Any]) -> KeptWindow:
     """Read a row of `windows`."""
     return KeptWindow(
         key=row.key, tenant=row.tenant, legal_entity=row.legal_entity, period=row.period, number=row.number,
-        closed_at=row.closed_at, returns=row.returns, controls=json.loads(row.controls), ledger=json.loads(row.ledger))
+        leg=row.leg, closed_at=row.closed_at, returns=row.returns, controls=json.loads(row.controls), ledger=json.loads(row.ledger))
 
 
 def window_row(kept: KeptWindow) -> dict[str, Any]:
     """Write a row of `windows`."""
     return {
         "key": kept.key, "tenant": kept.tenant, "legal_entity": kept.legal_entity, "period": kept.period,
-        "number": kept.number, "closed_at": kept.closed_at, "returns": kept.returns,
+        "leg": kept.leg, "number": kept.number, "closed_at": kept.closed_at, "returns": kept.returns,
         "controls": written(kept.controls), "ledger": written(kept.ledger)}
 
 

@@ -225,6 +225,7 @@ windows = Table(
     "windows", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
     _words("key"), _words("tenant"), _words("legal_entity"), _words("period"),
+    Column("leg", WORDS, nullable=False, server_default=""),
     Column("number", Integer, nullable=False),
     Column("closed_at", Utc(), nullable=False),
     Column("returns", Integer, nullable=False),

@@ -92,7 +92,7 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
         stack.callback(house.close)
         if real_time:
             profile = house.profiles[TENANT]
-            house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, window=Window(close=Close.AT_ONCE)))}
+            house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, window=Window(close=Close.AT_ONCE), windows={}))}
         web = stack.enter_context(_closing(serve(create_app(house), "127.0.0.1", port)))
         stage = Stage(house=house, erp=erp.base_url, platform=platform.base_url, web=web)
         start = datetime.combine(FIRST, time(0), tzinfo=UTC).isoformat()
