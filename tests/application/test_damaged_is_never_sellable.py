@@ -11,7 +11,7 @@ from tests.journeys.stage import TENANT, World, life, line, open_world
 
 from backhaul.application.post import _dangers
 from backhaul.domain.disposition import MappingRow, Outcome, Place, Sellability, flaws
-from backhaul.domain.posting import ErpDocument, Posting, PostingBatch, PostingKey, PostingKind, Receipt, Rejected
+from backhaul.domain.posting import ErpDocument, Issue, Posting, PostingBatch, PostingKey, PostingKind, Receipt, Rejected, Transfer
 from backhaul.domain.rules import Close, Rules, Window
 
 __all__ = ["erp", "finance_scm"]
@@ -120,3 +120,19 @@ def test_each_wall_alone_sees_every_way_to_write_the_shelf(daily: World, conditi
     assert list(_dangers(desk, posting))
     assert isinstance(outcome, Rejected)
     assert daily.control("calls")["counted"] == 0
+
+
+def test_what_is_moved_on_sale_without_a_grade_that_sells_or_out_of_nowhere_does_not_leave(daily: World) -> None:
+    desk = daily.house.desk(TENANT, "gb01")
+    dock = Place(warehouse="GB-DC-01", location="QUAR")
+    right = Transfer(line_id="1", sku="TEA", quantity=Decimal(1), source=dock, target=SHELF, condition="A", disposition="RESELL")
+    lost = Issue(line_id="1", sku="TEA", quantity=Decimal(1), place=dock)
+
+    def said(document: Transfer | Issue) -> int:
+        return len(list(_dangers(desk, Posting(key=replace(KEY, kind=PostingKind.TRANSFER), document=document))))
+
+    assert said(right) == said(lost) == said(replace(right, target=replace(SHELF, location="BAD"), condition="D")) == 0
+    assert said(replace(right, condition="D")) == said(replace(right, disposition="")) == 1
+    assert said(replace(right, quantity=Decimal(0))) == said(replace(lost, quantity=Decimal(-1))) == 1
+    assert said(replace(right, source=replace(dock, location=""))) == said(replace(lost, place=replace(dock, warehouse=""))) == 1
+    assert said(replace(right, source=SHELF)) == 1

@@ -7,11 +7,11 @@ from decimal import Decimal
 from hypothesis import given, strategies as st
 
 from backhaul.domain.allocation import allocate, split, unkept
-from backhaul.domain.disposition import Place
+from backhaul.domain.disposition import JournalType, Place
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import Stage
 from backhaul.domain.plan import Plan, derive_postings
-from backhaul.domain.posting import Adjustment, Posting, PostingBatch, PostingKey, PostingKind, Route
+from backhaul.domain.posting import Adjustment, Issue, Posting, PostingBatch, PostingKey, PostingKind, Route, Transfer
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.rules import Rules, Surplus
 from backhaul.domain.validation import places_exist
@@ -197,6 +197,29 @@ def test_a_line_is_worth_what_its_units_are_worth_if_that_is_known_of_each() -> 
     (partly,) = allocate(batch(want("R1", cost="2.50"), want("R2")))
 
     assert (known.cost, partly.cost) == (Decimal("11.50"), None)
+
+
+def test_units_that_change_their_place_share_a_line_only_if_both_ends_are_the_same() -> None:
+    shelf, outlet = Place(warehouse=WAREHOUSE, location="SALE"), Place(warehouse=WAREHOUSE, location="OUTLET")
+
+    lines = allocate(batch(*(replace(want(ref), key=replace(want(ref).key, kind=K.TRANSFER), document=Transfer(
+        line_id="MUG#1", sku="MUG", quantity=Decimal(2), source=QUAR, target=target))
+        for ref, target in (("R1", shelf), ("R2", outlet), ("R3", shelf)))))
+
+    assert [(each.place, each.target, each.quantity, each.cost) for each in lines] == [(QUAR, outlet, 2, None), (QUAR, shelf, 4, None)]
+    assert len({each.number for each in lines}) == 2
+
+
+def test_an_account_is_part_of_a_line_only_where_it_is_sent() -> None:
+    def lost(ref: str, kind: JournalType, account: str) -> Posting:
+        return replace(want(ref), key=replace(want(ref).key, kind=K.ISSUE), document=Issue(
+            line_id="MUG#1", sku="MUG", quantity=Decimal(1), place=QUAR, journal_type=kind, expected_account=account))
+
+    one = allocate(batch(lost("R1", JournalType.ADJUSTMENT, "5100"), lost("R2", JournalType.ADJUSTMENT, "5200")))
+    two = allocate(batch(lost("R1", JournalType.MOVEMENT, "5100"), lost("R2", JournalType.MOVEMENT, "5200")))
+
+    assert [each.account for each in one] == [""]
+    assert [each.account for each in two] == ["5100", "5200"]
 
 
 def test_other_kinds_need_no_journal_lines() -> None:

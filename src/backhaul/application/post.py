@@ -13,15 +13,18 @@ from decimal import Decimal
 from typing import Final
 
 from backhaul.application.ports import RETRIED, Erp, KeptPosting, PostingState, Store, Tx
-from backhaul.domain.allocation import allocate, unkept
+from backhaul.domain.allocation import allocate, journal, unkept
+from backhaul.domain.disposition import Sellability
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.matching import classify
 from backhaul.domain.money import Money
 from backhaul.domain.period import jobs_done, period_of, predicted_posting
 from backhaul.domain.posting import (
+    JOURNALS,
     Adjustment,
     ErpDocument,
+    Issue,
     Nature,
     Pending,
     Posted,
@@ -34,6 +37,7 @@ from backhaul.domain.posting import (
     Rejected,
     Route,
     Spare,
+    Transfer,
     Unconfirmed,
     mark,
 )
@@ -100,7 +104,7 @@ def look(desk: Desk, now: datetime) -> int:
         # What the ERP makes of a document can only be found once that document is.
         rows = [row for row in due if row.state is not PostingState.AWAITED or _may_go(desk.route, row, basis)]
         rows += _sent_twice(desk.route, rows, basis)
-        allocations = tx.allocations(desk.rules.tenant, {row.batch for row in rows if isinstance(row.posting.document, Adjustment)})
+        allocations = tx.allocations(desk.rules.tenant, {row.batch for row in rows if isinstance(row.posting.document, JOURNALS)})
     if not rows:
         return 0
     found = desk.erp.find(
@@ -138,12 +142,10 @@ def _may_go(route: Route, row: KeptPosting, basis: Mapping[PostingKey, KeptPosti
 
 def _batches(desk: Desk, rows: Sequence[KeptPosting], basis: Mapping[PostingKey, KeptPosting],
              now: datetime) -> list[PostingBatch]:
-    """Group postings that travel together: one window, one journal name; a batch that was in doubt keeps its company and its key."""
-    groups: dict[tuple[str, str, str], list[KeptPosting]] = {}
+    """Group postings that travel together: one window, one journal; a batch that was in doubt keeps its company and its key."""
+    groups: dict[tuple[str, str, tuple[str, str, str]], list[KeptPosting]] = {}
     for row in rows:
-        wanted = row.posting.document
-        journal = wanted.journal if isinstance(wanted, Adjustment) else ""
-        groups.setdefault((row.window, row.batch, journal), []).append(row)
+        groups.setdefault((row.window, row.batch, journal(row.posting.document)), []).append(row)
     period = period_of(predicted_posting(desk.entity, now))
     return [
         PostingBatch(
@@ -379,18 +381,32 @@ class _Entry:
 
 def _dangers(desk: Desk, posting: Posting) -> Iterable[str]:
     """Say what must not leave: goods that are not sellable on their way to sale, nothing, or what only the ERP makes."""
-    document = posting.document
+    document, sellable = posting.document, desk.rules.sellability
     if isinstance(document, Receipt):
-        rules = desk.rules.sellability
-        fit = document.disposition in rules.dispositions and document.condition in rules.conditions
-        if rules.sells(document.place) and not fit:
+        fit = document.disposition in sellable.dispositions and document.condition in sellable.conditions
+        if sellable.sells(document.place) and not fit:
             yield f"{document.sku} is {document.condition}/{document.disposition} and would go on sale."
         if document.quantity <= 0:
             yield f"{document.sku}: nothing to receive."
-    if isinstance(document, Adjustment):
-        if desk.rules.sellability.sells(document.place):
-            yield f"{document.sku}: nobody has graded it and it would go on sale."
-        if document.quantity <= 0:
-            yield f"{document.sku}: nothing to take into stock."
+    if isinstance(document, Adjustment) and sellable.sells(document.place):
+        yield f"{document.sku}: nobody has graded it and it would go on sale."
+    if isinstance(document, JOURNALS):
+        yield from _moves(document, sellable)
     if desk.route.nature.get(posting.key.kind) is Nature.AWAITED:
         yield f"{posting.key.kind.value} is made by the ERP itself and never sent."
+
+
+def _moves(document: Adjustment | Transfer | Issue, sellable: Sellability) -> Iterable[str]:
+    """Say what is wrong with units an inventory journal would bring in, move or take out."""
+    if document.quantity <= 0:
+        yield f"{document.sku}: nothing to take into stock, move or take out."
+    places = (document.source, document.target) if isinstance(document, Transfer) else (document.place,)
+    for place in places:
+        if not (place.warehouse and place.location):
+            yield f"{document.sku}: '{place.warehouse}/{place.location}' is no place; a warehouse and a location are needed."
+    if isinstance(document, Transfer):
+        graded = document.disposition in sellable.dispositions and document.condition in sellable.conditions
+        if sellable.sells(document.target) and not graded:
+            yield f"{document.sku} is {document.condition or 'ungraded'}/{document.disposition or 'ungraded'} and would be moved on sale."
+        if document.source == document.target:
+            yield f"{document.sku}: it would be moved to where it is."

@@ -9,30 +9,46 @@ import hashlib
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 
-from backhaul.domain.disposition import Place
+from backhaul.domain.disposition import JournalType, Place
 from backhaul.domain.money import rounded
-from backhaul.domain.posting import Adjustment, JournalLine, PostingBatch, PostingKey, Share
+from backhaul.domain.posting import Adjustment, Document, Issue, JournalLine, PostingBatch, PostingKey, Receipt, Share, Transfer
 from backhaul.domain.returns import NOTHING
 
 
 def allocate(batch: PostingBatch) -> tuple[JournalLine, ...]:
-    """Put the adjustments of a batch together, one line per item and place; other kinds need no lines.
+    """Put the units of a batch together that move alike, one line per item and all dimensions; other kinds need no lines.
 
-    A line's number is made of the batch's key, item and place, because a journal line has no other field for a mark.
+    A line's number is made of the batch's key and what moves, because a journal line has no other field for a mark.
     """
-    shares: dict[tuple[str, Place], list[Share]] = {}
+    shares: dict[tuple[str, Place, Place | None, str], list[Share]] = {}
     for posting in sorted(batch.postings, key=lambda posting: posting.key):
         wanted = posting.document
-        if isinstance(wanted, Adjustment):
+        if isinstance(wanted, Transfer):
+            shares.setdefault((wanted.sku, wanted.source, wanted.target, ""), []).append(
+                Share(key=str(posting.key), quantity=wanted.quantity))
+        elif isinstance(wanted, Adjustment | Issue):
             cost = None if wanted.unit_cost is None else wanted.quantity * wanted.unit_cost
-            shares.setdefault((wanted.sku, wanted.place), []).append(Share(key=str(posting.key), quantity=wanted.quantity, cost=cost))
+            shares.setdefault((wanted.sku, wanted.place, None, journal(wanted)[2]), []).append(
+                Share(key=str(posting.key), quantity=wanted.quantity, cost=cost))
     lines: dict[int, JournalLine] = {}
-    for (sku, place), mine in sorted(shares.items(), key=lambda each: (each[0][0], _words(each[0][1]))):
-        number = _number("|".join((batch.key, sku, *_words(place))))
+    for (sku, place, target, account), mine in sorted(shares.items(), key=lambda each: _order(*each[0])):
+        number = _number("|".join((batch.key, *_order(sku, place, target, account))))
         while number in lines:
             number += 1
-        lines[number] = JournalLine(number=number, sku=sku, place=place, shares=tuple(mine))
+        lines[number] = JournalLine(number=number, sku=sku, place=place, target=target, account=account, shares=tuple(mine))
     return tuple(lines.values())
+
+
+def journal(wanted: Document) -> tuple[str, str, str]:
+    """Name the journal a document travels in: its name, its type, and the account of its lines; documents that differ in it travel apart.
+
+    Only a movement's line carries an account, and two lines of one import may not differ in nothing else.
+    """
+    if isinstance(wanted, Adjustment | Issue):
+        return wanted.journal, wanted.journal_type.value, wanted.expected_account if wanted.journal_type is JournalType.MOVEMENT else ""
+    if isinstance(wanted, Transfer):
+        return wanted.journal, JournalType.TRANSFER.value, ""
+    return (wanted.journal, JournalType.ARRIVAL.value, "") if isinstance(wanted, Receipt) else ("", "", "")
 
 
 def unkept(promised: Collection[JournalLine], now: Collection[JournalLine]) -> frozenset[PostingKey]:
@@ -58,8 +74,9 @@ def split(line: JournalLine, quantity: Decimal, cost: Decimal, currency: str) ->
     return parts
 
 
-def _words(place: Place) -> tuple[str, str, str]:
-    return place.warehouse, place.location, place.status
+def _order(sku: str, place: Place, target: Place | None, account: str) -> tuple[str, ...]:
+    more = (target.warehouse, target.location, target.status) if target else (account,) if account else ()
+    return sku, place.warehouse, place.location, place.status, *more
 
 
 def _number(text: str) -> int:

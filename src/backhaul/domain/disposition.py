@@ -30,6 +30,15 @@ class Place:
     status: str = ""
 
 
+class JournalType(StrEnum):
+    """Which journal a row's journal name stands for; only a movement's lines carry an account from us (books 7)."""
+
+    ARRIVAL = "arrival"
+    ADJUSTMENT = "adjustment"
+    MOVEMENT = "movement"
+    TRANSFER = "transfer"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstance:
     """What the warehouse said about units: the exact key of a mapping row."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from backhaul.domain.posting import CreditNote, ErpDocument, Posting
+from backhaul.domain.disposition import Place
+from backhaul.domain.posting import Adjustment, CreditNote, ErpDocument, Issue, Posting, Transfer
 from backhaul.domain.rules import Tolerances
 
 
@@ -15,6 +16,7 @@ class BreakKind(StrEnum):
     WRONG_QUANTITY = "wrong quantity"
     WRONG_AMOUNT = "wrong amount"
     WRONG_CURRENCY = "wrong currency"
+    WRONG_PLACE = "wrong place"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +35,28 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
     if None not in (quantity, document.quantity) and abs(document.quantity) != quantity:  # type: ignore[arg-type]  # both checked
         yield Break(kind=BreakKind.WRONG_QUANTITY,
                     sentence=f"Wanted {quantity} x {posting.line_id}, the ERP has {document.quantity} in {document.number}.")
+    if isinstance(posting.document, Issue) and document.quantity is not None and document.quantity > 0:
+        yield Break(kind=BreakKind.WRONG_QUANTITY, sentence=f"{posting.document.sku} should leave stock, {document.number} brings it in.")
+    where = _place(posting)
+    if where and document.place and _differ(where, document.place):
+        yield Break(kind=BreakKind.WRONG_PLACE, sentence=f"Wanted {posting.line_id} at {where.warehouse}/{where.location}, the ERP has it "
+                                                         f"at {document.place.warehouse}/{document.place.location} in {document.number}.")
     if isinstance(posting.document, CreditNote) and document.net is not None and abs(document.net - posting.net) > tolerances.amount:
         yield Break(kind=BreakKind.WRONG_AMOUNT,
                     sentence=f"Wanted {posting.net} {posting.currency} net, the ERP has {document.net} in {document.number}.")
     if document.currency and posting.currency and document.currency != posting.currency:
         yield Break(kind=BreakKind.WRONG_CURRENCY,
                     sentence=f"Wanted {posting.currency}, the ERP has {document.currency} in {document.number}.")
+
+
+def _place(posting: Posting) -> Place | None:
+    """Give where a journal should have its units: where they come in or leave, and where a transfer takes them to."""
+    document = posting.document
+    if isinstance(document, Transfer):
+        return document.target
+    return document.place if isinstance(document, Adjustment | Issue) else None
+
+
+def _differ(wanted: Place, told: Place) -> bool:
+    """Tell whether two places cannot be one; an ERP that keeps no status for a line says nothing about it."""
+    return (wanted.warehouse, wanted.location) != (told.warehouse, told.location) or bool(told.status and told.status != wanted.status)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Final
 
-from backhaul.domain.disposition import Outcome, Place
+from backhaul.domain.disposition import JournalType, Outcome, Place
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.trail import digest
 
@@ -174,6 +174,7 @@ class Adjustment:
     """Units that have no return document: they come into stock by a journal, at a place that is not on sale, without credit.
 
     `unit_cost` None leaves the value to the ERP's own cost of the item; `journal` names a journal other than the adapter's own.
+    `expected_account` is sent where the journal is a movement, and compared with the ledger everywhere (books 7).
     """
 
     line_id: str
@@ -181,6 +182,7 @@ class Adjustment:
     quantity: Decimal
     place: Place
     journal: str = ""
+    journal_type: JournalType = JournalType.ADJUSTMENT
     expected_account: str = ""
     unit_cost: Decimal | None = None
 
@@ -211,6 +213,7 @@ class Issue:
     quantity: Decimal
     place: Place
     journal: str = ""
+    journal_type: JournalType = JournalType.ADJUSTMENT
     expected_account: str = ""
     unit_cost: Decimal | None = None
     why: str = ""
@@ -257,6 +260,10 @@ DOCUMENTS: Final[Mapping[PostingKind, type]] = {
 }
 
 
+JOURNALS: Final = (Adjustment, Transfer, Issue)
+"""Documents that travel as lines of an inventory journal."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
     """One ERP effect we want, with its key. `needs` must be posted first; `net` is the money at stake, negative for a credit."""
@@ -285,6 +292,7 @@ class ErpDocument:
 
     `number` is the document's own, `ids` whatever the adapter needs to find it again, `copies` how
     many the ERP holds with this mark. `open`: it is there, and the ERP's own job has still to post it.
+    `place` is where its units are now, as far as the record says so.
     """
 
     number: str
@@ -301,6 +309,7 @@ class ErpDocument:
     copies: int = 1
     spares: tuple[Spare, ...] = ()
     key: str = ""
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,12 +357,18 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalLine:
-    """One line of an inventory journal: all units of an item that a batch brings to one place, and whose they are."""
+    """One line of an inventory journal: all units of an item that a batch moves alike, and whose they are.
+
+    `place` is where they come in or leave, and where a transfer takes them from; `target` is where a transfer takes them to.
+    `account` is the offset account of a movement's line.
+    """
 
     number: int
     sku: str
     place: Place
     shares: tuple[Share, ...]
+    target: Place | None = None
+    account: str = ""
 
     @property
     def quantity(self) -> Decimal:

@@ -14,7 +14,7 @@ from typing import Final
 
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.posting import Adjustment, LotShare, Posting, Receipt
+from backhaul.domain.posting import Adjustment, Issue, LotShare, Posting, Receipt, Transfer
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -217,11 +217,12 @@ def places_exist(m: Matter) -> Iterator[Finding]:
         near = sorted({code for code in known if code.strip().casefold() == m.case.warehouse.strip().casefold()})
         yield m.finding("WAREHOUSE_UNKNOWN", f"Warehouse '{m.case.warehouse}' has no exact match in {m.entity.id}.",
                         hint=f"looks like {', '.join(near)}" if near else "")
-    for adjustment in (posting.document for posting in m.postings if isinstance(posting.document, Adjustment)):
-        place = adjustment.place
-        if Place(warehouse=place.warehouse, location=place.location) not in m.master.places:
-            yield m.finding("WAREHOUSE_UNKNOWN",
-                            f"{place.warehouse}/{place.location}, where surplus goes, is no location in {m.entity.id}.")
+    for document in (posting.document for posting in m.postings):
+        for place in (document.source, document.target) if isinstance(document, Transfer) \
+                else (document.place,) if isinstance(document, Adjustment | Issue) else ():
+            if Place(warehouse=place.warehouse, location=place.location) not in m.master.places:
+                yield m.finding("WAREHOUSE_UNKNOWN", f"{place.warehouse}/{place.location}, to which a journal moves units or from "
+                                                     f"which it takes them, is no location in {m.entity.id}.")
     for receipt in wanted:
         place = receipt.place
         # Goods the customer keeps go to no location.

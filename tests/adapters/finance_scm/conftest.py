@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from tests.adapters.finance_scm.yard import Yard
 
 from backhaul.adapters.finance_scm.emulator import Running, serve
 
@@ -208,3 +209,10 @@ def reopen(state: Path) -> Iterator[Any]:
     for running, environment in opened:
         environment.close()
         running.close()
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    """Give a legal entity whose inventory journals can be watched."""
+    with serve(tmp_path / "fscm.sqlite") as running:
+        yield Yard(running.base_url)

@@ -9,15 +9,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import httpx
-import pytest
 from defusedxml.ElementTree import fromstring
+from tests.adapters.finance_scm.yard import QUAR
 
 from backhaul.adapters.finance_scm import erp as adapter
-from backhaul.adapters.finance_scm.emulator import serve
-from backhaul.adapters.finance_scm.package import ADJUSTMENT_ENTITY, ADJUSTMENT_FILE, pack_adjustments
+from backhaul.adapters.finance_scm.package import pack_rows
 from backhaul.domain.allocation import allocate
-from backhaul.domain.disposition import Place, Sellability
+from backhaul.domain.disposition import Place
 from backhaul.domain.posting import (
     Adjustment,
     JournalLine,
@@ -31,88 +29,20 @@ from backhaul.domain.posting import (
     ReturnOrder,
     Unconfirmed,
 )
-from backhaul.domain.rules import LegalEntity, Rules, Surplus
+from backhaul.domain.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-    from backhaul.domain.posting import ErpDocument
-
-SALE, QUAR = Place(warehouse="RET", location="DOCK"), Place(warehouse="RET", location="QUAR")
-SEED: dict[str, Any] = {"settings": {"now": "2025-01-10T08:00:00Z"}, "rows": {
-    "LegalEntities": [{"LegalEntityId": "usmf", "Name": "Contoso"}],
-    "CustomersV3": [{"CustomerAccount": "C1", "SalesTaxGroup": "DOM", "SalesCurrencyCode": "GBP"}],
-    "ReleasedProductsV2": [{"ItemNumber": "m", "SalesUnitSymbol": "ea", "_unitCost": 3.33}, {"ItemNumber": "M", "_unitCost": 7}],
-    "OperationalSitesV2": [{"SiteId": "S1"}], "Warehouses": [{"WarehouseId": "RET", "OperationalSiteId": "S1"}],
-    "WarehouseLocations": [{"WarehouseId": "RET", "WarehouseLocationId": place} for place in ("DOCK", "QUAR")],
-    "ReturnDispositionCodes": [{"DispositionCode": "CR", "DispositionAction": "Credit"}],
-    "ReturnReasonCodeBiEntities": [{"ReasonCodeId": "SIZE"}]}}
+    from tests.adapters.finance_scm.yard import Yard
 
 
-class Yard:
-    """A legal entity with a place for surplus, its ERP, and what was committed for each batch."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.control("seed", SEED)
-        entity = LegalEntity(id="usmf", erp="finance-scm", deployment="A", currency="GBP", options={
-            "base_url": url, "token_url": f"{url}/tenant/oauth2/v2.0/token", "client_id": "backhaul", "timeout_seconds": "5",
-            "poll_seconds": "1"})
-        self.rules = Rules(tenant="t", version="1", entities=(entity,), mapping=(), fees={},
-                           surplus={("usmf", "RET"): Surplus(place=QUAR)},
-                           sellability=Sellability(places=frozenset({SALE}), dispositions=frozenset(), conditions=frozenset()))
-        self.erp = adapter.connect(entity, self.rules, {"client_secret": "secret"})
-        self.batches: dict[PostingKey, str] = {}
-        self.allocations: dict[str, tuple[JournalLine, ...]] = {}
-
-    def control(self, path: str, told: object = None) -> Any:
-        answer = httpx.post(f"{self.url}/control/{path}", json=told or {}, timeout=10)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def ledgers(self) -> dict[str, Any]:
-        told = dict(httpx.get(f"{self.url}/control/ledgers", timeout=10).json())
-        assert told["balanced"], told["checks"]
-        return told
-
-    def post(self, *postings: Posting, key: str = "ZZB1", allocated: bool = True) -> list[Any]:
-        batch = PostingBatch(key=key, tenant="t", legal_entity="usmf", kind=postings[0].key.kind, period="2025-01", postings=postings)
-        lines = allocate(batch) if allocated else ()
-        self.allocations[key] = lines
-        self.batches |= {posting.key: key for posting in postings}
-        batch = PostingBatch(key=key, tenant="t", legal_entity="usmf", kind=batch.kind, period="2025-01", postings=postings,
-                             allocation=lines)
-        return list(self.erp.post(batch))
-
-    def find(self, *postings: Posting) -> Mapping[PostingKey, ErpDocument]:
-        return self.erp.find(postings, {}, self.batches, self.allocations)
-
-    def write_twin(self, of: str, number: str) -> None:
-        """Write the journal of a batch once more, under another number."""
-        token = httpx.post(f"{self.url}/tenant/oauth2/v2.0/token", timeout=10, data={
-            "grant_type": "client_credentials", "client_id": "backhaul", "client_secret": "secret", "scope": f"{self.url}/.default"}).json()
-        with httpx.Client(base_url=f"{self.url}/data", headers={"Authorization": f"Bearer {token['access_token']}"}, timeout=10) as erp:
-            header = {"dataAreaId": "usmf", "JournalNumber": number, "JournalNameId": "ZZ-INV"}
-            assert erp.post("/InventoryAdjustmentJournalHeaders", json=header).status_code == 201
-            for line in self.allocations[of]:
-                assert erp.post("/InventoryAdjustmentJournalEntriesV2", json={
-                    "dataAreaId": "usmf", "JournalNumber": number, "LineNumber": line.number, "ItemNumber": line.sku,
-                    "InventorySiteId": "S1",
-                    "InventoryWarehouseId": line.place.warehouse, "WarehouseLocationId": line.place.location,
-                    "InventoryQuantity": float(line.quantity)}).status_code == 201
+ADJUSTMENT_ENTITY, ADJUSTMENT_FILE = "Inventory adjustment journal headers and lines V2", "Inventory adjustment.csv"
 
 
 def surplus(ref: str = "R1", sku: str = "m", quantity: int = 1, place: Place = QUAR, **more: Any) -> Posting:
     key = PostingKey(tenant="t", legal_entity="usmf", return_ref=ref, subject=f"surplus:{sku}#1", kind=PostingKind.ADJUSTMENT)
     document = Adjustment(line_id=f"{sku}#1", sku=sku, quantity=Decimal(quantity), place=place, **more)
     return Posting(key=key, currency="GBP", accepted_at=datetime(2025, 1, 9, 12, tzinfo=UTC), document=document)
-
-
-@pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    with serve(tmp_path / "fscm.sqlite") as running:
-        yield Yard(running.base_url)
 
 
 def test_several_returns_become_one_journal_line_and_each_gets_its_share_back(yard: Yard) -> None:
@@ -292,7 +222,7 @@ def test_the_package_is_one_csv_file_of_the_entity_and_quotes_what_it_must() -> 
     lines = [{"JournalNumber": "ZZB1", "ItemNumber": 'a "b", c', "UnitCost": ""},
              {"JournalNumber": "ZZB1", "ItemNumber": "m", "UnitCost": ""}]
 
-    with zipfile.ZipFile(io.BytesIO(pack_adjustments("ZZ-INVENT-ADJ", lines))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pack_rows("ZZ-INVENT-ADJ", ADJUSTMENT_ENTITY, ADJUSTMENT_FILE, lines))) as archive:
         told = {element.tag.rpartition("}")[2]: element.text for element in fromstring(archive.read("Manifest.xml")).iter()}
         rows = list(csv.reader(io.StringIO(archive.read(ADJUSTMENT_FILE).decode("utf-8-sig"), newline="")))
 

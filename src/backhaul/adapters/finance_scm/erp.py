@@ -1,9 +1,9 @@
 """How does one legal entity in Dynamics 365 Finance & Supply Chain Management keep our postings? (deployment mode A)
 
-Return orders and fee orders are created by OData, arrivals and inventory adjustments by one data package per batch; the ERP's own jobs post
-arrival, adjustment, packing slip and invoice (facts/finance-scm 2.1 to 2.4). `post` makes one effectful request and gives an outcome per
-posting. Everything that may have had an effect comes back as an outcome; `RetryLater` is raised only when there was no token, so that
-nothing was sent.
+Return orders and fee orders are created by OData, arrivals by one data package per batch, inventory journals as `journals` says; the ERP's
+own jobs post arrival, journal, packing slip and invoice (facts/finance-scm 2.1 to 2.4). `post` makes one effectful request and gives an
+outcome per posting. Everything that may have had an effect comes back as an outcome; `RetryLater` is raised only when there was no token,
+so that nothing was sent.
 """
 
 import logging
@@ -14,15 +14,15 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from backhaul.adapters.finance_scm import package, wire
+from backhaul.adapters.finance_scm.imports import Imports, refused
+from backhaul.adapters.finance_scm.journals import Journals
 from backhaul.adapters.finance_scm.looking import Look, credits_between
 from backhaul.adapters.finance_scm.masters import Masters
 from backhaul.adapters.finance_scm.preflight import needs_unmet
-from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, infolog, kind_of, quoted
+from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
 from backhaul.application.ports import Capabilities
 from backhaul.domain.errors import Misconfigured, RetryLater
-from backhaul.domain.period import period_of
 from backhaul.domain.posting import (
-    Adjustment,
     ErpDocument,
     JournalLine,
     Nature,
@@ -44,19 +44,18 @@ from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.validation import MasterData, Questions
 
 log = logging.getLogger(__name__)
-DMF: Final = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
 GROUPS: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
-FINISHED, BROKEN = frozenset({"Succeeded"}), frozenset({"PartiallySucceeded", "Failed", "Canceled"})
 TRIES: Final = 3
-CREATED: Final = 201
 K = PostingKind
+STOCK: Final = (K.ADJUSTMENT, K.TRANSFER, K.ISSUE)
 ROUTE: Final = Route(
-    goods=(K.ORDER, K.ORDER_LINE, K.RECEIPT, K.ADJUSTMENT, K.CREDIT_NOTE),
+    goods=(K.ORDER, K.ORDER_LINE, K.RECEIPT, *STOCK, K.CREDIT_NOTE),
     fees=(K.FEE_ORDER, K.FEE_LINE, K.FEE_RELEASE, K.FEE_CREDIT_NOTE),
     nature={
         K.ORDER: Nature.DRAFT, K.ORDER_LINE: Nature.DRAFT, K.FEE_ORDER: Nature.DRAFT, K.FEE_LINE: Nature.DRAFT,
         K.RECEIPT: Nature.KEYED,  # the arrival posting class refuses a second journal with the same JournalDescription
-        K.ADJUSTMENT: Nature.KEYED,  # journal number and line number are ours: the same line twice is one line or an error
+        # Journal number and line number are ours: the same line twice is one line or an error.
+        K.ADJUSTMENT: Nature.KEYED, K.TRANSFER: Nature.KEYED, K.ISSUE: Nature.KEYED,
         K.FEE_RELEASE: Nature.KEYED,  # a PATCH to one value is the same twice
         K.CREDIT_NOTE: Nature.AWAITED, K.FEE_CREDIT_NOTE: Nature.AWAITED, K.SPARE: Nature.KEYED,
     },
@@ -89,6 +88,8 @@ class FinanceScm:
         """Keep what it works with; clock and sleep can be handed in."""
         self.odata, self.told, self.entity, self.rules, self.now, self.sleep = odata, told, entity, rules, now, sleep
         self.masters = Masters(odata, told, age)
+        self.imports = Imports(odata=odata, told=told, sleep=sleep)
+        self.journals = Journals(odata=odata, told=told, entity=entity, rules=rules, masters=self.masters, imports=self.imports, now=now)
 
     def capabilities(self) -> Capabilities:
         """Probe the metadata service: which needs of mode A the environment leaves unmet, by name."""
@@ -115,19 +116,16 @@ class FinanceScm:
     def post(self, batch: PostingBatch) -> Sequence[PostingOutcome]:
         """Send a batch with one effectful request; one outcome per posting, in order. Kinds may be mixed, journals travel alone."""
         outcomes: dict[PostingKey, PostingOutcome] = {}
-        receipts = [posting for posting in batch.postings if posting.key.kind is K.RECEIPT]
-        adjustments = [] if receipts else [posting for posting in batch.postings if posting.key.kind is K.ADJUSTMENT]
-        journal = {posting.key for posting in receipts or adjustments}
-        others = [posting for posting in batch.postings if posting.key not in journal]
-        if journal and others:
+        kind = next((kind for kind in (K.RECEIPT, *STOCK) for posting in batch.postings if posting.key.kind is kind), None)
+        mine = [posting for posting in batch.postings if posting.key.kind is kind]
+        others = [posting for posting in batch.postings if posting.key.kind is not kind]
+        if mine and others:
             outcomes |= {posting.key: Rejected(sentence="A journal travels in a batch of its own. Nothing was sent.") for posting in others}
             others = []
         if others:
             outcomes |= self._send(batch, others)
-        if receipts:
-            outcomes |= self._receive(batch, receipts)
-        if adjustments:
-            outcomes |= self._adjust(batch, adjustments)
+        if mine:
+            outcomes |= self._receive(batch, mine) if kind is K.RECEIPT else self.journals.post(batch, mine)
         for posting in batch.postings:
             outcome = outcomes[posting.key]
             log.info("posting_%s", type(outcome).__name__.lower(), extra={"posting": str(posting.key), "batch": batch.key})
@@ -190,7 +188,7 @@ class FinanceScm:
         if kind is K.SPARE and answer.status == 404:  # noqa: PLR2004  it is gone, which is what we wanted; `find` looks again
             return Posted(document=self._document(posting, answer, basis))
         if meaning is Meaning.NO:
-            return _refused(answer, then)
+            return refused(answer, then)
         if then is Then.ALERT:
             log.error("erp_answer_strange", extra={"posting": str(posting.key), "status": answer.status})
         return Unconfirmed(sentence=f"Nobody knows: {answer.sentence}")
@@ -280,103 +278,12 @@ class FinanceScm:
         if rows:
             header = {"JournalNameId": self.told.journal_name, "JournalDescription": batch.key}
             content = package.pack(self.told.data_project, header, list(rows.values()))
-            outcomes |= self._import(batch.key, self.told.data_project, content, tuple(rows), lambda: self._row_by_row(batch.key, rows))
+            outcomes |= self.imports.run(batch.key, self.told.data_project, content, tuple(rows), lambda: self._row_by_row(batch.key, rows))
         return outcomes
-
-    def _adjust(self, batch: PostingBatch, postings: Sequence[Posting]) -> dict[PostingKey, PostingOutcome]:
-        """Send one inventory journal for all adjustments of a batch, its lines as they were committed; a line goes whole or not at all."""
-        wanted = {posting.key: posting for posting in postings}
-        outcomes: dict[PostingKey, PostingOutcome] = dict.fromkeys(
-            wanted, Rejected(sentence="It was never committed which journal line stands for these units. Nothing was sent."))
-        rows: dict[int, dict[str, str]] = {}
-        going: dict[PostingKey, int] = {}
-        for line in batch.allocation:
-            mine = [wanted[key] for share in line.shares if (key := PostingKey.parse(share.key)) in wanted]
-            whole = len(mine) == len(line.shares) and all(
-                isinstance(each.document, Adjustment) and (each.document.sku, each.document.place) == (line.sku, line.place)
-                for each in mine)
-            if not whole:
-                continue
-            if wrong := wire.surplus_on_sale(line, self.rules.sellability):
-                outcomes |= dict.fromkeys((each.key for each in mine), Rejected(sentence=wrong))
-            else:
-                site = self.told.site or self.masters.site(line.place.warehouse)
-                names = [each.document.journal for each in mine if isinstance(each.document, Adjustment)]
-                rows[line.number] = wire.adjustment_line(line, batch.key, names[0] or self.told.adjustment_journal_name, site,
-                                                         self._day(batch, mine))
-                going |= dict.fromkeys((each.key for each in mine), line.number)
-        if rows:
-            content = package.pack_adjustments(self.told.adjustment_project, list(rows.values()))
-            outcomes |= self._import(batch.key, self.told.adjustment_project, content, tuple(going),
-                                     lambda: self._line_by_line(batch.key, rows, going))
-        return outcomes
-
-    def _day(self, batch: PostingBatch, postings: Sequence[Posting]) -> date:
-        """Give the day a journal line is dated: when the last of its units was accepted, or the first day of the batch's period after that.
-
-        The ERP posts a journal on this date, so it must lie in the period that was judged.
-        """
-        accepted = max((posting.accepted_at for posting in postings if posting.accepted_at), default=self.now())
-        day = accepted.astimezone(ZoneInfo(self.entity.zone)).date()
-        return day if period_of(day) >= batch.period else date.fromisoformat(f"{batch.period}-01")
-
-    def _import(self, key: str, project: str, content: bytes, postings: Collection[PostingKey],
-                explain: Callable[[], dict[PostingKey, PostingOutcome]]) -> dict[PostingKey, PostingOutcome]:
-        """Upload and import a package. Only `ImportFromPackage` has an effect; what fails before it may be sent again."""
-        space = self.odata.post(f"{DMF}GetAzureWriteUrl", {"uniqueFileName": f"{key}.zip"})
-        url = package.write_address(_value(space))
-        if not url:
-            return dict.fromkeys(postings, _not_yet(space, "no place to upload to"))
-        upload = self.odata.put_blob(url, content)
-        if upload.status != CREATED:  # a proxy's page comes with 200
-            return dict.fromkeys(postings, _not_yet(upload, "the upload failed"))
-        answer = self.odata.post(f"{DMF}ImportFromPackage", {
-            "packageUrl": url, "definitionGroupId": project, "executionId": key, "execute": True, "overwrite": False,
-            "legalEntityId": self.told.company})
-        wrong = self._not_taken(key, answer)
-        if wrong is not None:
-            return dict.fromkeys(postings, wrong)
-        return explain() if self._wait(key) in BROKEN else dict.fromkeys(postings, Pending(reference=key))
-
-    def _not_taken(self, key: str, answer: Answer) -> Rejected | Unconfirmed | None:
-        """Say why an import did not begin; None when it did.
-
-        A package is no single record, so an error alone proves nothing (reliability appendix A). The import is prepared before it
-        answers (facts/finance-scm 3): with an error and no execution known under our id, nothing ran.
-        """
-        meaning, then = answer.verdict(atomic=False)
-        if meaning is Meaning.NO:
-            return _refused(answer, then)
-        if meaning is not Meaning.UNKNOWN:
-            return None
-        status = self._status(key) if answer.status in {400, 422, 500} and infolog(answer.body) else ""
-        if status in {"Unknown", "NotRun"}:
-            return _refused(answer, Then.EXCEPTION)
-        return None if status in FINISHED | BROKEN else Unconfirmed(sentence=f"Nobody knows whether {key} was taken: {answer.sentence}")
-
-    def _wait(self, key: str) -> str:
-        """Ask for the import's status a few times within `poll_seconds`; still running is an answer, too."""
-        waited, step = 0.0, 0.1
-        status = self._status(key)
-        while status not in FINISHED | BROKEN and waited < self.told.poll_seconds:
-            self.sleep(step)
-            waited, step = waited + step, min(step * 2, 2.0)
-            status = self._status(key)
-        return status
-
-    def _status(self, key: str) -> str:
-        return str(self._asked("GetExecutionSummaryStatus", key) or "")
-
-    def _asked(self, action: str, key: str) -> object:
-        """Ask about an execution; no answer is None, because after an import nothing may be raised any more."""
-        try:
-            return _value(self.odata.post(f"{DMF}{action}", {"executionId": key}))
-        except (RetryLater, Misconfigured):
-            return None
 
     def _row_by_row(self, key: str, rows: Mapping[PostingKey, dict[str, str]]) -> dict[PostingKey, PostingOutcome]:
         """Say for each row of a finished import with errors whether it is in the journal: the journal decides, the error list explains."""
-        errors = package.row_errors(self._asked("GetExecutionErrors", key))
+        errors = package.row_errors(self.imports.asked("GetExecutionErrors", key))
         company = f"dataAreaId eq {quoted(self.told.company)}"
         try:
             journals, lines = self.odata.read([
@@ -399,45 +306,6 @@ class FinanceScm:
         return outcomes
 
 
-    def _line_by_line(self, key: str, rows: Mapping[int, Mapping[str, str]],
-                      going: Mapping[PostingKey, int]) -> dict[PostingKey, PostingOutcome]:
-        """Say for each posting of a finished import with errors whether its line is in the journal, as `_row_by_row` does for arrivals."""
-        errors = package.row_errors(self._asked("GetExecutionErrors", key))
-        company = f"dataAreaId eq {quoted(self.told.company)}"
-        try:
-            (lines,) = self.odata.read([Query(entity_set=wire.STOCK_JOURNAL_LINES, select=wire.SELECT[wire.STOCK_JOURNAL_LINES],
-                                              where=company, column="JournalId", values=(key,))])
-        except (RetryLater, Misconfigured) as away:
-            return dict.fromkeys(going, Unconfirmed(sentence=f"The import of {key} had errors and the journal cannot be read: {away}"))
-        there = {int(row.get("LineNum") or 0) for row in lines if row.get("JournalId") == key}
-        all_told = "; ".join(dict.fromkeys(sentence for _, sentence in errors)) or "the error list is empty"
-        sentences = {number: "; ".join(sentence for record, sentence in errors if record in {str(number), str(at)})
-                     for at, number in enumerate(rows, 1)}
-        outcomes: dict[PostingKey, PostingOutcome] = {}
-        for posting, number in going.items():
-            sentence = f"The journal line was not imported: {sentences[number] or all_told}"
-            outcomes[posting] = Pending(reference=key) if number in there else Rejected(
-                sentence=sentence, transient=kind_of(sentence) == "RETRYABLE")
-        return outcomes
-
-
 def _children_first(posting: Posting) -> tuple[bool, PostingKey]:
     spare = posting.document
     return isinstance(spare, Spare) and wire.set_of(spare) in wire.PARENT, posting.key
-
-
-def _value(answer: Answer) -> object:
-    return answer.body.get("value") if answer.good and isinstance(answer.body, dict) else None
-
-
-def _not_yet(answer: Answer, what: str) -> Rejected:
-    """Refuse for now: a step without effect failed, and the same batch may be sent again."""
-    return Rejected(sentence=f"Nothing was imported, {what}: {answer.sentence}", transient=True, after_seconds=answer.wait,
-                    counts=answer.sent and answer.status not in {401, 429})
-
-
-def _refused(answer: Answer, then: Then) -> Rejected:
-    """Write a refusal; waiting, tokens and unsent requests say nothing about the content and do not count as attempts."""
-    busy = then in {Then.RETRY, Then.WAIT, Then.REFRESH}
-    again = busy or then is Then.REREAD or any(kind_of(sentence) == "RETRYABLE" for sentence in infolog(answer.body))
-    return Rejected(sentence=answer.sentence, transient=again, after_seconds=answer.wait, counts=not busy)

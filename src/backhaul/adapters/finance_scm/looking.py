@@ -11,9 +11,23 @@ from decimal import Decimal
 from typing import Final
 
 from backhaul.adapters.finance_scm import wire
+from backhaul.adapters.finance_scm.journals import SHAPES, stock_document, type_of
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.allocation import split
-from backhaul.domain.posting import CreditNote, ErpDocument, JournalLine, OrderLine, Posting, PostingKey, PostingKind, Receipt, Spare
+from backhaul.domain.disposition import Place
+from backhaul.domain.posting import (
+    Adjustment,
+    CreditNote,
+    ErpDocument,
+    JournalLine,
+    OrderLine,
+    Posting,
+    PostingKey,
+    PostingKind,
+    Receipt,
+    Spare,
+    Transfer,
+)
 
 Found = dict[PostingKey, ErpDocument]
 OURS: Final = 100_000_000
@@ -56,11 +70,13 @@ class Look:
         # By line number, so that a journal with another number than the batch's key is seen as well.
         self.stock_lines = self._ask(wire.STOCK_JOURNAL_LINES, "LineNum", {str(self.promised[posting.key].number) for posting in mine})
         self.stock_journals = self._ask(wire.STOCK_JOURNALS, "JournalId", {self.batches.get(posting.key, "") for posting in mine})
+        self.moved = self._ask(wire.TRANSFER_LINES, "JournalNumber", {self.batches.get(posting.key, "") for posting in mine
+                                                                      if isinstance(posting.document, Transfer)})
         spares = [posting.document for posting in self.postings if isinstance(posting.document, Spare)]
         self.left = {entity: self._ask(entity, wire.KEYS[entity][1], [spare.ids.get(wire.KEYS[entity][1], "") for spare in spares
                                                                       if wire.set_of(spare) == entity]) for entity in wire.KEYS}
         tables = [self.heads, self.fee_heads, self.releases, self.lines, self.fee_lines, self.journals, self.arrivals, self.invoices,
-                  self.stock_lines, self.stock_journals, *self.left.values()]
+                  self.stock_lines, self.stock_journals, self.moved, *self.left.values()]
         self._fill(tables)
         self.with_lines = self._orders_with_lines()
         self.posted_twins = self._posted_twins()
@@ -68,7 +84,8 @@ class Look:
         readers = {
             kind.ORDER: self._order, kind.FEE_ORDER: self._order, kind.ORDER_LINE: self._line, kind.FEE_LINE: self._line,
             kind.RECEIPT: self._receipt, kind.CREDIT_NOTE: self._credit, kind.FEE_CREDIT_NOTE: self._fee_credit,
-            kind.FEE_RELEASE: self._release, kind.SPARE: self._spare, kind.ADJUSTMENT: self._adjustment,
+            kind.FEE_RELEASE: self._release, kind.SPARE: self._spare, kind.ADJUSTMENT: self._moved, kind.TRANSFER: self._moved,
+            kind.ISSUE: self._moved,
         }
         found = {posting.key: readers[posting.key.kind](posting) for posting in self.postings}
         return {key: document for key, document in found.items() if document is not None}
@@ -194,19 +211,35 @@ class Look:
             self._fill([table])
         return {str(row["JournalId"]): row for row in (*self.stock_journals.rows, *table.rows)}
 
-    def _adjustment(self, posting: Posting) -> ErpDocument | None:
-        """Find the line its units went into, in whichever journal, and take its share of it by what was committed."""
+    def _moved(self, posting: Posting) -> ErpDocument | None:
+        """Find the line its units went into, in whichever journal, and take its share of it by what was committed.
+
+        What leaves stock is negative in the ERP, and a transfer shows the side it leaves.
+        """
         line = self.promised.get(posting.key)
         rows = [row for row in self.stock_lines.of(str(line.number)) if row.get("ItemId") == line.sku] if line else []
         if line is None or not rows:
             return None
         own = self.batches.get(posting.key, "")
         rows.sort(key=lambda row: (not self._is_posted(row), row["JournalId"] != own, str(row["JournalId"])))
-        units, cost = split(line, number(rows[0].get("Qty")), number(rows[0].get("CostAmount")), posting.currency)[posting.key]
-        spares = tuple(_spare(wire.ADJUSTMENTS, {"dataAreaId": row["dataAreaId"], "JournalNumber": row["JournalId"]})
+        row = rows[0]
+        sign = 1 if isinstance(posting.document, Adjustment) else -1
+        units, cost = split(line, sign * number(row.get("Qty")), sign * number(row.get("CostAmount")), posting.currency)[posting.key]
+        heads = SHAPES[type_of(posting)].heads
+        spares = tuple(_spare(heads, {"dataAreaId": row["dataAreaId"], "JournalNumber": row["JournalId"]})
                        for row in rows[1:] if not self._is_posted(row))
-        head = self.stock_heads.get(str(rows[0]["JournalId"]), {})
-        return replace(wire.adjustment_document(head, rows[0], units, cost), copies=len(rows), spares=spares)
+        head = self.stock_heads.get(str(row["JournalId"]), {})
+        return replace(stock_document(head, row, sign * units, sign * cost, self._place(posting, row)), copies=len(rows), spares=spares)
+
+    def _place(self, posting: Posting, row: Row) -> Place | None:
+        """Say where a line has its units, a transfer where it took them, as far as the records tell."""
+        told = (str(row.get("InventLocationId") or ""), str(row.get("WMSLocationId") or ""), "")
+        if isinstance(posting.document, Transfer):
+            ends = (each for each in self.moved.of(str(row["JournalId"])) if number(each.get("LineNumber")) == number(row.get("LineNum")))
+            end = next(ends, {})
+            told = (str(end.get("DestinationWarehouseId") or ""), str(end.get("DestinationWarehouseLocationId") or ""),
+                    str(end.get("DestinationInventoryStatusId") or ""))
+        return Place(warehouse=told[0], location=told[1], status=told[2]) if told[0] else None
 
     def _is_posted(self, row: Row) -> bool:
         return self.stock_heads.get(str(row["JournalId"]), {}).get("Posted") == "Yes"

@@ -22,8 +22,6 @@ LINE: Final = "WMSITEMARRIVALJOURNALLINEV2ENTITY"
 SPACE: Final = "http://schemas.microsoft.com/dynamics/2015/01/DataManagement"
 NIL: Final = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 LONGEST: Final = 32 * 1024 * 1024
-ADJUSTMENT_ENTITY: Final = "Inventory adjustment journal headers and lines V2"
-ADJUSTMENT_FILE: Final = "Inventory adjustment.csv"
 SETTINGS: Final = (
     ("EntityName", "{entity}"), ("ExcelSheetName", ""), ("ExecutionUnit", "1"), ("FailExecutionUnitOnError", "false"),
     ("FailLevelOnError", "false"), ("InputFilePath", "{file}"), ("LevelInExecutionUnit", "1"), ("RunBusinessLogic", "true"),
@@ -39,16 +37,15 @@ def pack(project: str, header: Mapping[str, str], lines: Sequence[Mapping[str, s
     return _zip({"Manifest.xml": manifest, "PackageHeader.xml": _package_header("Accepted returns"), FILE: _journal(header, lines)})
 
 
-def pack_adjustments(project: str, lines: Sequence[Mapping[str, str]]) -> bytes:
-    """Give the zip for one inventory adjustment journal, whose lines name it; columns that are empty throughout are left out."""
+def pack_rows(project: str, entity: str, file: str, lines: Sequence[Mapping[str, str]]) -> bytes:
+    """Give the zip for one inventory journal, whose lines name it; columns that are empty throughout are left out."""
     columns = [name for name in dict.fromkeys(name for line in lines for name in line) if any(line.get(name) for line in lines)]
-    text, why = io.StringIO(newline=""), "Units without a return document"
+    text, why = io.StringIO(newline=""), "Units of returns"
     rows = csv.writer(text)
     rows.writerow(name.upper() for name in columns)
     rows.writerows([line.get(name, "") for name in columns] for line in lines)
-    manifest = _manifest(project, tuple(name.upper() for name in columns), why,
-                         {"entity": ADJUSTMENT_ENTITY, "file": ADJUSTMENT_FILE, "form": "CSV-Comma"})
-    return _zip({"Manifest.xml": manifest, "PackageHeader.xml": _package_header(why), ADJUSTMENT_FILE: text.getvalue().encode("utf-8-sig")})
+    manifest = _manifest(project, tuple(name.upper() for name in columns), why, {"entity": entity, "file": file, "form": "CSV-Comma"})
+    return _zip({"Manifest.xml": manifest, "PackageHeader.xml": _package_header(why), file: text.getvalue().encode("utf-8-sig")})
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:

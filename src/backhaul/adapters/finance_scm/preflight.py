@@ -25,6 +25,13 @@ WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
                          "ReceivingWarehouseId", "ReceivingWarehouseLocationId", "TransactionDate"),
     wire.ADJUSTMENT_LINES: ("JournalNumber", "LineNumber", "JournalNameId", "ItemNumber", "InventorySiteId", "InventoryWarehouseId",
                             "WarehouseLocationId", "InventoryQuantity", "UnitCost", "TransactionDate"),
+    wire.MOVEMENT_LINES: ("JournalNumber", "LineNumber", "JournalNameId", "ItemNumber", "InventorySiteId", "InventoryWarehouseId",
+                          "WarehouseLocationId", "InventoryQuantity", "UnitCost", "TransactionDate", "OffsetMainAccountIdDisplayValue"),
+    wire.TRANSFERS: ("JournalNumber", "JournalNameId", "Description", "VoucherNumberSelectionRule", "VoucherNumberAllocationRule",
+                     "PostingDetailLevel"),
+    wire.TRANSFER_LINES: ("JournalNumber", "LineNumber", "ItemNumber", "SourceInventorySiteId", "SourceWarehouseId",
+                          "SourceWarehouseLocationId", "DestinationInventorySiteId", "DestinationWarehouseId",
+                          "DestinationWarehouseLocationId", "InventoryQuantity", "TransactionDate"),
 }
 MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     "NoYes": frozenset({"No", "Yes"}), "InventTransType": frozenset({"Sales"}),
@@ -56,7 +63,7 @@ def needs_unmet(odata: OData, told: wire.Settings, *, surplus: bool = False) -> 
     missing += _not_importable(importable)
     if surplus:
         notes.append(f"Whether a journal number from outside is kept ({wire.ADJUSTMENT_LINES}.JournalNumber) no metadata tells: "
-                     f"the number sequence of journal name {told.adjustment_journal_name} must allow it.")
+                     f"the number sequence of journal name {told.journal_names['adjustment']} must allow it.")
     original = found.get(wire.RETURN_LINES, {}).get("ReturningInventoryLotId")
     notes.append({True: "ReturningInventoryLotId can be written: the original lot could be linked, cost would be reversed exactly.",
                   False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts/finance-scm 8).",

@@ -12,11 +12,10 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from backhaul.adapters.odata import Change, Row, day_of, keyed, noon, number
-from backhaul.domain.disposition import Place, Sellability
+from backhaul.domain.disposition import Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.posting import (
     ErpDocument,
-    JournalLine,
     OrderLine,
     Posting,
     PostingKey,
@@ -35,10 +34,18 @@ JOURNALS: Final = "ItemArrivalJournalHeadersV2"
 JOURNAL_LINES: Final = "ItemArrivalJournalLinesV2"
 ADJUSTMENTS: Final = "InventoryAdjustmentJournalHeaders"
 ADJUSTMENT_LINES: Final = "InventoryAdjustmentJournalEntriesV2"
+MOVEMENTS: Final = "InventoryMovementJournalHeaders"
+MOVEMENT_LINES: Final = "InventoryMovementJournalEntriesV4"
+TRANSFERS: Final = "InventoryTransferJournalHeaders"
+TRANSFER_LINES: Final = "InventoryTransferJournalEntries"
 STOCK_JOURNALS: Final = "InventoryJournalTableBiEntities"
 STOCK_JOURNAL_LINES: Final = "InventoryJournalTransBiEntities"
-SURPLUS: Final = frozenset({ADJUSTMENTS, ADJUSTMENT_LINES, STOCK_JOURNALS, STOCK_JOURNAL_LINES})
-"""Sets that only units without a return document need."""
+SURPLUS: Final = frozenset({ADJUSTMENTS, ADJUSTMENT_LINES, MOVEMENTS, MOVEMENT_LINES, TRANSFERS, TRANSFER_LINES, STOCK_JOURNALS,
+                            STOCK_JOURNAL_LINES})
+"""Sets that only inventory journals need."""
+_DIMENSIONS: Final = ("ItemNumber", "ProductConfigurationId", "ProductColorId", "ProductSizeId", "ProductStyleId", "ProductVersionId",
+                      "InventorySiteId", "InventoryWarehouseId", "ItemBatchNumber", "ItemSerialNumber", "WarehouseLocationId",
+                      "LicensePlateNumber", "InventoryStatusId")
 INVOICES: Final = "SalesInvoiceHeadersV2"
 INVOICE_LINES: Final = "SalesInvoiceV2Lines"
 LEDGER: Final = "GeneralJournalAccountEntries"
@@ -60,9 +67,12 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
                     "ReferenceInventoryLotId", "ReturnItemNumber", "ReturnDispositionCodeId", "ReceivingWarehouseId",
                     "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId", "TransactionDate"),
     ADJUSTMENTS: ("dataAreaId", "JournalNumber", "JournalNameId", "IsPosted"),
-    ADJUSTMENT_LINES: ("dataAreaId", "JournalNumber", "ItemNumber", "ProductConfigurationId", "ProductColorId", "ProductSizeId",
-                       "ProductStyleId", "ProductVersionId", "InventorySiteId", "InventoryWarehouseId", "ItemBatchNumber",
-                       "ItemSerialNumber", "WarehouseLocationId", "LicensePlateNumber", "InventoryStatusId", "LineNumber"),
+    ADJUSTMENT_LINES: ("dataAreaId", "JournalNumber", *_DIMENSIONS, "LineNumber"),
+    MOVEMENTS: ("dataAreaId", "JournalNumber", "JournalNameId", "IsPosted"),
+    MOVEMENT_LINES: ("dataAreaId", "JournalNumber", *_DIMENSIONS, "InventoryGtdId", "InventoryOwnerId", "InventoryProfileId", "LineNumber"),
+    TRANSFERS: ("dataAreaId", "JournalNumber", "JournalNameId", "IsPosted"),
+    TRANSFER_LINES: ("dataAreaId", "JournalNumber", "LineNumber", "ItemNumber", "DestinationWarehouseId", "DestinationWarehouseLocationId",
+                     "DestinationInventoryStatusId"),
     STOCK_JOURNALS: ("dataAreaId", "JournalId", "JournalNameId", "Posted", "PostedDateTime"),
     STOCK_JOURNAL_LINES: ("dataAreaId", "JournalId", "LineNum", "ItemId", "Qty", "CostAmount", "Voucher", "TransDate", "InventTransId",
                           "InventLocationId", "WMSLocationId"),
@@ -84,18 +94,27 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     JOURNAL_LINES: ("dataAreaId", "JournalNumber", "LineNumber"),
     ADJUSTMENTS: ("dataAreaId", "JournalNumber"),
     ADJUSTMENT_LINES: SELECT[ADJUSTMENT_LINES],
+    MOVEMENTS: ("dataAreaId", "JournalNumber"),
+    MOVEMENT_LINES: SELECT[MOVEMENT_LINES],
+    TRANSFERS: ("dataAreaId", "JournalNumber"),
+    TRANSFER_LINES: ("dataAreaId", "JournalNumber", "LineNumber"),
 }
 PARENT: Final[Mapping[str, tuple[str, str]]] = {
     RETURN_ORDERS: (RETURN_LINES, "ReturnOrderNumber"),
     SALES_ORDERS: (SALES_LINES, "SalesOrderNumber"),
     JOURNALS: (JOURNAL_LINES, "JournalNumber"),
     ADJUSTMENTS: (ADJUSTMENT_LINES, "JournalNumber"),
+    MOVEMENTS: (MOVEMENT_LINES, "JournalNumber"),
+    TRANSFERS: (TRANSFER_LINES, "JournalNumber"),
 }
 """A header's lines and the column that names it: a journal cannot be deleted while lines exist (facts/finance-scm 6)."""
 SET_OF: Final[Mapping[str, str]] = {
     PostingKind.ORDER: RETURN_ORDERS, PostingKind.ORDER_LINE: RETURN_LINES, PostingKind.FEE_ORDER: SALES_ORDERS,
     PostingKind.FEE_LINE: SALES_LINES, PostingKind.RECEIPT: JOURNALS, PostingKind.ADJUSTMENT: ADJUSTMENTS,
 }
+
+NAMES: Final = {"adjustment": "ZZ-INV", "movement": "ZZ-MOV", "transfer": "ZZ-TRF"}
+PROJECTS: Final = {"adjustment": "ZZ-INVENT-ADJ", "movement": "ZZ-INVENT-MOV", "transfer": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +123,15 @@ class Settings:
 
     company: str
     journal_name: str
-    adjustment_journal_name: str
+    journal_names: Mapping[str, str]
+    projects: Mapping[str, str]
+    by_package: bool
+    voucher_rules: Mapping[str, str]
     hold_pool: str
     invoice_pool: str
     site: str
     language: str
     data_project: str
-    adjustment_project: str
     discontinued: frozenset[str]
     master_ttl: float
     poll_seconds: float
@@ -122,16 +143,27 @@ class Settings:
         try:
             return cls(
                 company=told.get("company", entity.id), journal_name=told.get("journal_name", "ZZ-ARR"),
-                adjustment_journal_name=told.get("adjustment_journal_name", "ZZ-INV"),
-                adjustment_project=told.get("adjustment_project", "ZZ-INVENT-ADJ"),
+                journal_names={kind: told.get(f"{kind}_journal_name", name) for kind, name in NAMES.items()},
+                projects={kind: told.get(f"{kind}_project", name) for kind, name in PROJECTS.items()},
+                by_package=_choice(told, "journals_by", "package", "odata") == "package",
+                voucher_rules={"VoucherNumberSelectionRule": "DateChange", "VoucherNumberAllocationRule": "Post",
+                               "PostingDetailLevel": _choice(told, "posting_detail", "Summary", "Detail")},
                 hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"),
                 site=told.get("site", ""), language=told.get("language", "en-gb"),
                 data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
                 discontinued=frozenset(map(str.strip, told.get("discontinued_states", "Discontinued").split(","))) - {""},
                 poll_seconds=float(told.get("poll_seconds", "10")))
         except ValueError as wrong:
-            message = f"Legal entity {entity.id}: an option is no number: {wrong}."
+            message = f"Legal entity {entity.id}: an option cannot be used: {wrong}."
             raise Misconfigured(message) from None
+
+
+def _choice(told: Mapping[str, str], name: str, *allowed: str) -> str:
+    """Read an option that is one of few words, the first by default."""
+    if told.get(name, allowed[0]) not in allowed:
+        message = f"option {name} = '{told[name]}'; allowed is {', '.join(allowed)}"
+        raise ValueError(message)
+    return told.get(name, allowed[0])
 
 
 # --- ours to theirs ----------------------------------------------------------------------------------
@@ -146,7 +178,7 @@ def return_order(posting: Posting, told: Settings) -> Change:
         "CustomerReturnReasonCode": head.reason, "CurrencyCode": head.currency, "DefaultReturnSiteId": told.site,
         "DefaultReturnWarehouseId": head.warehouse, "LanguageId": told.language,
     }
-    return Change(method="POST", address=RETURN_ORDERS, body=_told(body))
+    return Change(method="POST", address=RETURN_ORDERS, body=given(body))
 
 
 def fee_order(posting: Posting, told: Settings) -> Change:
@@ -158,7 +190,7 @@ def fee_order(posting: Posting, told: Settings) -> Change:
         "SalesOrderPoolId": told.hold_pool, "DefaultShippingSiteId": told.site, "DefaultShippingWarehouseId": head.warehouse,
         "LanguageId": told.language,
     }
-    return Change(method="POST", address=SALES_ORDERS, body=_told(body))
+    return Change(method="POST", address=SALES_ORDERS, body=given(body))
 
 
 def return_line(posting: Posting, order: str, told: Settings) -> Change:
@@ -169,7 +201,7 @@ def return_line(posting: Posting, order: str, told: Settings) -> Change:
         "ReturnSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "ReturnUnitCost": line.unit_cost,
         "ReturnSiteId": told.site, "ReturnWarehouseId": line.warehouse,
     }
-    return Change(method="POST", address=RETURN_LINES, body=_told(body))
+    return Change(method="POST", address=RETURN_LINES, body=given(body))
 
 
 def fee_line(posting: Posting, order: str, told: Settings) -> Change:
@@ -179,7 +211,7 @@ def fee_line(posting: Posting, order: str, told: Settings) -> Change:
         "dataAreaId": told.company, "SalesOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
         "OrderedSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "LineDescription": line.description[:60],
     }
-    return Change(method="POST", address=SALES_LINES, body=_told(body))
+    return Change(method="POST", address=SALES_LINES, body=given(body))
 
 
 def release(order: str, etag: str, told: Settings) -> Change:
@@ -215,27 +247,13 @@ def arrival_line(posting: Posting, line: ErpDocument, day: date, told: Settings)
     }
 
 
-def adjustment_line(line: JournalLine, journal: str, name: str, site: str, day: date) -> dict[str, str]:
-    """Write one line of an inventory adjustment journal, quantity positive; without a unit cost the ERP takes the item's own.
-
-    The entity has no description, so the batch's key is the number of the journal and the line's mark is its line number. That
-    a number from outside is kept is inferred (facts/finance-scm 3 says what happens without one): the number sequence must allow it.
-    """
-    return {
-        "JournalNumber": journal, "LineNumber": str(line.number), "JournalNameId": name, "ItemNumber": line.sku,
-        "InventorySiteId": site, "InventoryWarehouseId": line.place.warehouse, "WarehouseLocationId": line.place.location,
-        "InventoryStatusId": line.place.status, "InventoryQuantity": format(line.quantity, "f"),
-        "UnitCost": "" if line.cost is None else format((line.cost / line.quantity).quantize(Decimal("0.000001")).normalize(), "f"),
-        "TransactionDate": noon(day),
-    }
-
-
 def line_number(key: PostingKey) -> int:
     """Give the journal line number of a receipt: nine digits of its key, because the line has no other field for a mark."""
     return 100_000_000 + int.from_bytes(hashlib.sha256(str(key).encode()).digest()[:8], "big") % 900_000_000
 
 
-def _told(body: Row) -> Row:
+def given(body: Row) -> Row:
+    """Leave out what was not told."""
     return {name: value for name, value in body.items() if value not in {"", None}}
 
 
@@ -302,16 +320,6 @@ def receipt_document(header: Row, line: Row) -> ErpDocument:
         | {"ReturnOrderNumber": str(line.get("TransactionReferenceNumber") or ""), "RMANumber": str(line.get("ReturnItemNumber") or "")})
 
 
-def adjustment_document(header: Row, line: Row, quantity: Decimal, cost: Decimal) -> ErpDocument:
-    """Read one posting's share of a line of an inventory journal; its cost is known once the job has posted it."""
-    posted = header.get("Posted") == "Yes"
-    return ErpDocument(
-        number=str(line["JournalId"]), open=not posted, quantity=quantity, cost=cost if posted else None,
-        voucher=str(line.get("Voucher") or ""), posted_on=day_of(line.get("TransDate")) if posted else None,
-        ids={"JournalNumber": str(line["JournalId"])}
-        | ids_of(line, "LineNum", "ItemId", "InventTransId", "InventLocationId", "WMSLocationId") | ids_of(header, "PostedDateTime"))
-
-
 def credit_document(header: Row, line: Row) -> ErpDocument:
     """Read one line of a posted credit note; a credit is negative."""
     net, tax = number(line.get("LineAmount")), number(line.get("LineTotalTaxAmount"))
@@ -340,23 +348,12 @@ def unsellable_on_sale(receipt: Receipt, warehouse: str, sellability: Sellabilit
         return ""
     for shelf in sellability.places:
         there = (plain(shelf.warehouse), plain(shelf.location), plain(shelf.status))
-        if _may_be(there, target):
+        if may_be(there, target):
             return (f"{receipt.quantity} x {receipt.sku}: condition '{receipt.condition}', disposition '{receipt.disposition}' is not "
                     f"sellable, yet {receipt.place.warehouse or warehouse}/{receipt.place.location} is on sale. Nothing was sent.")
     return ""
 
 
-def surplus_on_sale(line: JournalLine, sellability: Sellability) -> str:
-    """Say what is wrong when units nobody has graded would go where stock is sold, as severely as for receipts; empty when nothing is."""
-    def plain(place: Place) -> tuple[str, str, str]:
-        return place.warehouse.strip().upper(), place.location.strip().upper(), place.status.strip().upper()
-
-    if any(_may_be(plain(shelf), plain(line.place)) for shelf in sellability.places):
-        return (f"{line.quantity} x {line.sku}: nobody has graded these units, yet {line.place.warehouse}/{line.place.location} is on "
-                "sale. Nothing was sent.")
-    return ""
-
-
-def _may_be(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
+def may_be(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     """Tell whether two places may be one: same warehouse, and nothing that is said of both differs."""
     return one[0] == other[0] and all(not a or not b or a == b for a, b in zip(one[1:], other[1:], strict=True))

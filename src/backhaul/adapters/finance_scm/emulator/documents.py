@@ -26,6 +26,11 @@ MANDATORY: Mapping[str, tuple[tuple[str, str], ...]] = {
     "ItemArrivalJournalLinesV2": (("JournalNumber", "Journal"), ("ItemNumber", "Item number")),
     "InventoryAdjustmentJournalHeaders": (("JournalNameId", "Name"),),
     "InventoryAdjustmentJournalEntriesV2": (("JournalNumber", "Journal"), ("ItemNumber", "Item number"), ("InventorySiteId", "Site")),
+    "InventoryMovementJournalHeaders": (("JournalNameId", "Name"),),
+    "InventoryMovementJournalEntriesV4": (("JournalNumber", "Journal"), ("ItemNumber", "Item number"), ("InventorySiteId", "Site")),
+    # the caller's number, as observed on a live system (facts/finance-scm 1.4)
+    "InventoryTransferJournalHeaders": (("JournalNumber", "Journal"), ("JournalNameId", "Name")),
+    "InventoryTransferJournalEntries": (("JournalNumber", "Journal"), ("ItemNumber", "Item number"), ("SourceInventorySiteId", "Site")),
 }
 
 # Columns the platform fills; a value sent for them is refused unless the setting `editable` names "Set.Column".
@@ -43,6 +48,8 @@ FILLED: Mapping[str, tuple[str, ...]] = {
     "SalesOrderLines": ("InventoryLotId", "SalesOrderLineStatus"),
     "ItemArrivalJournalHeadersV2": ("IsPosted", "PostedDateTime", "PostedUserId"),
     "InventoryAdjustmentJournalHeaders": ("IsPosted", "PostedDateTime", "PostedUserId"),
+    "InventoryMovementJournalHeaders": ("IsPosted", "PostedDateTime", "PostedUserId"),
+    "InventoryTransferJournalHeaders": ("IsPosted", "PostedDateTime", "PostedUserId"),
 }  # fmt: skip
 
 # (column, set it points to, label of the field, label of the table)
@@ -82,6 +89,17 @@ REFERENCES: Mapping[str, tuple[tuple[str, str, str, str], ...]] = {
         ("ItemNumber", "ReleasedProductsV2", "Item number", "Items"),
         ("InventoryWarehouseId", "Warehouses", "Warehouse", "Warehouses"),
     ),
+    "InventoryMovementJournalEntriesV4": (
+        ("JournalNumber", "InventoryMovementJournalHeaders", "Journal", "Journals"),
+        ("ItemNumber", "ReleasedProductsV2", "Item number", "Items"),
+        ("InventoryWarehouseId", "Warehouses", "Warehouse", "Warehouses"),
+    ),
+    "InventoryTransferJournalEntries": (
+        ("JournalNumber", "InventoryTransferJournalHeaders", "Journal", "Journals"),
+        ("ItemNumber", "ReleasedProductsV2", "Item number", "Items"),
+        ("SourceWarehouseId", "Warehouses", "Warehouse", "Warehouses"),
+        ("DestinationWarehouseId", "Warehouses", "Warehouse", "Warehouses"),
+    ),
 }
 
 # (site, warehouse, location) columns that must agree
@@ -92,7 +110,10 @@ PLACES: Mapping[str, tuple[str, str, str]] = {
     "SalesOrderLines": ("ShippingSiteId", "ShippingWarehouseId", "ShippingWarehouseLocationId"),
     "ItemArrivalJournalLinesV2": ("ReceivingInventorySiteId", "ReceivingWarehouseId", "ReceivingWarehouseLocationId"),
     "InventoryAdjustmentJournalEntriesV2": ("InventorySiteId", "InventoryWarehouseId", "WarehouseLocationId"),
+    "InventoryMovementJournalEntriesV4": ("InventorySiteId", "InventoryWarehouseId", "WarehouseLocationId"),
+    "InventoryTransferJournalEntries": ("SourceInventorySiteId", "SourceWarehouseId", "SourceWarehouseLocationId"),
 }
+DESTINATION = ("DestinationInventorySiteId", "DestinationWarehouseId", "DestinationWarehouseLocationId")
 DOCUMENTS = frozenset({"ReturnOrderHeadersV2", "ReturnOrderLinesV2", "SalesOrderHeadersV2", "SalesOrderLines"})
 SOURCES: Mapping[str, str] = {
     "ReturnOrderHeadersV2": "SalesTable (SalesTable)",
@@ -103,6 +124,10 @@ SOURCES: Mapping[str, str] = {
     "ItemArrivalJournalLinesV2": "WMSJournalTrans (WMSJournalTrans)",
     "InventoryAdjustmentJournalHeaders": "InventJournalTable (InventJournalTable)",
     "InventoryAdjustmentJournalEntriesV2": "InventJournalTrans (InventJournalTrans)",
+    "InventoryMovementJournalHeaders": "InventJournalTable (InventJournalTable)",
+    "InventoryMovementJournalEntriesV4": "InventJournalTrans (InventJournalTrans)",
+    "InventoryTransferJournalHeaders": "InventJournalTable (InventJournalTable)",
+    "InventoryTransferJournalEntries": "InventJournalTrans (InventJournalTrans)",
 }
 
 
@@ -135,11 +160,13 @@ def check(world: World, entity_set: str, row: Row, sent: Mapping[str, Any]) -> N
             )
     if entity_set in PLACES:
         check_place(world, entity_set, row)
+    if entity_set == "InventoryTransferJournalEntries":
+        check_place(world, entity_set, row, DESTINATION)
 
 
-def check_place(world: World, entity_set: str, row: Row) -> None:
+def check_place(world: World, entity_set: str, row: Row, columns: tuple[str, str, str] | None = None) -> None:
     """Derive the site from the warehouse and refuse dimensions that do not belong together."""
-    site, warehouse, location = PLACES[entity_set]
+    site, warehouse, location = columns or PLACES[entity_set]
     if found := world.one("Warehouses", row["dataAreaId"], row.get(warehouse, "")):
         derived = found.get("OperationalSiteId", "")
         if row.get(site) and row[site] != derived:
@@ -343,6 +370,14 @@ NEW: Mapping[str, Callable[[World, Row], Row]] = {
     "ItemArrivalJournalLinesV2": lambda w, r: new_journal_line(w, "ItemArrivalJournalLinesV2", "ItemArrivalJournalHeadersV2", r),
     "InventoryAdjustmentJournalEntriesV2": lambda w, r: new_journal_line(
         w, "InventoryAdjustmentJournalEntriesV2", "InventoryAdjustmentJournalHeaders", r
+    ),
+    "InventoryMovementJournalHeaders": lambda w, r: new_journal(w, "InventoryMovementJournalHeaders", r),
+    "InventoryMovementJournalEntriesV4": lambda w, r: new_journal_line(
+        w, "InventoryMovementJournalEntriesV4", "InventoryMovementJournalHeaders", r
+    ),
+    "InventoryTransferJournalHeaders": lambda w, r: new_journal(w, "InventoryTransferJournalHeaders", r),
+    "InventoryTransferJournalEntries": lambda w, r: new_journal_line(
+        w, "InventoryTransferJournalEntries", "InventoryTransferJournalHeaders", r
     ),
 }
 

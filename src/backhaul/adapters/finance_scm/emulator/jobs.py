@@ -13,7 +13,6 @@ original lot; the parts are recognised by ExternalItemNumber and the other colum
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from backhaul.adapters.finance_scm.emulator.documents import place_of, price_return_line, total_return
@@ -32,37 +31,23 @@ from backhaul.adapters.finance_scm.emulator.ledger import (
     require_open,
     settle,
     tax_on,
-    unit_cost,
 )
 from backhaul.adapters.finance_scm.emulator.model import TITLES, World, stamp
-from backhaul.adapters.odata_server import Refused, Row
+from backhaul.adapters.finance_scm.emulator.stock import each, post_inventory, refuse_twin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
+    from decimal import Decimal
+
+    from backhaul.adapters.odata_server import Row
 
 ARRIVALS, ARRIVAL_LINES = "ItemArrivalJournalHeadersV2", "ItemArrivalJournalLinesV2"
-JOURNALS, JOURNAL_LINES = "InventoryAdjustmentJournalHeaders", "InventoryAdjustmentJournalEntriesV2"
 ORDERS, LINES = "ReturnOrderHeadersV2", "ReturnOrderLinesV2"
 STOCKLESS = frozenset({"CreditOnly"})
 SCRAPPING = frozenset({"Scrap", "ReplaceScrap"})
 RETURN_PLACE = ("ReturnSiteId", "ReturnWarehouseId", "ReturnWarehouseLocationId")
 SALES_PLACE = ("ShippingSiteId", "ShippingWarehouseId", "ShippingWarehouseLocationId")
 ARRIVAL_PLACE = ("ReceivingInventorySiteId", "ReceivingWarehouseId", "ReceivingWarehouseLocationId")
-JOURNAL_PLACE = ("InventorySiteId", "InventoryWarehouseId", "WarehouseLocationId")
-
-
-def each(world: World, job: str, documents: Iterable[tuple[str, str]], post: Callable[[World, str, str], str]) -> int:
-    """Post every document in a transaction of its own, log how it went and give the number that failed."""
-    failures = 0
-    for company, number in documents:
-        try:
-            with world.tables.transaction():
-                message = post(world, company, number)
-            world.log(job, company, number, "posted", message)
-        except (PostingFailed, Refused) as failed:
-            failures += 1
-            world.log(job, company, number, "failed", str(failed))
-    return failures
 
 
 # ---------------------------------------------------------------- arrivals (mode A)
@@ -86,19 +71,6 @@ def _post_arrival(world: World, company: str, number: str) -> str:
         _register(world, header, line)
     world.keep(ARRIVALS, header, IsPosted="Yes", PostedDateTime=world.stamp(), PostedUserId="batch")
     return f"{len(lines)} lines"
-
-
-def refuse_twin(world: World, entity_set: str, column: str, header: Mapping[str, str]) -> None:
-    """Refuse a journal while another one, posted or open, carries the same description."""
-    text = header.get(column, "")
-    twins = (
-        [r["JournalNumber"] for r in world.tables.where(entity_set, column, text) if r["dataAreaId"] == header["dataAreaId"]]
-        if text
-        else []
-    )
-    if others := [twin for twin in twins if twin != header["JournalNumber"]]:
-        message = f"Journal {header['JournalNumber']} is left open: journal {', '.join(others)} carries the same description '{text}'."
-        raise PostingFailed(message)
 
 
 def _expected(world: World, line: Row) -> Row:
@@ -181,54 +153,6 @@ def _split(world: World, expected: Row, quantity: Decimal) -> Row:
 
 def _trans(line: Row) -> Row:
     return {"InventTransId": line["ReturnInventoryLotId"], "ReferenceId": line["ReturnOrderNumber"], "ReferenceCategory": "Sales"}
-
-
-# ---------------------------------------------------------------- inventory journals
-
-
-def post_inventory(world: World) -> int:
-    """Post open inventory adjustment journals with the configured journal name."""
-    names = world.settings["inventoryJournalNames"]
-    found = [r for r in world.tables.where(JOURNALS, "IsPosted", "No") if r["JournalNameId"] in names]
-    return each(world, "inventory", [(r["dataAreaId"], r["JournalNumber"]) for r in found], _post_inventory)
-
-
-def _post_inventory(world: World, company: str, number: str) -> str:
-    header = world.one(JOURNALS, company, number) or {}
-    refuse_twin(world, JOURNALS, "Description", header)
-    lines = [r for r in world.tables.where(JOURNAL_LINES, "JournalNumber", number) if r["dataAreaId"] == company]
-    if not lines:
-        message = f"Journal {number} has no lines."
-        raise PostingFailed(message)
-    vouchers: dict[str, str] = {}
-    for line in sorted(lines, key=lambda r: Decimal(r["LineNumber"])):
-        date = line["TransactionDate"]
-        # one voucher per date (VoucherNumberSelectionRule DateChange), one per item and date otherwise
-        group = date if header.get("VoucherNumberSelectionRule", "DateChange") == "DateChange" else f"{date}|{line['ItemNumber']}"
-        vouchers.setdefault(group, "") or vouchers.update({group: world.number("IJV-")})
-        _adjust(world, header, line, vouchers[group])
-    world.keep(JOURNALS, header, IsPosted="Yes", PostedDateTime=world.stamp(), PostedUserId="batch")
-    return f"{len(lines)} lines"
-
-
-def _adjust(world: World, header: Row, line: Row, voucher: str) -> None:
-    company, quantity, place = line["dataAreaId"], line["InventoryQuantity"], place_of(line, JOURNAL_PLACE, "InventoryStatusId")
-    item = item_of(world, company, line["ItemNumber"])
-    available = on_hand(world, company, line["ItemNumber"]).get((company, line["ItemNumber"], place), ZERO)
-    if available + quantity < 0:
-        message = f"{-quantity} cannot be picked because only {available} is available from the inventory of item {line['ItemNumber']}."
-        raise PostingFailed(message)
-    currency = str(world.settings.get("currencies", {}).get(company, "GBP"))
-    cost = world.round(quantity * (line.get("UnitCost") or unit_cost(item)), currency)
-    date = line["TransactionDate"]
-    text = header.get("Description", "")
-    document = Document(company=company, voucher=voucher, number=line["JournalNumber"], date=date, currency=currency, text=text)
-    book(world, document, [("inventory", cost, "InventLoss"), ("adjustment", -cost, "InventLossOffset")])
-    status = {"StatusReceipt": "Purchased"} if quantity > 0 else {"StatusIssue": "Sold"}
-    row = {"InventTransId": world.number("LOT-", width=8), "ReferenceId": line["JournalNumber"], "ReferenceCategory": "InventLossProfit"}
-    dates = {"DatePhysical": date, "DateFinancial": date, "Voucher": voucher, "VoucherPhysical": voucher, "CostAmountPosted": cost}
-    move(world, company, line["ItemNumber"], quantity, place, **row, **dates, **status, CurrencyCode=currency)
-    world.keep(JOURNAL_LINES, line, CostAmount=cost, _voucher=voucher, _lot=row["InventTransId"])
 
 
 # ---------------------------------------------------------------- packing slip

@@ -60,7 +60,7 @@ def require_open(world: World, company: str, date: str) -> None:
 
 
 def book(world: World, document: Document, entries: Sequence[tuple[str, Decimal, str]]) -> None:
-    """Post one voucher; entries are (role of the account, amount with debit positive, posting type)."""
+    """Post one voucher; entries are (role of the account or its number, amount with debit positive, posting type)."""
     require_open(world, document.company, document.date)
     if (difference := sum((amount for _, amount, _ in entries), ZERO)) != 0:
         message = f"The transactions on voucher {document.voucher} do not balance as per {document.date[:10]}: {difference}."
@@ -77,9 +77,9 @@ def book(world: World, document: Document, entries: Sequence[tuple[str, Decimal,
             "DocumentDate": document.date,
             "DocumentNumber": document.number,
             "PostingLayer": "Current",
-            "LedgerAccount": accounts[role],
-            "AccountDisplayValue": accounts[role],
-            "Account": accounts[role],
+            "LedgerAccount": accounts.get(role, role),
+            "AccountDisplayValue": accounts.get(role, role),
+            "Account": accounts.get(role, role),
             "TransactionCurrencyCode": document.currency,
             "TransactionCurrencyAmount": amount,
             "TransactionCurrencyDebitAmount": max(amount, ZERO),

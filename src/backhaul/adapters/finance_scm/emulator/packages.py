@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 ARRIVALS = "Item arrival journals V2"
 ADJUSTMENTS = "Inventory adjustment journal headers and lines V2"
+MOVEMENTS = "Inventory movement journal headers and lines V3"
+# set of heads and set of lines a file of each entity is written to; lines of the older movement entity are seen through the newest one
+JOURNALS: Mapping[str, tuple[str, str]] = {
+    ADJUSTMENTS: ("InventoryAdjustmentJournalHeaders", "InventoryAdjustmentJournalEntriesV2"),
+    MOVEMENTS: ("InventoryMovementJournalHeaders", "InventoryMovementJournalEntriesV4"),
+}
 LINES_PER_JOURNAL = 1000
 HEADER_TAGS = frozenset(
     {"WMSITEMARRIVALJOURNALHEADERV2ENTITY", "ITEMARRIVALJOURNALHEADERV2ENTITY", "ITEMARRIVALJOURNALHEADERV2", "ITEMARRIVALJOURNALHEADERSV2"}
@@ -227,14 +233,10 @@ def _flat_rows(data: DataFile) -> Iterator[dict[str, str]]:
         yield {column: (text or "").strip() for column, text in row.items() if column}
 
 
-def import_adjustments(world: World, data: DataFile, company: str, bad: set[int]) -> Outcome:
-    """Import adjustment lines; a row is unique per set of dimensions, headers are drawn when no number is given."""
-    outcome, seen, drawn, columns = (
-        Outcome(),
-        set(),
-        dict[str, tuple[str, int]](),
-        world.catalogue.sets["InventoryAdjustmentJournalEntriesV2"].keys,
-    )
+def import_journal(world: World, data: DataFile, company: str, bad: set[int]) -> Outcome:
+    """Import lines of an inventory journal; a row is unique per set of dimensions, headers are drawn when no number is given."""
+    heads, lines = JOURNALS[data.entity]
+    outcome, seen, drawn, columns = Outcome(), set(), dict[str, tuple[str, int]](), world.catalogue.sets[lines].keys
     for given in _flat_rows(data):
         fields = {column.upper(): text for column, text in given.items()}
         dimensions = tuple(fields.get(name.upper(), "") for name in columns if name not in NOT_A_DIMENSION)
@@ -249,35 +251,41 @@ def import_adjustments(world: World, data: DataFile, company: str, bad: set[int]
             continue
         seen.add(dimensions)
         with world.tables.transaction():
-            number, used = _journal_for(world, fields, company, drawn)
+            number, used = _journal_for(world, heads, fields, company, drawn)
             mark = len(outcome.errors)
-            _import_row(world, outcome, bad, "InventoryAdjustmentJournalEntriesV2", fields | {"JOURNALNUMBER": number}, company)
+            _import_row(world, outcome, bad, lines, fields | {"JOURNALNUMBER": number}, company)
             if len(outcome.errors) == mark:
                 drawn[fields.get("JOURNALNUMBER", "") or f"new {fields.get('JOURNALNAMEID', '')}"] = (number, used + 1)
-    _drop_empty(world, company, drawn)
+    _drop_empty(world, heads, lines, company, drawn)
     return outcome
 
 
-def _journal_for(world: World, fields: Mapping[str, str], company: str, drawn: dict[str, tuple[str, int]]) -> tuple[str, int]:
+def _journal_for(
+    world: World, heads: str, fields: Mapping[str, str], company: str, drawn: dict[str, tuple[str, int]]
+) -> tuple[str, int]:
     asked, name = fields.get("JOURNALNUMBER", ""), fields.get("JOURNALNAMEID", "")
     number, used = drawn.get(asked or f"new {name}", (asked, 0))
     if used >= LINES_PER_JOURNAL and not asked:
         number, used = "", 0
-    if not number or world.one("InventoryAdjustmentJournalHeaders", company, number) is None:
+    if not number or world.one(heads, company, number) is None:
         row = {"dataAreaId": company, "JournalNumber": number, "JournalNameId": name or world.settings["inventoryJournalNames"][0]}
-        number = Platform(world).insert("InventoryAdjustmentJournalHeaders", row)["JournalNumber"]
+        number = Platform(world).insert(heads, row)["JournalNumber"]
         drawn[asked or f"new {name}"] = (number, 0)
     return number, used
 
 
-def _drop_empty(world: World, company: str, drawn: Mapping[str, tuple[str, int]]) -> None:
+def _drop_empty(world: World, heads: str, lines: str, company: str, drawn: Mapping[str, tuple[str, int]]) -> None:
     for number, used in drawn.values():
-        header = world.one("InventoryAdjustmentJournalHeaders", company, number)
-        if not used and header and not list(world.tables.where("InventoryAdjustmentJournalEntriesV2", "JournalNumber", number)):
-            world.drop("InventoryAdjustmentJournalHeaders", header)
+        header = world.one(heads, company, number)
+        if not used and header and not list(world.tables.where(lines, "JournalNumber", number)):
+            world.drop(heads, header)
 
 
-IMPORTS: Mapping[str, Callable[[World, DataFile, str, set[int]], Outcome]] = {ARRIVALS: import_arrivals, ADJUSTMENTS: import_adjustments}
+IMPORTS: Mapping[str, Callable[[World, DataFile, str, set[int]], Outcome]] = {
+    ARRIVALS: import_arrivals,
+    ADJUSTMENTS: import_journal,
+    MOVEMENTS: import_journal,
+}
 
 
 # ---------------------------------------------------------------- the actions

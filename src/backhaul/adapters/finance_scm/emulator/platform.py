@@ -24,6 +24,8 @@ LINES_OF: Mapping[str, tuple[str, str]] = {
     "SalesOrderHeadersV2": ("SalesOrderLines", "SalesOrderNumber"),
     "ItemArrivalJournalHeadersV2": ("ItemArrivalJournalLinesV2", "JournalNumber"),
     "InventoryAdjustmentJournalHeaders": ("InventoryAdjustmentJournalEntriesV2", "JournalNumber"),
+    "InventoryMovementJournalHeaders": ("InventoryMovementJournalEntriesV4", "JournalNumber"),
+    "InventoryTransferJournalHeaders": ("InventoryTransferJournalEntries", "JournalNumber"),
 }
 HEADER_OF: Mapping[str, tuple[str, str]] = {lines: (header, column) for header, (lines, column) in LINES_OF.items()}
 
@@ -146,6 +148,14 @@ def on_hand_rows(world: World) -> list[Row]:
     ]
 
 
+# set of heads, set of lines, InventJournalType
+STOCK_JOURNALS = (
+    ("InventoryAdjustmentJournalHeaders", "InventoryAdjustmentJournalEntriesV2", "LossProfit"),
+    ("InventoryMovementJournalHeaders", "InventoryMovementJournalEntriesV4", "Movement"),
+    ("InventoryTransferJournalHeaders", "InventoryTransferJournalEntries", "Transfer"),
+)
+
+
 def journal_heads(world: World) -> list[Row]:
     """Show the inventory journals as the BI set of any inventory journal does."""
     return [
@@ -157,36 +167,38 @@ def journal_heads(world: World) -> list[Row]:
             "Posted": head["IsPosted"],
             "PostedDateTime": head.get("PostedDateTime", EMPTY_DATE),
             "PostedUserId": head.get("PostedUserId", ""),
-            "JournalType": "LossProfit",
+            "JournalType": kind,
             "SourceKey": head["_id"],
             "_id": head["_id"],
         }
-        for head in world.tables.rows("InventoryAdjustmentJournalHeaders")
+        for heads, _, kind in STOCK_JOURNALS
+        for head in world.tables.rows(heads)
     ]
 
 
 def journal_lines(world: World) -> list[Row]:
-    """Show the lines of all inventory journals, with voucher and cost once posted."""
+    """Show the lines of all inventory journals, with voucher and cost once posted; a transfer shows its issue side, negative."""
     return [
         {
             "dataAreaId": line["dataAreaId"],
             "JournalId": line["JournalNumber"],
             "LineNum": line["LineNumber"],
             "ItemId": line["ItemNumber"],
-            "Qty": line["InventoryQuantity"],
-            "CostAmount": line.get("CostAmount", ZERO),
+            "Qty": -line["InventoryQuantity"] if kind == "Transfer" else line["InventoryQuantity"],
+            "CostAmount": line.get("CostAmount", line.get("_cost", ZERO)),
             "CostPrice": line.get("UnitCost", ZERO),
             "TransDate": line["TransactionDate"],
-            "JournalType": "LossProfit",
+            "JournalType": kind,
             "Voucher": line.get("_voucher", ""),
             "InventTransId": line.get("_lot", ""),
-            "InventSiteId": line.get("InventorySiteId", ""),
-            "InventLocationId": line.get("InventoryWarehouseId", ""),
-            "WMSLocationId": line.get("WarehouseLocationId", ""),
+            "InventSiteId": line.get("InventorySiteId", line.get("SourceInventorySiteId", "")),
+            "InventLocationId": line.get("InventoryWarehouseId", line.get("SourceWarehouseId", "")),
+            "WMSLocationId": line.get("WarehouseLocationId", line.get("SourceWarehouseLocationId", "")),
             "SourceKey": line["_id"],
             "_id": line["_id"],
         }
-        for line in world.tables.rows("InventoryAdjustmentJournalEntriesV2")
+        for _, lines, kind in STOCK_JOURNALS
+        for line in world.tables.rows(lines)
     ]
 
 
