@@ -267,6 +267,8 @@ def _surplus_flaws(file: ProfileFile) -> Iterator[Flaw]:
 
 
 def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    if file.history and file.history.before and not file.payload.fields.ordered_on:
+        yield "history.before", "a day needs payload.fields.ordered_on: where messages tell when the goods were sold"
     for sku, fee in file.fees.items():
         if isinstance(fee, FeeTable) and fee.customer_return is not bool(fee.service_item):
             yield f"fees.{sku}", "a fee has a service_item, or says customer_return = false, and not both"
@@ -386,7 +388,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         fees={sku: FeeRule(service_item=fee) if isinstance(fee, str) else
               FeeRule(service_item=fee.service_item, customer_return=fee.customer_return) for sku, fee in file.fees.items()},
         history=None if history is None else HistoryPolicy(version=history.version, approved_by=history.approved_by,
-                                          orders=frozenset(history.orders), allowance=history.allowance),
+                                          orders=frozenset(history.orders), allowance=history.allowance, before=history.before),
         surplus={
             (entity.id, warehouse): Surplus(
                 place=Place(warehouse=entity.warehouses[warehouse], location=table.location, status=table.status),

@@ -4,7 +4,7 @@ One struct per table of the TOML file. A key nobody knows is refused; what the v
 other is said in `backhaul.profile`. The JSON Schema of a profile is made from these.
 """
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -109,8 +109,9 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     version: str
     approved_by: str
-    orders: tuple[str, ...]
     allowance: Decimal
+    orders: tuple[str, ...] = ()
+    before: date | None = None
 
 
 class OriginalsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

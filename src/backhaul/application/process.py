@@ -153,18 +153,29 @@ def _in_trouble(picture: Picture) -> Iterable[Finding]:
 
 def _late(case: ReturnCase, rules: Rules, now: datetime) -> Iterable[Finding]:
     """Find goods that came and were never graded, and goods paid for early that did not come in time (books 3)."""
-    received = case.reached.get(Stage.RECEIVED)
-    waiting = received is not None and not case.has_reached(Stage.INSPECTED) and now >= received + rules.deadlines.inspection
+    received = _ungraded_since(case)
+    waiting = received is not None and now >= received + rules.deadlines.inspection
     for line in case.lines if waiting else ():
-        if line.received and not line.parts and not line.closed and line.sku not in rules.fees:
+        graded = line.accepted + line.rejected
+        if line.received and (line.received > graded if case.parcels else not line.parts) and not line.closed \
+                and line.sku not in rules.fees:
             yield Finding(code="NOT_INSPECTED", line_id=line.line_id,
-                          sentence=f"{line.received} x {line.sku} came in on {received:%d %B %Y} and nobody has graded them.")
+                          sentence=f"{line.received - graded} x {line.sku} came in on {received:%d %B %Y} and nobody has graded them.")
     for line in case.lines if case.refunds else ():
         missing = line.announced - line.accepted - line.rejected
         if line.sku not in rules.fees and missing > 0 and not line.closed and is_over(case, line, rules, now):
             paid = ", ".join(str(refund.money) for refund in case.refunds)
             yield Finding(code="PAID_NOT_ARRIVED", line_id=line.line_id,
                           sentence=f"{missing} x {line.sku} did not arrive; the customer was paid {paid}.")
+
+
+def _ungraded_since(case: ReturnCase) -> datetime | None:
+    """Give since when something that came in waits for its inspection: the return, or the first of its parcels that does."""
+    if not case.parcels:
+        return None if case.has_reached(Stage.INSPECTED) else case.reached.get(Stage.RECEIVED)
+    done = (Stage.INSPECTED, Stage.COMPLETED)
+    return min((stages[Stage.RECEIVED] for stages in case.parcels.values() if Stage.RECEIVED in stages
+                and not any(stage in stages for stage in done)), default=None)
 
 
 def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[Finding], *,  # noqa: PLR0913

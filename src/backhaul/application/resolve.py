@@ -91,7 +91,7 @@ def decide(  # noqa: PLR0913  each is named at the call
         lines = [line for line in case.lines if row.case.line_id in ("", line.line_id)]
         tx.add_facts(tenant, [
             Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line.line_id, code=code, about=line.net,
-                    actor=actor, approver=approver, reason=reason)
+                    units=line.surplus, actor=actor, approver=approver, reason=reason)
             for line in lines for code in codes])
         if not lines:  # a delivery nobody could read has no lines; the decision ends the matter at once
             tx.close_exceptions(tenant, row.case.return_ref, apart_from=(), resolution=reason, at=now, actor=actor)

@@ -33,7 +33,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of trouble: what it means in plain words, who owns it, how soon, and what to do now."""
+    """One kind of trouble: what it means in plain words, who owns it, how soon, and what to do now.
+
+    `counted`: a waiver holds for the units that were seen, and ends when there are more.
+    """
 
     means: str
     owner: Team
@@ -41,6 +44,7 @@ class Kind:
     now: str
     severity: Severity = Severity.HOLD
     waivable: bool = False
+    counted: bool = False
 
 
 def _kind(means: str, owner: Team, days: int, now: str, **more: object) -> Kind:
@@ -62,7 +66,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "IMPLAUSIBLE_QUANTITY": _kind("A quantity is zero, negative, fractional or above what came before it.", _W, 1,
                                   "Count again and send a correction."),
     "SURPLUS": _kind("More units of a line were counted than announced.", _W, 5,
-                     "Find out whose they are; match, send back or keep them, then waive this.", severity=Severity.NOTE, waivable=True),
+                     "Find out whose they are; match, send back or keep them, then waive this.", severity=Severity.NOTE, waivable=True,
+                     counted=True),
     "IMPLAUSIBLE_AMOUNT": _kind("An amount is missing, negative or not in the return's currency.", _F, 1,
                                 "Compare with the original sale and correct at the source."),
     "UNKNOWN_LEGAL_ENTITY": _kind("The retailer code belongs to no legal entity of this tenant.", _I, 1,

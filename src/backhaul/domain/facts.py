@@ -7,7 +7,7 @@ they arrived and how often do not matter.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -56,7 +56,7 @@ class LineRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnouncedLine:
-    """One line as the customer announced it. `unit_price` is net, in the return's currency."""
+    """One line as the customer announced it. `unit_price` is net, in the return's currency; `ordered_on` the day of the original sale."""
 
     ref: LineRef
     quantity: Decimal
@@ -65,6 +65,7 @@ class AnnouncedLine:
     description: str = ""
     reason: str = ""
     option: str = ""
+    ordered_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +111,10 @@ class Announced(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed(Fact):
-    """The return reached a stage."""
+    """The return reached a stage, or one of its parcels did."""
 
     stage: Stage
+    parcel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +127,11 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received(Fact):
-    """The warehouse counted what is in the parcel."""
+    """The warehouse counted what is in one parcel of the return, or in all of it where no parcel is named."""
 
     counts: tuple[Count, ...]
     counting: Counting = Counting.CUMULATIVE
+    parcel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +147,11 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected(Fact):
-    """The warehouse said what it accepts, in which condition, and what must happen to it."""
+    """The warehouse said what it accepts, in which condition, and what must happen to it; of one parcel where one is named."""
 
     grades: tuple[Grade, ...]
     counting: Counting = Counting.CUMULATIVE
+    parcel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +193,15 @@ class Decision(StrEnum):
 class Decided(Fact):
     """A person decided about one line (`line_id`) and, for a waiver, one finding (`code`).
 
-    `about` is the line's net value they saw; a waiver ends when the line says something else.
+    `about` is the line's net value they saw and `units` its units beyond the announced ones; a waiver ends when the line says
+    something else, or when more such units come.
     """
 
     decision: Decision
     line_id: str
     code: str = ""
     about: Decimal | None = None
+    units: Decimal | None = None
     actor: str
     approver: str
     reason: str

@@ -97,7 +97,7 @@ class _Drafting:
     def original(self, line: ReturnLine) -> str:
         """Give the original order the ERP knows; goods sold before its data starts have none."""
         history = self.rules.history
-        return "" if line.order is None or (history and line.order in history.orders) else line.order
+        return "" if line.order is None or (history and history.covers(line.order, line.ordered_on)) else line.order
 
     def moved_house(self) -> bool:
         """Notice documents in another legal entity: to want them here as well would credit twice."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from backhaul.domain.exception_case import KINDS, Finding
 from backhaul.domain.facts import (
@@ -21,9 +21,7 @@ from backhaul.domain.facts import (
     Decided,
     Decision,
     Fact,
-    Grade,
     Inspected,
-    LineRef,
     LinesMinted,
     MintedLine,
     Progressed,
@@ -33,60 +31,18 @@ from backhaul.domain.facts import (
     Stage,
     Unreadable,
 )
+from backhaul.domain.goods import grade, receive, without_surplus
+from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
-NOTHING: Final = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Units of one line that were found alike and are treated alike."""
-
-    condition: str
-    disposition: str
-    quantity: Decimal
-    accepted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReturnLine:
-    """One line of a return. Quantities are units so far; `unit_price` is net; `order` the original sale's number."""
-
-    line_id: str
-    sku: str
-    announced: Decimal
-    unit_price: Decimal | None
-    order: str | None = None
-    description: str = ""
-    reason: str = ""
-    received: Decimal | None = None
-    parts: tuple[Part, ...] = ()
-    waived: frozenset[str] = frozenset()
-    closed: bool = False
-
-    @property
-    def accepted(self) -> Decimal:
-        """Count the units the warehouse accepted."""
-        return sum((part.quantity for part in self.parts if part.accepted), NOTHING)
-
-    @property
-    def rejected(self) -> Decimal:
-        """Count the units the warehouse refused; they stay the customer's and are never valued stock."""
-        return sum((part.quantity for part in self.parts if not part.accepted), NOTHING)
-
-    @property
-    def surplus(self) -> Decimal:
-        """Count the units that came beyond those announced; a line that is announced no more has none."""
-        return NOTHING if self.received is None or self.announced <= 0 else max(self.received - self.announced, NOTHING)
-
-    @property
-    def net(self) -> Decimal:
-        """Give the announced net value, positive."""
-        return self.announced * (self.unit_price or NOTHING)
+__all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnCase:
-    """One ZigZag return and how far its goods have come. `reached` says when each stage was first reached."""
+    """One ZigZag return and how far its goods have come.
+
+    `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name.
+    """
 
     ref: str
     customer: str | None = None
@@ -97,6 +53,7 @@ class ReturnCase:
     announced_at: datetime | None = None
     inspected_at: datetime | None = None
     reached: Mapping[Stage, datetime] = field(default_factory=dict)
+    parcels: Mapping[str, Mapping[Stage, datetime]] = field(default_factory=dict)
     lines: tuple[ReturnLine, ...] = ()
     refunds: tuple[Refunded, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -128,8 +85,10 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     known = {fact.identity: fact for fact in facts}
     ordered = [fact for _, fact in sorted(known.items(), key=_age)]
     reached: dict[Stage, datetime] = {}
+    parcels: dict[str, dict[Stage, datetime]] = {}
     for progressed in _of(ordered, Progressed):
-        reached[progressed.stage] = min(reached.get(progressed.stage, progressed.at), progressed.at)
+        for stages in (reached, *([parcels.setdefault(progressed.parcel, {})] if progressed.parcel else [])):
+            stages[progressed.stage] = min(stages.get(progressed.stage, progressed.at), progressed.at)
     announcements = _of(ordered, Announced)
     again = {identity for reread in _of(ordered, Reread) for identity in reread.instead_of}
     findings = [Finding(code=bad.code, sentence=bad.sentence, hint=bad.value) for bad in _of(ordered, Unreadable)
@@ -138,20 +97,20 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     if not announcements:
         if any(not isinstance(fact, (Unreadable, Reread)) for fact in ordered):
             findings.append(Finding(code="UNREADABLE", sentence=f"Return {ref} moved, but nobody announced it."))
-        return ReturnCase(ref=ref, reached=reached, refunds=refunds, findings=tuple(findings))
+        return ReturnCase(ref=ref, reached=reached, parcels=parcels, refunds=refunds, findings=tuple(findings))
     latest = announcements[-1]
     names = _name_lines(latest.lines, _minted(_of(ordered, LinesMinted)))
     findings += (*_conflicts(ordered), *names.findings)
     inspections = [names.ours(fact, "grades") for fact in _of(ordered, Inspected)]
-    lines = _receive(names.lines, [names.ours(fact, "counts") for fact in _of(ordered, Received)], findings)
-    lines = [_without_surplus(line) for line in _grade(lines, inspections, findings)]
+    lines = receive(names.lines, [names.ours(fact, "counts") for fact in _of(ordered, Received)], findings)
+    lines = [without_surplus(line) for line in grade(lines, inspections, findings)]
     lines = _decide(lines, _of(ordered, Decided))
     findings += (finding for line in lines for finding in _implausible(line, names.told))
     return ReturnCase(
         ref=ref, customer=latest.customer, country=latest.country, currency=latest.currency,
         warehouse=latest.warehouse, retailer=latest.retailer, announced_at=announcements[0].at,
-        inspected_at=inspections[-1].at if inspections else None, reached=reached, lines=tuple(lines),
-        refunds=refunds, findings=tuple(findings), unminted=names.fresh,
+        inspected_at=inspections[-1].at if inspections else None, reached=reached, parcels=parcels,
+        lines=tuple(lines), refunds=refunds, findings=tuple(findings), unminted=names.fresh,
     )
 
 
@@ -170,11 +129,15 @@ def _of(facts: Sequence[Fact], kind: type[F]) -> list[F]:
 def _conflicts(facts: Sequence[Fact]) -> list[Finding]:
     """Find messages of one age that disagree and among which luck would decide (INV-13); what a newer one settled is settled.
 
-    The source's counter is the age where there is one. Increments add up and so never disagree.
+    The source's counter is the age where there is one. Increments add up and so never disagree, and parcels speak each for itself.
     """
     found = []
-    for kind in (Announced, Received, Inspected):
-        told = [fact for fact in _of(facts, kind) if getattr(fact, "counting", None) is not Counting.INCREMENT]
+    parcels = sorted({"", *(each.parcel for each in _of(facts, Received)), *(each.parcel for each in _of(facts, Inspected))})
+    for kind, parcel in [(kind, parcel) for kind in (Announced, Received, Inspected) for parcel in parcels]:
+        told = [fact for fact in _of(facts, kind) if getattr(fact, "counting", None) is not Counting.INCREMENT
+                and getattr(fact, "parcel", "") == parcel]
+        if not told:
+            continue
         rivals = [fact for fact in told if _moment(fact) == _moment(told[-1])]
         says = {replace(fact, at=told[-1].at, version=None).identity for fact in rivals} if len(rivals) > 1 else ()
         if len(says) > 1:
@@ -244,7 +207,7 @@ def _name_lines(announced: Sequence[AnnouncedLine], minted: Sequence[MintedLine]
                                 unit_price=told.unit_price, order=told.order))
     lines = [
         ReturnLine(line_id=named[at], sku=told.ref.sku, announced=told.quantity, unit_price=told.unit_price,
-                   order=told.order, description=told.description, reason=told.reason)
+                   order=told.order, ordered_on=told.ordered_on, description=told.description, reason=told.reason)
         for at, told in enumerate(announced)
     ]
     lines += [
@@ -282,112 +245,17 @@ def _same_sku(told: AnnouncedLine, line: MintedLine) -> bool:
     return told.ref.sku == line.sku and (not told.ref.line_id or ours)
 
 
-def _shares(
-    lines: Sequence[ReturnLine], ref: LineRef, quantity: Decimal, taken: dict[str, Decimal],
-) -> list[tuple[str, Decimal]]:
-    """Say which lines a message's units belong to.
-
-    The platform's id decides, else all that the message repeats of the announcement. Where that leaves
-    several lines of one SKU, units fill them in the order of their ids, cheapest first, each up to what
-    was announced; what is left over stands on the last.
-    """
-    if ref.line_id is not None:
-        fits = [line for line in lines if line.line_id == ref.line_id]
-    else:
-        fits = [
-            line for line in lines
-            if line.sku == ref.sku
-            and ref.quantity in (None, line.announced)
-            and ref.unit_price in (None, line.unit_price)
-            and ref.order in (None, line.order)
-        ]
-        told = ref.quantity is not None or ref.unit_price is not None or ref.order is not None
-        if not fits and told:
-            fits = [line for line in lines if line.sku == ref.sku]
-        elif told and len(fits) > ref.nth:
-            fits = [fits[ref.nth]]
-    shares: list[tuple[str, Decimal]] = []
-    left = quantity
-    for line in fits:
-        room = max(line.announced - taken.get(line.line_id, NOTHING), NOTHING)
-        share = left if line is fits[-1] else min(left, room)
-        if share or line is fits[-1]:
-            shares.append((line.line_id, share))
-            taken[line.line_id] = taken.get(line.line_id, NOTHING) + share
-            left -= share
-    return shares
-
-
-def _receive(lines: list[ReturnLine], messages: Sequence[Received], findings: list[Finding]) -> list[ReturnLine]:
-    """Count what arrived: each line's newest total and the increments after it."""
-    counted: dict[str, Decimal] = {}
-    taken: dict[str, Decimal] = {}
-    for message in messages:
-        totals: dict[str, Decimal] = {}
-        now = counted if message.counting is Counting.INCREMENT else totals
-        for count in message.counts:
-            shares = _shares(lines, count.line, count.quantity, taken if now is counted else totals.copy())
-            if not shares:
-                findings.append(Finding(code="UNKNOWN_LINE", sentence=f"{count.quantity} x {count.line.sku} arrived unannounced."))
-            for line_id, share in shares:
-                now[line_id] = now.get(line_id, NOTHING) + share
-        counted |= totals
-        taken |= totals
-    return [replace(line, received=counted.get(line.line_id)) for line in lines]
-
-
-def _grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list[Finding]) -> list[ReturnLine]:
-    """Sum up what the warehouse accepted and refused, per line, condition and disposition: newest totals, increments after."""
-    graded: dict[str, dict[tuple[bool, str, str], Decimal]] = {}
-    taken: dict[str, Decimal] = {}
-    for message in messages:
-        totals: dict[str, dict[tuple[bool, str, str], Decimal]] = {}
-        now = graded if message.counting is Counting.INCREMENT else totals
-        used = taken if now is graded else dict[str, Decimal]()
-        for grade in sorted(message.grades, key=_best_first):
-            shares = _shares(lines, grade.line, grade.quantity, used)
-            if not shares:
-                findings.append(Finding(code="UNKNOWN_LINE", sentence=f"{grade.quantity} x {grade.line.sku} inspected unannounced."))
-            for line_id, share in shares:
-                parts = now.setdefault(line_id, {})
-                how = (grade.accepted, grade.condition, grade.disposition)
-                parts[how] = parts.get(how, NOTHING) + share
-        graded |= totals
-        taken |= {line_id: sum(parts.values(), NOTHING) for line_id, parts in totals.items()}
-    return [
-        replace(line, parts=tuple(
-            Part(accepted=accepted, condition=condition, disposition=disposition, quantity=quantity)
-            for (accepted, condition, disposition), quantity in sorted(graded[line.line_id].items()) if quantity
-        )) if line.line_id in graded else line
-        for line in lines
-    ]
-
-
-def _best_first(grade: Grade) -> tuple[bool, str, str]:
-    return (not grade.accepted, grade.condition, grade.disposition)
-
-
-def _without_surplus(line: ReturnLine) -> ReturnLine:
-    """Keep the announced units of a line whose surplus was graded as well, where all were accepted alike: any of them will do.
-
-    Where they were found in different ways, or refused, nobody can tell which are the announced ones; that is implausible.
-    """
-    graded = line.accepted + line.rejected
-    alike = len(line.parts) == 1 and line.parts[0].accepted
-    if not alike or not line.surplus or not line.announced < graded <= (line.received or NOTHING):
-        return line
-    return replace(line, parts=(replace(line.parts[0], quantity=line.announced),))
-
-
 def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[ReturnLine]:
-    """Apply what people decided; a waiver holds for the quantity and price that were seen, not for other ones."""
+    """Apply what people decided; a waiver holds for the quantity and price that were seen, and for no more units than were seen."""
     waived: dict[str, set[str]] = defaultdict(set)
     closed: set[str] = set()
-    worth = {line.line_id: line.net for line in lines}
+    about = {line.line_id: line for line in lines}
     for decided in decisions:
+        line = about.get(decided.line_id)
         if decided.decision is Decision.CLOSE:
             closed.add(decided.line_id)
-        elif decided.code in KINDS and KINDS[decided.code].waivable and decided.about in (None, worth.get(decided.line_id)):
+        elif line and decided.code in KINDS and KINDS[decided.code].waivable and decided.about in (None, line.net) \
+                and not (KINDS[decided.code].counted and decided.units is not None and line.surplus > decided.units):
             waived[decided.line_id].add(decided.code)
     return [
         replace(line, waived=frozenset(waived[line.line_id]), closed=line.line_id in closed)

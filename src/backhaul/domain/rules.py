@@ -6,7 +6,7 @@ reads a file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -27,14 +27,19 @@ class FeeRule:
 class HistoryPolicy:
     """How goods sold before the ERP's data starts are credited, and who approved that.
 
-    An order reference in `orders` marks them. The price may be at most the item's highest known price;
-    each customer has an allowance of net money over all such credits.
+    An order reference in `orders` marks them, and so does an order of a day before `before`. The price may be at most the item's
+    highest known price; each customer has an allowance of net money over all such credits.
     """
 
     version: str
     approved_by: str
     orders: frozenset[str]
     allowance: Decimal
+    before: date | None = None
+
+    def covers(self, order: str | None, ordered_on: date | None) -> bool:
+        """Tell whether an order is one of the time before the data starts."""
+        return order in self.orders or bool(order and self.before and ordered_on and ordered_on < self.before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,9 +162,9 @@ class Matter:
 
     @property
     def is_history(self) -> bool:
-        """Tell whether the goods were sold before the ERP's data starts, as the order reference says."""
+        """Tell whether the goods were sold before the ERP's data starts, as the order's reference or day says."""
         history = self.rules.history
-        return history is not None and self.line.order in history.orders
+        return history is not None and history.covers(self.line.order, self.line.ordered_on)
 
     @property
     def customer(self) -> str:
@@ -371,10 +371,10 @@ def questions(entity: LegalEntity, rules: Rules, cases: Iterable[ReturnCase]) ->
     cases = tuple(cases)
     lines = [line for case in cases for line in case.lines]
     items = {rules.fees[line.sku].service_item if line.sku in rules.fees else line.sku for line in lines}
-    history = rules.history.orders if rules.history else frozenset()
+    history = rules.history
     return Questions(
         legal_entity=entity.id,
         items=frozenset(items - {""}),
         customers=frozenset(case.customer or entity.no_customer_account for case in cases) - {""},
-        orders=frozenset(line.order for line in lines if line.order) - history,
+        orders=frozenset(line.order for line in lines if line.order and not (history and history.covers(line.order, line.ordered_on))),
     )

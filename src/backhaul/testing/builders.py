@@ -80,10 +80,10 @@ def about(what: str | AnnouncedLine) -> LineRef:
 
 
 def received(*counts: tuple[str | AnnouncedLine, Number], at: datetime = NOON, event: str = "",
-             counting: Counting = Counting.CUMULATIVE, version: int | None = None) -> Received:
+             counting: Counting = Counting.CUMULATIVE, version: int | None = None, parcel: str = "") -> Received:
     """Say how many units of which lines were counted on arrival."""
     told = tuple(Count(line=about(what), quantity=Decimal(quantity)) for what, quantity in counts)
-    return Received(return_ref=REF, at=at, version=version, event=event, counts=told, counting=counting)
+    return Received(return_ref=REF, at=at, version=version, event=event, counts=told, counting=counting, parcel=parcel)
 
 
 def accepted(what: str | AnnouncedLine = "MUG", quantity: Number = 1, disposition: str = "RESELL", condition: str = "A") -> Grade:
@@ -97,9 +97,9 @@ def refused(what: str | AnnouncedLine = "MUG", quantity: Number = 1, disposition
 
 
 def inspected(*grades: Grade, at: datetime = NOON, event: str = "", counting: Counting = Counting.CUMULATIVE,
-              version: int | None = None) -> Inspected:
+              version: int | None = None, parcel: str = "") -> Inspected:
     """Say what the warehouse found."""
-    return Inspected(return_ref=REF, at=at, version=version, event=event, grades=grades, counting=counting)
+    return Inspected(return_ref=REF, at=at, version=version, event=event, grades=grades, counting=counting, parcel=parcel)
 
 
 def paid(amount: Number = "12.00", at: datetime = NOON, reference: str = "PAY-1") -> Refunded:

@@ -48,12 +48,14 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     country: Paths = ()
     currency: Paths = ()
     warehouse: Paths = ()
+    parcel: Paths = ()
     sku: Paths
     quantity: Paths
     line_id: Paths = ()
     description: Paths = ()
     unit_price: Paths = ()
     order: Paths = ()
+    ordered_on: Paths = ()
     reason: Paths = ()
     option: Paths = ()
     received: Paths = ()
@@ -106,7 +108,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     reasons: Words = Words()
 
 
-LINE: Final = ("sku", "quantity", "line_id", "description", "unit_price", "order", "reason", "option", "received")
+LINE: Final = ("sku", "quantity", "line_id", "description", "unit_price", "order", "ordered_on", "reason", "option", "received")
 GRADE: Final = ("grade_quantity", "condition", "disposition", "outcome")
 
 

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -60,6 +60,7 @@ class Head:
     version: int | None
     delivery: str
     event: str
+    parcel: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,13 +161,15 @@ class ZigZagWire:
         base = Head(ref=ref, at=delivery.received_at, version=None, delivery=delivery.sha256, event=event)
         try:
             head = Head(ref=ref, at=self._moment("occurred_at", message, delivery.received_at),
-                        version=self._version(message), delivery=delivery.sha256, event=event)
+                        version=self._version(message), delivery=delivery.sha256, event=event,
+                        parcel=_text(self._at("parcel", message)))
             rule = self._rule(message)
         except Unclear as unclear:
             yield _unreadable(base, unclear)
             return
         if rule.stage is not None:
-            yield Progressed(return_ref=ref, at=head.at, version=head.version, delivery=head.delivery, event=event, stage=rule.stage)
+            yield Progressed(return_ref=ref, at=head.at, version=head.version, delivery=head.delivery, event=event,
+                             stage=rule.stage, parcel=head.parcel)
         if wanted := frozenset(rule.says) - {Part.REFUNDED}:
             yield from _guarded(self._goods(message, head, wanted), head)
         if Part.REFUNDED in rule.says:
@@ -226,6 +229,19 @@ class ZigZagWire:
         except ValueError:
             return None
 
+    def _day(self, told: str, sku: str) -> date | None:
+        """Read the day of an original sale, in the profile's zone where a time with an offset is told."""
+        if not told:
+            return None
+        try:
+            return date.fromisoformat(told)
+        except ValueError:
+            at = self._parse(told)
+        if at is None:
+            sentence = f"{sku}: the day of the order '{told}' is no date the profile can read."
+            raise Unclear(sentence, told)
+        return (at.astimezone(self._zone) if at.tzinfo else at).date()
+
     # --- goods ---------------------------------------------------------------------------------------
 
     def _goods(self, message: Json, head: Head, wanted: frozenset[Part]) -> Iterator[Fact]:
@@ -248,11 +264,11 @@ class ZigZagWire:
             if Part.RECEIVED in wanted and self._field("received", message, line.prefix, line.node) is not None)
         if counts:
             yield Received(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery,
-                           event=head.event, counts=counts, counting=self._payload.quantities)
+                           event=head.event, counts=counts, counting=self._payload.quantities, parcel=head.parcel)
         grades = tuple(grade for line in lines if Part.INSPECTED in wanted for grade in self._grades(message, line))
         if grades:
             yield Inspected(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery,
-                            event=head.event, grades=grades, counting=self._payload.quantities)
+                            event=head.event, grades=grades, counting=self._payload.quantities, parcel=head.parcel)
 
     def _list_at(self, name: str, node: Json, above: tuple[str, ...], message: Json) -> tuple[tuple[str, ...], list[Json]]:
         """Find the list a field stands in, below `above`; give its full path and what it holds."""
@@ -310,7 +326,7 @@ class ZigZagWire:
         ref = LineRef(sku=sku, line_id=line_id, quantity=quantity, unit_price=price, order=order, nth=nth)
         reason = _word(self._payload.reasons, told("reason"), f"{sku}: reason", "UNREADABLE")
         return AnnouncedLine(ref=ref, quantity=quantity, unit_price=price, order=order, description=told("description"),
-                             reason=reason, option=told("option"))
+                             reason=reason, option=told("option"), ordered_on=self._day(told("ordered_on"), sku))
 
     def _net(self, price: Decimal) -> Decimal:
         if self._payload.amounts is Basis.NET or self._payload.tax_rate is None:

@@ -1,0 +1,139 @@
+"""What came, and how was it found?
+
+Messages about the whole return and about single parcels of it become one count and one list of parts per line. A cumulative message
+says the total of what it is about: of the return, or of its parcel, whose earlier total it replaces; what several parcels hold adds up.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TypeAlias
+
+from backhaul.domain.exception_case import Finding
+from backhaul.domain.facts import Counting, Grade, Inspected, LineRef, Received
+from backhaul.domain.return_line import NOTHING, Part, ReturnLine
+
+How: TypeAlias = tuple[bool, str, str]
+"""Accepted or not, condition, disposition: what makes units of a line alike."""
+
+
+def shares(
+    lines: Sequence[ReturnLine], ref: LineRef, quantity: Decimal, taken: dict[str, Decimal],
+) -> list[tuple[str, Decimal]]:
+    """Say which lines a message's units belong to.
+
+    The platform's id decides, else all that the message repeats of the announcement. Where that leaves
+    several lines of one SKU, units fill them in the order of their ids, cheapest first, each up to what
+    was announced; what is left over stands on the last.
+    """
+    if ref.line_id is not None:
+        fits = [line for line in lines if line.line_id == ref.line_id]
+    else:
+        fits = [
+            line for line in lines
+            if line.sku == ref.sku
+            and ref.quantity in (None, line.announced)
+            and ref.unit_price in (None, line.unit_price)
+            and ref.order in (None, line.order)
+        ]
+        told = ref.quantity is not None or ref.unit_price is not None or ref.order is not None
+        if not fits and told:
+            fits = [line for line in lines if line.sku == ref.sku]
+        elif told and len(fits) > ref.nth:
+            fits = [fits[ref.nth]]
+    found: list[tuple[str, Decimal]] = []
+    left = quantity
+    for line in fits:
+        room = max(line.announced - taken.get(line.line_id, NOTHING), NOTHING)
+        share = left if line is fits[-1] else min(left, room)
+        if share or line is fits[-1]:
+            found.append((line.line_id, share))
+            taken[line.line_id] = taken.get(line.line_id, NOTHING) + share
+            left -= share
+    return found
+
+
+def receive(lines: list[ReturnLine], messages: Sequence[Received], findings: list[Finding]) -> list[ReturnLine]:
+    """Count what arrived: each line's newest total, of the return or of each parcel, and the increments after it."""
+    counted: dict[str, Decimal] = {}
+    within: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for message in messages:
+        parcel, adds = within[message.parcel], message.counting is Counting.INCREMENT
+        taken = counted.copy() if adds else _elsewhere(counted, parcel) if message.parcel else {}
+        told: dict[str, Decimal] = {}
+        for count in message.counts:
+            found = shares(lines, count.line, count.quantity, taken)
+            if not found:
+                findings.append(Finding(code="UNKNOWN_LINE", sentence=f"{count.quantity} x {count.line.sku} arrived unannounced."))
+            for line_id, share in found:
+                told[line_id] = told.get(line_id, NOTHING) + share
+        for line_id, quantity in told.items():
+            before = NOTHING if adds else parcel.get(line_id, NOTHING)
+            whole = not (adds or message.parcel)
+            counted[line_id] = quantity if whole else counted.get(line_id, NOTHING) - before + quantity
+            parcel[line_id] = quantity if not adds else parcel.get(line_id, NOTHING) + quantity
+    return [replace(line, received=counted.get(line.line_id)) for line in lines]
+
+
+def grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list[Finding]) -> list[ReturnLine]:
+    """Sum up what the warehouse accepted and refused, per line, condition and disposition, as `receive` sums up counts."""
+    graded: dict[str, dict[How, Decimal]] = {}
+    within: dict[str, dict[str, dict[How, Decimal]]] = defaultdict(dict)
+    for message in messages:
+        parcel, adds = within[message.parcel], message.counting is Counting.INCREMENT
+        units, here = ({line_id: sum(parts.values(), NOTHING) for line_id, parts in known.items()} for known in (graded, parcel))
+        taken = units if adds else _elsewhere(units, here) if message.parcel else {}
+        told: dict[str, dict[How, Decimal]] = {}
+        for each in sorted(message.grades, key=_best_first):
+            found = shares(lines, each.line, each.quantity, taken)
+            if not found:
+                findings.append(Finding(code="UNKNOWN_LINE", sentence=f"{each.quantity} x {each.line.sku} inspected unannounced."))
+            for line_id, share in found:
+                _add(told.setdefault(line_id, {}), (each.accepted, each.condition, each.disposition), share)
+        for line_id, parts in told.items():
+            before = {} if adds else parcel.get(line_id, {})
+            total = graded.get(line_id, {}) if adds or message.parcel else {}
+            graded[line_id] = _sum(total, parts, before if message.parcel else {})
+            parcel[line_id] = _sum(parcel.get(line_id, {}), parts) if adds else parts
+    return [
+        replace(line, parts=tuple(
+            Part(accepted=accepted, condition=condition, disposition=disposition, quantity=quantity)
+            for (accepted, condition, disposition), quantity in sorted(graded[line.line_id].items()) if quantity
+        )) if line.line_id in graded else line
+        for line in lines
+    ]
+
+
+def _elsewhere(everywhere: dict[str, Decimal], here: dict[str, Decimal]) -> dict[str, Decimal]:
+    """Give what other parcels hold of each line, when this one is counted anew."""
+    return {line_id: quantity - here.get(line_id, NOTHING) for line_id, quantity in everywhere.items()}
+
+
+def _add(parts: dict[How, Decimal], how: How, quantity: Decimal) -> None:
+    parts[how] = parts.get(how, NOTHING) + quantity
+
+
+def _sum(some: dict[How, Decimal], more: dict[How, Decimal], less: dict[How, Decimal] | None = None) -> dict[How, Decimal]:
+    total = dict(some)
+    for how, quantity in more.items():
+        _add(total, how, quantity)
+    for how, quantity in (less or {}).items():
+        _add(total, how, -quantity)
+    return total
+
+
+def _best_first(each: Grade) -> tuple[bool, str, str]:
+    return (not each.accepted, each.condition, each.disposition)
+
+
+def without_surplus(line: ReturnLine) -> ReturnLine:
+    """Keep the announced units of a line whose surplus was graded as well, where all were accepted alike: any of them will do.
+
+    Where they were found in different ways, or refused, nobody can tell which are the announced ones; that is implausible.
+    """
+    graded = line.accepted + line.rejected
+    alike = len(line.parts) == 1 and line.parts[0].accepted
+    if not alike or not line.surplus or not line.announced < graded <= (line.received or NOTHING):
+        return line
+    return replace(line, parts=(replace(line.parts[0], quantity=line.announced),))
