@@ -46,7 +46,8 @@ from backhaul.domain.rules import (
     Triggers,
     Window,
 )
-from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile, WindowTable
+from backhaul.domain.tax import TaxSpan, TaxTable
+from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile, TaxRateTable, WindowTable
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
 
@@ -148,6 +149,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     if not entity_flaws and not row_flaws:
         yield from _mapping_flaws(file)
     yield from _surplus_flaws(file)
+    yield from _tax_flaws(file)
     yield from _detail_flaws(file)
     yield from _time_flaws(file)
 
@@ -264,6 +266,27 @@ def _surplus_flaws(file: ProfileFile) -> Iterator[Flaw]:
                 yield f"{here}.location", "surplus needs a location"
             elif sellability.sells(place):
                 yield here, f"units nobody announced are not sellable, yet {place.warehouse}/{place.location} is on sale"
+
+
+def _tax_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    """Hold rates to be told once for each day: two at once would be added up."""
+    entities, told = {table.id for table in file.legal_entities}, dict[tuple[str, str, str], list[TaxRateTable]]()
+    for number, table in enumerate(file.tax_rates):
+        here = f"tax_rates[{number}]"
+        for name in ("legal_entity", "tax_group", "item_group"):
+            yield from _value_flaws(f"{here}.{name}", aliases(getattr(table, name)))
+        yield from ((f"{here}.legal_entity", f"there is no legal entity '{entity}'")
+                    for entity in aliases(table.legal_entity) if entity not in entities)
+        if not table.source.strip():
+            yield f"{here}.source", "a rate needs its source: who says so, and where"
+        if table.percent < 0 or (table.first and table.last and table.first > table.last):
+            yield here, "a rate is not negative and begins before it ends"
+        for key in product(aliases(table.legal_entity), aliases(table.tax_group), aliases(table.item_group)):
+            others = told.setdefault(key, [])
+            if any((other.last is None or table.first is None or table.first <= other.last)
+                   and (table.last is None or other.first is None or other.first <= table.last) for other in others):
+                yield here, f"{'/'.join(key)} has two rates on one day"
+            others.append(table)
 
 
 def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
@@ -394,11 +417,28 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
                 place=Place(warehouse=entity.warehouses[warehouse], location=table.location, status=table.status),
                 journal=table.journal, expected_account=table.expected_account)
             for entity in file.legal_entities for warehouse, table in file.surplus.get(entity.id, {}).items()},
+        taxes={table.id: taxes for table in file.legal_entities if (taxes := _taxes(file, table.id))},
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
-        tolerances=Tolerances(amount=file.tolerances.amount),
+        tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, go_live=file.go_live)
+
+
+def _taxes(file: ProfileFile, entity: str) -> TaxTable:
+    """Put the rates of one company together: each pair of groups shares one code of its own."""
+    groups: dict[str, set[str]] = {}
+    items: dict[str, set[str]] = {}
+    values: dict[str, list[TaxSpan]] = {}
+    for table in file.tax_rates:
+        for group, item in product(aliases(table.tax_group), aliases(table.item_group)) if entity in aliases(table.legal_entity) else ():
+            code = f"{group}|{item}"
+            groups.setdefault(group, set()).add(code)
+            items.setdefault(item, set()).add(code)
+            values.setdefault(code, []).append(TaxSpan(percent=table.percent, first=table.first, last=table.last))
+    return TaxTable(groups={name: frozenset(codes) for name, codes in groups.items()},
+                    items={name: frozenset(codes) for name, codes in items.items()},
+                    values={name: tuple(spans) for name, spans in values.items()})
 
 
 # --- what it would do ------------------------------------------------------------------------------------

@@ -114,6 +114,18 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     before: date | None = None
 
 
+class TaxRateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[tax_rates]]`: what a tax group and an item group come to, where the ERP does not tell its rates; `source` says who does."""
+
+    legal_entity: Values
+    tax_group: Values
+    item_group: Values
+    percent: Decimal
+    source: str
+    first: date | None = None
+    last: date | None = None
+
+
 class OriginalsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[originals]`: which line of the original sale a return line comes from, where several sold the SKU."""
 
@@ -152,6 +164,7 @@ class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """`[tolerances]`, in currency units."""
 
     amount: Decimal = Decimal("0.01")
+    tax: Decimal = Decimal("0.01")
 
 
 class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -191,6 +204,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     history: HistoryTable | None = None
     surplus: dict[str, dict[str, SurplusTable]] = {}
     originals: OriginalsTable = OriginalsTable()
+    tax_rates: tuple[TaxRateTable, ...] = ()
     triggers: TriggersTable = TriggersTable()
     window: WindowTable = WindowTable()
     windows: WindowsTable = WindowsTable()

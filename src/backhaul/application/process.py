@@ -17,6 +17,7 @@ from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.legs import with_needs
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
+from backhaul.domain.period import predicted_posting
 from backhaul.domain.placement import Placement, Where, due_at, is_over, place
 from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import (
@@ -29,6 +30,7 @@ from backhaul.domain.posting import (
 )
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
 from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.tax import posted_differences, tax_of
 from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
 
 FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE", "OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG"})
@@ -97,7 +99,8 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
                 held = _own(tx, picture, rules, now, plan.findings, replaces=lambda _: True)
             else:
                 plan = _plan(picture, rules, routes)
-                found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture))
+                found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture),
+                         *posted_differences(picture.credited, rules.tolerances.tax))
                 held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
             tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
             _save(tx, picture, rules, plan, held, now=now)
@@ -285,6 +288,7 @@ class _Docket:
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
         self.taken, self.history = dict(taken.lots), dict(taken.history)
         self.origins: dict[tuple[str, str], Origin] = {}
+        self.rates: dict[tuple[str, str], Decimal | None] = {}
 
     def hear(self, ref: str) -> int:
         """Judge one return line by line and fix what may go."""
@@ -298,7 +302,7 @@ class _Docket:
                    if any(finding.blocks and finding.code not in validation.CODES for finding in row.case.findings)}
         # Something may have been learned since the return was planned.
         blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings) if finding.blocks}
-        found: list[Finding] = []
+        found = [*posted_differences(picture.credited, self.rules.tolerances.tax)]
         for line in picture.case.lines:
             mine = [posting for posting in plan.postings if posting.line_id == line.line_id]
             if mine:
@@ -323,8 +327,10 @@ class _Docket:
         matter = Matter(
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
+            posted_on=predicted_posting(self.entity, self.now),
             claims=Claims(history={customer: self.history.get(customer, NOTHING) - history}))
         found = validate(matter)
+        self.rates[picture.case.ref, line.line_id] = matter.rate
         if ordering and not found:
             order_line = ordering[0].document
             if isinstance(order_line, OrderLine) and order_line.order:
@@ -365,4 +371,7 @@ class _Docket:
             posting = replace(posting, document=replace(
                 document, unit_cost=original.unit_cost(origin.shares), lots=origin.shares,
                 original_lot=origin.shares[0].lot if len(origin.shares) == 1 else ""))
+        rate = self.rates.get((posting.key.return_ref, posting.line_id))
+        if isinstance(document, CreditNote) and rate is not None:
+            posting = replace(posting, document=replace(document, tax_rate=rate, tax=tax_of(document.net, rate, posting.currency)))
         self.tx.fix(posting, mapping_version=self.rules.version, window=self.window, at=self.now)

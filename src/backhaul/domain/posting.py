@@ -221,7 +221,10 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNote:
-    """What the customer is credited for units of one line. `net` positive, in the return's currency."""
+    """What the customer is credited for units of one line. `net` positive, in the return's currency.
+
+    `tax` is what the ERP should compute on it at `tax_rate` per cent; None where no rate is known.
+    """
 
     line_id: str
     sku: str
@@ -229,6 +232,8 @@ class CreditNote:
     unit_price: Decimal
     net: Decimal
     outcome: Outcome | None = None
+    tax_rate: Decimal | None = None
+    tax: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from backhaul.domain.disposition import MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
+from backhaul.domain.tax import TaxTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ class Tolerances:
     """How far the ERP's figures may be from ours, in currency units, before a person looks."""
 
     amount: Decimal = Decimal("0.01")
+    tax: Decimal = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,8 @@ class Rules:
     surplus: Mapping[tuple[str, str], Surplus] = field(default_factory=dict)
     """By legal entity and the platform's warehouse code; without an entry nothing is posted for surplus units."""
     origin: OriginRule = OriginRule()
+    taxes: Mapping[str, TaxTable] = field(default_factory=dict)
+    """Rates by legal entity, for an ERP that does not tell its own."""
     triggers: Triggers = Triggers()
     window: Window = Window()
     windows: Mapping[Leg, Window] = field(default_factory=dict)

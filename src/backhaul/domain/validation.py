@@ -17,6 +17,7 @@ from backhaul.domain.exception_case import Finding
 from backhaul.domain.posting import Adjustment, Issue, LotShare, Posting, Receipt, Transfer
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.tax import TaxTable
 
 
 class ItemState(StrEnum):
@@ -101,6 +102,7 @@ class MasterData:
     disposition_codes: frozenset[str] = frozenset()
     reason_codes: frozenset[str] = frozenset()
     closed_periods: frozenset[str] = frozenset()
+    taxes: TaxTable = field(default_factory=TaxTable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,7 @@ class Matter:
     claims: Claims
     period: str
     origin: Origin | None = None
+    posted_on: date | None = None
     missed: frozenset[str] = frozenset()
 
     @property
@@ -170,6 +173,42 @@ class Matter:
     def customer(self) -> str:
         """Give the account to credit: the return's own, or the one configured for none."""
         return self.case.customer or self.entity.no_customer_account
+
+    @property
+    def taxes(self) -> TaxTable:
+        """Give the rates: the ERP's own, else those of the profile."""
+        return self.master.taxes or self.rules.taxes.get(self.entity.id, TaxTable())
+
+    @property
+    def rate(self) -> Decimal | None:
+        """Give the rate the credit should carry: that of the sale at its date, of a fee its service item's on the day of posting."""
+        groups, day = self._taxed()
+        return self.taxes.rate(*groups, day) if day and self.taxes else None
+
+    @property
+    def rate_in_erp(self) -> Decimal | None:
+        """Give the rate the ERP will compute: by the groups it has now, on the day of posting."""
+        if not (self.posted_on and self.taxes):
+            return None
+        return self.taxes.rate(*self._groups_now(), self.posted_on)
+
+    def _groups_now(self) -> tuple[str, str]:
+        sku = self.rules.fees[self.line.sku].service_item if self.is_fee else self.line.sku
+        customer, item = self.master.customers.get(self.customer), self.master.items.get(sku)
+        return (customer.tax_group if customer else "", item.tax_group if item else "")
+
+    def _taxed(self) -> tuple[tuple[str, str], date | None]:
+        """Say under which groups and when it was taxed; where the sale does not say, nobody knows when."""
+        if self.is_fee:
+            return self._groups_now(), self.posted_on
+        sale = self.master.sales.get(self.line.order or "")
+        lots = {share.lot for share in self.origin.shares} if self.origin else set()
+        sold = sale.of(self.line.sku) if sale else ()
+        if sale is None or not sold:
+            return ("", ""), None
+        line = next((line for line in sold if line.lot in lots), sold[0])
+        now = self._groups_now()
+        return (line.tax_group or now[0], line.tax_item_group or now[1]), sale.sold_on
 
     def finding(self, code: str, sentence: str, hint: str = "") -> Finding:
         """Write a finding about this line."""
@@ -316,6 +355,10 @@ def tax_is_that_of_the_sale(m: Matter) -> Iterator[Finding]:
     if any(was and was != is_ for then in taxed for was, is_ in zip(then, now, strict=True)):
         yield m.finding("TAX_DIFFERS", f"{m.line.sku} would be credited under {'/'.join(now)}, order {sale.number} "
                                        f"was taxed under {' and '.join(map('/'.join, taxed))}.")
+    elif m.rate_in_erp != m.rate and sale.sold_on:
+        was = "at a rate nobody told" if m.rate is None else f"at {m.rate} %"
+        yield m.finding("TAX_DIFFERS", f"{m.line.sku} was sold on {sale.sold_on} {was}; the ERP would credit it "
+                                       f"at {'a rate nobody told' if m.rate_in_erp is None else f'{m.rate_in_erp} %'}.")
 
 
 def currency_is_the_entitys(m: Matter) -> Iterator[Finding]:

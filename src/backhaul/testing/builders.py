@@ -6,7 +6,7 @@ in pounds, unless a test says otherwise. Times are counted from `NOON`. Only tes
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
@@ -255,7 +255,7 @@ def master(*, items: Iterable[Item] | None = None, sales: Iterable[Sale] | None 
 
 def matter(  # noqa: PLR0913  each is named at the call
     case: ReturnCase, *, number: int = 0, decided: Rules | None = None, erp: MasterData | None = None,
-    claims: Claims | None = None, period: str = "2026-03",
+    claims: Claims | None = None, period: str = "2026-03", posted_on: date | None = None,
 ) -> Matter:
     """Bring one line of a case before the judge, with the postings it wants."""
     decided, erp, claims = decided or rules(), erp or master(), claims or Claims()
@@ -266,4 +266,4 @@ def matter(  # noqa: PLR0913  each is named at the call
     taken = {lot: claims.lots.get((mine.order or "", lot), Taken()) for lot in original.names(lots)}
     origin = original.trace(lots, mine.announced, mine.unit_price or Decimal(0), taken, decided.origin) if lots else None
     return Matter(case=case, line=mine, postings=wanted, rules=decided, entity=decided.entities[0], master=erp, claims=claims,
-                  period=period, origin=origin)
+                  period=period, origin=origin, posted_on=posted_on)

@@ -192,7 +192,7 @@ def test_a_return_travels_from_order_to_ledger_in_few_calls(shop: Shop) -> None:
     assert notes[fee_credit().key].net == Decimal("-3.50")
     assert sorted((document.net, document.tax, document.gross) for document in read) == [
         (Decimal("-29.97"), Decimal("-5.99"), Decimal("-35.96")), (Decimal("-3.50"), Decimal("-0.70"), Decimal("-4.20"))]
-    plan = {"masters": 1, "drafts": 1, "lines": 1, "verify": 1, "release": 1, "receipts": 4, "looks": 3, "ledger": 2}
+    plan = {"masters": 1, "rates": 1, "drafts": 1, "lines": 1, "verify": 1, "release": 1, "receipts": 4, "looks": 3, "ledger": 2}
     assert shop.erp.odata.calls == sum(plan.values())
 
 

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
+from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.disposition import Place
 from backhaul.domain.period import period_of
+from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
 
 PRODUCTS: Final = "ReleasedProductsV2"
@@ -23,8 +25,12 @@ CUSTOMERS: Final = "CustomersV3"
 STOCK: Final = "InventTransBiEntities"
 PERIODS: Final = "LedgerFiscalCalendarPeriods"
 REASONS: Final = "ReturnReasonCodeBiEntities"
-OPTIONAL: Final = frozenset({STOCK, PERIODS, REASONS})
-"""Sets whose name or reach the facts leave open (1.2, 1.6): without them there is no cost, no period status, no list of reason codes."""
+TAX_GROUPS: Final = "TaxGroupDatas"
+TAX_ITEM_GROUPS: Final = "TaxItemGroups"
+TAX_VALUES: Final = ("TaxCodeValueV2Entity", "TaxCodeValueEntity")
+"""Entities of tax rates by date; the name of their set is unknown and asked of the environment (facts/finance-scm 1.5)."""
+OPTIONAL: Final = frozenset({STOCK, PERIODS, REASONS, TAX_GROUPS, TAX_ITEM_GROUPS})
+"""Sets whose name or reach the facts leave open (1.2, 1.5, 1.6): without them no cost, period status, list of reason codes or tax rate."""
 RETURNED: Final = "ReturnOrderLines"
 """Navigation from a return order to its lines, spelt as in fo-odata-contract.json; return-order-v2-schema.json has a small first letter."""
 OURS: Final = re.compile("ZZ[A-Z2-7]{18}")
@@ -36,10 +42,13 @@ COLUMNS: Final = {
     STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "CostAmountPosted", "CostAmountAdjustment"),
     PERIODS: ("dataAreaId", "StartDate", "PeriodStatus"),
     REASONS: ("dataAreaId", "ReasonCodeId"),
+    TAX_GROUPS: ("dataAreaId", "TaxGroupId", "TaxCodeId", "ExemptTax"),
+    TAX_ITEM_GROUPS: ("dataAreaId", "TaxItemGroupCode", "TaxCodeId", "ExemptTax"),
     "Warehouses": ("dataAreaId", "WarehouseId", "OperationalSiteId"),
     "WarehouseLocations": ("dataAreaId", "WarehouseId", "WarehouseLocationId"),
     "ReturnDispositionCodes": ("dataAreaId", "DispositionCode"),
 }
+RATES: Final = ("dataAreaId", "TaxCodeId", "FromDate", "ToDate", "Value")
 
 
 @dataclass(slots=True)
@@ -52,6 +61,7 @@ class Masters:
     items: dict[str, tuple[float, Item]] = field(default_factory=dict)
     customers: dict[str, tuple[float, Customer]] = field(default_factory=dict)
     places: tuple[float, dict[str, list[Row]]] | None = None
+    tax_values: str | None = None
 
     def answer(self, questions: Questions) -> MasterData:
         """Answer with what is young enough and one `$batch` for the rest; raise `RetryLater` when that is not whole."""
@@ -59,7 +69,9 @@ class Masters:
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
         places = self.places is None or self.places[0] <= oldest
-        lists = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS)
+        lists: tuple[str, ...] = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS, TAX_GROUPS, TAX_ITEM_GROUPS)
+        if places and (values := self._tax_values()):
+            lists = (*lists, values)
         asked = [
             self._query(PRODUCTS, "ItemNumber", items), self._query(ORDER_SETTINGS, "ItemNumber", items),
             self._query(CUSTOMERS, "CustomerAccount", customers),
@@ -70,13 +82,19 @@ class Masters:
             self._query(PERIODS),  # never kept: a period closed at noon is closed at one past noon
             *([self._query(name) for name in lists] if places else []),
         ]
-        rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | {wire.RETURN_ORDERS})]
+        rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | {wire.RETURN_ORDERS, self.tax_values or ""})]
         stops = {str(row.get("ItemNumber")): row for row in rows[1]}
         self.items |= {item.number: (now, item) for item in (_item(row, stops, self.told.discontinued) for row in rows[0])}
         self.customers |= {customer.account: (now, customer) for customer in map(_customer, rows[2])}
         if places:
             self.places = now, dict(zip(lists, rows[8:], strict=True))
         return self._told(questions, _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6])), rows[7])
+
+    def _tax_values(self) -> str:
+        """Ask the environment once how the set of tax rates is called; nothing where it has none that can be read."""
+        if self.tax_values is None:
+            self.tax_values = tax_values(self.odata)
+        return self.tax_values
 
     def site(self, warehouse: str) -> str:
         """Give the site of a warehouse, as far as the masters know it; raise `RetryLater` when they cannot be read."""
@@ -86,8 +104,8 @@ class Masters:
         return next((str(row.get("OperationalSiteId") or "") for row in rows if row.get("WarehouseId") == warehouse), "")
 
     def _query(self, name: str, column: str = "", values: Iterable[str] = (), expand: str = "") -> Query:
-        return Query(entity_set=name, select=wire.SELECT.get(name) or COLUMNS[name], where=f"dataAreaId eq {quoted(self.told.company)}",
-                     column=column, values=tuple(values), expand=expand)
+        return Query(entity_set=name, select=wire.SELECT.get(name) or COLUMNS.get(name) or RATES,
+                     where=f"dataAreaId eq {quoted(self.told.company)}", column=column, values=tuple(values), expand=expand)
 
     def _mine(self, rows: Sequence[Row]) -> list[Row]:
         return [row for row in rows if str(row.get("dataAreaId")).casefold() == self.told.company.casefold()]
@@ -108,8 +126,34 @@ class Masters:
                              for row in places.get("WarehouseLocations", ())),
             disposition_codes=_codes(places, "ReturnDispositionCodes", "DispositionCode"),
             reason_codes=_codes(places, REASONS, "ReasonCodeId"),
+            taxes=_taxes(places, self.tax_values or ""),
             closed_periods=frozenset(period_of(day) for row in periods
                                      if row.get("PeriodStatus") not in {None, "Open"} and (day := day_of(row.get("StartDate")))))
+
+
+def tax_values(odata: OData) -> str:
+    """Find the public name of the set that holds tax rates by date; nothing where there is none."""
+    asked = " or ".join(f"Name eq {quoted(entity)}" for entity in TAX_VALUES)
+    page = odata.get(f"{odata.root}/metadata/DataEntities?$filter={quote(asked, safe='')}")
+    names = {row.get("Name"): str(row.get("PublicCollectionName") or "") for row in (odata.pages(page) if page else ())}
+    return next((names[entity] for entity in TAX_VALUES if names.get(entity)), "")
+
+
+def _taxes(places: dict[str, list[Row]], values: str) -> TaxTable:
+    """Put the rates together; an exempt code taxes nothing."""
+    groups: dict[str, set[str]] = {}
+    items: dict[str, set[str]] = {}
+    for table, name, column in ((groups, TAX_GROUPS, "TaxGroupId"), (items, TAX_ITEM_GROUPS, "TaxItemGroupCode")):
+        for row in places.get(name, ()):
+            if row.get("ExemptTax") != "Yes":
+                table.setdefault(str(row.get(column)), set()).add(str(row.get("TaxCodeId")))
+    spans: dict[str, list[TaxSpan]] = {}
+    for row in places.get(values, ()):
+        spans.setdefault(str(row.get("TaxCodeId")), []).append(
+            TaxSpan(percent=number(row.get("Value")), first=day_of(row.get("FromDate")), last=day_of(row.get("ToDate"))))
+    return TaxTable(groups={name: frozenset(codes) for name, codes in groups.items()},
+                    items={name: frozenset(codes) for name, codes in items.items()},
+                    values={name: tuple(told) for name, told in spans.items()})
 
 
 def _codes(places: dict[str, list[Row]], name: str, column: str) -> frozenset[str]:

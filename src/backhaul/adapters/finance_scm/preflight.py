@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
-from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, RETURNED
+from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, RETURNED, tax_values
 from backhaul.adapters.odata import OData, Query, quoted
 from backhaul.domain.errors import Misconfigured
 
@@ -71,6 +71,9 @@ def needs_unmet(odata: OData, told: wire.Settings, *, surplus: bool = False) -> 
     if not any(RETURNED in str(link.get("Name")) for row in described if row.get("EntitySetName") == wire.RETURN_ORDERS
                for link in row.get("NavigationProperties") or ()):
         notes.append(f"{wire.RETURN_ORDERS} does not lead to its lines by {RETURNED}: returns made by hand are not counted (ERP-25).")
+    rates = tax_values(odata)
+    notes.append(f"Tax rates by date are read from {rates}." if rates else
+                 "No public set of tax rates: expected VAT comes from the profile's [[tax_rates]], or is not compared.")
     if not missing:
         more = _masters(odata, told, entities)
         missing += more[0]

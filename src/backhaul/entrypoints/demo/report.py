@@ -32,7 +32,8 @@ def show(out: Console, summary: Mapping[str, Any]) -> None:
     out.print(held)
     out.print(f"{summary['credit_notes']} credit notes, {summary['duplicate_credits']} credited twice, "
               f"{summary['stock_units_moved']} units received and read back. "
-              f"VAT read back {summary['vat']['read_back']}, in the ERP {summary['vat']['erp']}.", highlight=False)
+              f"VAT expected {summary['vat']['expected']}, read back {summary['vat']['read_back']}, in the ERP's documents "
+              f"{summary['vat']['erp']}, in its ledger {summary['vat']['ledger']}.", highlight=False)
     batched = f"{summary['erp_calls']} ERP calls, {summary['erp_calls_per_return']} per return in windows"
     real_time = summary.get("real_time")
     if real_time:

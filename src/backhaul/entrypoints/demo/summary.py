@@ -12,12 +12,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from backhaul.adapters.zigzag.emulator.rule import TAX_RATES, tax_group
 from backhaul.application.ports import KeptException, PostingState
 from backhaul.application.process import Picture, pictures
 from backhaul.domain.money import rounded
 from backhaul.domain.placement import Placement, Where
 from backhaul.domain.posting import Adjustment, CreditNote, PostingKind, Receipt
 from backhaul.domain.returns import NOTHING
+from backhaul.entrypoints.demo.world import customers_of, read_source
 
 if TYPE_CHECKING:
     from backhaul.entrypoints.demo.run import Stage
@@ -51,7 +53,7 @@ def summarise(stage: "Stage", data: Path, *, now: datetime) -> dict[str, Any]:
         **credited,
         "units": _units(known.values(), placed.values(), ledgers),
         "stock_units_moved": int(Decimal(str(ledgers["unitsReceived"]))),
-        "vat": _vat(known.values(), ledgers),
+        "vat": _vat(known.values(), ledgers, data),
         "erp_calls": calls["counted"],
         "erp_calls_per_return": round(calls["counted"] / returns, 4),
         "erp_calls_by": calls["by"],
@@ -142,8 +144,12 @@ def _units(known: Iterable[Picture], placed: Iterable[Iterable[Placement]], ledg
             "difference": format(received - placed_units, "f"), "surplus": format(surplus, "f")}
 
 
-def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any]) -> dict[str, str]:
-    """Give the third identity: VAT on the credit notes we read back is the VAT of the ERP's own documents."""
+def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any], data: Path) -> dict[str, str]:
+    """Give the third identity: VAT by the rate of the customer's country, on our read-back, the ERP's documents and its ledger.
+
+    What is expected is computed here from the input's countries and the net of each credited line, rounded per line; the judge and the
+    ERP are not asked.
+    """
     documents = {row.document.number: row.document for picture in known for row in picture.kept
                  if row.posting.key.kind in (PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE) and row.document
                  and row.state is PostingState.VERIFIED}
@@ -151,7 +157,13 @@ def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any]) -> dict[str, str]
                  if row.document and row.posting.key.kind in (PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE)
                  and row.state is PostingState.VERIFIED), NOTHING)
     erp = sum((Decimal(str(note["tax"])) for note in ledgers["creditNotes"]), NOTHING)
-    return {"documents": str(len(documents)), "read_back": _text(lines), "erp": _text(erp), "difference": _text(erp - lines)}
+    ledger = -sum((Decimal(str(note["ledgerTax"])) for note in ledgers["creditNotes"]), NOTHING)
+    countries = customers_of(read_source(data))
+    expected = sum((rounded(Decimal(str(line["net"])) * TAX_RATES[tax_group(countries[note["customer"]])] / 100, CURRENCY)
+                    for note in ledgers["creditNotes"] for line in note["lines"]), NOTHING)
+    apart = sum((abs(expected - told) for told in (lines, erp, ledger)), NOTHING)
+    return {"documents": str(len(documents)), "expected": _text(expected), "read_back": _text(lines), "erp": _text(erp),
+            "ledger": _text(ledger), "difference": _text(apart)}
 
 
 def _exceptions(rows: Iterable[KeptException]) -> dict[str, dict[str, Any]]:

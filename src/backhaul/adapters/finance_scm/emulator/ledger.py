@@ -388,6 +388,14 @@ def inventory_value(row: Mapping[str, Any]) -> Decimal:
     return Decimal(row.get("CostAmountPhysical", ZERO))
 
 
+def _booked(world: World, head: Mapping[str, Any], role: str) -> Decimal:
+    """Add up what the general ledger holds of a voucher on one account, in transaction currency; debit positive, so tax given back is."""
+    account = world.settings["accounts"][role]
+    rows = world.tables.where("GeneralJournalAccountEntries", "Voucher", head["LedgerVoucher"])
+    mine = [r for r in rows if r["LedgerAccount"] == account and r["DataArea"] == head["dataAreaId"]]
+    return sum((r["TransactionCurrencyAmount"] for r in mine), ZERO)
+
+
 def _credit_note(world: World, head: Mapping[str, Any]) -> Row:
     lines = [
         {
@@ -415,5 +423,6 @@ def _credit_note(world: World, head: Mapping[str, Any]) -> Row:
         "net": head["TotalInvoiceAmount"] - head["TotalTaxAmount"],
         "tax": head["TotalTaxAmount"],
         "gross": head["TotalInvoiceAmount"],
+        "ledgerTax": _booked(world, head, "vat"),
         "lines": lines,
     }
