@@ -22,8 +22,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from backhaul.adapters.zigzag import payload as messages
+from backhaul.adapters.zigzag.files import layout as layouts
+from backhaul.adapters.zigzag.files.layout import Layout
 from backhaul.adapters.zigzag.payload import Payload, aliases
-from backhaul.adapters.zigzag.reader import Path as FieldPath
 from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
 from backhaul.adapters.zigzag.wire import Line, ZigZagWire
 from backhaul.application.ports import Unusable
@@ -67,7 +68,7 @@ class Profile:
     rules: Rules
     sources: tuple[Source, ...]
     wire: Payload
-    columns: Mapping[str, str]
+    files: Layout
 
     @property
     def tenant(self) -> str:
@@ -129,7 +130,7 @@ def load_profile(path: Path, secrets: Mapping[str, str] | Started | None = None,
         raise Misconfigured(message)
     version = f"{file.version}+{hashlib.sha256(content).hexdigest()[:8]}"
     return Profile(path=path, rules=_rules(file, version, None if offline else environ), sources=tuple(_sources(file, environ)),
-                   wire=file.payload, columns=file.files.columns)
+                   wire=file.payload, files=file.files)
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -300,11 +301,7 @@ def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
             yield f"teams.{code}", f"there is no kind of exception '{code}'"
         if not team.strip():
             yield f"teams.{code}", "the team has no name"
-    for column, path in file.files.columns.items():
-        try:
-            FieldPath.of(re.sub(r"\[\d+\]", "[]", path))
-        except ValueError as error:
-            yield f"files.columns.{column}", str(error)
+    yield from ((f"files.{name}", sentence) for name, sentence in layouts.flaws(file.files))
 
 
 def _time_flaws(file: ProfileFile) -> Iterator[Flaw]:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from backhaul.adapters.zigzag.files.layout import Layout
 from backhaul.adapters.zigzag.payload import Paths, Payload
 from backhaul.adapters.zigzag.webhook import Kind
 from backhaul.domain.disposition import Outcome
@@ -184,12 +185,6 @@ class TriggersTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     fees: Stage = Stage.COMPLETED
 
 
-class FilesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[files]`: the columns of a CSV file that are not called like the last key of their path."""
-
-    columns: dict[str, str] = {}
-
-
 class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
@@ -211,6 +206,6 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     tolerances: TolerancesTable = TolerancesTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}
-    files: FilesTable = FilesTable()
+    files: Layout = Layout()
     attempts: int = 8
     go_live: datetime | None = None

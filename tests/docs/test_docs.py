@@ -36,11 +36,12 @@ REFERENCE: Final = DOCS / "reference"
 PAGES: Final = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "ProfileFile": "The file", "SourceTable": "source", "Payload": "payload", "Fields": "payload.fields",
+    "Layout": "files", "Trailer": "files",
     "EventRule": "payload.events", "Words": "payload.dispositions, payload.conditions, payload.reasons",
     "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
     "FeeTable": "fees", "HistoryTable": "history", "SurplusTable": "surplus", "TriggersTable": "triggers", "WindowTable": "window",
     "WindowsTable": "windows",
-    "TolerancesTable": "tolerances", "DeadlinesTable": "deadlines", "FilesTable": "files", "OriginalsTable": "originals",
+    "TolerancesTable": "tolerances", "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""

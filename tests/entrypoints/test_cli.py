@@ -264,7 +264,7 @@ def test_a_file_of_an_unknown_kind_is_refused_by_name(shell: Shell) -> None:
 
     result = shell.run("import", str(shell.folder / "returns.xlsm"))
 
-    assert "'.xlsm' is not known" in sentence(result)
+    assert "returns.xlsm: it is of no form that is known" in sentence(result)
 
 
 @pytest.mark.parametrize(("words", "changes", "says"), [

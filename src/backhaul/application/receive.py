@@ -57,9 +57,10 @@ def digest(store: Store, platform: Platform, rules: Rules, *, now: datetime, lim
 
 
 def _own(tx: Tx, delivery: Delivery, teams: Mapping[str, str], finding: Finding) -> None:
-    """Give an unusable delivery an owner, under a reference of its own."""
-    tx.open_exception(ExceptionCase.about(
-        tenant=delivery.tenant, return_ref=f"delivery:{delivery.identity}", line_id="", findings=(finding,),
-        money=Money(amount=NOTHING, currency=""), now=delivery.received_at,
-        teams=teams))
+    own(tx, delivery.tenant, f"delivery:{delivery.identity}", finding, teams=teams, now=delivery.received_at)
 
+
+def own(tx: Tx, tenant: str, about: str, finding: Finding, *, teams: Mapping[str, str], now: datetime) -> None:  # noqa: PLR0913  each is named
+    """Give an owner to what is about no return yet (a delivery, a file, a folder), under a reference of its own."""
+    tx.open_exception(ExceptionCase.about(
+        tenant=tenant, return_ref=about, line_id="", findings=(finding,), money=Money(amount=NOTHING, currency=""), now=now, teams=teams))

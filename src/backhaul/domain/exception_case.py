@@ -74,6 +74,11 @@ KINDS: Final[Mapping[str, Kind]] = {
                                   "Add the retailer code to the profile."),
     "BEFORE_GO_LIVE": _kind("It was announced before the cut-off date; nothing of it is posted here.", _F, 30,
                             "Credit it in the old way and close it here, or move the cut-off date."),
+    # files and folders
+    "FILE_REFUSED": _kind("A file of returns could not be taken in at all.", _I, 1,
+                          "Mend the file, or have it sent anew; the sentence names the file and what is wrong with it."),
+    "FILE_TOTALS_DIFFER": _kind("A file holds other rows than it says itself.", _I, 1,
+                                "Ask the sender for the whole file; nothing of this one was taken in."),
     # mapping
     "UNMAPPED_DISPOSITION": _kind("No approved mapping row fits this disposition, condition and warehouse.", _W, 2,
                                   "Agree the target with finance and add the row; nothing goes to a default."),

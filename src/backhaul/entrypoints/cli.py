@@ -182,7 +182,7 @@ def _work(house: Any) -> None:  # noqa: ANN401
 
 @app.command("import")
 def import_(  # noqa: PLR0913  each is an option
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON, JSON lines or CSV.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, JSON, JSON lines, XLSX or XML.")],
     *,
     profile: Annotated[Path | None, typer.Option(
         exists=True, dir_okay=False, help="Profile to read it by; BACKHAUL_PROFILE unless given.")] = None,
@@ -192,13 +192,13 @@ def import_(  # noqa: PLR0913  each is an option
     as_json: Json = False,
 ) -> None:
     """Take in a file of returns, each file once, with a result for every row."""
-    from backhaul.adapters.zigzag import files
+    from backhaul.adapters.zigzag.files import intake
 
     if profile is not None:
         os.environ["BACKHAUL_PROFILE"] = str(profile)
     with _house() as house:
-        told = files.import_file(house.store, house.profiles[_tenant(house, tenant)], file, source=source, result=result,
-                                 now=datetime.now(UTC))
+        told = intake.import_file(house.store, house.profiles[_tenant(house, tenant)], file, source=source,
+                                  result=result, now=datetime.now(UTC))
     if as_json:
         _print(dict(told))
     else:

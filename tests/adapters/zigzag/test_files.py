@@ -2,24 +2,31 @@
 
 import csv
 import json
+import runpy
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from tests.written import as_file
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.emulator.clock import body_bytes
 from backhaul.adapters.zigzag.emulator.credit_lines import read_folder
 from backhaul.adapters.zigzag.emulator.rule import plan_return
 from backhaul.adapters.zigzag.emulator.story import flat_rows, tell as story
-from backhaul.adapters.zigzag.files import import_file
+from backhaul.adapters.zigzag.files.intake import import_file
+from backhaul.adapters.zigzag.files.layout import Trailer
 from backhaul.adapters.zigzag.wire import ZigZagWire
-from backhaul.application import receive
+from backhaul.application import receive, resolve
 from backhaul.config import Profile, load_profile
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.posting import Route
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PROFILE: Profile = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline=True)
@@ -38,7 +45,12 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 @pytest.fixture(scope="module")
 def bodies() -> list[dict[str, Any]]:
     """Give the events of some returns, awkward ones among them."""
-    return [event.body for note in read_folder(EXAMPLES / "online-retail")[:60] for event in story(note, plan_return(note), "QX501")]
+    return [event.body for note in read_folder(EXAMPLES / "online-retail")[:24] for event in story(note, plan_return(note), "QX501")]
+
+
+def laid(**more: Any) -> Profile:
+    """Give the profile with another layout of files."""
+    return replace(PROFILE, files=msgspec.structs.replace(PROFILE.files, **more))
 
 
 def facts_in(store: SqlStore) -> set[str]:
@@ -51,16 +63,8 @@ def facts_in(store: SqlStore) -> set[str]:
 
 def written(folder: Path, bodies: list[dict[str, Any]], kind: str) -> Path:
     """Write events as a file of a kind."""
-    path = folder / f"returns.{kind}"
-    if kind == "csv":
-        rows = list(flat_rows(bodies))
-        with path.open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, fieldnames=list(rows[0]))
-            table.writeheader()
-            table.writerows(rows)
-    else:
-        lines = [body_bytes(body, "typed") for body in bodies]
-        path.write_bytes(b"\n".join(lines) if kind == "jsonl" else b"[" + b",\n".join(lines) + b"]")
+    path = folder / f"returns.{kind.replace('whole', 'xml')}"
+    path.write_bytes(as_file(bodies, kind))
     return path
 
 
@@ -69,18 +73,19 @@ def results(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
-def test_a_return_means_the_same_from_json_json_lines_and_csv(tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
-    said = []
-    for kind in ("json", "jsonl", "csv"):
+def test_a_return_means_the_same_in_every_form(tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
+    said = {}
+    for kind in ("json", "jsonl", "csv", "xlsx", "xml", "whole"):
         store = SqlStore(f"sqlite:///{tmp_path / kind}.sqlite")
         store.migrate()
-        done = import_file(store, PROFILE, written(tmp_path, bodies, kind), now=NOW)
-        assert (done["rows"], done["stored"]) == (len(bodies), len(bodies))
-        said.append(facts_in(store))
+        done = import_file(store, laid(row="Returns.Event" if kind == "whole" else "Root.Data", whole=kind == "whole"),
+                           written(tmp_path, bodies, kind), now=NOW)
+        assert done["rows"] == done["stored"] == (len(bodies) if kind in {"json", "jsonl", "whole"} else len(list(flat_rows(bodies))))
+        said[kind] = facts_in(store)
         store.close()
 
-    assert len(said[0]) > len(bodies)
-    assert said[0] == said[1] == said[2]
+    assert len(said["json"]) > len(bodies)
+    assert all(facts == said["json"] for facts in said.values())
 
 
 def test_a_file_comes_in_once_and_its_messages_are_those_of_the_webhook(store: SqlStore, tmp_path: Path,
@@ -107,7 +112,7 @@ def test_facts_from_csv_repeat_those_of_the_webhook_without_a_conflict(store: Sq
 
     done = import_file(store, PROFILE, written(tmp_path, bodies, "csv"), now=NOW)
 
-    assert (done["stored"], done["conflict"]) == (len(bodies), 0)
+    assert (done["stored"], done["conflict"]) == (len(list(flat_rows(bodies))), 0)
     assert facts_in(store) == before
 
 
@@ -138,8 +143,58 @@ def test_a_reference_that_is_a_formula_is_no_formula_in_the_result_file(store: S
     assert "'=cmd()" in (tmp_path / "evil.json.result.csv").read_text(encoding="utf-8")
 
 
+def test_a_file_that_is_refused_is_owned_until_its_content_comes_in(store: SqlStore, tmp_path: Path, bodies: list[dict[str, Any]]) -> None:
+    path = written(tmp_path, bodies, "csv")
+
+    with pytest.raises(Misconfigured, match="no rows that begin with 'END'"):
+        import_file(store, laid(trailer=Trailer(mark="END", rows=2)), path, now=NOW)
+    with store.begin() as tx:
+        waiting = [(row.case.kind, row.case.owner, str(path) in row.case.findings[0].sentence) for row in tx.exceptions(PROFILE.tenant)]
+        kept = tx.undigested(PROFILE.tenant, 10)
+    import_file(store, PROFILE, path, now=NOW)
+
+    assert waiting == [("FILE_TOTALS_DIFFER", "integration", True)]
+    assert not kept
+    with store.begin() as tx:
+        assert not tx.exceptions(PROFILE.tenant)
+        assert [entry.action for entry in tx.trail(PROFILE.tenant)] == ["open-exception", "close-exception", "take-file"]
+
+
+def test_rows_that_make_no_message_are_kept_owned_and_say_why_when_they_are_read_again(store: SqlStore, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"eventId,eventType,occurredAt,returnId,sku,quantity\ne-1,ReturnCreated,2011-05-01T00:00:00Z,R-1,TEA\n")
+
+    done = import_file(store, PROFILE, path, now=NOW)
+    facts = facts_in(store)
+    with store.begin() as tx:
+        exception, = tx.exceptions(PROFILE.tenant)
+    resolve.retry(store, PROFILE.tenant, exception.id, route=Route(goods=(), fees=(), nature={}), actor="ada", now=NOW)
+    again = facts_in(store)
+
+    assert (done["unusable"], results(tmp_path / "a.csv.result.csv")[0]["return"], facts | again) == (1, "R-1", set())
+    with store.begin() as tx:
+        still, = tx.exceptions(PROFILE.tenant)
+    assert (still.id, still.case.kind) == (exception.id, "UNREADABLE")
+    assert "row 2: it has 5 cells and the head has 6" in still.case.findings[0].sentence
+
+
+def test_the_samples_say_the_same_in_every_form(store: SqlStore, tmp_path: Path) -> None:
+    program = runpy.run_path(str(EXAMPLES / "payloads" / "write_xlsx.py"))
+    program["main"](str(EXAMPLES / "payloads" / "returns.csv"), str(tmp_path / "returns.xlsx"))
+    shutil.copy(EXAMPLES / "payloads" / "returns.xml", tmp_path)
+    import_file(store, PROFILE, EXAMPLES / "payloads" / "returns.csv", now=NOW, result=tmp_path / "csv.result.csv")
+    first = facts_in(store)
+
+    done = [import_file(store, laid(trailer=Trailer(rows_at="Root.Header.Rows")), tmp_path / name, now=NOW)
+            for name in ("returns.xml", "returns.xlsx")]
+
+    assert first
+    assert [each["stored"] for each in done] == [4, 4]
+    assert facts_in(store) == first
+
+
 def test_a_file_nobody_can_read_is_refused_with_its_name(store: SqlStore, tmp_path: Path) -> None:
-    for name, content, reason in (("a.xml", b"<a/>", "not known"), ("b.csv", b"colour,size\nred,1\n", "no column holds"),
+    for name, content, reason in (("a.xml", b"<a/>", "no element at Root.Data"), ("b.csv", b"colour,size\nred,1\n", "no column holds"),
                                   ("c.csv", b"\xff\xfe", "not UTF-8")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(Misconfigured, match=reason):

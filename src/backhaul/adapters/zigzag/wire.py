@@ -36,6 +36,8 @@ from backhaul.domain.money import Money
 
 OLDEST: Final = 2000
 """An event of an earlier year is a clock that was never set (IN-20)."""
+UNUSABLE: Final = "backhaul:unusable"
+"""The key under which rows of a file that make no message say why; whenever they are read, that is the answer."""
 MICRO: Final = Decimal("0.000001")
 """Net prices that we compute from gross ones are kept to this."""
 
@@ -93,7 +95,10 @@ class ZigZagWire:
 
     def facts(self, delivery: Delivery) -> Sequence[Fact]:
         """Say what a delivery tells us, in the order of its messages; raise `Unusable` if it cannot be read."""
-        messages = self._split(normalise(read_json(delivery.body)))
+        told = read_json(delivery.body)
+        if isinstance(told, dict) and UNUSABLE in told:
+            raise Unusable(str(told[UNUSABLE]))
+        messages = self._split(normalise(told))
         found: list[Fact] = []
         for number, message in enumerate(messages, start=1):
             where = f"message {number} of {len(messages)}: " if len(messages) > 1 else ""
