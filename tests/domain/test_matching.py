@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from backhaul.domain.disposition import Place
 from backhaul.domain.matching import BreakKind, classify
 from backhaul.domain.posting import Posting, PostingKind
 from backhaul.domain.rules import Tolerances
-from backhaul.testing.builders import accepted, arrived, case_of, line, of_kind, plan, recorded
+from backhaul.testing.builders import WAREHOUSE, accepted, arrived, case_of, line, of_kind, plan, recorded
 
 POSTINGS = plan(case_of(*arrived(line("MUG", 2, "10.00"), grades=[accepted("MUG", 2)]))).postings
 
@@ -40,6 +41,17 @@ def test_every_difference_has_its_name(changes: dict[str, Any], kind: BreakKind)
 def test_several_differences_are_all_told() -> None:
     assert breaks(wanted(PostingKind.CREDIT_NOTE), copies=3, quantity=Decimal(3), net=Decimal(0), currency="EUR") == [
         BreakKind.DUPLICATE, BreakKind.WRONG_QUANTITY, BreakKind.WRONG_AMOUNT, BreakKind.WRONG_CURRENCY]
+
+
+@pytest.mark.parametrize(("changes", "kinds"), [
+    ({"disposition": "ZSCRAP"}, [BreakKind.WRONG_DISPOSITION]), ({"disposition": "ZCREDIT"}, []), ({"disposition": ""}, []),
+    ({"place": Place(warehouse="ELSEWHERE", location="SALE")}, [BreakKind.WRONG_PLACE]),
+    ({"place": Place(warehouse=WAREHOUSE, location="OUTLET")}, [BreakKind.WRONG_PLACE]),
+    ({"place": Place(warehouse=WAREHOUSE, location="")}, []),
+    ({"place": Place(warehouse=WAREHOUSE, location="SALE", status="OK")}, []),
+])
+def test_goods_that_came_another_way_than_they_were_accepted_are_a_break(changes: dict[str, Any], kinds: list[BreakKind]) -> None:
+    assert breaks(wanted(PostingKind.RECEIPT), **changes) == kinds
 
 
 def test_a_difference_within_tolerance_is_none_and_a_penny_above_is_one() -> None:

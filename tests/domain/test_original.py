@@ -67,9 +67,9 @@ def test_a_choice_that_was_written_down_is_kept_whatever_the_rule_says_now() -> 
     fixed = OrderLine(line_id="1", sku="MUG", quantity=Decimal(2), unit_price=Decimal("2.00"), warehouse="W",
                       lots=(LotShare(lot="L2", quantity=Decimal(2)),))
 
-    still = original.again(SALE, fixed, {})
-    taken = original.again(SALE, fixed, {"L2": Taken(units=Decimal(2), net=Decimal(8))})
-    lost = original.again((CHEAP,), fixed, {})
+    still = original.again(SALE, [fixed], {})
+    taken = original.again(SALE, [fixed], {"L2": Taken(units=Decimal(2), net=Decimal(8))})
+    lost = original.again((CHEAP,), [fixed], {})
 
     assert ([share.lot for share in still.shares], still.missing) == (["L2"], 0)
     assert taken.missing == 1

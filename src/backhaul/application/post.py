@@ -17,15 +17,16 @@ from backhaul.domain.allocation import allocate, journal, unkept
 from backhaul.domain.disposition import Sellability
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.matching import classify
+from backhaul.domain.matching import Break, BreakKind, classify
 from backhaul.domain.money import Money
-from backhaul.domain.period import jobs_done, period_of, predicted_posting
+from backhaul.domain.period import before_jobs, jobs_done, period_of, predicted_posting
 from backhaul.domain.posting import (
     JOURNALS,
     Adjustment,
     ErpDocument,
     Issue,
     Nature,
+    OrderLine,
     Pending,
     Posted,
     Posting,
@@ -37,8 +38,10 @@ from backhaul.domain.posting import (
     Rejected,
     Route,
     Spare,
+    Stop,
     Transfer,
     Unconfirmed,
+    intake,
     mark,
 )
 from backhaul.domain.returns import NOTHING
@@ -99,6 +102,7 @@ def look(desk: Desk, now: datetime) -> int:
             # Its worker stopped between committing the attempt and recording the answer.
             tx.finish(row.posting, row.batch, outcome="unconfirmed", detail="no answer was recorded", at=now)
             tx.set_state(row.posting.key, PostingState.UNCONFIRMED, look_at=now, looks=0, at=now)
+        _begin_to_wait(tx, desk, now)
         due = tx.in_state(desk.rules.tenant, desk.entity.id, OPEN, look_until=now)
         basis = _basis(tx, due)
         # What the ERP makes of a document can only be found once that document is.
@@ -114,6 +118,16 @@ def look(desk: Desk, now: datetime) -> int:
     with desk.store.begin() as tx:
         entry = _Entry.open(tx, desk, now, rows, basis)
         return sum(entry.settle(row, found.get(row.posting.key)) for row in rows)
+
+
+def _begin_to_wait(tx: Tx, desk: Desk, now: datetime) -> None:
+    """Start waiting for what others make of documents that stood before it was wanted: nothing that we send will set it off any more."""
+    awaited = [kind for kind, nature in desk.route.nature.items() if nature is Nature.AWAITED]
+    ready = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.READY}, kinds=awaited)
+    basis = _basis(tx, ready)
+    for row in ready:
+        if _may_go(desk.route, row, basis):
+            tx.set_state(row.posting.key, PostingState.AWAITED, look_at=now, looks=0, at=now)
 
 
 def _sent_twice(route: Route, rows: Sequence[KeptPosting], basis: Mapping[PostingKey, KeptPosting]) -> list[KeptPosting]:
@@ -259,7 +273,7 @@ class _Entry:
             child = row.posting
             waits = row.state is PostingState.READY and child.key not in self.moved
             if waits and self.nature(child) is Nature.AWAITED and posting.key in child.needs:
-                self.move(child.key, PostingState.AWAITED, look_at=jobs_done(self.desk.entity, self.now))
+                self.move(child.key, PostingState.AWAITED, look_at=self.next_look(child))
 
     # --- after a look
 
@@ -271,6 +285,11 @@ class _Entry:
             return self.absent(row)
         if document.copies > 1:
             return self.several(row, document)
+        if document.open and self.nature(row.posting) is Nature.AWAITED and (breaks := self.breaks(row.posting, document)):
+            # People did it, and the ERP's job has still to take it further: time to keep it from doing so.
+            self.differs(row, document, breaks)
+            self.stop(row, breaks[0].sentence)
+            return True
         if document.open:
             # Not there yet, and surely not lost: the ERP's job has still to post it.
             self.wait(row, PostingState.PENDING)
@@ -280,14 +299,41 @@ class _Entry:
 
     def adopt(self, row: KeptPosting, document: ErpDocument) -> bool:
         """Take the ERP's document as ours if it says what we wanted; otherwise a person compares."""
-        breaks = list(classify(row.posting, document, self.desk.rules.tolerances))
-        if breaks:
-            self.move(row.posting.key, PostingState.REJECTED, document=document, note=breaks[0].sentence)
-            self.raise_(row.posting, "ERP_DIFFERS", " ".join(each.sentence for each in breaks))
+        if breaks := self.breaks(row.posting, document):
+            self.differs(row, document, breaks)
         else:
             self.move(row.posting.key, PostingState.VERIFIED, document=document, looks=row.looks + 1)
             self.await_children(row.posting)
         return True
+
+    def breaks(self, posting: Posting, document: ErpDocument) -> list[Break]:
+        """Give every way in which the ERP's document is not what was wanted."""
+        return [*classify(posting, document, self.desk.rules.tolerances), *self.on_sale(posting, document)]
+
+    def on_sale(self, posting: Posting, document: ErpDocument) -> Iterable[Break]:
+        """Notice goods that may not be sold and were brought to where stock is sold, whatever was wanted (INV-06)."""
+        wanted, place = posting.document, document.place
+        if isinstance(wanted, Receipt) and place and self.desk.rules.sellability.sells(place) and not _may_be_sold(self.desk, wanted):
+            yield Break(kind=BreakKind.WRONG_PLACE, sentence=f"{wanted.sku} is {wanted.condition}/{wanted.disposition} and was brought to "
+                                                             f"{place.warehouse}/{place.location}, where stock is sold.")
+
+    def differs(self, row: KeptPosting, document: ErpDocument, breaks: Sequence[Break]) -> None:
+        """Hand a document that says something else to its owner; goods that may not be sold and lie on sale are louder than the rest."""
+        by_hand = isinstance(row.posting.document, Receipt) and self.nature(row.posting) is Nature.AWAITED
+        code = "DAMAGED_ON_SALE" if any(self.on_sale(row.posting, document)) else "ARRIVAL_DIFFERS" if by_hand else "ERP_DIFFERS"
+        self.move(row.posting.key, PostingState.REJECTED, document=document, note=breaks[0].sentence)
+        self.raise_(row.posting, code, " ".join(each.sentence for each in breaks))
+
+    def stop(self, row: KeptPosting, why: str) -> None:
+        """Write down, as a posting of its own, that the ERP's jobs may not take this order further, where the route has a way to say so."""
+        subject = next((posting.needs[0].subject for key in row.posting.needs if (kept := self.basis.get(key))
+                        for posting in (kept.posting,) if posting.needs), "")
+        key = replace(row.posting.key, kind=PostingKind.STOP, subject=subject or row.posting.key.subject)
+        if PostingKind.STOP in self.desk.route.goods and key not in self.moved and not self.tx.documents([key]):
+            self.tx.fix(Posting(key=key, document=Stop(return_ref=key.return_ref, why=why), needs=row.posting.needs,
+                                currency=row.posting.currency),
+                        mapping_version=self.desk.rules.version, window=row.window, at=self.now)
+            self.moved.add(key)
 
     def several(self, row: KeptPosting, document: ErpDocument) -> bool:
         """More than one carries our mark: spare drafts are removed, posted ones freeze the line."""
@@ -342,12 +388,18 @@ class _Entry:
             self.move(posting.key, PostingState.READY, look_at=self.now, note="not found; safe to send again")
         return True
 
+    def next_look(self, posting: Posting) -> datetime:
+        """Say when the ERP may have made something: after its jobs, and before them for what people do that a job then takes further."""
+        done = jobs_done(self.desk.entity, self.now)
+        by_hand = isinstance(posting.document, Receipt) and self.nature(posting) is Nature.AWAITED
+        return min(done, before_jobs(self.desk.entity, self.now)) if by_hand else done
+
     def wait(self, row: KeptPosting, state: PostingState) -> None:
         """Look again later; ask a person when it takes too long, and keep looking all the same."""
         daily = state in (PostingState.PENDING, PostingState.AWAITED)
         deadlines = self.desk.rules.deadlines
         patience = deadlines.erp_job.days if daily else deadlines.unconfirmed / LOOK_AGAIN
-        next_look = jobs_done(self.desk.entity, self.now) if daily else self.now + LOOK_AGAIN
+        next_look = self.next_look(row.posting) if daily else self.now + LOOK_AGAIN
         self.move(row.posting.key, state, look_at=next_look, looks=row.looks + 1)
         if row.looks + 1 > patience:
             self.raise_(row.posting, "OVERDUE_IN_ERP" if daily else "UNCONFIRMED_TOO_LONG",
@@ -379,15 +431,22 @@ class _Entry:
             (row.posting.net for row in rows if not posting.line_id or row.posting.line_id == posting.line_id), NOTHING)
 
 
+def _may_be_sold(desk: Desk, goods: Receipt) -> bool:
+    rules = desk.rules.sellability
+    return goods.disposition in rules.dispositions and goods.condition in rules.conditions
+
+
 def _dangers(desk: Desk, posting: Posting) -> Iterable[str]:
     """Say what must not leave: goods that are not sellable on their way to sale, nothing, or what only the ERP makes."""
     document, sellable = posting.document, desk.rules.sellability
-    if isinstance(document, Receipt):
-        fit = document.disposition in sellable.dispositions and document.condition in sellable.conditions
-        if sellable.sells(document.place) and not fit:
-            yield f"{document.sku} is {document.condition}/{document.disposition} and would go on sale."
-        if document.quantity <= 0:
-            yield f"{document.sku}: nothing to receive."
+    if brought := intake(document):
+        if sellable.sells(brought.place) and not _may_be_sold(desk, brought):
+            yield f"{brought.sku} is {brought.condition}/{brought.disposition} and would go on sale."
+        if brought.quantity <= 0:
+            yield f"{brought.sku}: nothing to receive."
+    if isinstance(document, OrderLine) and not desk.route.holds_back and posting.key.kind is PostingKind.ORDER_LINE \
+            and (brought is None or brought.quantity != document.quantity):
+        yield f"{document.sku}: the ERP would credit it by itself, and nobody has accepted {document.quantity}."
     if isinstance(document, Adjustment) and sellable.sells(document.place):
         yield f"{document.sku}: nobody has graded it and it would go on sale."
     if isinstance(document, JOURNALS):

@@ -33,9 +33,10 @@ from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.tax import posted_differences, tax_of
 from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
 
-FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE", "OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG"})
+FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "ARRIVAL_DIFFERS", "DAMAGED_ON_SALE", "DUPLICATE", "OVERDUE_IN_ERP",
+                          "UNCONFIRMED_TOO_LONG"})
 """Findings that only `post` makes; they last as long as the posting is in that state."""
-REFUSED = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "DUPLICATE"})
+REFUSED = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "ARRIVAL_DIFFERS", "DAMAGED_ON_SALE", "DUPLICATE"})
 
 FROM_PROFILE = frozenset({"UNKNOWN_LEGAL_ENTITY", "BEFORE_GO_LIVE", "UNMAPPED_DISPOSITION", "UNMAPPED_FEE", "NOT_A_CUSTOMER_RETURN",
                           "DAMAGED_TO_SELLABLE"})
@@ -274,6 +275,12 @@ def _missed(picture: Picture, line_id: str) -> frozenset[str]:
                      if finding.code in {"PERIOD_CLOSED", "PERIOD_MISSED"})
 
 
+def _order_lines(postings: Iterable[Posting], line: ReturnLine) -> list[OrderLine]:
+    """Give the lines of goods among these postings that are about a line of the return."""
+    return [posting.document for posting in postings if posting.key.kind is PostingKind.ORDER_LINE
+            and posting.line_id == line.line_id and isinstance(posting.document, OrderLine)]
+
+
 class _Docket:
     """One window before the judge. What one line takes of a sale is gone for the next."""
 
@@ -321,9 +328,9 @@ class _Docket:
     def _judge(self, picture: Picture, line: ReturnLine, mine: Sequence[Posting]) -> Sequence[Finding]:
         """Judge one line; if it passes, what it takes of its sale or allowance is taken."""
         customer = picture.case.customer or self.entity.no_customer_account
-        ordering = [posting for posting in mine if posting.key.kind is PostingKind.ORDER_LINE]
-        history = NOTHING if ordering else line.net
-        origin = self._origin(picture, line)
+        ordering, made = _order_lines(mine, line), _order_lines(picture.fixed, line)
+        history = sum((each.quantity * each.unit_price for each in made), NOTHING)
+        origin = self._origin(line, ordering, made)
         matter = Matter(
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
@@ -331,29 +338,28 @@ class _Docket:
             claims=Claims(history={customer: self.history.get(customer, NOTHING) - history}))
         found = validate(matter)
         self.rates[picture.case.ref, line.line_id] = matter.rate
-        if ordering and not found:
-            order_line = ordering[0].document
-            if isinstance(order_line, OrderLine) and order_line.order:
-                self._take(picture.case.ref, line, order_line, origin)
-            else:
-                self.history[customer] = self.history.get(customer, NOTHING) + line.net
+        if ordering and not found and ordering[0].order:
+            self._take(picture.case.ref, line, ordering[0], origin)
+        elif ordering and not found:
+            worth = sum((each.quantity * each.unit_price for each in ordering), NOTHING)
+            self.history[customer] = self.history.get(customer, NOTHING) + worth
         return found
 
-    def _origin(self, picture: Picture, line: ReturnLine) -> Origin | None:
+    def _origin(self, line: ReturnLine, ordering: Sequence[OrderLine], made: Sequence[OrderLine]) -> Origin | None:
         """Find the lines of the sale that units come from: as it was written down, else by the tenant's rule."""
         sale = self.master.sales.get(line.order or "")
         sold = sale.of(line.sku) if sale else ()
         if sale is None or not sold:
             return None
-        fixed = next((posting.document for posting in picture.fixed if posting.key.kind is PostingKind.ORDER_LINE
-                      and posting.line_id == line.line_id and isinstance(posting.document, OrderLine)), None)
         taken = {lot: self.taken.get((sale.number, lot), Taken()) for lot in original.names(sold)}
-        if fixed is None:
-            return original.trace(sold, line.announced, line.unit_price or NOTHING, taken, self.rules.origin)
-        for share in fixed.lots:
-            own = Taken(units=share.quantity, net=share.quantity * fixed.unit_price)
-            taken[share.lot] = taken.get(share.lot, Taken()) - own
-        return original.again(sold, fixed, taken)
+        if ordering or not made:
+            units = sum((each.quantity for each in ordering), NOTHING) or line.announced
+            return original.trace(sold, units, line.unit_price or NOTHING, taken, self.rules.origin)
+        for fixed in made:
+            for share in fixed.lots:
+                own = Taken(units=share.quantity, net=share.quantity * fixed.unit_price)
+                taken[share.lot] = taken.get(share.lot, Taken()) - own
+        return original.again(sold, made, taken)
 
     def _take(self, ref: str, line: ReturnLine, wanted: OrderLine, origin: Origin | None) -> None:
         """Let what a line takes of its sale be gone for the next, and keep where it comes from for `_fix`."""
@@ -366,12 +372,13 @@ class _Docket:
 
     def _fix(self, posting: Posting) -> None:
         """Complete a posting from the lines of the sale that were chosen, and fix it: the choice never changes from here on (INV-03)."""
-        document, origin = posting.document, self.origins.get((posting.key.return_ref, posting.line_id))
-        if isinstance(document, OrderLine) and posting.key.kind is PostingKind.ORDER_LINE and origin is not None:
+        at, document = (posting.key.return_ref, posting.line_id), posting.document
+        if isinstance(document, OrderLine) and posting.key.kind is PostingKind.ORDER_LINE and at in self.origins:
+            mine, rest = original.cut(self.origins[at].shares, document.quantity)
+            self.origins[at] = replace(self.origins[at], shares=rest)
             posting = replace(posting, document=replace(
-                document, unit_cost=original.unit_cost(origin.shares), lots=origin.shares,
-                original_lot=origin.shares[0].lot if len(origin.shares) == 1 else ""))
-        rate = self.rates.get((posting.key.return_ref, posting.line_id))
+                document, unit_cost=original.unit_cost(mine), lots=mine, original_lot=mine[0].lot if len(mine) == 1 else ""))
+        rate = self.rates.get(at)
         if isinstance(document, CreditNote) and rate is not None:
             posting = replace(posting, document=replace(document, tax_rate=rate, tax=tax_of(document.net, rate, posting.currency)))
         self.tx.fix(posting, mapping_version=self.rules.version, window=self.window, at=self.now)

@@ -14,8 +14,8 @@ from backhaul.domain.rules import Leg, Rules, Window
 
 LEGS: Final[Mapping[Leg, frozenset[PostingKind]]] = {
     Leg.ORDER: frozenset({PostingKind.ORDER, PostingKind.ORDER_LINE}),
-    Leg.GOODS: frozenset({PostingKind.RECEIPT, PostingKind.ADJUSTMENT, PostingKind.TRANSFER, PostingKind.ISSUE,
-                          PostingKind.CREDIT_NOTE}),
+    Leg.GOODS: frozenset({PostingKind.RECEIPT, PostingKind.STOP, PostingKind.RELEASE, PostingKind.ADJUSTMENT, PostingKind.TRANSFER,
+                          PostingKind.ISSUE, PostingKind.CREDIT_NOTE}),
     Leg.FEES: frozenset({PostingKind.FEE_ORDER, PostingKind.FEE_LINE, PostingKind.FEE_RELEASE, PostingKind.FEE_CREDIT_NOTE}),
 }
 """A credit note the ERP makes stands in the leg of what it is made from: both are fixed together."""

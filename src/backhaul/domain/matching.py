@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backhaul.domain.disposition import Place
-from backhaul.domain.posting import Adjustment, CreditNote, ErpDocument, Issue, Posting, Transfer
+from backhaul.domain.posting import Adjustment, CreditNote, ErpDocument, Issue, Posting, Receipt, Transfer
 from backhaul.domain.rules import Tolerances
 
 
@@ -17,6 +17,7 @@ class BreakKind(StrEnum):
     WRONG_AMOUNT = "wrong amount"
     WRONG_CURRENCY = "wrong currency"
     WRONG_PLACE = "wrong place"
+    WRONG_DISPOSITION = "wrong disposition"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
     if where and document.place and _differ(where, document.place):
         yield Break(kind=BreakKind.WRONG_PLACE, sentence=f"Wanted {posting.line_id} at {where.warehouse}/{where.location}, the ERP has it "
                                                          f"at {document.place.warehouse}/{document.place.location} in {document.number}.")
+    if isinstance(posting.document, Receipt):
+        yield from _arrival(posting.document, document)
     if isinstance(posting.document, CreditNote) and document.net is not None and abs(document.net - posting.net) > tolerances.amount:
         yield Break(kind=BreakKind.WRONG_AMOUNT,
                     sentence=f"Wanted {posting.net} {posting.currency} net, the ERP has {document.net} in {document.number}.")
@@ -60,3 +63,16 @@ def _place(posting: Posting) -> Place | None:
 def _differ(wanted: Place, told: Place) -> bool:
     """Tell whether two places cannot be one; an ERP that keeps no status for a line says nothing about it."""
     return (wanted.warehouse, wanted.location) != (told.warehouse, told.location) or bool(told.status and told.status != wanted.status)
+
+
+def _arrival(wanted: Receipt, document: ErpDocument) -> Iterator[Break]:
+    """Compare what was registered with what was accepted: the disposition, and the place as far as both say one."""
+    if document.disposition and document.disposition != wanted.erp_disposition:
+        yield Break(kind=BreakKind.WRONG_DISPOSITION,
+                    sentence=f"{wanted.sku} was accepted as {wanted.erp_disposition} and registered as {document.disposition} in "
+                             f"{document.number}.")
+    for name in ("warehouse", "location", "status"):
+        here, there = getattr(wanted.place, name), getattr(document.place, name) if document.place else ""
+        if here and there and here != there:
+            yield Break(kind=BreakKind.WRONG_PLACE,
+                        sentence=f"{wanted.sku} belongs to {name} {here}, it was registered in {there} by {document.number}.")

@@ -65,11 +65,24 @@ def trace(sold: Sequence[SaleLine], quantity: Decimal, price: Decimal, taken: Lo
     return _weighed(lots, chosen, price)
 
 
-def again(sold: Sequence[SaleLine], fixed: OrderLine, taken: Lots) -> Origin:
-    """Give the choice that was written down, with what of it is no longer covered; `taken` counts others only."""
-    lots = _left(sold, taken)
-    shares = fixed.lots or (LotShare(lot=fixed.original_lot or lots[0].name, quantity=fixed.quantity),)
-    return _weighed(lots, {share.lot: share.quantity for share in shares}, fixed.unit_price)
+def again(sold: Sequence[SaleLine], fixed: Sequence[OrderLine], taken: Lots) -> Origin:
+    """Give the choice that was written down for a line, with what of it is no longer covered; `taken` counts others only."""
+    lots, chosen = _left(sold, taken), dict[str, Decimal]()
+    for each in fixed:
+        for share in each.lots or (LotShare(lot=each.original_lot or lots[0].name, quantity=each.quantity),):
+            chosen[share.lot] = chosen.get(share.lot, NOTHING) + share.quantity
+    return _weighed(lots, chosen, fixed[0].unit_price)
+
+
+def cut(shares: Sequence[LotShare], quantity: Decimal) -> tuple[tuple[LotShare, ...], tuple[LotShare, ...]]:
+    """Give the first so many units of a choice, and the rest: one line of a return may need several order lines."""
+    mine, rest, left = list[LotShare](), list[LotShare](), quantity
+    for share in shares:
+        took = min(share.quantity, left)
+        left -= took
+        mine += [replace(share, quantity=took)] if took else []
+        rest += [replace(share, quantity=share.quantity - took)] if took < share.quantity else []
+    return tuple(mine), tuple(rest)
 
 
 def unit_cost(shares: Sequence[LotShare]) -> Decimal | None:

@@ -5,10 +5,12 @@ window inside one period, and read the real dates back.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from backhaul.domain.rules import Close, LegalEntity, Window
 
+BEFORE: Final = timedelta(minutes=15)
 
 def period_of(day: date) -> str:
     """Name the fiscal period of a day; periods are calendar months until a calendar says otherwise."""
@@ -40,6 +42,14 @@ def jobs_done(entity: LegalEntity, sent_at: datetime) -> datetime:
         return sent_at
     last = max(entity.job_times)
     return datetime.combine(predicted_posting(entity, sent_at), last, tzinfo=UTC) + timedelta(minutes=30)
+
+
+def before_jobs(entity: LegalEntity, now: datetime) -> datetime:
+    """Say when to look at what people have done in the ERP: a quarter of an hour before its first job takes it further (UTC)."""
+    if not entity.job_times:
+        return now + BEFORE
+    at = datetime.combine(now.astimezone(UTC).date(), min(entity.job_times), tzinfo=UTC) - BEFORE
+    return at if at > now else at + timedelta(days=1)
 
 
 def closes(  # noqa: PLR0913  each is named at the call

@@ -8,6 +8,7 @@ it gives the same; run after posting, it gives nothing.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, choose, fit, near_misses
 from backhaul.domain.exception_case import Finding
@@ -16,6 +17,7 @@ from backhaul.domain.money import rounded
 from backhaul.domain.posting import (
     Adjustment,
     CreditNote,
+    Issue,
     OrderLine,
     Posting,
     PostingKey,
@@ -24,9 +26,16 @@ from backhaul.domain.posting import (
     Release,
     ReturnOrder,
     Route,
+    intake,
 )
 from backhaul.domain.returns import NOTHING, Part, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules, Surplus
+
+LOST: Final = frozenset({Outcome.SCRAPPED, Outcome.WITHOUT_GOODS})
+"""What is credited and does not stay in stock: its value is a loss."""
+RELEASED: Final = ((PostingKind.ORDER, PostingKind.ORDER_LINE, PostingKind.RELEASE),
+                   (PostingKind.FEE_ORDER, PostingKind.FEE_LINE, PostingKind.FEE_RELEASE))
+"""Head, lines and release of the documents that wait, whole, until they are let go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +121,20 @@ class _Drafting:
         """Want a return order once the goods are here, and receipt and credit for accepted units.
 
         What the customer keeps is accepted without arriving; then the whole order is due, because the ERP
-        closes a return order when all its lines are credited and takes no further line.
+        closes a return order when all its lines are credited and takes no further line. Where nothing of ours holds
+        an order line back, it is wanted with the acceptance and for the accepted units alone.
         """
-        due = self.case.has_reached(self.rules.triggers.order)
-        if not (due or any(other.accepted for other in self.case.lines if self.original(other) == self.original(line))):
-            return
-        expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
-        if expected not in self.fixed:
-            self._order(line, expected)
+        if self.route.holds_back:
+            due = self.case.has_reached(self.rules.triggers.order)
+            if not (due or any(other.accepted for other in self.case.lines if self.original(other) == self.original(line))):
+                return
+            expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
+            if expected not in self.fixed:
+                self._order(line, expected, line.announced)
         inspected = self._inspected(line)
         for part, row in self._targets(line):
             if inspected or row.outcome is Outcome.WITHOUT_GOODS:
-                self._accept(line, expected, part, row)
+                self._accept(line, part, row)
 
     def _inspected(self, line: ReturnLine) -> bool:
         """Tell whether goods are due; an acceptance is an inspection, whatever stage was told, a later trigger waits for its own."""
@@ -175,8 +186,8 @@ class _Drafting:
         return {posting.key.part: posting.document.quantity for posting in self.fixed.values()
                 if isinstance(posting.document, Adjustment) and posting.line_id == line.line_id}
 
-    def _order(self, line: ReturnLine, key: PostingKey) -> None:
-        """Want a line on the return order of its original sale; a line that comes later gets a new one, the first may be closed."""
+    def _order(self, line: ReturnLine, key: PostingKey, quantity: Decimal, accepted: Receipt | None = None) -> PostingKey:
+        """Want a line on the order of its original sale; a line that comes later gets a new order, the first may be closed."""
         order = self.original(line)
         subject = f"order:{order}"
         part = 1 + max((key.part for key in self.fixed if key.kind is PostingKind.ORDER and key.subject == subject), default=0)
@@ -184,10 +195,10 @@ class _Drafting:
             key=self.key(PostingKind.ORDER, subject, part), currency=self.case.currency,
             document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
                                  warehouse=self.warehouse, order=order, reason=self.entity.return_reason)))
-        self.want(Posting(
+        return self.want(Posting(
             key=key, needs=(head,), currency=self.case.currency,
-            document=OrderLine(line_id=line.line_id, sku=line.sku, quantity=line.announced, unit_price=line.unit_price or NOTHING,
-                               warehouse=self.warehouse, description=line.description, order=order)))
+            document=OrderLine(line_id=line.line_id, sku=line.sku, quantity=quantity, unit_price=line.unit_price or NOTHING,
+                               warehouse=self.warehouse, description=line.description, order=order, intake=accepted)))
 
     def _targets(self, line: ReturnLine) -> list[tuple[Part, MappingRow]]:
         """Choose a target for each accepted part; what has none is held with its value shown."""
@@ -213,30 +224,51 @@ class _Drafting:
                 targets.append((part, row))
         return targets
 
-    def _accept(self, line: ReturnLine, expected: PostingKey, part: Part, row: MappingRow) -> None:
-        """Want receipt and credit for the units of a part that no earlier posting covers."""
+    def _intakes(self, line: ReturnLine) -> dict[int, Receipt]:
+        """Give what is brought into stock of the accepted units of a line, by part; a line and its receipt say the same part once."""
         subject = f"line:{line.line_id}"
-        mine = {posting.key.part: posting.document for posting in (*self.fixed.values(), *self.postings)
-                if posting.key.subject == subject and isinstance(posting.document, Receipt)}
+        return {posting.key.part: brought for posting in (*self.fixed.values(), *self.postings)
+                if posting.key.subject == subject and (brought := intake(posting.document))}
+
+    def _accept(self, line: ReturnLine, part: Part, row: MappingRow) -> None:
+        """Want stock, credit and loss of the units of a part that no earlier posting covers, each once, by the postings of the route."""
+        mine = self._intakes(line)
         alike = [receipt for receipt in mine.values() if (receipt.condition, receipt.disposition) == (part.condition, part.disposition)]
         # Never more over the whole line than is accepted, also when units changed their grade after posting.
         left = min(part.quantity - _units(alike), line.accepted - _units(mine.values()))
         if left <= 0:
             return
-        number = 1 + max(mine, default=0)
+        subject, number = f"line:{line.line_id}", 1 + max(mine, default=0)
         price = line.unit_price or NOTHING
-        receipt = self.want(Posting(
-            key=self.key(PostingKind.RECEIPT, subject, number), needs=(expected,), currency=self.case.currency,
-            accepted_at=self.case.inspected_at,
-            document=Receipt(line_id=line.line_id, sku=line.sku, quantity=left, condition=part.condition,
-                             disposition=part.disposition, erp_disposition=row.erp_disposition, place=row.place,
-                             outcome=row.outcome, reason=line.reason, journal=row.journal)))
+        accepted = Receipt(line_id=line.line_id, sku=line.sku, quantity=left, condition=part.condition, disposition=part.disposition,
+                           erp_disposition=row.erp_disposition, place=row.place, outcome=row.outcome, reason=line.reason,
+                           journal=row.journal)
+        rests_on = self._rests_on(line, number, accepted)
         net = rounded(left * price, self.case.currency)
-        self.want(Posting(
-            key=self.key(PostingKind.CREDIT_NOTE, subject, number), needs=(receipt,), currency=self.case.currency,
+        credit = self.want(Posting(
+            key=self.key(PostingKind.CREDIT_NOTE, subject, number), needs=rests_on, currency=self.case.currency,
             net=-net, accepted_at=self.case.inspected_at,
             document=CreditNote(line_id=line.line_id, sku=line.sku, quantity=left, unit_price=price, net=net,
                                 outcome=row.outcome)))
+        if self.route.writes_off is PostingKind.ISSUE and row.outcome in LOST:
+            self.want(Posting(
+                key=self.key(PostingKind.ISSUE, f"loss:{line.line_id}", number), needs=(credit,), currency=self.case.currency,
+                accepted_at=self.case.inspected_at,
+                document=Issue(line_id=line.line_id, sku=line.sku, quantity=left, place=row.place, journal=row.journal,
+                               expected_account=row.expected_account, why=f"credited, {row.outcome.value}")))
+
+    def _rests_on(self, line: ReturnLine, number: int, accepted: Receipt) -> tuple[PostingKey, ...]:
+        """Want what brings accepted units into stock and give what their credit rests on: a receipt, or a released order line."""
+        subject = f"line:{line.line_id}"
+        expected = self.key(PostingKind.ORDER_LINE, subject, 1 if self.route.holds_back else number)
+        if not self.route.holds_back and expected not in self.fixed:
+            self._order(line, expected, accepted.quantity, accepted)
+        if self.route.receives is PostingKind.RECEIPT:
+            return (self.want(Posting(
+                key=self.key(PostingKind.RECEIPT, subject, number), needs=(expected,), currency=self.case.currency,
+                accepted_at=self.case.inspected_at, document=accepted)),)
+        head = next(posting.needs[0] for posting in (*self.fixed.values(), *self.postings) if posting.key == expected)
+        return self.key(PostingKind.RELEASE, head.subject, head.part), expected
 
     def compare_with_fixed(self, line: ReturnLine) -> None:
         """Notice what was said differently after documents were made: the line itself, or what was accepted of it."""
@@ -245,9 +277,9 @@ class _Drafting:
             document = posting.document
             if isinstance(document, OrderLine) and document.line_id == line.line_id and line.announced > 0:
                 self._compare_line(line, key, document)
-            elif isinstance(document, Receipt) and document.line_id == line.line_id:
-                like = (document.condition, document.disposition)
-                covered[like] = covered.get(like, NOTHING) + document.quantity
+        for brought in self._intakes(line).values():
+            like = (brought.condition, brought.disposition)
+            covered[like] = covered.get(like, NOTHING) + brought.quantity
         adjusted = sum(self._adjusted(line).values(), NOTHING)
         if adjusted > line.surplus:
             self.findings.append(Finding(
@@ -266,7 +298,7 @@ class _Drafting:
         """Notice another item, price or more units than the ERP's line has; fewer may still come as they are accepted."""
         fee = key.kind is PostingKind.FEE_LINE
         same_item = (line.sku in self.rules.fees) is fee and (fee or line.sku == made.sku)
-        same_quantity = line.announced == made.quantity if fee else line.announced <= made.quantity
+        same_quantity = line.announced == made.quantity if fee else made.intake is not None or line.announced <= made.quantity
         if not (same_item and same_quantity and (line.unit_price or NOTHING) == made.unit_price):
             self.findings.append(Finding(
                 code="CHANGED_AFTER_POSTING", line_id=line.line_id,
@@ -312,13 +344,12 @@ class _Drafting:
         return bool(goods) and all(line.rejected >= line.announced for line in goods)
 
     def release(self) -> None:
-        """Want the release of each fee order that has lines and none yet."""
-        for head in [posting for posting in (*self.fixed.values(), *self.postings)
-                     if posting.key.kind is PostingKind.FEE_ORDER]:
-            key = self.key(PostingKind.FEE_RELEASE, "fees", head.key.part)
-            lines = tuple(sorted(posting.key for posting in (*self.fixed.values(), *self.postings)
-                                 if posting.key.kind is PostingKind.FEE_LINE and head.key in posting.needs))
-            if lines:
-                self.want(Posting(key=key, needs=(head.key, *lines), currency=self.case.currency,
-                                  document=Release(return_ref=self.case.ref,
-                                                   lines=tuple(line.marker for line in lines))))
+        """Want the release of each order that is held back whole, has lines, and has none yet."""
+        for head_kind, line_kind, kind in RELEASED:
+            everything = (*self.fixed.values(), *self.postings)
+            for head in [posting for posting in everything if posting.key.kind is head_kind and kind in self.route.steps]:
+                lines = tuple(sorted(posting.key for posting in everything if posting.key.kind is line_kind and head.key in posting.needs))
+                if lines:
+                    self.want(Posting(key=self.key(kind, head.key.subject, head.key.part), needs=(head.key, *lines),
+                                      currency=self.case.currency,
+                                      document=Release(return_ref=self.case.ref, lines=tuple(line.marker for line in lines))))

@@ -29,6 +29,8 @@ class PostingKind(StrEnum):
     FEE_LINE = "fee-line"
     FEE_RELEASE = "fee-release"
     FEE_CREDIT_NOTE = "fee-credit-note"
+    RELEASE = "release"
+    STOP = "stop"
     SPARE = "spare"
 
 
@@ -51,12 +53,23 @@ class Route:
 
     `whole` are draft lines that take effect with all of their document: one that lands late would be
     credited too. When such a line is in doubt its head is removed first, so that it has nowhere to land.
+    `receives` is the posting that takes a unit into stock, `writes_off` the one that books its loss; each once per unit (books 1).
     """
 
     goods: tuple[PostingKind, ...]
     fees: tuple[PostingKind, ...]
     nature: Mapping[PostingKind, Nature]
     whole: frozenset[PostingKind] = frozenset()
+    receives: PostingKind = PostingKind.RECEIPT
+    writes_off: PostingKind = PostingKind.RECEIPT
+
+    @property
+    def holds_back(self) -> bool:
+        """Tell whether a receipt that we send stands between an order line and its credit.
+
+        Where none does, the ERP takes a line on to the credit by itself: it may not be written before its units are accepted (INV-04).
+        """
+        return self.nature.get(PostingKind.RECEIPT, Nature.AWAITED) is not Nature.AWAITED
 
     @property
     def steps(self) -> tuple[PostingKind, ...]:
@@ -135,25 +148,6 @@ class LotShare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderLine:
-    """A line expected back. `quantity` positive; `unit_price` net of discount; `unit_cost` of the original issue.
-
-    `lots` are the lines of the original sale its units come from, `original_lot` the only one where there is one.
-    """
-
-    line_id: str
-    sku: str
-    quantity: Decimal
-    unit_price: Decimal
-    warehouse: str
-    description: str = ""
-    order: str = ""
-    unit_cost: Decimal | None = None
-    original_lot: str = ""
-    lots: tuple[LotShare, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """Units that came in and were accepted, and where they go; the one stock document of each unit."""
 
@@ -167,6 +161,27 @@ class Receipt:
     outcome: Outcome
     reason: str = ""
     journal: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """A line expected back. `quantity` positive; `unit_price` net of discount; `unit_cost` of the original issue.
+
+    `lots` are the lines of the original sale its units come from, `original_lot` the only one where there is one.
+    `intake` says where its units go, on a line the ERP receives without a receipt of ours.
+    """
+
+    line_id: str
+    sku: str
+    quantity: Decimal
+    unit_price: Decimal
+    warehouse: str
+    description: str = ""
+    order: str = ""
+    unit_cost: Decimal | None = None
+    original_lot: str = ""
+    lots: tuple[LotShare, ...] = ()
+    intake: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +260,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Keeps the ERP's jobs from taking an order any further: what happened to it by hand is not what was accepted."""
+
+    return_ref: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spare:
     """A draft with our mark that is to be removed. `ids` name it in the ERP's words.
 
@@ -255,14 +278,19 @@ class Spare:
     ids: Mapping[str, str]
 
 
-Document = ReturnOrder | OrderLine | Receipt | Adjustment | Transfer | Issue | CreditNote | Release | Spare
+Document = ReturnOrder | OrderLine | Receipt | Adjustment | Transfer | Issue | CreditNote | Release | Stop | Spare
 DOCUMENTS: Final[Mapping[PostingKind, type]] = {
     PostingKind.ORDER: ReturnOrder, PostingKind.ORDER_LINE: OrderLine, PostingKind.RECEIPT: Receipt,
     PostingKind.ADJUSTMENT: Adjustment, PostingKind.TRANSFER: Transfer, PostingKind.ISSUE: Issue,
     PostingKind.CREDIT_NOTE: CreditNote, PostingKind.FEE_ORDER: ReturnOrder,
     PostingKind.FEE_LINE: OrderLine, PostingKind.FEE_RELEASE: Release, PostingKind.FEE_CREDIT_NOTE: CreditNote,
-    PostingKind.SPARE: Spare,
+    PostingKind.RELEASE: Release, PostingKind.STOP: Stop, PostingKind.SPARE: Spare,
 }
+
+
+def intake(document: Document) -> Receipt | None:
+    """Give what a document brings into stock of what was accepted: itself, or what its line says of it; None when it brings nothing."""
+    return document if isinstance(document, Receipt) else document.intake if isinstance(document, OrderLine) else None
 
 
 JOURNALS: Final = (Adjustment, Transfer, Issue)
@@ -297,7 +325,7 @@ class ErpDocument:
 
     `number` is the document's own, `ids` whatever the adapter needs to find it again, `copies` how
     many the ERP holds with this mark. `open`: it is there, and the ERP's own job has still to post it.
-    `place` is where its units are now, as far as the record says so.
+    `place` and `disposition` are what became of its units, as far as the record says so.
     """
 
     number: str
@@ -315,6 +343,7 @@ class ErpDocument:
     spares: tuple[Spare, ...] = ()
     key: str = ""
     place: Place | None = None
+    disposition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

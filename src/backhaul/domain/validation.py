@@ -14,7 +14,7 @@ from typing import Final
 
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.posting import Adjustment, Issue, LotShare, Posting, Receipt, Transfer
+from backhaul.domain.posting import Adjustment, Issue, LotShare, Posting, Receipt, Transfer, intake
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.tax import TaxTable
@@ -249,7 +249,8 @@ def service_item_is_active(m: Matter) -> Iterator[Finding]:
 
 def places_exist(m: Matter) -> Iterator[Finding]:
     """Compare warehouse and location codes exactly; a near miss is shown and never used."""
-    wanted = [posting.document for posting in m.postings if isinstance(posting.document, Receipt)]
+    wanted = dict.fromkeys(receipt for posting in m.postings if (receipt := intake(posting.document)))
+    coded = [posting.document for posting in m.postings if isinstance(posting.document, Receipt)]
     warehouse = m.entity.warehouses.get(m.case.warehouse)
     if not warehouse or warehouse not in m.master.warehouses:
         known = [*m.entity.warehouses, *m.master.warehouses]
@@ -269,6 +270,7 @@ def places_exist(m: Matter) -> Iterator[Finding]:
                   else place.warehouse in {"", *m.master.warehouses})
         if not exists:
             yield m.finding("WAREHOUSE_UNKNOWN", f"{place.warehouse}/{place.location} is no location in {m.entity.id}.")
+    for receipt in coded:
         if receipt.erp_disposition not in m.master.disposition_codes:
             yield m.finding("DISPOSITION_CODE_UNKNOWN", f"The ERP has no disposition code '{receipt.erp_disposition}'.")
     if m.entity.return_reason and m.entity.return_reason not in m.master.reason_codes:

@@ -199,12 +199,21 @@ ROUTE: Final = Route(
         PostingKind.TRANSFER: Nature.KEYED, PostingKind.ISSUE: Nature.KEYED,
         PostingKind.FEE_RELEASE: Nature.ONCE, PostingKind.CREDIT_NOTE: Nature.AWAITED, PostingKind.FEE_CREDIT_NOTE: Nature.AWAITED})
 """The documents of Finance & Supply Chain, mode A."""
+BY_HAND: Final = replace(ROUTE, nature={**ROUTE.nature, PostingKind.RECEIPT: Nature.AWAITED})
+"""The same, where people receive."""
+BY_INVOICE: Final = Route(
+    goods=(PostingKind.ORDER, PostingKind.ORDER_LINE, PostingKind.RELEASE, PostingKind.CREDIT_NOTE, PostingKind.ISSUE),
+    fees=ROUTE.fees, nature={**{kind: nature for kind, nature in ROUTE.nature.items() if kind is not PostingKind.RECEIPT},
+                             PostingKind.RELEASE: Nature.KEYED},
+    receives=PostingKind.CREDIT_NOTE, writes_off=PostingKind.ISSUE)
+"""Orders the invoice receives; their losses are issued after it."""
+ROUTES: Final = {"receipt": ROUTE, "by hand": BY_HAND, "by invoice": BY_INVOICE}
 
 
-def plan(case: ReturnCase, fixed: Iterable[Posting] = (), decided: Rules | None = None) -> Plan:
+def plan(case: ReturnCase, fixed: Iterable[Posting] = (), decided: Rules | None = None, route: Route = ROUTE) -> Plan:
     """Derive what a case wants beyond what is fixed, under these rules."""
     decided = decided or rules()
-    return derive_postings(case, decided, decided.entities[0], ROUTE, tuple(fixed))
+    return derive_postings(case, decided, decided.entities[0], route, tuple(fixed))
 
 
 def of_kind(postings: Iterable[Posting], *kinds: PostingKind) -> list[Posting]:
