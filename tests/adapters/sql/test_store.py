@@ -195,6 +195,21 @@ def test_a_sound_database_is_accepted(store: SqlStore) -> None:
     store.check()
 
 
+def test_a_new_file_gets_its_folder(tmp_path: Path) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path / 'var' / 'deep' / 'backhaul.sqlite'}")
+
+    store.migrate()
+
+    store.check()
+    store.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite:////proc/nowhere/x.sqlite", "sqlite:////tmp", "postgresql://127.0.0.1:9/x"])
+def test_a_database_that_cannot_be_opened_is_named_with_the_reason_and_the_cure(url: str) -> None:
+    with pytest.raises(Misconfigured, match=r"Database (sqlite|postgresql).* cannot be opened: .*\. Correct its URL"):
+        SqlStore(url).migrate()
+
+
 def test_a_database_without_tables_is_refused(empty_url: str) -> None:
     store = SqlStore(empty_url)
 

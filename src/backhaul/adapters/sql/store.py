@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from alembic import command
@@ -87,7 +88,11 @@ class SqlStore:
                 yield connection
 
     def migrate(self) -> None:
-        """Bring the database to the newest version, from whatever version it has; one process at a time."""
+        """Bring the database to the newest version, from whatever version it has; one process at a time.
+
+        The first thing that is done with a database: a new file gets its folder, one that cannot be opened is `Misconfigured`.
+        """
+        self._open()
         with self._writing() as connection:
             if not self._sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
@@ -102,6 +107,17 @@ class SqlStore:
         if flaws:
             message = f"Database {self._url.render_as_string()}: " + " ".join(flaws)
             raise Misconfigured(message)
+
+    def _open(self) -> None:
+        try:
+            if self._sqlite and self._url.database:
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            self.engine.connect().close()
+        except (OSError, OperationalError) as error:
+            reason = " ".join(str(getattr(error, "orig", error)).split()).rstrip(".")
+            message = (f"Database {self._url.render_as_string()} cannot be opened: {reason}. Correct its URL, or see to it that the folder "
+                       "can be written or the server answers.")
+            raise Misconfigured(message) from error
 
     def close(self) -> None:
         """Close all connections."""
