@@ -35,7 +35,9 @@ from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.returns import fold
 from backhaul.domain.rules import (
+    By,
     Deadlines,
+    Effect,
     FeeRule,
     HistoryPolicy,
     Leg,
@@ -221,6 +223,10 @@ def _row_flaws(file: ProfileFile) -> Iterator[Flaw]:
                         for warehouse in aliases(table.warehouse) if warehouse not in entities[entity].warehouses)
         if table.charge and table.charge not in file.fees:
             yield f"{here}.charge", f"'{table.charge}' is not in [fees]"
+        elif table.charge:
+            fee = file.fees[table.charge]
+            if isinstance(fee, str) or fee.effect is Effect.REFUND or (fee.effect is Effect.DEDUCT and fee.amount is None):
+                yield f"{here}.charge", f"'{table.charge}' has no amount to deduct: it needs effect = \"deduct\" and an amount"
 
 
 def _value_flaws(place: str, values: Sequence[str]) -> Iterator[Flaw]:
@@ -294,14 +300,27 @@ def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
     if file.history and file.history.before and not file.payload.fields.ordered_on:
         yield "history.before", "a day needs payload.fields.ordered_on: where messages tell when the goods were sold"
     for sku, fee in file.fees.items():
-        if isinstance(fee, FeeTable) and fee.customer_return is not bool(fee.service_item):
-            yield f"fees.{sku}", "a fee has a service_item, or says customer_return = false, and not both"
+        if isinstance(fee, FeeTable):
+            yield from ((f"fees.{sku}", sentence) for sentence in _fee_flaws(fee))
     for code, team in file.teams.items():
         if code not in KINDS:
             yield f"teams.{code}", f"there is no kind of exception '{code}'"
         if not team.strip():
             yield f"teams.{code}", "the team has no name"
     yield from ((f"files.{name}", sentence) for name, sentence in layouts.flaws(file.files))
+
+
+def _fee_flaws(fee: FeeTable) -> Iterator[str]:
+    """Say what a fee lacks; one that is prepaid, or that the ERP charges by itself, needs no service item."""
+    booked = fee.customer_return and fee.effect is not Effect.PREPAID and fee.by is By.SERVICE_ITEM
+    if booked is not bool(fee.service_item):
+        yield "a fee has a service_item, or says customer_return = false, and not both; what is prepaid or charged by the ERP has none"
+    if fee.by is By.ERP and (fee.effect is not Effect.DEDUCT or fee.amount is None):
+        yield "what the ERP charges by itself is a deduction of an amount that is expected"
+    if fee.amount is not None and fee.amount <= 0:
+        yield "an amount is positive; effect says which way it goes"
+    if fee.tax_included < 0:
+        yield "a rate is not negative"
 
 
 def _time_flaws(file: ProfileFile) -> Iterator[Flaw]:
@@ -406,7 +425,8 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         tenant=file.tenant, version=version, entities=tuple(_entity(table, environ) for table in file.legal_entities),
         mapping=tuple(row for _, row in _rows(file)), sellability=_sellability(file),
         fees={sku: FeeRule(service_item=fee) if isinstance(fee, str) else
-              FeeRule(service_item=fee.service_item, customer_return=fee.customer_return) for sku, fee in file.fees.items()},
+              FeeRule(service_item=fee.service_item, customer_return=fee.customer_return, effect=fee.effect, by=fee.by, amount=fee.amount,
+                      per=fee.per, tax_included=fee.tax_included) for sku, fee in file.fees.items()},
         history=None if history is None else HistoryPolicy(version=history.version, approved_by=history.approved_by,
                                           orders=frozenset(history.orders), allowance=history.allowance, before=history.before),
         surplus={

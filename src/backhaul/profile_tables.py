@@ -15,7 +15,7 @@ from backhaul.adapters.zigzag.payload import Paths, Payload
 from backhaul.adapters.zigzag.webhook import Kind
 from backhaul.domain.disposition import Outcome
 from backhaul.domain.facts import Stage
-from backhaul.domain.rules import Close, OriginRule, Prefer
+from backhaul.domain.rules import By, Close, Effect, OriginRule, Per, Prefer
 
 Values: TypeAlias = str | tuple[str, ...]
 """One exact value, or a list of them. There are no wildcards."""
@@ -99,10 +99,15 @@ class SellableTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class FeeTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A line that is no product: the service item it is credited with, or no customer return at all."""
+    """Money that is no product: the service item it is credited with or deducted by, or no customer return at all."""
 
     service_item: str = ""
     customer_return: bool = True
+    effect: Effect = Effect.REFUND
+    by: By = By.SERVICE_ITEM
+    amount: Decimal | None = None
+    per: Per = Per.RETURN
+    tax_included: Decimal = Decimal(0)
 
 
 class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -40,7 +40,7 @@ def balance(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: date
 
 
 def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datetime) -> dict[str, object]:
-    documents = [row.document for row in rows if row.document]
+    documents = [document for row in rows if (document := row.document) and not _is_charge(document.number, rows)]
     days = [document.posted_on for document in documents if document.posted_on]
     if not days:
         return {"read_at": now.isoformat(), "count": 0, "agrees": True, "differences": []}
@@ -61,6 +61,12 @@ def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datet
         "gross": str(_sum(ledger, "gross")), "cost": str(_sum(ledger, "cost")),
         "posted_in_another_period": late, "agrees": not differences, "differences": differences,
     }
+
+
+def _is_charge(number: str, rows: Sequence[KeptPosting]) -> bool:
+    """Tell whether a document as a whole takes money from the customer: fees alone are an invoice, not a credit of the ledger."""
+    mine = [row.document for row in rows if row.document and row.document.number == number]
+    return _sum(mine, "net") + _sum(mine, "tax") > 0
 
 
 def _sum(documents: Sequence[ErpDocument], name: str) -> Decimal:

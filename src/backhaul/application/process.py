@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain import original, validation
+from backhaul.domain.charges import is_charge
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.legs import with_needs
@@ -314,6 +315,7 @@ class _Docket:
             mine = [posting for posting in plan.postings if posting.line_id == line.line_id]
             if mine:
                 found += self._judge(picture, line, mine)
+        found += validation.charges_have_items(plan.postings, self.master)
         held = _own(self.tx, picture, self.rules, self.now, found, replaces=lambda code: code in validation.CODES)
         free = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed, apart_from=held | blocked).postings
         go = with_needs(free, self.kinds)
@@ -370,6 +372,13 @@ class _Docket:
             mine = Taken(units=share.quantity, net=share.quantity * wanted.unit_price)
             self.taken[at] = self.taken.get(at, Taken()) + mine
 
+    def _service_rate(self, sku: str, case: ReturnCase) -> Decimal | None:
+        """Give the rate of a charge: where the customer's group meets its service item's own, on the day the ERP posts."""
+        taxes = self.master.taxes or self.rules.taxes.get(self.entity.id)
+        customer, item = self.master.customers.get(case.customer or self.entity.no_customer_account), self.master.items.get(sku)
+        day = predicted_posting(self.entity, self.now)
+        return taxes.rate(customer.tax_group, item.tax_group, day) if taxes and customer and item else None
+
     def _fix(self, posting: Posting) -> None:
         """Complete a posting from the lines of the sale that were chosen, and fix it: the choice never changes from here on (INV-03)."""
         at, document = (posting.key.return_ref, posting.line_id), posting.document
@@ -379,6 +388,8 @@ class _Docket:
             posting = replace(posting, document=replace(
                 document, unit_cost=original.unit_cost(mine), lots=mine, original_lot=mine[0].lot if len(mine) == 1 else ""))
         rate = self.rates.get(at)
+        if isinstance(document, CreditNote) and is_charge(posting):
+            rate = self._service_rate(document.sku, self.known[posting.key.return_ref].case)
         if isinstance(document, CreditNote) and rate is not None:
             posting = replace(posting, document=replace(document, tax_rate=rate, tax=tax_of(document.net, rate, posting.currency)))
         self.tx.fix(posting, mapping_version=self.rules.version, window=self.window, at=self.now)

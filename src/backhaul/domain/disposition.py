@@ -55,7 +55,7 @@ class MappingRow:
     """One approved decision: units in this circumstance go to this place, this way.
 
     `expected_account` is kept with the row; nothing compares it yet.
-    `charge` names a fee of the profile that is deducted, if any.
+    `charge` names a fee of the profile that is deducted once per return or line, if any.
     """
 
     when: Circumstance

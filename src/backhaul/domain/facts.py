@@ -163,6 +163,34 @@ class Refunded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Money beside the goods by the platform's code: a fee, carriage, a bonus, a part paid by points. What it does the profile says.
+
+    `amount` positive, in the return's currency; `prepaid` when the message says that it was paid before; `line` for one of a line.
+    """
+
+    code: str
+    amount: Decimal
+    prepaid: bool = False
+    line: LineRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged(Fact):
+    """All charges of the return as they are now; none of them is added to those of an earlier message."""
+
+    charges: tuple[Charge, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanged(Fact):
+    """The platform sends other goods in return and owns that order. `difference`: paid on top, or below zero given back."""
+
+    reference: str
+    difference: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MintedLine:
     """A line id that we gave, and the announced line it stands for."""
 
@@ -225,6 +253,6 @@ class Reread(Fact):
 
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
-    for kind in (Announced, Progressed, Received, Inspected, Refunded, LinesMinted, Decided, Unreadable, Reread)
+    for kind in (Announced, Progressed, Received, Inspected, Refunded, Charged, Exchanged, LinesMinted, Decided, Unreadable, Reread)
 }
 """Every kind of fact by the name under which it is stored."""

@@ -16,6 +16,7 @@ class BreakKind(StrEnum):
     WRONG_QUANTITY = "wrong quantity"
     WRONG_AMOUNT = "wrong amount"
     WRONG_CURRENCY = "wrong currency"
+    WRONG_CHARGE = "wrong charge"
     WRONG_PLACE = "wrong place"
     WRONG_DISPOSITION = "wrong disposition"
 
@@ -33,7 +34,7 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
     quantity = getattr(posting.document, "quantity", None)
     if document.copies > 1:
         yield Break(kind=BreakKind.DUPLICATE, sentence=f"The ERP holds {document.copies} documents with mark {posting.key.marker}.")
-    if None not in (quantity, document.quantity) and abs(document.quantity) != quantity:  # type: ignore[arg-type]  # both checked
+    if None not in (quantity, document.quantity) and abs(document.quantity) != abs(quantity):  # type: ignore[arg-type]  # both checked
         yield Break(kind=BreakKind.WRONG_QUANTITY,
                     sentence=f"Wanted {quantity} x {posting.line_id}, the ERP has {document.quantity} in {document.number}.")
     if isinstance(posting.document, Issue) and document.quantity is not None and document.quantity > 0:
@@ -47,6 +48,10 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
     if isinstance(posting.document, CreditNote) and document.net is not None and abs(document.net - posting.net) > tolerances.amount:
         yield Break(kind=BreakKind.WRONG_AMOUNT,
                     sentence=f"Wanted {posting.net} {posting.currency} net, the ERP has {document.net} in {document.number}.")
+    if isinstance(posting.document, CreditNote) and document.charge is not None \
+            and abs(document.charge - posting.document.charge) > tolerances.amount:
+        yield Break(kind=BreakKind.WRONG_CHARGE, sentence=f"The ERP should charge {posting.document.charge} {posting.currency} by itself, "
+                                                          f"it charged {document.charge} in {document.number}.")
     if document.currency and posting.currency and document.currency != posting.currency:
         yield Break(kind=BreakKind.WRONG_CURRENCY,
                     sentence=f"Wanted {posting.currency}, the ERP has {document.currency} in {document.number}.")

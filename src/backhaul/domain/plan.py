@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from backhaul.domain import charges
 from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, choose, fit, near_misses
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import RANK, Stage
@@ -70,6 +71,7 @@ def derive_postings(  # noqa: PLR0913  the whole picture of one return
             drafting.goods(line)
         if line.surplus:
             drafting.surplus(line)
+    drafting.charges(apart_from)
     drafting.release()
     return Plan(postings=tuple(drafting.postings), findings=tuple(drafting.findings))
 
@@ -87,6 +89,7 @@ class _Drafting:
         self.fixed = {posting.key: posting for posting in fixed}
         self.postings: list[Posting] = []
         self.findings: list[Finding] = []
+        self.rows: dict[str, list[MappingRow]] = {}
         self.customer = case.customer or entity.no_customer_account
         self.warehouse = entity.warehouses.get(case.warehouse, "")
 
@@ -134,6 +137,7 @@ class _Drafting:
         inspected = self._inspected(line)
         for part, row in self._targets(line):
             if inspected or row.outcome is Outcome.WITHOUT_GOODS:
+                self.rows.setdefault(line.line_id, []).append(row)
                 self._accept(line, part, row)
 
     def _inspected(self, line: ReturnLine) -> bool:
@@ -249,7 +253,7 @@ class _Drafting:
             key=self.key(PostingKind.CREDIT_NOTE, subject, number), needs=rests_on, currency=self.case.currency,
             net=-net, accepted_at=self.case.inspected_at,
             document=CreditNote(line_id=line.line_id, sku=line.sku, quantity=left, unit_price=price, net=net,
-                                outcome=row.outcome)))
+                                outcome=row.outcome, charge=charges.in_erp(line.line_id, row, self.case, self.rules))))
         if self.route.writes_off is PostingKind.ISSUE and row.outcome in LOST:
             self.want(Posting(
                 key=self.key(PostingKind.ISSUE, f"loss:{line.line_id}", number), needs=(credit,), currency=self.case.currency,
@@ -314,30 +318,40 @@ class _Drafting:
             return
         if not self.case.has_reached(self.rules.triggers.fees) or self._all_goods_refused():
             return
-        line_key = self.key(PostingKind.FEE_LINE, f"line:{line.line_id}")
-        if line_key in self.fixed:
-            self.want(self._fee_credit(line, self.fixed[line_key].needs[0].part))
-            return
-        part = 1 + sum(key.kind is PostingKind.FEE_RELEASE for key in self.fixed)
-        head = self.want(Posting(
-            key=self.key(PostingKind.FEE_ORDER, "fees", part), currency=self.case.currency,
-            document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
-                                 warehouse=self.warehouse)))
-        self.want(Posting(
-            key=line_key, needs=(head,), currency=self.case.currency,
-            document=OrderLine(line_id=line.line_id, sku=rule.service_item, quantity=line.announced,
-                               unit_price=line.unit_price or NOTHING, warehouse=self.warehouse,
-                               description=line.description)))
-        self.want(self._fee_credit(line, part))
+        self._serve(f"line:{line.line_id}", OrderLine(
+            line_id=line.line_id, sku=rule.service_item, quantity=line.announced, unit_price=line.unit_price or NOTHING,
+            warehouse=self.warehouse, description=line.description))
 
-    def _fee_credit(self, line: ReturnLine, part: int) -> Posting:
-        net = rounded(line.net, self.case.currency)
-        return Posting(
-            key=self.key(PostingKind.FEE_CREDIT_NOTE, f"line:{line.line_id}"), net=-net, currency=self.case.currency,
-            needs=(self.key(PostingKind.FEE_RELEASE, "fees", part),
-                   self.key(PostingKind.FEE_LINE, f"line:{line.line_id}")),
-            document=CreditNote(line_id=line.line_id, sku=self.rules.fees[line.sku].service_item,
-                                quantity=line.announced, unit_price=line.unit_price or NOTHING, net=net))
+    def charges(self, apart_from: Collection[str]) -> None:
+        """Want what besides the goods is given or taken, on the fee order of the return, once the goods it goes with are credited."""
+        self.findings += charges.trouble(self.case, self.rules)
+        self.findings += charges.changed(self.case, self.rules, self.rows, tuple(self.fixed.values()))
+        credited = {posting.line_id for posting in (*self.fixed.values(), *self.postings) if posting.key.kind is PostingKind.CREDIT_NOTE}
+        if not self.case.has_reached(self.rules.triggers.fees) or self.case.called_off or self._all_goods_refused() or "" in apart_from:
+            return
+        for due in charges.due(self.case, self.rules, self.rows, credited):
+            if due.line_id not in apart_from:
+                self._serve(due.id, OrderLine(
+                    line_id=due.id, sku=due.item, quantity=Decimal(1 if due.net > 0 else -1), unit_price=abs(due.net),
+                    warehouse=self.warehouse, description=due.code))
+
+    def _serve(self, subject: str, wanted: OrderLine) -> None:
+        """Want a line of a service item on the return's fee order, and what comes of it when the ERP invoices that."""
+        line_key = self.key(PostingKind.FEE_LINE, subject)
+        part = 1 + sum(key.kind is PostingKind.FEE_RELEASE for key in self.fixed)
+        if line_key in self.fixed:
+            part = self.fixed[line_key].needs[0].part
+        else:
+            head = self.want(Posting(
+                key=self.key(PostingKind.FEE_ORDER, "fees", part), currency=self.case.currency,
+                document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
+                                     warehouse=self.warehouse)))
+            self.want(Posting(key=line_key, needs=(head,), currency=self.case.currency, document=wanted))
+        net = rounded(wanted.quantity * wanted.unit_price, self.case.currency)
+        self.want(Posting(
+            key=self.key(PostingKind.FEE_CREDIT_NOTE, subject), net=-net, currency=self.case.currency,
+            needs=(self.key(PostingKind.FEE_RELEASE, "fees", part), line_key),
+            document=CreditNote(line_id=wanted.line_id, sku=wanted.sku, quantity=wanted.quantity, unit_price=wanted.unit_price, net=net)))
 
     def _all_goods_refused(self) -> bool:
         goods = [line for line in self.case.lines if line.sku not in self.rules.fees and line.announced > 0]

@@ -238,7 +238,8 @@ class Issue:
 class CreditNote:
     """What the customer is credited for units of one line. `net` positive, in the return's currency.
 
-    `tax` is what the ERP should compute on it at `tax_rate` per cent; None where no rate is known.
+    `tax` is what the ERP should compute on it at `tax_rate` per cent; None where no rate is known. `charge` is what the ERP itself should
+    deduct from it. What is taken from the refund has negative `quantity` and `net`.
     """
 
     line_id: str
@@ -249,6 +250,7 @@ class CreditNote:
     outcome: Outcome | None = None
     tax_rate: Decimal | None = None
     tax: Decimal | None = None
+    charge: Decimal = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +338,7 @@ class ErpDocument:
     tax: Decimal | None = None
     gross: Decimal | None = None
     cost: Decimal | None = None
+    charge: Decimal | None = None
     currency: str = ""
     voucher: str = ""
     posted_on: date | None = None

@@ -17,9 +17,11 @@ from backhaul.domain.facts import (
     RANK,
     Announced,
     AnnouncedLine,
+    Charged,
     Counting,
     Decided,
     Decision,
+    Exchanged,
     Fact,
     Inspected,
     LinesMinted,
@@ -31,10 +33,20 @@ from backhaul.domain.facts import (
     Stage,
     Unreadable,
 )
-from backhaul.domain.goods import grade, receive, without_surplus
+from backhaul.domain.goods import grade, receive, shares, without_surplus
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnCharge:
+    """Money beside the goods as it is known now: of one line, or of the return where `line_id` is empty."""
+
+    code: str
+    amount: Decimal
+    prepaid: bool = False
+    line_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +68,8 @@ class ReturnCase:
     parcels: Mapping[str, Mapping[Stage, datetime]] = field(default_factory=dict)
     lines: tuple[ReturnLine, ...] = ()
     refunds: tuple[Refunded, ...] = ()
+    charges: tuple[ReturnCharge, ...] = ()
+    exchange: Exchanged | None = None
     findings: tuple[Finding, ...] = ()
     unminted: tuple[MintedLine, ...] = ()
 
@@ -110,7 +124,8 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
         ref=ref, customer=latest.customer, country=latest.country, currency=latest.currency,
         warehouse=latest.warehouse, retailer=latest.retailer, announced_at=announcements[0].at,
         inspected_at=inspections[-1].at if inspections else None, reached=reached, parcels=parcels,
-        lines=tuple(lines), refunds=refunds, findings=tuple(findings), unminted=names.fresh,
+        lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
+        exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh,
     )
 
 
@@ -176,6 +191,24 @@ class _Names:
         about = [replace(each, line=replace(each.line, line_id=self.aliases[each.line.line_id]))
                  if each.line.line_id in self.aliases else each for each in getattr(fact, what)]
         return replace(fact, **{what: tuple(about)})  # type: ignore[arg-type]  # each kind its own field
+
+
+def _charges(lines: Sequence[ReturnLine], told: Sequence[Charged], names: _Names, findings: list[Finding]) -> tuple[ReturnCharge, ...]:
+    """Give what the newest message says of charges; those of one code on one line are one."""
+    amounts: dict[tuple[str, str, bool], Decimal] = {}
+    for charge in told[-1].charges if told else ():
+        line_id = ""
+        if charge.line is not None:
+            ref = replace(charge.line, line_id=names.aliases.get(charge.line.line_id or "", charge.line.line_id))
+            line_id = next((line for line, _ in shares(lines, ref, Decimal(1), {})), "")
+            if not line_id:
+                findings.append(Finding(code="UNKNOWN_LINE", sentence=f"'{charge.code}' is charged for {ref.sku}, which is not announced."))
+        if charge.amount < 0:
+            findings.append(Finding(code="IMPLAUSIBLE_AMOUNT", line_id=line_id, sentence=f"'{charge.code}' comes to {charge.amount}."))
+        key = (charge.code, line_id, charge.prepaid)
+        amounts[key] = amounts.get(key, NOTHING) + charge.amount
+    return tuple(ReturnCharge(code=code, line_id=line_id, prepaid=prepaid, amount=amount)
+                 for (code, line_id, prepaid), amount in sorted(amounts.items()))
 
 
 def _name_lines(announced: Sequence[AnnouncedLine], minted: Sequence[MintedLine]) -> _Names:

@@ -16,12 +16,46 @@ from backhaul.domain.facts import Stage
 from backhaul.domain.tax import TaxTable
 
 
+class Effect(StrEnum):
+    """What a fee does to the money the customer gets."""
+
+    REFUND = "refund"
+    """It is credited: carriage given back, a discount, a bonus."""
+    DEDUCT = "deduct"
+    """It is taken from the refund: a return fee, restocking, the label, the part that was paid by points."""
+    PREPAID = "prepaid"
+    """It was paid before the return was sent; it is never deducted again."""
+
+
+class By(StrEnum):
+    """Who books a fee."""
+
+    SERVICE_ITEM = "service-item"
+    ERP = "erp"
+    """The ERP's automatic charge of its disposition code: nothing is sent, and what it charged is compared."""
+
+
+class Per(StrEnum):
+    """How often a fee of a mapping row is due."""
+
+    RETURN = "return"
+    LINE = "line"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeeRule:
-    """What a line that is no product means: a service item to credit, or no customer return at all."""
+    """What money that is no product means: a service item with account and tax group of its own, or no customer return at all.
+
+    `amount` is the fee a mapping row's `charge` deducts, `tax_included` the per cent of tax in amounts the platform tells.
+    """
 
     service_item: str = ""
     customer_return: bool = True
+    effect: Effect = Effect.REFUND
+    by: By = By.SERVICE_ITEM
+    amount: Decimal | None = None
+    per: Per = Per.RETURN
+    tax_included: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain import charges
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.posting import Adjustment, Issue, LotShare, Posting, Receipt, Transfer, intake
+from backhaul.domain.posting import Adjustment, Issue, LotShare, OrderLine, Posting, PostingKind, Receipt, Transfer, intake
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.tax import TaxTable
@@ -247,6 +248,17 @@ def service_item_is_active(m: Matter) -> Iterator[Finding]:
         yield m.finding("SERVICE_ITEM_UNKNOWN", f"'{m.line.sku}' is mapped to '{name}', which is no active service item.")
 
 
+def charges_have_items(postings: Iterable[Posting], master: MasterData) -> Iterator[Finding]:
+    """Make sure that every charge besides the goods has an active service item; what it belongs to waits with it."""
+    for posting in postings:
+        if charges.is_charge(posting) and posting.key.kind is PostingKind.FEE_LINE and isinstance(posting.document, OrderLine):
+            _, code, line_id = posting.line_id.split(":", 2)
+            item = master.items.get(posting.document.sku)
+            if item is None or not item.service or item.state is not ItemState.ACTIVE:
+                yield Finding(code="SERVICE_ITEM_UNKNOWN", line_id=line_id,
+                              sentence=f"'{code}' is mapped to '{posting.document.sku}', which is no active service item.")
+
+
 def places_exist(m: Matter) -> Iterator[Finding]:
     """Compare warehouse and location codes exactly; a near miss is shown and never used."""
     wanted = dict.fromkeys(receipt for posting in m.postings if (receipt := intake(posting.document)))
@@ -417,6 +429,7 @@ def questions(entity: LegalEntity, rules: Rules, cases: Iterable[ReturnCase]) ->
     lines = [line for case in cases for line in case.lines]
     items = {rules.fees[line.sku].service_item if line.sku in rules.fees else line.sku for line in lines}
     history = rules.history
+    items |= {name for case in cases for name in charges.services(case, rules)}
     return Questions(
         legal_entity=entity.id,
         items=frozenset(items - {""}),

@@ -16,12 +16,25 @@ from hypothesis import given, strategies as st
 from backhaul.adapters.zigzag.emulator.credit_lines import read_folder
 from backhaul.adapters.zigzag.emulator.rule import plan_return
 from backhaul.adapters.zigzag.emulator.story import tell as story, whole
-from backhaul.adapters.zigzag.payload import Payload
+from backhaul.adapters.zigzag.payload import Fields, Payload, flaws
+from backhaul.adapters.zigzag.telling import tell
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application.ports import Unusable
 from backhaul.config import load_profile
 from backhaul.domain.delivery import Delivery
-from backhaul.domain.facts import Announced, Counting, Fact, Inspected, Progressed, Received, Refunded, Stage, Unreadable
+from backhaul.domain.facts import (
+    Announced,
+    Charged,
+    Counting,
+    Exchanged,
+    Fact,
+    Inspected,
+    Progressed,
+    Received,
+    Refunded,
+    Stage,
+    Unreadable,
+)
 from backhaul.domain.returns import fold
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -259,3 +272,44 @@ def test_an_explanation_names_what_is_ignored_and_what_nobody_explained() -> Non
     assert any(line.where == "colour" and "nobody reads it" in line.becomes for line in lines)
     assert any(line.says == "Nope" and "does not say what the event" in line.becomes for line in lines)
     assert any(line.where == "return.lines[0].sku" and line.becomes == "sku" for line in lines)
+
+
+# --- charges and exchanges ----------------------------------------------------------------------------
+
+
+def test_fees_are_read_from_lists_and_from_places_of_their_own() -> None:
+    payload = Payload(
+        fields=Fields(return_ref="id", occurred_at="at", status="status", sku="lines[].sku", quantity="lines[].qty", line_id="lines[].id",
+                      fee_code=("fees[].code", "lines[].fees[].code"), fee_amount=("fees[].amount", "lines[].fees[].amount"),
+                      fee_prepaid=("fees[].paid", "lines[].fees[].paid"), exchange_reference="swap.order", exchange_difference="swap.more",
+                      currency="cur"),
+        statuses={"done": Stage.COMPLETED}, charges={"POINTS": "points", "RESTOCK": "lines[].restock"})
+    body = {"id": "R", "at": "2011-01-05T10:00:00Z", "status": "done", "cur": "GBP", "points": "4.00",
+            "swap": {"order": "X-1", "more": "-2.50"}, "fees": [{"code": "FEE", "amount": 2, "paid": True}, {"amount": 1}],
+            "lines": [{"id": "1", "sku": "A", "qty": 1, "restock": "1.10", "fees": [{"code": "LABEL", "amount": "0.90"}]},
+                      {"id": "2", "sku": "B", "qty": 1}]}
+
+    told = read(body, payload)
+    none = read({**body, "fees": [], "points": None, "lines": [{"id": "1", "sku": "A", "qty": 1}]}, payload)
+    odd = read({**body, "points": "a few"}, payload)
+
+    (charged,) = [fact for fact in told if isinstance(fact, Charged)]
+    assert [(charge.code, str(charge.amount), charge.prepaid, charge.line.sku if charge.line else "") for charge in charged.charges] == [
+        ("FEE", "2", True, ""), ("LABEL", "0.90", False, "A"), ("POINTS", "4.00", False, ""), ("RESTOCK", "1.10", False, "A")]
+    (exchanged,) = [fact for fact in told if isinstance(fact, Exchanged)]
+    assert (exchanged.reference, str(exchanged.difference)) == ("X-1", "-2.50 GBP")
+    assert [fact.charges for fact in none if isinstance(fact, Charged)] == [()], "an empty list takes earlier fees back"
+    assert any("'a few', charged as 'POINTS', is no amount" in getattr(fact, "sentence", "") for fact in odd)
+    lines = {tell(fact).partition("UTC: ")[2] for fact in told if not isinstance(fact, Announced)}
+    assert lines == {"charged: FEE 2, prepaid; LABEL 0.90 for A; POINTS 4.00; RESTOCK 1.10 for A", "reached completed",
+                     "exchanged by the platform's order X-1, difference -2.50 GBP"}
+
+
+@pytest.mark.parametrize(("more", "says"), [
+    ({"charges": {"X": "a[].b[].c"}}, "goes through 2 lists"), ({"charges": {"X": "[]"}}, "is no path"),
+    ({"fields": {"fee_code": "fees[].code"}}, "need both paths")])
+def test_paths_of_charges_that_lead_nowhere_are_refused(more: dict[str, Any], says: str) -> None:
+    fields = {"return": "id", "occurred_at": "at", "status": "s", "sku": "lines[].sku", "quantity": "lines[].q"} | more.get("fields", {})
+    told = more | {"fields": fields, "statuses": {"done": "completed"}}
+
+    assert any(says in sentence for _, sentence in flaws(msgspec.convert(told, Payload)))

@@ -151,9 +151,9 @@ class Look:
             return None
         rows.sort(key=lambda row: (row.get("ReturnStatus", "Awaiting") == "Awaiting", str(row.get("ReturnInventoryLotId")
                                                                                          or row.get("InventoryLotId"))))
-        kept, more, left = list[Row](), list[Row](), posting.document.quantity
+        kept, more, left = list[Row](), list[Row](), abs(posting.document.quantity)
         for row in rows:
-            quantity = -number(row.get("OrderedSalesQuantity" if fee else "ReturnSalesQuantity"))
+            quantity = abs(number(row.get("OrderedSalesQuantity" if fee else "ReturnSalesQuantity")))
             (kept if quantity <= left or not kept else more).append(row)
             left -= quantity if row in kept else Decimal(0)
         entity = wire.SALES_LINES if fee else wire.RETURN_LINES

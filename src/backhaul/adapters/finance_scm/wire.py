@@ -205,7 +205,7 @@ def return_line(posting: Posting, order: str, told: Settings) -> Change:
 
 
 def fee_line(posting: Posting, order: str, told: Settings) -> Change:
-    """Write a negative line of a service item."""
+    """Write a line of a service item: negative for what the customer is given, positive for what is taken from him."""
     line = _document(posting, OrderLine)
     body: Row = {
         "dataAreaId": told.company, "SalesOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
@@ -322,10 +322,10 @@ def receipt_document(header: Row, line: Row) -> ErpDocument:
 
 def credit_document(header: Row, line: Row) -> ErpDocument:
     """Read one line of a posted credit note; a credit is negative."""
-    net, tax = number(line.get("LineAmount")), number(line.get("LineTotalTaxAmount"))
+    net, tax, charge = (number(line.get(name)) for name in ("LineAmount", "LineTotalTaxAmount", "LineTotalChargeAmount"))
     return ErpDocument(
         number=str(header["InvoiceNumber"]), quantity=number(line.get("InvoicedQuantity")), net=net, tax=tax,
-        gross=net + tax + number(line.get("LineTotalChargeAmount")), currency=str(header.get("CurrencyCode") or ""),
+        gross=net + tax + charge, charge=charge, currency=str(header.get("CurrencyCode") or ""),
         voucher=str(header.get("LedgerVoucher") or ""), posted_on=day_of(header.get("InvoiceDate")),
         ids=ids_of(header, "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "SalesOrderNumber", "CustomersOrderReference")
         | ids_of(line, "LineCreationSequenceNumber", "ProductNumber"))

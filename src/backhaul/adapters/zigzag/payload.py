@@ -24,6 +24,8 @@ class Part(StrEnum):
     RECEIVED = "received"
     INSPECTED = "inspected"
     REFUNDED = "refunded"
+    CHARGED = "charged"
+    EXCHANGED = "exchanged"
 
 
 class Basis(StrEnum):
@@ -67,6 +69,11 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     refund_currency: Paths = ()
     refund_reference: Paths = ()
     refund_at: Paths = ()
+    fee_code: Paths = ()
+    fee_amount: Paths = ()
+    fee_prepaid: Paths = ()
+    exchange_reference: Paths = ()
+    exchange_difference: Paths = ()
 
 
 class EventRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -88,6 +95,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     A message has an event name (`events` says what it means) or only a status (`statuses` does; the rank
     of a status is that of its stage). `messages` is the path of the list when several travel in one body.
+    `charges` names amounts that have a place of their own, by the code of the fee each one is; fees that come as a list are `fields`.
     `future_days` is how far an event's time may be ahead of its arrival.
     """
 
@@ -96,6 +104,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     events: dict[str, Stage | EventRule] = {}
     statuses: dict[str, Stage] = {}
     outcomes: dict[str, bool] = {}
+    charges: dict[str, Paths] = {}
     test_values: tuple[str, ...] = ("true", "1")
     quantities: Counting = Counting.CUMULATIVE
     amounts: Basis = Basis.NET
@@ -109,6 +118,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 LINE: Final = ("sku", "quantity", "line_id", "description", "unit_price", "order", "ordered_on", "reason", "option", "received")
+FEE: Final = ("fee_code", "fee_amount", "fee_prepaid")
 GRADE: Final = ("grade_quantity", "condition", "disposition", "outcome")
 
 
@@ -133,11 +143,25 @@ def _path_flaws(payload: Payload) -> Iterator[tuple[str, str]]:
             except ValueError as error:
                 yield name, str(error)
                 continue
-            most = 2 if name in GRADE else 1 if name in LINE else 0
+            most = 2 if name in (*GRADE, *FEE) else 1 if name in LINE else 0
             if deep > most:
                 yield name, f"'{text}' goes through {deep} lists; {name} can be in {most}"
             if name in {"sku", "quantity"} and deep != 1:
                 yield name, f"'{text}' must stand in a list, like return.lines[].{name}"
+
+
+def _charge_flaws(payload: Payload) -> Iterator[tuple[str, str]]:
+    for code, paths in payload.charges.items():
+        for text in aliases(paths):
+            try:
+                deep = Path.of(text).lists
+            except ValueError as error:
+                yield f"charges.{code}", str(error)
+                continue
+            if deep > 1:
+                yield f"charges.{code}", f"'{text}' goes through {deep} lists; an amount stands on the return or on a line"
+    if bool(payload.fields.fee_code) is not bool(payload.fields.fee_amount):
+        yield "fee_code", "fees need both paths: fee_code and fee_amount"
 
 
 def flaws(payload: Payload) -> list[tuple[str, str]]:
@@ -147,6 +171,7 @@ def flaws(payload: Payload) -> list[tuple[str, str]]:
         sentence = ("increments without the path of an event id are refused: two equal increments could not be told apart, "
                     "and one would be lost")
         found.append(("quantities", sentence))
+    found += _charge_flaws(payload)
     if payload.amounts is Basis.GROSS and payload.tax_rate is None:
         found.append(("amounts", "gross prices need the tax_rate they include"))
     if payload.tax_rate is not None and payload.tax_rate < 0:

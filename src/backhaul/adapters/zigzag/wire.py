@@ -15,14 +15,18 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from backhaul.adapters.zigzag.payload import Basis, EventRule, Part, Payload, Words, compiled
+from backhaul.adapters.zigzag.payload import Basis, EventRule, Part, Payload, Words, aliases, compiled
 from backhaul.adapters.zigzag.reader import Json, Path, exact, get, items, leaves, normalise, read_json
+from backhaul.adapters.zigzag.telling import tell
 from backhaul.application.ports import Unusable
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.facts import (
     Announced,
     AnnouncedLine,
+    Charge,
+    Charged,
     Count,
+    Exchanged,
     Fact,
     Grade,
     Inspected,
@@ -90,6 +94,7 @@ class ZigZagWire:
         """Prepare the paths; a path that is none is a `ValueError`."""
         self.payload = self._payload = payload
         self._paths = compiled(payload)
+        self._amounts = {code: tuple(map(Path.of, aliases(paths))) for code, paths in payload.charges.items()}
         self._zone = ZoneInfo(payload.zone)
         self._messages = Path.of(payload.messages) if payload.messages else None
 
@@ -175,10 +180,12 @@ class ZigZagWire:
         if rule.stage is not None:
             yield Progressed(return_ref=ref, at=head.at, version=head.version, delivery=head.delivery, event=event,
                              stage=rule.stage, parcel=head.parcel)
-        if wanted := frozenset(rule.says) - {Part.REFUNDED}:
+        if wanted := frozenset(rule.says) - {Part.REFUNDED, Part.EXCHANGED}:
             yield from _guarded(self._goods(message, head, wanted), head)
         if Part.REFUNDED in rule.says:
             yield from _guarded(self._refund(message, head), head)
+        if Part.EXCHANGED in rule.says:
+            yield from _guarded(self._exchange(message, head), head)
 
     def _rule(self, message: Json) -> EventRule:
         """Find what happened: by the event's name where messages have one, else by the return's status."""
@@ -270,6 +277,9 @@ class ZigZagWire:
         if counts:
             yield Received(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery,
                            event=head.event, counts=counts, counting=self._payload.quantities, parcel=head.parcel)
+        charges = tuple(self._charges(message, lines)) if Part.CHARGED in wanted else ()
+        if charges or (Part.CHARGED in wanted and self._no_fees(message)):
+            yield Charged(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery, event=head.event, charges=charges)
         grades = tuple(grade for line in lines if Part.INSPECTED in wanted for grade in self._grades(message, line))
         if grades:
             yield Inspected(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery,
@@ -364,6 +374,56 @@ class ZigZagWire:
                 disposition=_word(self._payload.dispositions, told("disposition"), f"{sku}: disposition",
                                   "UNMAPPED_DISPOSITION"))
 
+    # --- money beside the goods ------------------------------------------------------------------------
+
+    def _charges(self, message: Json, lines: Sequence[Item]) -> Iterator[Charge]:
+        """Read what is charged or given besides the goods: lists of fees on return and lines, and amounts with a place of their own."""
+        for path in self._paths["fee_code"]:
+            if path.lists <= 1:
+                nodes = items(get(message, path.parts[0])) if path.lists else [message]
+                yield from self._fees(message, path.parts[0] if path.lists else (), nodes, None)
+            else:
+                for line in lines:
+                    own, _ = _below(path, line.prefix)
+                    nodes = items(get(line.node, own)) if own else []
+                    yield from self._fees(message, line.prefix + (own or ()), nodes, line.ref)
+        for code, paths in self._amounts.items():
+            for path in paths:
+                for node, ref in [(line.node, line.ref) for line in lines] if path.lists else [(message, None)]:
+                    told = get(node, path.parts[-1])
+                    if told not in (None, ""):
+                        yield Charge(code=code, line=ref, amount=self._amount(code, told))
+
+    def _no_fees(self, message: Json) -> bool:
+        """Tell whether the message says that the return has no fees, by an empty list of them, which is not the same as no list."""
+        return any(get(message, path.parts[0]) == [] for path in self._paths["fee_code"] if path.lists == 1)
+
+    def _fees(self, message: Json, prefix: tuple[str, ...], nodes: Sequence[Json], ref: LineRef | None) -> Iterator[Charge]:
+        for node in nodes:
+            code = _text(self._field("fee_code", message, prefix, node))
+            if code:
+                prepaid = _text(self._field("fee_prepaid", message, prefix, node)).casefold() in {"true", "1", "yes"}
+                amount = self._amount(code, self._field("fee_amount", message, prefix, node))
+                yield Charge(code=code, line=ref, prepaid=prepaid, amount=amount)
+
+    @staticmethod
+    def _amount(code: str, told: Json) -> Decimal:
+        amount = exact(told)
+        if amount is None:
+            sentence = f"'{_text(told)}', charged as '{code}', is no amount."
+            raise Unclear(sentence, told)
+        return amount
+
+    def _exchange(self, message: Json, head: Head) -> Iterator[Fact]:
+        reference = _text(self._at("exchange_reference", message))
+        if not reference:
+            return
+        told, difference = self._at("exchange_difference", message), None
+        if told is not None:
+            difference = Money(amount=self._amount("exchange", told), currency=_text(self._at("currency", message)))
+        yield Exchanged(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery, event=head.event,
+                        reference=reference, difference=difference)
+
     # --- money ---------------------------------------------------------------------------------------
 
     def _refund(self, message: Json, head: Head) -> Iterator[Fact]:
@@ -427,24 +487,3 @@ def _guarded(facts: Iterator[Fact], head: Head) -> Iterator[Fact]:
         yield from facts
     except Unclear as unclear:
         yield _unreadable(head, unclear)
-
-
-def tell(fact: Fact) -> str:
-    """Write a fact in one line, for a person who compares it with a sample."""
-    when = f"{fact.return_ref} at {fact.at:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(fact, Announced):
-        lines = "; ".join(f"{line.quantity} x {line.ref.sku} at {line.unit_price} (order {line.order or 'unknown'}"
-                          f"{', ' + line.reason if line.reason else ''})" for line in fact.lines)
-        return f"{when}: announced for {fact.customer or 'nobody known'}, {fact.currency}, to {fact.warehouse}: {lines}"
-    if isinstance(fact, Progressed):
-        return f"{when}: reached {fact.stage.value}"
-    if isinstance(fact, Received):
-        return f"{when}: arrived: {'; '.join(f'{count.quantity} x {count.line.sku}' for count in fact.counts)}"
-    if isinstance(fact, Inspected):
-        return f"{when}: inspected: " + "; ".join(
-            f"{grade.quantity} x {grade.line.sku} {grade.condition}/{grade.disposition} "
-            f"{'accepted' if grade.accepted else 'rejected'}" for grade in fact.grades)
-    if isinstance(fact, Refunded):
-        return f"{when}: the customer was paid {fact.money} ({fact.reference})"
-    return f"{when}: {getattr(fact, 'sentence', fact.kind)}"
-

@@ -22,6 +22,7 @@ from backhaul.adapters.finance_scm.emulator.ledger import (
     InvoiceLine,
     Place,
     PostingFailed,
+    automatic_charge,
     book,
     invoice,
     is_stocked,
@@ -257,7 +258,8 @@ def _post_credit_note(world: World, company: str, number: str) -> str:
             item = item_of(world, company, line["ItemNumber"])
             groups = (customer.get("SalesTaxGroup", ""), item.get("SalesSalesTaxItemGroupCode", ""))
             tax = tax_on(world, company, groups, line["LineAmount"], currency, date)
-            drafts.append(_draft(line, "ReturnSalesQuantity", tax, place_of(line, RETURN_PLACE)))
+            charge = automatic_charge(world, company, line.get("ReturnDispositionCode", ""))
+            drafts.append(_draft(line, "ReturnSalesQuantity", tax, place_of(line, RETURN_PLACE), item, charge))
         invoice(world, document, order, order["InvoiceCustomerAccountNumber"], drafts)
     open_lines = _lines_with(world, company, number, "Awaiting") + _lines_with(world, company, number, "Registered")
     if not open_lines:
@@ -266,7 +268,7 @@ def _post_credit_note(world: World, company: str, number: str) -> str:
     return f"{note}: {len(lines)} lines"
 
 
-def _draft(line: Row, quantity: str, tax: Decimal, place: Place) -> InvoiceLine:
+def _draft(line: Row, quantity: str, tax: Decimal, place: Place, item: Row, charge: Decimal = ZERO) -> InvoiceLine:  # noqa: PLR0913, PLR0917 - an invoice line has that many sides
     return InvoiceLine(
         item=line["ItemNumber"],
         text=line.get("LineDescription", ""),
@@ -277,6 +279,8 @@ def _draft(line: Row, quantity: str, tax: Decimal, place: Place) -> InvoiceLine:
         place=place,
         unit=line.get("SalesUnitSymbol", ""),
         sequence=int(line["LineCreationSequenceNumber"]),
+        charge=charge,
+        account=str(item.get("_salesAccount") or ""),
     )
 
 
@@ -313,7 +317,7 @@ def _post_sales_order(world: World, company: str, number: str) -> str:
         ship(world, document, line)
         groups = (line.get("SalesTaxGroupCode", ""), line.get("SalesTaxItemGroupCode", ""))
         tax = tax_on(world, company, groups, line["LineAmount"], currency, date)
-        drafts.append(_draft(line, "OrderedSalesQuantity", tax, place_of(line, SALES_PLACE)))
+        drafts.append(_draft(line, "OrderedSalesQuantity", tax, place_of(line, SALES_PLACE), item_of(world, company, line["ItemNumber"])))
         world.keep("SalesOrderLines", line, SalesOrderLineStatus="Invoiced")
     invoice(world, document, order, order["InvoiceCustomerAccountNumber"], drafts)
     world.keep("SalesOrderHeadersV2", order, SalesOrderStatus="Invoiced")

@@ -213,11 +213,18 @@ class InvoiceLine:
     place: Place
     unit: str = ""
     sequence: int = 0
+    charge: Decimal = ZERO
+    account: str = ""
+
+
+def automatic_charge(world: World, company: str, disposition: str) -> Decimal:
+    """Give the charge that comes with a disposition code by set-up, untaxed; what is charged reduces the credit."""
+    return Decimal(str(world.settings.get("dispositionCharges", {}).get(company, {}).get(disposition, 0)))
 
 
 def invoice(world: World, document: Document, order: Mapping[str, Any], customer: str, lines: Sequence[InvoiceLine]) -> Row:
     """Write invoice header and lines, the customer's account and the sales side of the voucher."""
-    net, tax = sum((line.net for line in lines), ZERO), sum((line.tax for line in lines), ZERO)
+    net, tax, charges = (sum(part, ZERO) for part in zip(*((line.net, line.tax, line.charge) for line in lines), strict=True))
     head: Row = {
         "dataAreaId": document.company,
         "InvoiceNumber": document.number,
@@ -228,9 +235,9 @@ def invoice(world: World, document: Document, order: Mapping[str, Any], customer
         "SalesOrderOriginCode": order.get("SalesOrderOriginCode", ""),
         "InvoiceCustomerAccountNumber": customer,
         "CurrencyCode": document.currency,
-        "TotalInvoiceAmount": net + tax,
+        "TotalInvoiceAmount": net + tax + charges,
         "TotalTaxAmount": tax,
-        "_open": net + tax,
+        "_open": net + tax + charges,
         "_postedAt": world.stamp(),
     }
     header = world.keep("SalesInvoiceHeadersV2", head)
@@ -249,20 +256,24 @@ def invoice(world: World, document: Document, order: Mapping[str, Any], customer
             "SalesUnitSymbol": line.unit,
             "LineAmount": line.net,
             "LineTotalTaxAmount": line.tax,
+            "LineTotalChargeAmount": line.charge,
             "CurrencyCode": document.currency,
             "InventorySiteId": line.place.site,
             "InventoryWarehouseId": line.place.warehouse,
         }
         world.keep("SalesInvoiceV2Lines", row)
-    sold = sum((line.net for line in lines if line.quantity > 0), ZERO)
+    apart: dict[str, Decimal] = defaultdict(Decimal)  # lines of items with a sales account of their own
+    for line in lines:
+        apart[line.account or ("revenue" if line.quantity > 0 else "sales-returns")] -= line.net
+    kinds = {"revenue": "SalesRevenue", "sales-returns": "SalesReturn"}
     entries = [
-        ("customer", net + tax, "CustBalance"),
-        ("revenue", -sold, "SalesRevenue"),
-        ("sales-returns", sold - net, "SalesReturn"),
+        ("customer", net + tax + charges, "CustBalance"),
+        *((account, amount, kinds.get(account, "SalesRevenue")) for account, amount in sorted(apart.items())),
         ("vat", -tax, "Tax"),
+        ("charges", -charges, "MarkupCust"),
     ]
     book(world, document, entries)
-    customer_entry(world, document, customer, net + tax, "Sales", document.number)
+    customer_entry(world, document, customer, net + tax + charges, "Sales", document.number)
     return header
 
 

@@ -106,6 +106,7 @@ DEFAULTS: Mapping[str, Any] = {
         "opening": "300900",
         "revenue": "401100",
         "sales-returns": "401200",
+        "charges": "402100",
         "cogs": "510100",
         "scrap": "520100",
         "adjustment": "520200",
