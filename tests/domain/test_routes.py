@@ -21,6 +21,7 @@ from backhaul.domain.posting import (
     Route,
     intake,
 )
+from backhaul.domain.return_line import LOST_UNITS
 from backhaul.profile import load_profile
 from backhaul.testing.builders import (
     BY_HAND,
@@ -33,6 +34,7 @@ from backhaul.testing.builders import (
     announced,
     arrived,
     case_of,
+    claimed,
     entity,
     inspected,
     line,
@@ -68,17 +70,23 @@ def stock(route: Route, postings: Iterable[Posting]) -> tuple[Decimal, Decimal, 
 
 
 @pytest.mark.parametrize("name", ROUTES)
-@pytest.mark.parametrize("target", [*MAPPING, *ALIKE], ids=lambda each: f"{each.when.warehouse}-{each.when.disposition}")
+@pytest.mark.parametrize("target", [*MAPPING, *ALIKE],
+                         ids=lambda each: f"{each.when.warehouse}-{each.when.disposition}-{each.when.condition}")
 def test_every_mapping_row_brings_each_unit_in_once_and_loses_it_at_most_once(target: MappingRow, name: str) -> None:
     grade = accepted(quantity=2, disposition=target.when.disposition, condition=target.when.condition)
     goods = line(quantity=3, reason=target.when.reason)
-    case = case_of(announced(goods, warehouse=target.when.warehouse), received((goods, 3)), inspected(grade), reached(Stage.INSPECTED))
+    told = [announced(goods, warehouse=target.when.warehouse), reached(Stage.INSPECTED)]
+    if (target.when.condition, target.when.disposition) == LOST_UNITS:
+        case = case_of(*told, received((goods, 1)), claimed(units=2))
+    else:
+        case = case_of(*told, received((goods, 3)), inspected(grade))
     here = entity(warehouses={name: name for name in ("GB-DC-01", "GB-DC-02")})
 
     wanted = plan(case, decided=rules(mapping=[target], entities=(here,)), route=ROUTES[name])
 
     units = Decimal(2) if target.credit else Decimal(0)
-    assert stock(ROUTES[name], wanted.postings) == (units, units, units if target.outcome in SCRAPPED else Decimal(0))
+    sent_back = Decimal(2) if target.outcome is Outcome.SENT_BACK and ROUTES[name].receives is K.RECEIPT else Decimal(0)
+    assert stock(ROUTES[name], wanted.postings) == (units + sent_back, units, units if target.outcome in SCRAPPED else Decimal(0))
     assert wanted.findings == ()
     assert len({posting.key for posting in wanted.postings}) == len(wanted.postings)
 

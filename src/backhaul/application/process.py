@@ -161,8 +161,8 @@ def _late(case: ReturnCase, rules: Rules, now: datetime) -> Iterable[Finding]:
     received = _ungraded_since(case)
     waiting = received is not None and now >= received + rules.deadlines.inspection
     for line in case.lines if waiting else ():
-        graded = line.accepted + line.rejected
-        if line.received and (line.received > graded if case.parcels else not line.parts) and not line.closed \
+        graded = line.graded
+        if line.received and not line.blind and (line.received > graded if case.parcels else not line.parts) and not line.closed \
                 and line.sku not in rules.fees:
             yield Finding(code="NOT_INSPECTED", line_id=line.line_id,
                           sentence=f"{line.received - graded} x {line.sku} came in on {received:%d %B %Y} and nobody has graded them.")
@@ -309,7 +309,9 @@ class _Docket:
         blocked = {row.case.line_id for row in picture.open
                    if any(finding.blocks and finding.code not in validation.CODES for finding in row.case.findings)}
         # Something may have been learned since the return was planned.
-        blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings) if finding.blocks}
+        waived = {line.line_id: line.waived for line in picture.case.lines}
+        blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings)
+                    if finding.blocks and finding.code not in waived.get(finding.line_id, ())}
         found = [*posted_differences(picture.credited, self.rules.tolerances.tax)]
         for line in picture.case.lines:
             mine = [posting for posting in plan.postings if posting.line_id == line.line_id]

@@ -5,13 +5,18 @@ Facts stay what they are; a decision is a fact beside them. Money moves only wit
 """
 
 from datetime import datetime
+from decimal import Decimal
+from typing import Final
 
 from backhaul.application.ports import RETRIED, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.facts import Decided, Decision, Reread, Unreadable
+from backhaul.domain.facts import Decided, Decision, Matched, Reread, Unreadable
 from backhaul.domain.posting import Nature, Route
-from backhaul.domain.returns import fold
+from backhaul.domain.returns import NOTHING, ReturnLine, fold
+
+CLAIMED: Final = frozenset({"PARCEL_LOST", "PAID_NOT_ARRIVED", "WRONG_ITEM_EMPTY"})
+"""What can be credited without goods by decision, because the carrier answers for it."""
 
 
 def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:
@@ -73,27 +78,65 @@ def _surely_not_there(tx: Tx, kept: KeptPosting) -> bool:
 def decide(  # noqa: PLR0913  each is named at the call
     store: Store, tenant: str, number: int, decision: Decision, *, actor: str, approver: str, reason: str, now: datetime,
 ) -> None:
-    """Waive an exception's findings or close its line, with a reason and a second person's approval."""
+    """Waive an exception's findings, close its line or claim what was lost, with a reason and a second person's approval."""
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
-        if not reason.strip():
-            message = f"exception {number}: say why; the reason is kept in the trail"
-            raise NeedsOperator(message)
-        if not approver.strip() or approver.strip().casefold() == actor.strip().casefold():
-            message = f"exception {number} holds {row.case.money}: somebody other than '{actor}' has to approve"
-            raise NeedsOperator(message)
-        fixed = [finding.code for finding in row.case.findings if not KINDS[finding.code].waivable]
+        _four_eyes(row, actor, approver, reason)
+        told = {finding.code for finding in row.case.findings}
+        fixed = sorted(code for code in told if not KINDS[code].waivable)
         if decision is Decision.WAIVE and fixed:
-            message = f"exception {number}: {', '.join(sorted(set(fixed)))} cannot be waived; mend the cause or close the line"
+            message = f"exception {number}: {', '.join(fixed)} cannot be waived; mend the cause or close the line"
             raise NeedsOperator(message)
-        codes = sorted({finding.code for finding in row.case.findings}) if decision is Decision.WAIVE else [""]
-        case = fold(row.case.return_ref, tx.facts(tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
-        lines = [line for line in case.lines if row.case.line_id in ("", line.line_id)]
+        if decision is Decision.CLAIM and not told & CLAIMED:
+            message = f"exception {number} is about nothing that was lost; only {', '.join(sorted(CLAIMED))} can be claimed"
+            raise NeedsOperator(message)
+        codes = sorted(told) if decision is Decision.WAIVE else [""]
+        lines = _lines(tx, tenant, row)
         tx.add_facts(tenant, [
             Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line.line_id, code=code, about=line.net,
-                    units=line.surplus, actor=actor, approver=approver, reason=reason)
+                    units=line.missing if decision is Decision.CLAIM else line.stray + line.astray, actor=actor, approver=approver,
+                    reason=reason)
             for line in lines for code in codes])
         if not lines:  # a delivery nobody could read has no lines; the decision ends the matter at once
             tx.close_exceptions(tenant, row.case.return_ref, apart_from=(), resolution=reason, at=now, actor=actor)
         tx.record(tenant, subject=row.case.return_ref, action=f"exception.{decision.value}", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "findings": codes})
+
+
+def match(  # noqa: PLR0913  each is named at the call
+    store: Store, tenant: str, number: int, *, order: str, unit_price: Decimal, customer: str = "", actor: str, approver: str,
+    reason: str, now: datetime,
+) -> None:
+    """Match goods nobody announced with their sale; two people say so, and the ERP's own record is asked before money moves."""
+    with store.begin() as tx:
+        row = find_exception(tx, tenant, number)
+        _four_eyes(row, actor, approver, reason)
+        lines = [line for line in _lines(tx, tenant, row) if line.blind or line.matched]
+        if not lines:
+            message = f"exception {number} is about no goods that came without a return; nothing to match"
+            raise NeedsOperator(message)
+        if not order.strip() or unit_price < 0:
+            message = f"exception {number}: a match names the order of the goods and their price, not '{order}' at {unit_price}"
+            raise NeedsOperator(message)
+        tx.add_facts(tenant, [
+            Matched(return_ref=row.case.return_ref, at=now, line_id=line.line_id, order=order, unit_price=unit_price,
+                    units=max(line.received or NOTHING, line.graded), customer=customer, actor=actor, approver=approver, reason=reason)
+            for line in lines])
+        tx.record(tenant, subject=row.case.return_ref, action="exception.match", at=now, actor=actor,
+                  detail={"exception": number, "approver": approver, "reason": reason, "order": order, "price": str(unit_price)})
+
+
+def _four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> None:
+    """Refuse a decision without a reason or without a second person (INV-30)."""
+    if not reason.strip():
+        message = f"exception {row.id}: say why; the reason is kept in the trail"
+        raise NeedsOperator(message)
+    if not approver.strip() or approver.strip().casefold() == actor.strip().casefold():
+        message = f"exception {row.id} holds {row.case.money}: somebody other than '{actor}' has to approve"
+        raise NeedsOperator(message)
+
+
+def _lines(tx: Tx, tenant: str, row: KeptException) -> list[ReturnLine]:
+    """Give the lines an exception is about: its own, or all of the return's."""
+    case = fold(row.case.return_ref, tx.facts(tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
+    return [line for line in case.lines if row.case.line_id in ("", line.line_id)]

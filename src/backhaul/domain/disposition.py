@@ -13,12 +13,14 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What becomes of credited units; the places of the money identity (books 2)."""
+    """What becomes of units. Of those that are credited, the places of the money identity (books 2)."""
 
     RESTOCKED = "restocked"
     NON_SELLABLE = "non_sellable"
     SCRAPPED = "scrapped"
     WITHOUT_GOODS = "without_goods"
+    SENT_BACK = "sent_back"
+    """In and out again to the customer, without credit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,7 @@ def flaws(rows: Sequence[MappingRow], sellability: Sellability) -> Iterator[str]
     for row in rows:
         key = (f"{row.when.legal_entity}/{row.when.warehouse}/{row.when.disposition}/"
                f"{row.when.condition}/{row.when.reason or '(no reason)'}")
+        yield from (f"{key}: {sentence}" for sentence in _contradictions(row))
         if row.when in seen:
             yield f"{key}: two rows for one circumstance"
         seen.add(row.when)
@@ -134,5 +137,11 @@ def flaws(rows: Sequence[MappingRow], sellability: Sellability) -> Iterator[str]
             yield f"{key}: says restocked, yet {row.place.warehouse}/{row.place.location} is not on the sellable list"
         if row.outcome is not Outcome.RESTOCKED and sellability.sells(row.place) and row.outcome is not Outcome.WITHOUT_GOODS:
             yield f"{key}: says {row.outcome.value}, yet {row.place.warehouse}/{row.place.location} is on sale"
-        if row.outcome is not Outcome.WITHOUT_GOODS and not (row.place.warehouse and row.place.location):
-            yield f"{key}: goods need a warehouse and a location"
+
+
+def _contradictions(row: MappingRow) -> Iterator[str]:
+    """Say what a row says against itself, whatever is on sale."""
+    if row.outcome is Outcome.SENT_BACK and row.credit:
+        yield "says sent_back, yet credits; goods that go back to the customer are not credited"
+    if row.outcome is not Outcome.WITHOUT_GOODS and not (row.place.warehouse and row.place.location):
+        yield "goods need a warehouse and a location"

@@ -99,7 +99,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced(Fact):
-    """The customer asked to return these lines. Amounts are net, in `currency`."""
+    """The customer asked to return these lines. Amounts are net, in `currency`.
+
+    `blind`: nobody asked; the warehouse reports goods that came without a return.
+    """
 
     customer: str | None
     country: str = ""
@@ -107,6 +110,7 @@ class Announced(Fact):
     warehouse: str
     retailer: str = ""
     lines: tuple[AnnouncedLine, ...]
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,15 +138,33 @@ class Received(Fact):
     parcel: str = ""
 
 
+class Instead(StrEnum):
+    """What lay in the parcel in the place of the announced item."""
+
+    OTHER_LINE = "other-line"
+    """Another item that the same return announces."""
+    OTHER_PRODUCT = "other-product"
+    """Another product of ours."""
+    FOREIGN = "foreign"
+    """Goods that are not ours."""
+    EMPTY = "empty"
+    """Nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """So many units of a line were found in this condition, are to go this way, and are accepted or not."""
+    """So many units of a line were found in this condition, are to go this way, and are accepted or not.
+
+    `found` is the SKU of what lay there where that is not the line's own, `instead` what kind of thing it was, if that was told.
+    """
 
     line: LineRef
     quantity: Decimal
     condition: str
     disposition: str
     accepted: bool
+    found: str = ""
+    instead: Instead | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +173,13 @@ class Inspected(Fact):
 
     grades: tuple[Grade, ...]
     counting: Counting = Counting.CUMULATIVE
+    parcel: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost(Fact):
+    """The carrier lost the return, or one parcel of it: what has not come will not come."""
+
     parcel: str = ""
 
 
@@ -215,14 +244,16 @@ class Decision(StrEnum):
     """Go on although this finding stands; needs a second person."""
     CLOSE = "close"
     """No credit for what is open; the units are closed."""
+    CLAIM = "claim"
+    """Credit what was lost on its way, without goods; the carrier is asked for it. Needs a second person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided(Fact):
     """A person decided about one line (`line_id`) and, for a waiver, one finding (`code`).
 
-    `about` is the line's net value they saw and `units` its units beyond the announced ones; a waiver ends when the line says
-    something else, or when more such units come.
+    `about` is the line's net value they saw and `units` the units it is about: those that are not the announced ones, or the lost ones.
+    A waiver ends when the line says something else, or when more such units come.
     """
 
     decision: Decision
@@ -230,6 +261,23 @@ class Decided(Fact):
     code: str = ""
     about: Decimal | None = None
     units: Decimal | None = None
+    actor: str
+    approver: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched(Fact):
+    """Two people found out whose goods without a return these are: sold by this order at this net price, `units` of them.
+
+    From then on they are a line like any other. `customer` is the account to credit where the return names none.
+    """
+
+    line_id: str
+    order: str
+    unit_price: Decimal
+    units: Decimal
+    customer: str = ""
     actor: str
     approver: str
     reason: str
@@ -253,6 +301,7 @@ class Reread(Fact):
 
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
-    for kind in (Announced, Progressed, Received, Inspected, Refunded, Charged, Exchanged, LinesMinted, Decided, Unreadable, Reread)
+    for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Matched, Unreadable,
+                 Reread)
 }
 """Every kind of fact by the name under which it is stored."""

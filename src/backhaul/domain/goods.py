@@ -5,17 +5,24 @@ says the total of what it is about: of the return, or of its parcel, whose earli
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.facts import Counting, Grade, Inspected, LineRef, Received
-from backhaul.domain.return_line import NOTHING, Part, ReturnLine
+from backhaul.domain.facts import Counting, Grade, Inspected, Instead, LineRef, Received
+from backhaul.domain.return_line import LOST_UNITS, NOTHING, Part, ReturnLine
 
-How: TypeAlias = tuple[bool, str, str]
-"""Accepted or not, condition, disposition: what makes units of a line alike."""
+How: TypeAlias = tuple[bool, str, str, str, str]
+"""Accepted or not, condition, disposition, SKU found, what it is instead: what makes units of a line alike."""
+WRONG: Final[Mapping[Instead, tuple[str, str]]] = {
+    Instead.OTHER_LINE: ("WRONG_ITEM_OTHER_LINE", "another item of this return"),
+    Instead.OTHER_PRODUCT: ("WRONG_ITEM_OTHER_PRODUCT", "another product"),
+    Instead.FOREIGN: ("WRONG_ITEM_FOREIGN", "goods that are not ours"),
+    Instead.EMPTY: ("WRONG_ITEM_EMPTY", "nothing"),
+}
+"""Whose work it is that something else lay there, and in which words."""
 
 
 def shares(
@@ -90,7 +97,7 @@ def grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list
             if not found:
                 findings.append(Finding(code="UNKNOWN_LINE", sentence=f"{each.quantity} x {each.line.sku} inspected unannounced."))
             for line_id, share in found:
-                _add(told.setdefault(line_id, {}), (each.accepted, each.condition, each.disposition), share)
+                _add(told.setdefault(line_id, {}), _how(each, lines), share)
         for line_id, parts in told.items():
             before = {} if adds else parcel.get(line_id, {})
             total = graded.get(line_id, {}) if adds or message.parcel else {}
@@ -98,11 +105,55 @@ def grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list
             parcel[line_id] = _sum(parcel.get(line_id, {}), parts) if adds else parts
     return [
         replace(line, parts=tuple(
-            Part(accepted=accepted, condition=condition, disposition=disposition, quantity=quantity)
-            for (accepted, condition, disposition), quantity in sorted(graded[line.line_id].items()) if quantity
+            Part(accepted=accepted, condition=condition, disposition=disposition, quantity=quantity, found=found,
+                 instead=Instead(instead) if instead else None)
+            for (accepted, condition, disposition, found, instead), quantity in sorted(graded[line.line_id].items()) if quantity
         )) if line.line_id in graded else line
         for line in lines
     ]
+
+
+def _how(each: Grade, lines: Sequence[ReturnLine]) -> How:
+    """Say how units were found; something else in their place is never accepted as them."""
+    found = "" if each.found == each.line.sku else each.found
+    announced = any(line.sku == found and line.announced > 0 for line in lines)
+    instead = each.instead or (None if not found else Instead.OTHER_LINE if announced else Instead.OTHER_PRODUCT)
+    return (each.accepted and instead is None, each.condition, each.disposition, found, instead.value if instead else "")
+
+
+def found_lines(lines: Sequence[ReturnLine]) -> Iterator[ReturnLine]:
+    """Give products of ours that lay in the place of announced ones lines of their own: nobody announced them, so they are blind."""
+    for line in lines:
+        for sku in sorted({part.found for part in line.parts if part.found and part.instead is not Instead.FOREIGN}):
+            parts = tuple(replace(part, accepted=True, found="", instead=None) for part in line.parts if part.found == sku)
+            units = sum((part.quantity for part in parts), NOTHING)
+            yield ReturnLine(line_id=f"{line.line_id}>{sku}", sku=sku, announced=units, received=units, parts=parts, unit_price=None,
+                             reason=line.reason, blind=True, instead_of=line.line_id)
+
+
+def wrong_items(line: ReturnLine) -> Iterator[Finding]:
+    """Tell of units in whose place something else lay; each kind of it is somebody else's work."""
+    for instead, (code, words) in WRONG.items():
+        parts = [part for part in line.parts if part.instead is instead]
+        if parts:
+            units = sum((part.quantity for part in parts), NOTHING)
+            what = ", ".join(sorted({part.found for part in parts} - {""}))
+            yield Finding(code=code, line_id=line.line_id,
+                          sentence=f"In the place of {units} x {line.sku} there was {words}{f': {what}' if what else ''}. "
+                                   f"{line.sku} is not credited for it.")
+
+
+def lost(line: ReturnLine, units: Decimal) -> ReturnLine:
+    """Have units credited that two people say were lost; those that came all the same are not among them, an empty box is."""
+    claimed = min(units, line.missing)
+    left, parts = claimed - max(line.announced - max(line.received or NOTHING, line.graded), NOTHING), list[Part]()
+    for part in line.parts:
+        empty = min(part.quantity, max(left, NOTHING)) if part.instead is Instead.EMPTY else NOTHING
+        left -= empty
+        parts += [replace(part, quantity=part.quantity - empty)] if part.quantity > empty else []
+    if claimed > 0:
+        parts.append(Part(condition=LOST_UNITS[0], disposition=LOST_UNITS[1], quantity=claimed, accepted=True, claimed=True))
+    return replace(line, parts=tuple(parts))
 
 
 def _elsewhere(everywhere: dict[str, Decimal], here: dict[str, Decimal]) -> dict[str, Decimal]:

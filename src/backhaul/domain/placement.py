@@ -59,6 +59,10 @@ def place(  # noqa: PLR0913  the whole picture of one return
     with an open exception ("" holds all lines).
     """
     for line in case.lines:
+        if line.blind:  # nobody announced it, so it is worth nothing to a customer before it is matched
+            done = line.closed or "BLIND" in line.waived
+            yield Placement(line_id=line.line_id, where=Where.REJECTED if done else Where.WAITING, quantity=line.stray, net=-line.net)
+            continue
         credited = [(posting.document, posting.net if document.net is None else document.net) for posting, document in posted
                     if isinstance(posting.document, CreditNote) and posting.line_id == line.line_id]
         for note, net in credited:
@@ -81,12 +85,13 @@ def _rest(  # noqa: PLR0913
         yield Where.HELD, left
         return
     uncredited = _no_credit(case, line, rules, entity)
-    refused = min(line.rejected + uncredited, left)
-    accepted = min(max(line.accepted - uncredited - credited, NOTHING), left - refused)
-    missing = left - refused - accepted
+    astray = min(line.astray, left) if held else NOTHING
+    refused = min(line.rejected - astray + uncredited, left - astray)
+    accepted = min(max(line.accepted - uncredited - credited, NOTHING), left - refused - astray)
+    missing = left - refused - astray - accepted
     counted = NOTHING if line.sku in rules.fees or line.received is None else line.received
-    ungraded = min(max(counted - line.accepted - line.rejected, NOTHING), missing)
-    places = {Where.REJECTED: refused, Where.HELD: NOTHING, Where.WAITING: NOTHING}
+    ungraded = min(max(counted - line.graded, NOTHING), missing)
+    places = {Where.REJECTED: refused, Where.HELD: astray, Where.WAITING: NOTHING}
     places[Where.HELD if held else Where.REJECTED if line.closed else Where.WAITING] += accepted + ungraded
     over = line.closed or is_over(case, line, rules, now)
     places[Where.HELD if held else Where.REJECTED if over else Where.WAITING] += missing - ungraded
@@ -115,7 +120,7 @@ def is_over(case: ReturnCase, line: ReturnLine, rules: Rules, now: datetime) -> 
     if case.called_off:
         return True
     if line.sku in rules.fees and case.has_reached(rules.triggers.fees):
-        goods = [other for other in case.lines if other.sku not in rules.fees and other.announced > 0]
+        goods = [other for other in case.lines if other.sku not in rules.fees and other.announced > 0 and not other.blind]
         return bool(goods) and all(other.rejected >= other.announced for other in goods)
     due = due_at(case, rules)
     return due is not None and now >= due

@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Final
 
 from backhaul.domain import charges
-from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, choose, fit, near_misses
+from backhaul.domain.disposition import MappingRow, Outcome, choose, fit, near_misses
+from backhaul.domain.draft import Draft
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.money import rounded
 from backhaul.domain.posting import (
-    Adjustment,
     CreditNote,
     Issue,
     OrderLine,
@@ -29,8 +29,10 @@ from backhaul.domain.posting import (
     Route,
     intake,
 )
+from backhaul.domain.return_line import LOST_UNITS
 from backhaul.domain.returns import NOTHING, Part, ReturnCase, ReturnLine
-from backhaul.domain.rules import LegalEntity, Rules, Surplus
+from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.stray import reversals, reverse, take_in
 
 LOST: Final = frozenset({Outcome.SCRAPPED, Outcome.WITHOUT_GOODS})
 """What is credited and does not stay in stock: its value is a loss."""
@@ -65,12 +67,17 @@ def derive_postings(  # noqa: PLR0913  the whole picture of one return
         drafting.compare_with_fixed(line)
         if line.announced <= 0 or case.called_off:
             continue
+        if line.blind:
+            take_in(drafting, line, due=case.has_reached(rules.triggers.order) or drafting.inspected(line))
+            continue
+        if case.lost and line.missing and line.sku not in rules.fees:
+            drafting.find("PARCEL_LOST", line, f"{line.missing} x {line.sku} were lost on their way; nothing is credited for them yet.")
         if line.sku in rules.fees and not drafting.made(PostingKind.ORDER_LINE, line):
             drafting.fee(line)
         elif line.sku not in rules.fees and not drafting.made(PostingKind.FEE_LINE, line):
             drafting.goods(line)
         if line.surplus:
-            drafting.surplus(line)
+            take_in(drafting, line, due=drafting.inspected(line))
     drafting.charges(apart_from)
     drafting.release()
     return Plan(postings=tuple(drafting.postings), findings=tuple(drafting.findings))
@@ -80,31 +87,12 @@ def _units(receipts: Iterable[Receipt]) -> Decimal:
     return sum((receipt.quantity for receipt in receipts), NOTHING)
 
 
-class _Drafting:
-    """One run of `derive_postings`: the case in hand, and what has been written down so far."""
+class _Drafting(Draft):
+    """The documents of what was announced."""
 
-    def __init__(self, case: ReturnCase, rules: Rules, entity: LegalEntity, route: Route,
-                 fixed: Iterable[Posting]) -> None:
-        self.case, self.rules, self.entity, self.route = case, rules, entity, route
-        self.fixed = {posting.key: posting for posting in fixed}
-        self.postings: list[Posting] = []
-        self.findings: list[Finding] = []
+    def __init__(self, case: ReturnCase, rules: Rules, entity: LegalEntity, route: Route, fixed: Iterable[Posting]) -> None:
+        super().__init__(case, rules, entity, route, fixed)
         self.rows: dict[str, list[MappingRow]] = {}
-        self.customer = case.customer or entity.no_customer_account
-        self.warehouse = entity.warehouses.get(case.warehouse, "")
-
-    def key(self, kind: PostingKind, subject: str, part: int = 1) -> PostingKey:
-        return PostingKey(tenant=self.rules.tenant, legal_entity=self.entity.id, return_ref=self.case.ref,
-                          subject=subject, kind=kind, part=part)
-
-    def want(self, posting: Posting) -> PostingKey:
-        if posting.key not in self.fixed and all(posting.key != other.key for other in self.postings):
-            self.postings.append(posting)
-        return posting.key
-
-    def made(self, kind: PostingKind, line: ReturnLine) -> bool:
-        """Tell whether the line has a document of this kind; what was goods once never becomes a fee beside it."""
-        return self.key(kind, f"line:{line.line_id}") in self.fixed
 
     def original(self, line: ReturnLine) -> str:
         """Give the original order the ERP knows; goods sold before its data starts have none."""
@@ -129,66 +117,22 @@ class _Drafting:
         """
         if self.route.holds_back:
             due = self.case.has_reached(self.rules.triggers.order)
-            if not (due or any(other.accepted for other in self.case.lines if self.original(other) == self.original(line))):
+            if not (due or any(other.accepted and not other.blind for other in self.case.lines
+                               if self.original(other) == self.original(line))):
                 return
             expected = self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}")
             if expected not in self.fixed:
                 self._order(line, expected, line.announced)
-        inspected = self._inspected(line)
+        inspected = self.inspected(line)
         for part, row in self._targets(line):
             if inspected or row.outcome is Outcome.WITHOUT_GOODS:
                 self.rows.setdefault(line.line_id, []).append(row)
                 self._accept(line, part, row)
 
-    def _inspected(self, line: ReturnLine) -> bool:
+    def inspected(self, line: ReturnLine) -> bool:
         """Tell whether goods are due; an acceptance is an inspection, whatever stage was told, a later trigger waits for its own."""
         trigger = self.rules.triggers.goods
         return (bool(line.parts) and RANK[trigger] <= RANK[Stage.INSPECTED]) or self.case.has_reached(trigger)
-
-    def surplus(self, line: ReturnLine) -> None:
-        """Tell a person of units nobody announced, and want them in stock where the rules have a place for them.
-
-        They are counted when goods are due, so that a recount comes first, and never credited. The announced units go on.
-        """
-        made = self.fixed.get(self.key(PostingKind.ORDER_LINE, f"line:{line.line_id}"))
-        if line.sku in self.rules.fees:
-            self.findings.append(Finding(code="IMPLAUSIBLE_QUANTITY", line_id=line.line_id,
-                                         sentence=f"{line.sku}: {line.received} arrived, {line.announced} were announced."))
-            return
-        if made and isinstance(made.document, OrderLine) and made.document.quantity > line.announced:
-            self.findings.append(Finding(
-                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
-                sentence=f"{line.sku}: the ERP expects {made.document.quantity}, now {line.announced} are announced and "
-                         f"{line.received} arrived."))
-            return
-        rule = self.rules.surplus.get((self.entity.id, self.case.warehouse))
-        rule = rule if PostingKind.ADJUSTMENT in self.route.goods else None
-        where = f"they go to {rule.place.warehouse}/{rule.place.location}" if rule else "nobody decided where such units go"
-        self.findings.append(Finding(
-            code="SURPLUS", line_id=line.line_id,
-            sentence=f"{line.surplus} x {line.sku} more than the {line.announced} announced; no credit, {where}."))
-        if rule and self.rules.sellability.sells(rule.place):
-            self.findings.append(Finding(
-                code="DAMAGED_TO_SELLABLE", line_id=line.line_id,
-                sentence=f"{line.sku}: surplus units would go on sale at {rule.place.warehouse}/{rule.place.location}."))
-        elif rule and self._inspected(line):
-            self._adjust(line, rule)
-
-    def _adjust(self, line: ReturnLine, rule: Surplus) -> None:
-        """Want a journal for the surplus units that no earlier one covers."""
-        mine = self._adjusted(line)
-        left = line.surplus - sum(mine.values(), NOTHING)
-        if left > 0:
-            self.want(Posting(
-                key=self.key(PostingKind.ADJUSTMENT, f"surplus:{line.line_id}", 1 + max(mine, default=0)),
-                currency=self.case.currency, accepted_at=self.case.inspected_at or self.case.reached.get(Stage.RECEIVED),
-                document=Adjustment(line_id=line.line_id, sku=line.sku, quantity=left, place=rule.place, journal=rule.journal,
-                                    expected_account=rule.expected_account)))
-
-    def _adjusted(self, line: ReturnLine) -> dict[int, Decimal]:
-        """Give the units of each journal that was made for the line, by part."""
-        return {posting.key.part: posting.document.quantity for posting in self.fixed.values()
-                if isinstance(posting.document, Adjustment) and posting.line_id == line.line_id}
 
     def _order(self, line: ReturnLine, key: PostingKey, quantity: Decimal, accepted: Receipt | None = None) -> PostingKey:
         """Want a line on the order of its original sale; a line that comes later gets a new order, the first may be closed."""
@@ -200,7 +144,7 @@ class _Drafting:
             document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
                                  warehouse=self.warehouse, order=order, reason=self.entity.return_reason)))
         return self.want(Posting(
-            key=key, needs=(head,), currency=self.case.currency,
+            key=key, needs=(head, *(reversals(self, line) if accepted else ())), currency=self.case.currency,
             document=OrderLine(line_id=line.line_id, sku=line.sku, quantity=quantity, unit_price=line.unit_price or NOTHING,
                                warehouse=self.warehouse, description=line.description, order=order, intake=accepted)))
 
@@ -208,23 +152,23 @@ class _Drafting:
         """Choose a target for each accepted part; what has none is held with its value shown."""
         targets = []
         for part in line.parts:
-            if not part.accepted:
-                continue
-            when = Circumstance(legal_entity=self.entity.id, warehouse=self.case.warehouse,
-                                disposition=part.disposition, condition=part.condition, reason=line.reason)
+            when = self.circumstance(line, part)
             row = choose(self.rules.mapping, when)
+            if not part.accepted and (row is None or part.instead or row.outcome is not Outcome.SENT_BACK):
+                continue
             if row is None:
                 near = ", ".join(near_misses(self.rules.mapping, when))
-                self.findings.append(Finding(
-                    code="UNMAPPED_DISPOSITION", line_id=line.line_id,
-                    sentence=f"{part.quantity} x {line.sku}: nobody mapped disposition '{part.disposition}', condition "
-                             f"'{part.condition}', reason '{line.reason}' at '{self.case.warehouse}'.",
-                    hint=f"looks like {near}" if near and near != part.disposition else ""))
+                self.find("UNMAPPED_DISPOSITION", line,
+                          f"{part.quantity} x {line.sku}: nobody mapped disposition '{part.disposition}', condition "
+                          f"'{part.condition}', reason '{line.reason}' at '{self.case.warehouse}'.",
+                          hint=f"looks like {near}" if near and near != part.disposition else "")
             elif not fit(row, self.rules.sellability):
-                self.findings.append(Finding(
-                    code="DAMAGED_TO_SELLABLE", line_id=line.line_id,
-                    sentence=f"{line.sku}: '{part.disposition}' would go on sale at {row.place.warehouse}/{row.place.location}."))
-            elif row.credit:
+                self.find("DAMAGED_TO_SELLABLE", line,
+                          f"{line.sku}: '{part.disposition}' would go on sale at {row.place.warehouse}/{row.place.location}.")
+            elif part.claimed is not (when.disposition == LOST_UNITS[1]) or (part.claimed and row.outcome is not Outcome.WITHOUT_GOODS):
+                self.find("UNMAPPED_DISPOSITION", line, f"{part.quantity} x {line.sku}: what was lost is credited by decision alone, and "
+                                                        f"by a row without goods, not as {row.outcome.value}.")
+            elif row.credit or (row.outcome is Outcome.SENT_BACK and self.route.receives is PostingKind.RECEIPT):
                 targets.append((part, row))
         return targets
 
@@ -235,11 +179,16 @@ class _Drafting:
                 if posting.key.subject == subject and (brought := intake(posting.document))}
 
     def _accept(self, line: ReturnLine, part: Part, row: MappingRow) -> None:
-        """Want stock, credit and loss of the units of a part that no earlier posting covers, each once, by the postings of the route."""
+        """Want stock, credit and loss of the units of a part that no earlier posting covers, each once, by the postings of the route.
+
+        What is sent back to the customer comes in and goes out by its own disposition, without credit.
+        """
         mine = self._intakes(line)
         alike = [receipt for receipt in mine.values() if (receipt.condition, receipt.disposition) == (part.condition, part.disposition)]
-        # Never more over the whole line than is accepted, also when units changed their grade after posting.
-        left = min(part.quantity - _units(alike), line.accepted - _units(mine.values()))
+        # Never more over the whole line than is there, or accepted, also when units changed their grade after posting.
+        left = min(part.quantity - _units(alike), line.accepted + line.rejected - _units(mine.values()))
+        if row.outcome is not Outcome.SENT_BACK:
+            left = min(left, line.accepted - _units(each for each in mine.values() if each.outcome is not Outcome.SENT_BACK))
         if left <= 0:
             return
         subject, number = f"line:{line.line_id}", 1 + max(mine, default=0)
@@ -248,6 +197,8 @@ class _Drafting:
                            erp_disposition=row.erp_disposition, place=row.place, outcome=row.outcome, reason=line.reason,
                            journal=row.journal)
         rests_on = self._rests_on(line, number, accepted)
+        if row.outcome is Outcome.SENT_BACK:
+            return
         net = rounded(left * price, self.case.currency)
         credit = self.want(Posting(
             key=self.key(PostingKind.CREDIT_NOTE, subject, number), needs=rests_on, currency=self.case.currency,
@@ -269,34 +220,30 @@ class _Drafting:
             self._order(line, expected, accepted.quantity, accepted)
         if self.route.receives is PostingKind.RECEIPT:
             return (self.want(Posting(
-                key=self.key(PostingKind.RECEIPT, subject, number), needs=(expected,), currency=self.case.currency,
+                key=self.key(PostingKind.RECEIPT, subject, number), needs=(expected, *reversals(self, line)), currency=self.case.currency,
                 accepted_at=self.case.inspected_at, document=accepted)),)
         head = next(posting.needs[0] for posting in (*self.fixed.values(), *self.postings) if posting.key == expected)
         return self.key(PostingKind.RELEASE, head.subject, head.part), expected
 
     def compare_with_fixed(self, line: ReturnLine) -> None:
         """Notice what was said differently after documents were made: the line itself, or what was accepted of it."""
-        covered: dict[tuple[str, str], Decimal] = {}
+        covered: dict[tuple[str, str, bool], Decimal] = {}
         for key, posting in self.fixed.items():
             document = posting.document
             if isinstance(document, OrderLine) and document.line_id == line.line_id and line.announced > 0:
                 self._compare_line(line, key, document)
         for brought in self._intakes(line).values():
-            like = (brought.condition, brought.disposition)
+            like = (brought.condition, brought.disposition, brought.outcome is Outcome.SENT_BACK)
             covered[like] = covered.get(like, NOTHING) + brought.quantity
-        adjusted = sum(self._adjusted(line).values(), NOTHING)
-        if adjusted > line.surplus:
-            self.findings.append(Finding(
-                code="CHANGED_AFTER_POSTING", line_id=line.line_id,
-                sentence=f"{adjusted} x {line.sku} were taken into stock as surplus, now it is {line.surplus}: reverse the journal first."))
-        for (condition, disposition), quantity in covered.items():
-            now = sum((part.quantity for part in line.parts if part.accepted
+        reverse(self, line)
+        credited = sum((quantity for (_, _, back), quantity in covered.items() if not back), NOTHING)
+        for (condition, disposition, back), quantity in covered.items():
+            now = sum((part.quantity for part in line.parts if (part.accepted or back)
                        and (part.condition, part.disposition) == (condition, disposition)), NOTHING)
             if now < quantity:
-                refused = line.accepted < sum(covered.values(), NOTHING)
-                self.findings.append(Finding(
-                    code="REJECTED_AFTER_CREDIT" if refused else "GRADE_CHANGED_AFTER_POSTING", line_id=line.line_id,
-                    sentence=f"{line.sku}: {quantity} were posted as {condition}/{disposition}, now it is {now}."))
+                refused = not back and line.accepted < credited
+                self.find("REJECTED_AFTER_CREDIT" if refused else "GRADE_CHANGED_AFTER_POSTING", line,
+                          f"{line.sku}: {quantity} were posted as {condition}/{disposition}, now it is {now}.")
 
     def _compare_line(self, line: ReturnLine, key: PostingKey, made: OrderLine) -> None:
         """Notice another item, price or more units than the ERP's line has; fewer may still come as they are accepted."""
@@ -354,7 +301,7 @@ class _Drafting:
             document=CreditNote(line_id=wanted.line_id, sku=wanted.sku, quantity=wanted.quantity, unit_price=wanted.unit_price, net=net)))
 
     def _all_goods_refused(self) -> bool:
-        goods = [line for line in self.case.lines if line.sku not in self.rules.fees and line.announced > 0]
+        goods = [line for line in self.case.lines if line.sku not in self.rules.fees and line.announced > 0 and not line.blind]
         return bool(goods) and all(line.rejected >= line.announced for line in goods)
 
     def release(self) -> None:

@@ -8,22 +8,37 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from backhaul.domain.facts import Instead
+
 NOTHING: Final = Decimal(0)
+LOST_UNITS: Final = ("NONE", "LOST")
+"""Condition and disposition under which units are mapped that two people decided to credit although they were lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Units of one line that were found alike and are treated alike."""
+    """Units of one line that were found alike and are treated alike.
+
+    `instead` says that something else lay there, `found` its SKU where it has one; such units are never accepted. `claimed` units
+    were lost, and are accepted by decision alone.
+    """
 
     condition: str
     disposition: str
     quantity: Decimal
     accepted: bool
+    found: str = ""
+    instead: Instead | None = None
+    claimed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnLine:
-    """One line of a return. `unit_price` is net; `order` the original sale's number and `ordered_on` its day."""
+    """One line of a return. `unit_price` is net; `order` the original sale's number and `ordered_on` its day.
+
+    `blind` goods came without anybody announcing them: alone, or in the place of the line `instead_of`. They are credited only once
+    people have `matched` them with a sale.
+    """
 
     line_id: str
     sku: str
@@ -37,6 +52,9 @@ class ReturnLine:
     parts: tuple[Part, ...] = ()
     waived: frozenset[str] = frozenset()
     closed: bool = False
+    blind: bool = False
+    matched: bool = False
+    instead_of: str = ""
 
     @property
     def accepted(self) -> Decimal:
@@ -52,6 +70,28 @@ class ReturnLine:
     def surplus(self) -> Decimal:
         """Count the units that came beyond those announced; a line that is announced no more has none."""
         return NOTHING if self.received is None or self.announced <= 0 else max(self.received - self.announced, NOTHING)
+
+    @property
+    def stray(self) -> Decimal:
+        """Count the units here that no return document stands for."""
+        return max(self.received or NOTHING, self.graded) if self.blind else self.surplus
+
+    @property
+    def astray(self) -> Decimal:
+        """Count the announced units in whose place something else lay."""
+        return sum((part.quantity for part in self.parts if part.instead), NOTHING)
+
+    @property
+    def graded(self) -> Decimal:
+        """Count the units the warehouse said something about."""
+        return sum((part.quantity for part in self.parts if not part.claimed), NOTHING)
+
+    @property
+    def missing(self) -> Decimal:
+        """Count the announced units that are not here and not claimed yet; an empty box is not here."""
+        empty = sum((part.quantity for part in self.parts if part.instead is Instead.EMPTY), NOTHING)
+        claimed = sum((part.quantity for part in self.parts if part.claimed), NOTHING)
+        return max(self.announced - max(self.received or NOTHING, self.graded) + empty - claimed, NOTHING)
 
     @property
     def net(self) -> Decimal:

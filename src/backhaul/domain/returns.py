@@ -25,6 +25,8 @@ from backhaul.domain.facts import (
     Fact,
     Inspected,
     LinesMinted,
+    Lost,
+    Matched,
     MintedLine,
     Progressed,
     Received,
@@ -33,7 +35,7 @@ from backhaul.domain.facts import (
     Stage,
     Unreadable,
 )
-from backhaul.domain.goods import grade, receive, shares, without_surplus
+from backhaul.domain.goods import found_lines, grade, lost, receive, shares, without_surplus, wrong_items
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
@@ -53,7 +55,8 @@ class ReturnCharge:
 class ReturnCase:
     """One ZigZag return and how far its goods have come.
 
-    `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name.
+    `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name. `lost`: the
+    carrier lost it, or a parcel of it.
     """
 
     ref: str
@@ -66,6 +69,7 @@ class ReturnCase:
     inspected_at: datetime | None = None
     reached: Mapping[Stage, datetime] = field(default_factory=dict)
     parcels: Mapping[str, Mapping[Stage, datetime]] = field(default_factory=dict)
+    lost: bool = False
     lines: tuple[ReturnLine, ...] = ()
     refunds: tuple[Refunded, ...] = ()
     charges: tuple[ReturnCharge, ...] = ()
@@ -118,13 +122,17 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     inspections = [names.ours(fact, "grades") for fact in _of(ordered, Inspected)]
     lines = receive(names.lines, [names.ours(fact, "counts") for fact in _of(ordered, Received)], findings)
     lines = [without_surplus(line) for line in grade(lines, inspections, findings)]
+    lines = [_blind(line) for line in lines] if any(each.blind for each in announcements) else lines
+    matches = _of(ordered, Matched)
+    lines = _match([*lines, *found_lines(lines)], matches)
     lines = _decide(lines, _of(ordered, Decided))
-    findings += (finding for line in lines for finding in _implausible(line, names.told))
+    findings += (finding for line in lines for finding in (*_implausible(line, names.told), *wrong_items(line)))
+    customer = latest.customer or next((each.customer for each in reversed(matches) if each.customer), None)
     return ReturnCase(
-        ref=ref, customer=latest.customer, country=latest.country, currency=latest.currency,
+        ref=ref, customer=customer, country=latest.country, currency=latest.currency,
         warehouse=latest.warehouse, retailer=latest.retailer, announced_at=announcements[0].at,
         inspected_at=inspections[-1].at if inspections else None, reached=reached, parcels=parcels,
-        lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
+        lost=bool(_of(ordered, Lost)), lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
         exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh,
     )
 
@@ -278,18 +286,35 @@ def _same_sku(told: AnnouncedLine, line: MintedLine) -> bool:
     return told.ref.sku == line.sku and (not told.ref.line_id or ours)
 
 
+def _blind(line: ReturnLine) -> ReturnLine:
+    """Take what came without a return as what it is: goods whose sale nobody knows. Reported, they are there."""
+    return line if line.order else replace(line, blind=True, received=line.announced if line.received is None else line.received)
+
+
+def _match(lines: list[ReturnLine], matches: Sequence[Matched]) -> list[ReturnLine]:
+    """Make blind goods that people matched with a sale lines like any other; the newest match decides, more units are surplus."""
+    latest = {each.line_id: each for each in matches}
+    return [
+        replace(line, order=found.order, unit_price=found.unit_price, announced=found.units, blind=False, matched=True)
+        if line.blind and (found := latest.get(line.line_id)) else line for line in lines]
+
+
 def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[ReturnLine]:
     """Apply what people decided; a waiver holds for the quantity and price that were seen, and for no more units than were seen."""
     waived: dict[str, set[str]] = defaultdict(set)
     closed: set[str] = set()
+    claimed: dict[str, Decimal] = {}
     about = {line.line_id: line for line in lines}
     for decided in decisions:
         line = about.get(decided.line_id)
         if decided.decision is Decision.CLOSE:
             closed.add(decided.line_id)
+        elif decided.decision is Decision.CLAIM:
+            claimed[decided.line_id] = max(decided.units or NOTHING, claimed.get(decided.line_id, NOTHING))
         elif line and decided.code in KINDS and KINDS[decided.code].waivable and decided.about in (None, line.net) \
-                and not (KINDS[decided.code].counted and decided.units is not None and line.surplus > decided.units):
+                and not (KINDS[decided.code].counted and decided.units is not None and line.stray + line.astray > decided.units):
             waived[decided.line_id].add(decided.code)
+    lines = [lost(line, claimed[line.line_id]) if line.line_id in claimed else line for line in lines]
     return [
         replace(line, waived=frozenset(waived[line.line_id]), closed=line.line_id in closed)
         if line.line_id in waived or line.line_id in closed else line
@@ -312,7 +337,7 @@ def _implausible(line: ReturnLine, told: Collection[str]) -> Iterable[Finding]:
         yield bad(f"{line.sku}: received quantity is {line.received}.")
     if line.received is not None and line.received > line.announced and not line.surplus:
         yield bad(f"{line.sku}: {line.received} arrived, {line.announced} were announced.")
-    ceiling, graded = line.announced if line.received is None else line.received, line.accepted + line.rejected
+    ceiling, graded = line.announced if line.received is None else line.received, line.graded
     if graded > ceiling:
         yield bad(f"{line.sku}: {graded} were inspected, {ceiling} are there.")
     elif line.surplus and graded > line.announced:
@@ -320,7 +345,7 @@ def _implausible(line: ReturnLine, told: Collection[str]) -> Iterable[Finding]:
                   "nobody can tell which those are.")
     if not all(_is_count(part.quantity) for part in line.parts):
         yield bad(f"{line.sku}: a graded quantity is negative or fractional.")
-    if line.line_id in told and (line.unit_price is None or line.unit_price < 0):
+    if (line.line_id in told or line.matched) and not line.blind and (line.unit_price is None or line.unit_price < 0):
         yield Finding(code="IMPLAUSIBLE_AMOUNT", line_id=line.line_id, sentence=f"{line.sku}: unit price is {line.unit_price}.")
 
 

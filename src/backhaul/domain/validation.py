@@ -165,6 +165,11 @@ class Matter:
         return self.line.sku in self.rules.fees
 
     @property
+    def is_blind(self) -> bool:
+        """Tell whether nobody announced the goods: they can become stock, and there is nothing to credit."""
+        return self.line.blind
+
+    @property
     def is_history(self) -> bool:
         """Tell whether the goods were sold before the ERP's data starts, as the order's reference or day says."""
         history = self.rules.history
@@ -291,6 +296,8 @@ def places_exist(m: Matter) -> Iterator[Finding]:
 
 def customer_can_be_credited(m: Matter) -> Iterator[Finding]:
     """Find the account; without a customer the configured one serves, up to its limit per line."""
+    if m.is_blind:
+        return
     if not m.case.customer:
         if not m.entity.no_customer_account:
             yield m.finding("NO_CUSTOMER", f"Return {m.case.ref} names no customer.")
@@ -307,7 +314,7 @@ def customer_can_be_credited(m: Matter) -> Iterator[Finding]:
 
 def original_sale_covers_it(m: Matter) -> Iterator[Finding]:
     """Find the original order line, with quantity and value still returnable (INV-03)."""
-    if m.is_fee or m.is_history or (not m.case.customer and m.line.order is None):
+    if m.is_fee or m.is_blind or m.is_history or (not m.case.customer and m.line.order is None):
         return
     if not m.line.order:
         yield m.finding("ORDER_MISSING", f"{m.line.sku} names no original order.")
@@ -320,6 +327,8 @@ def original_sale_covers_it(m: Matter) -> Iterator[Finding]:
     if not sold:
         yield m.finding("ORDER_LINE_UNKNOWN", f"Order {sale.number} sold no '{m.line.sku}'.")
         return
+    if m.line.matched and sale.customer != m.customer:
+        yield m.finding("MATCH_DIFFERS", f"Order {sale.number} was sold to {sale.customer}, the return credits {m.customer}.")
     if sale.currency != m.case.currency:
         yield m.finding("CURRENCY_DIFFERS", f"Order {sale.number} was in {sale.currency}, the return is in {m.case.currency}.")
     if m.origin is not None:
@@ -346,7 +355,7 @@ def _origin_covers_it(m: Matter, sale: Sale, sold: Sequence[SaleLine], origin: O
 def history_policy_covers_it(m: Matter) -> Iterator[Finding]:
     """Let the approved policy decide about goods sold before the data starts: price cap and allowance."""
     policy = m.rules.history
-    if policy is None or m.is_fee or not (m.is_history or (not m.case.customer and m.line.order is None)):
+    if policy is None or m.is_fee or m.is_blind or not (m.is_history or (not m.case.customer and m.line.order is None)):
         return
     item = m.master.items.get(m.line.sku)
     if item and item.highest_price is not None and (m.line.unit_price or NOTHING) > item.highest_price:
@@ -377,7 +386,7 @@ def tax_is_that_of_the_sale(m: Matter) -> Iterator[Finding]:
 
 def currency_is_the_entitys(m: Matter) -> Iterator[Finding]:
     """Refuse a currency nobody agreed on; several currencies per entity come with their rate source."""
-    if m.case.currency != m.entity.currency:
+    if m.case.currency != m.entity.currency and not m.is_blind:
         yield m.finding("CURRENCY_DIFFERS", f"The return is in '{m.case.currency}', {m.entity.id} posts in {m.entity.currency}.")
 
 
@@ -411,7 +420,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 CODES: Final = frozenset({
     "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
     "DISPOSITION_CODE_UNKNOWN", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
-    "ORDER_UNKNOWN", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
+    "ORDER_UNKNOWN", "MATCH_DIFFERS", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
     "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
 })
 """Everything a check can find; what is found here is found again, or not, each time the line is judged."""

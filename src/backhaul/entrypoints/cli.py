@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -31,7 +32,7 @@ Tenant = Annotated[str, typer.Option("--tenant", help="Which tenant; needed only
 app: Final = typer.Typer(
     name="backhaul", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
     help="Carries returns from ZigZag into Dynamics 365 and proves that goods, stock, credit notes and ledger agree.")
-exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close.")
+exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, match.")
 profile_app: Final = typer.Typer(no_args_is_help=True, help="One tenant's settings: check them, see what a payload would become.")
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profile_app, name="profile")
@@ -352,6 +353,39 @@ def exceptions_close(  # noqa: PLR0913  each is an option
 ) -> None:
     """Close a line without credit."""
     _decide(Decision.CLOSE, number, actor, approver, reason, tenant, as_json)
+
+
+@exceptions_app.command("claim")
+def exceptions_claim(  # noqa: PLR0913  each is an option
+    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Credit what was lost on its way, without goods; the carrier is asked for it."""
+    _decide(Decision.CLAIM, number, actor, approver, reason, tenant, as_json)
+
+
+@exceptions_app.command("match")
+def exceptions_match(  # noqa: PLR0913  each is an option
+    number: int, *,
+    order: Annotated[str, typer.Option(help="The original order that sold the goods.")],
+    price: Annotated[str, typer.Option(help="Net price of one unit, as it was paid.")],
+    customer: Annotated[str, typer.Option(help="The account to credit, where the return names none.")] = "",
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Say which sale goods come from that no return announced; from then on they are a line like any other."""
+    from backhaul.application import resolve
+
+    try:
+        paid = Decimal(price)
+    except InvalidOperation as error:
+        message = f"--price '{price}' is no number like 12.50"
+        raise typer.BadParameter(message) from error
+    with _house() as house:
+        resolve.match(house.store, _tenant(house, tenant), number, order=order, unit_price=paid, customer=customer, actor=actor,
+                      approver=approver, reason=reason, now=datetime.now(UTC))
+    if as_json:
+        _print({"exception": number, "decision": "match", "order": order})
+    else:
+        out.print(f"Exception {number}: matched with order {order}, decided by {actor}, approved by {approver}.")
 
 
 @profile_app.command("check")

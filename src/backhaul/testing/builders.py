@@ -123,6 +123,12 @@ def closed(line_id: str = "MUG#1", at: datetime = NOON) -> Decided:
     return Decided(return_ref=REF, at=at, decision=Decision.CLOSE, line_id=line_id, actor="ann", approver="bob", reason="written off")
 
 
+def claimed(line_id: str = "MUG#1", units: Number = 1, at: datetime = NOON) -> Decided:
+    """Say that two people have lost units credited without goods."""
+    return Decided(return_ref=REF, at=at, decision=Decision.CLAIM, line_id=line_id, units=Decimal(units), actor="ann", approver="bob",
+                   reason="the carrier pays")
+
+
 def minted(case: ReturnCase, at: datetime = NOON) -> LinesMinted:
     """Record the ids that a case gave its lines, as `process` does."""
     return LinesMinted(return_ref=REF, at=at, lines=case.unminted)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from backhaul.adapters.zigzag.reader import Path
-from backhaul.domain.facts import Counting, Stage
+from backhaul.domain.facts import Counting, Instead, Stage
 
 Paths: TypeAlias = str | tuple[str, ...]
 
@@ -26,6 +26,7 @@ class Part(StrEnum):
     REFUNDED = "refunded"
     CHARGED = "charged"
     EXCHANGED = "exchanged"
+    LOST = "lost"
 
 
 class Basis(StrEnum):
@@ -65,6 +66,7 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     condition: Paths = ()
     disposition: Paths = ()
     outcome: Paths = ()
+    found_sku: Paths = ()
     refund_amount: Paths = ()
     refund_currency: Paths = ()
     refund_reference: Paths = ()
@@ -77,10 +79,14 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class EventRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one of the platform's events means: the stage it reaches, if any, and the parts to take from it."""
+    """What one of the platform's events means: the stage it reaches, if any, and the parts to take from it.
+
+    `blind`: goods came that no return announced.
+    """
 
     stage: Stage | None = None
-    says: tuple[Part, ...] = tuple(Part)
+    says: tuple[Part, ...] = tuple(part for part in Part if part is not Part.LOST)
+    blind: bool = False
 
 
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -105,6 +111,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     statuses: dict[str, Stage] = {}
     outcomes: dict[str, bool] = {}
     charges: dict[str, Paths] = {}
+    wrong_items: dict[str, Instead] = {}
     test_values: tuple[str, ...] = ("true", "1")
     quantities: Counting = Counting.CUMULATIVE
     amounts: Basis = Basis.NET
@@ -119,7 +126,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 LINE: Final = ("sku", "quantity", "line_id", "description", "unit_price", "order", "ordered_on", "reason", "option", "received")
 FEE: Final = ("fee_code", "fee_amount", "fee_prepaid")
-GRADE: Final = ("grade_quantity", "condition", "disposition", "outcome")
+GRADE: Final = ("grade_quantity", "condition", "disposition", "outcome", "found_sku")
 
 
 def aliases(paths: Paths) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from backhaul.domain.facts import (
     Fact,
     Grade,
     Inspected,
+    Lost,
     Progressed,
     Received,
     Refunded,
@@ -34,6 +35,8 @@ def tell(fact: Fact) -> str:
             says = f"exchanged by the platform's order {fact.reference}{on_top}"
         case Refunded():
             says = f"the customer was paid {fact.money} ({fact.reference})"
+        case Lost():
+            says = f"lost on its way: {fact.parcel or 'the whole return'}"
         case _:
             says = getattr(fact, "sentence", fact.kind)
     return f"{fact.return_ref} at {fact.at:%Y-%m-%d %H:%M:%S} UTC: {says}"
@@ -46,6 +49,8 @@ def _line(line: AnnouncedLine) -> str:
 
 def _grade(grade: Grade) -> str:
     found = "accepted" if grade.accepted else "rejected"
+    if grade.found or grade.instead:
+        found = f"{grade.found or grade.instead} in its place, {found}"
     return f"{grade.quantity} x {grade.line.sku} {grade.condition}/{grade.disposition} {found}"
 
 

@@ -31,6 +31,7 @@ from backhaul.domain.facts import (
     Grade,
     Inspected,
     LineRef,
+    Lost,
     Progressed,
     Received,
     Refunded,
@@ -180,8 +181,10 @@ class ZigZagWire:
         if rule.stage is not None:
             yield Progressed(return_ref=ref, at=head.at, version=head.version, delivery=head.delivery, event=event,
                              stage=rule.stage, parcel=head.parcel)
-        if wanted := frozenset(rule.says) - {Part.REFUNDED, Part.EXCHANGED}:
-            yield from _guarded(self._goods(message, head, wanted), head)
+        if Part.LOST in rule.says:
+            yield Lost(return_ref=ref, at=head.at, version=head.version, delivery=head.delivery, event=event, parcel=head.parcel)
+        if wanted := frozenset(rule.says) - {Part.REFUNDED, Part.EXCHANGED, Part.LOST}:
+            yield from _guarded(self._goods(message, head, wanted, blind=rule.blind), head)
         if Part.REFUNDED in rule.says:
             yield from _guarded(self._refund(message, head), head)
         if Part.EXCHANGED in rule.says:
@@ -256,7 +259,7 @@ class ZigZagWire:
 
     # --- goods ---------------------------------------------------------------------------------------
 
-    def _goods(self, message: Json, head: Head, wanted: frozenset[Part]) -> Iterator[Fact]:
+    def _goods(self, message: Json, head: Head, wanted: frozenset[Part], *, blind: bool) -> Iterator[Fact]:
         """Read the lines: what was announced of them, what was counted, and how they were graded."""
         prefix, nodes = self._list_at("sku", message, (), message)
         if not nodes:
@@ -269,7 +272,7 @@ class ZigZagWire:
                 return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery, event=head.event,
                 customer=_text(self._at("customer", message)) or None, country=_text(self._at("country", message)),
                 currency=_text(self._at("currency", message)), warehouse=_text(self._at("warehouse", message)),
-                retailer=_text(self._at("retailer", message)), lines=announced)
+                retailer=_text(self._at("retailer", message)), lines=announced, blind=blind)
         counts = tuple(
             Count(line=line.ref, quantity=self._number("received", message, line))
             for line in lines
@@ -368,11 +371,19 @@ class ZigZagWire:
             if accepted is None:
                 sentence = f"{sku}: the profile does not say whether the outcome '{outcome}' means accepted."
                 raise Unclear(sentence, outcome)
+            found = told("found_sku")
             yield Grade(
                 line=line.ref, quantity=self._number("grade_quantity", message, here), accepted=accepted,
-                condition=_word(self._payload.conditions, told("condition"), f"{sku}: condition", "UNREADABLE"),
-                disposition=_word(self._payload.dispositions, told("disposition"), f"{sku}: disposition",
-                                  "UNMAPPED_DISPOSITION"))
+                found="" if found == sku else found,
+                instead=next((self._payload.wrong_items[word] for word in (told("disposition"), told("condition"))
+                              if word in self._payload.wrong_items), None),
+                condition=self._said(self._payload.conditions, told("condition"), f"{sku}: condition", "UNREADABLE"),
+                disposition=self._said(self._payload.dispositions, told("disposition"), f"{sku}: disposition",
+                                       "UNMAPPED_DISPOSITION"))
+
+    def _said(self, words: Words, told: str, what: str, code: str) -> str:
+        """Translate a word about goods; one that says that something else was found is kept as it is."""
+        return told if told in self._payload.wrong_items else _word(words, told, what, code)
 
     # --- money beside the goods ------------------------------------------------------------------------
 

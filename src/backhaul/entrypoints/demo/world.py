@@ -41,6 +41,7 @@ DISPOSITIONS: Final[Mapping[str, tuple[str, str]]] = {
     "ZQUAR": ("Credit", "To quarantine"),
     "ZSCRAP": ("Scrap", "Scrapped"),
     "ZKEEP": ("CreditOnly", "Customer keeps the item"),
+    "ZBACK": ("ReturnToCust", "Sent back to the customer"),
 }
 """Disposition code to its action and description."""
 SERVICES: Final[Mapping[str, str]] = {
