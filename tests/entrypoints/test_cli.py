@@ -89,6 +89,19 @@ def test_a_file_is_taken_in_once(shell: Shell) -> None:
     assert Path(first["result"]).read_text(encoding="utf-8").count("\n") == 5
 
 
+def test_what_was_taken_in_can_be_traced_at_once_and_what_cannot_be_read_has_an_owner(shell: Shell) -> None:
+    shell.environment["BACKHAUL_ERP_URL"] = "http://127.0.0.1:9"  # to take a file in needs no ERP
+    nameless = life("R-9", [line("CUP", 1, "2.95")], at=LONG_AGO)[0]
+    nameless["eventType"] = "NobodySaidWhatThisMeans"
+    messages = [*life("R-1", [line("TEA", 1, "4.25")], at=LONG_AGO), nameless]
+    (shell.folder / "returns.json").write_text(json.dumps(messages), encoding="utf-8")
+
+    shell.told("import", str(shell.folder / "returns.json"))
+
+    assert "Announced" in {fact["kind"] for fact in shell.told("trace", "R-1")["facts"]}
+    assert shell.told("trace", "R-9")["facts"][0]["kind"] == "Unreadable"
+
+
 def test_work_reads_posts_and_says_how_much(busy_shell: Shell) -> None:
     told = busy_shell.told("work", "--once")
 

@@ -192,14 +192,16 @@ def import_(  # noqa: PLR0913  each is an option
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
-    """Take in a file of returns, each file once, with a result for every row."""
+    """Take in a file of returns, each file once, with a result for every row, and read what it says."""
     from backhaul.adapters.zigzag.files import intake
+    from backhaul.entrypoints import worker
 
     if profile is not None:
         os.environ["BACKHAUL_PROFILE"] = str(profile)
     with _house() as house:
-        told = intake.import_file(house.store, house.profiles[_tenant(house, tenant)], file, source=source,
-                                  result=result, now=datetime.now(UTC))
+        name, now = _tenant(house, tenant), datetime.now(UTC)
+        told = intake.import_file(house.store, house.profiles[name], file, source=source, result=result, now=now)
+        worker.digest(house, name, now)
     if as_json:
         _print(dict(told))
     else:

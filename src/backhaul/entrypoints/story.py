@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.tree import Tree
 
+from backhaul.application.ports import KeptCase
 from backhaul.application.process import pictures
 from backhaul.bootstrap import House
 from backhaul.domain.exception_case import KINDS
@@ -31,7 +32,7 @@ def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
         facts = tx.facts(tenant, [ref]).get(ref, ())
         if not facts:
             return None
-        case = tx.cases(tenant, [ref])[ref]
+        case = tx.cases(tenant, [ref]).get(ref, KeptCase(tenant=tenant, ref=ref))  # read, and not yet worked on
         picture = pictures(tx, rules, [ref])[ref]
         attempts = tx.attempts([row.posting.key for row in picture.kept])
         exceptions = tx.exceptions(tenant, open_only=False, refs=[ref])

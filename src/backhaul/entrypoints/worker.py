@@ -40,16 +40,22 @@ def turn(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
 def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Read every stored delivery, then fold and plan every return something was learned about."""
     rules = house.profiles[tenant].rules
-    deliveries = facts = 0
-    while (digested := receive.digest(house.store, house.platform(tenant), rules, now=now)).deliveries:
-        deliveries += digested.deliveries
-        facts += digested.facts
+    said = digest(house, tenant, now)
     with house.store.begin() as tx:
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
     house.reviewed.add(tenant)
-    return {"deliveries": deliveries, "facts": facts, "processed": _process(house, rules, now)}
+    return {**said, "processed": _process(house, rules, now)}
+
+
+def digest(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
+    """Read every stored delivery: what can be read becomes facts, what cannot gets an owner. Needs no ERP."""
+    deliveries = facts = 0
+    while (digested := receive.digest(house.store, house.platform(tenant), house.profiles[tenant].rules, now=now)).deliveries:
+        deliveries += digested.deliveries
+        facts += digested.facts
+    return {"deliveries": deliveries, "facts": facts}
 
 
 def _process(house: House, rules: Rules, now: datetime) -> int:
