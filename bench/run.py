@@ -33,7 +33,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import func, select
 
-from backhaul.adapters.finance_scm.erp import ROUTE
+from backhaul.adapters.finance_scm.routes import MODES
 from backhaul.adapters.odata import read_batch
 from backhaul.adapters.odata.batch import Change, write_batch
 from backhaul.adapters.sql import tables
@@ -331,7 +331,7 @@ def reading(size: int) -> Figures:
         read, facts = read + done.deliveries, facts + done.facts
     digested = time.perf_counter() - started
     started = time.perf_counter()
-    while process.process(store, rules, {"gb01": ROUTE}, NOW):
+    while process.process(store, rules, {"gb01": MODES["A"].route}, NOW):
         pass
     processed = time.perf_counter() - started
     with store.read() as connection:

@@ -7,14 +7,14 @@ group `backhaul.erp`, ours included, so a third party adds one without touching 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Final
+from typing import Any, Final
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application.ports import Capabilities, Erp, Platform
 from backhaul.application.post import Desk
 from backhaul.config import Settings
-from backhaul.domain.errors import Misconfigured
+from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.profile import Profile, load_profile
 
 ERP_GROUP: Final = "backhaul.erp"
@@ -76,6 +76,18 @@ def connect(profile: Profile, legal_entity: str) -> Erp:
         raise Misconfigured(message)
     erp: Erp = found[entity.erp].load()(entity, profile.rules, entity.options)
     return erp
+
+
+def examine(profile: Profile, legal_entity: str) -> Mapping[str, Any]:
+    """Say what a legal entity's ERP can do and what its deployment mode lacks; that nobody answers is a need unmet as well."""
+    entity = profile.rules.entity(legal_entity)
+    about = {"legal_entity": entity.id, "erp": entity.erp, "deployment": entity.deployment}
+    try:
+        able = connect(profile, legal_entity).capabilities()
+    except (Misconfigured, RetryLater) as wrong:
+        return about | {"missing": [str(wrong)], "notes": [], "documents": {}}
+    return about | {"missing": list(able.missing), "notes": list(able.notes),
+                    "documents": {kind.value: able.route.nature[kind].value for kind in able.route.steps}}
 
 
 def build(settings: Settings) -> House:

@@ -230,7 +230,7 @@ def test_without_json_a_command_speaks_to_people(busy_shell: Shell, words: list[
 
 
 def test_every_command_explains_itself(shell: Shell) -> None:
-    commands = ["demo", "serve", "work", "import", "post", "trace", "verify", "migrate", "emulate"]
+    commands = ["demo", "serve", "work", "import", "post", "trace", "doctor", "verify", "migrate", "emulate"]
     groups = [("exceptions", name) for name in ("list", "retry", "waive", "close")] + [("profile", name) for name in ("check", "schema")]
 
     told = {words: shell.run(*words, "--help") for words in (*((name,) for name in commands), *groups)}
@@ -318,3 +318,24 @@ def test_a_secret_is_never_shown(shell: Shell) -> None:
 
     assert [each.returncode for each in ended] == [0, 0]
     assert all(shell.environment["BACKHAUL_ZIGZAG_SECRET"] not in each.stdout + each.stderr for each in ended)
+
+
+@pytest.mark.parametrize(("mode", "unwritable", "lacks"), [
+    ("A", [], []), ("B", [], []), ("C", [], []), ("D", [], ["deployment 'D' is not supported here"]),
+    ("B", ["ReturnOrderHeadersV2.IsReturnProcessingStopped"], ["IsReturnProcessingStopped cannot be written"]),
+])
+def test_the_doctor_says_what_each_legal_entitys_erp_can_do_and_what_its_mode_lacks(
+    shell: Shell, erp: str, mode: str, unwritable: list[str], lacks: list[str],
+) -> None:
+    profile = shell.folder / "profile.toml"
+    profile.write_text(PROFILE.read_text(encoding="utf-8").replace('deployment = "A"', f'deployment = "{mode}"'), encoding="utf-8")
+    httpx.post(f"{erp}/control/seed", json={"settings": {"readOnly": unwritable}, "rows": {}}).raise_for_status()
+
+    asked = Shell(shell.folder, shell.environment | {"BACKHAUL_PROFILE": str(profile)})
+    (told,) = asked.told("doctor", status=1 if lacks else 0)["legal_entities"]
+
+    assert (told["legal_entity"], told["deployment"]) == ("gb01", mode)
+    assert len(told["missing"]) == len(lacks)
+    assert all(part in sentence for part, sentence in zip(lacks, told["missing"], strict=True))
+    assert told["documents"].get("receipt") == ({"A": "keyed", "B": "awaited"}.get(mode))
+    assert ("lacks" if lacks else "has all it needs") in asked.run("doctor").stdout

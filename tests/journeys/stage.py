@@ -72,6 +72,10 @@ class World:
         """Take one turn now."""
         worker.turn(self.house, TENANT, self.at)
 
+    def arrive(self, **told: Any) -> list[dict[str, Any]]:
+        """Let people register awaited return lines in the ERP: all that fit, as the lines say or as told."""
+        return list(self.control("arrivals", told)["registered"])
+
     def arm(self, kind: str, **more: Any) -> None:
         """Let the emulated ERP misbehave from here on, as told."""
         self.control("faults", {"kind": kind} | more)
@@ -219,12 +223,12 @@ def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str]) -> None:
     load_world(erp, folder)
 
 
-PROBED: dict[tuple[str, str], Capabilities] = {}
-"""What the emulated ERP can do is probed once for all tests; it has tests of its own."""
+PROBED: dict[str, dict[tuple[str, str], Capabilities]] = {}
+"""What the emulated ERP can do in each deployment mode is probed once for all tests; it has tests of its own."""
 
 
-def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None) -> World:
-    """Open a house on a store and an emulated ERP; with a fuse, its process can die at any port call or commit."""
+def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None, mode: str = "A") -> World:
+    """Open a house on a store and an emulated ERP in a deployment mode; with a fuse, it can die at any port call or commit."""
     store = SqlStore(url)
     store.migrate()
     profile = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {
@@ -232,8 +236,10 @@ def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse |
         "BACKHAUL_ZIGZAG_SECRET": "0" * 32})
     if window:
         profile = replace(profile, rules=replace(profile.rules, window=window))
+    entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
+    profile = replace(profile, rules=replace(profile.rules, entities=entities))
     house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url}), store=store, profiles={TENANT: profile},
-                  capabilities=PROBED)
+                  capabilities=PROBED.setdefault(mode, {}))
     if fuse:
         house.store = InterruptingStore(store, fuse)  # type: ignore[assignment]  # a wrapper is a store as well
         desk = house.desk(TENANT, "gb01")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backhaul.domain.disposition import Place
-from backhaul.domain.posting import Adjustment, CreditNote, ErpDocument, Issue, Posting, Receipt, Transfer
+from backhaul.domain.posting import Adjustment, CreditNote, ErpDocument, Issue, Posting, Receipt, Transfer, intake
 from backhaul.domain.rules import Tolerances
 
 
@@ -43,8 +43,8 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
     if where and document.place and _differ(where, document.place):
         yield Break(kind=BreakKind.WRONG_PLACE, sentence=f"Wanted {posting.line_id} at {where.warehouse}/{where.location}, the ERP has it "
                                                          f"at {document.place.warehouse}/{document.place.location} in {document.number}.")
-    if isinstance(posting.document, Receipt):
-        yield from _arrival(posting.document, document)
+    if accepted := intake(posting.document):
+        yield from _arrival(accepted, document)
     if isinstance(posting.document, CreditNote) and document.net is not None and abs(document.net - posting.net) > tolerances.amount:
         yield Break(kind=BreakKind.WRONG_AMOUNT,
                     sentence=f"Wanted {posting.net} {posting.currency} net, the ERP has {document.net} in {document.number}.")

@@ -234,6 +234,26 @@ def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return'
 
 
 @app.command()
+def doctor(*, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Ask each legal entity's ERP what it can do and what its deployment mode lacks; exits with status 1 if a need is unmet."""
+    from backhaul.bootstrap import examine
+
+    with _house() as house:
+        name = _tenant(house, tenant)
+        told = [dict(examine(house.profiles[name], entity.id)) for entity in house.profiles[name].rules.entities]
+    if as_json:
+        _print({"tenant": name, "legal_entities": told})
+    else:
+        for row in told:
+            verdict = "[red]lacks[/]" if row["missing"] else "has all it needs"
+            out.print(f"[bold]{row['legal_entity']}[/]: {row['erp']}, deployment {row['deployment']}, {verdict}", highlight=False)
+            for sentence in (*row["missing"], *row["notes"]):
+                out.print(f"  {'-' if sentence in row['missing'] else 'note:'} {sentence}", highlight=False, markup=False)
+    if any(row["missing"] for row in told):
+        raise typer.Exit(1)
+
+
+@app.command()
 def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Check the tamper-evident trail; names the first entry that does not fit and exits with status 1."""
     from backhaul.domain.trail import GENESIS, first_break

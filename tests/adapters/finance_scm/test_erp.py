@@ -474,8 +474,8 @@ def test_what_hangs_on_something_unknown_is_refused_unsent(shop: Shop) -> None:
 
 
 def test_a_deployment_nobody_wrote_is_refused(shop: Shop) -> None:
-    with pytest.raises(Misconfigured, match="deployment 'C'"):
-        adapter.connect(replace(shop.entity, deployment="C"), shop.rules, {"client_secret": "secret"})
+    with pytest.raises(Misconfigured, match="deployment 'D'"):
+        adapter.connect(replace(shop.entity, deployment="D"), shop.rules, {"client_secret": "secret"})
     with pytest.raises(Misconfigured, match="client_secret"):
         adapter.connect(shop.entity, shop.rules, {})
 
@@ -560,11 +560,12 @@ class Bare(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_an_environment_that_lacks_something_is_told_by_name() -> None:
+@pytest.mark.parametrize("mode", ["A", "B", "C"])
+def test_an_environment_that_lacks_something_is_told_by_name_as_far_as_the_mode_needs_it(mode: str) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Bare) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        entity = LegalEntity(id="usmf", erp="finance-scm", deployment="A", currency="GBP",
+        entity = LegalEntity(id="usmf", erp="finance-scm", deployment=mode, currency="GBP",
                              options={"base_url": url, "token_url": f"{url}/token", "client_id": "c"})
         rules = Rules(tenant="t", version="1", entities=(entity,), mapping=(), fees={},
                       sellability=Sellability(places=frozenset(), dispositions=frozenset(), conditions=frozenset()))
@@ -573,6 +574,25 @@ def test_an_environment_that_lacks_something_is_told_by_name() -> None:
         erp.odata.close()
         server.shutdown()
 
-    assert {"entity set ReturnOrderHeadersV2", "entity set ItemArrivalJournalLinesV2", "entity set CustomersV3"} <= set(told.missing)
-    assert "enumeration InventTransType lacks Sales" in told.missing
+    returns = {"entity set ReturnOrderHeadersV2", "entity set ReturnOrderLinesV2", "enumeration InventTransType lacks Sales"}
+    arrivals = {"entity set ItemArrivalJournalHeadersV2", "entity set ItemArrivalJournalLinesV2"}
+    assert {"entity set SalesOrderHeadersV2", "entity set CustomersV3"} <= set(told.missing)
+    assert told.deployment == mode
+    assert set(told.missing) & (returns | arrivals) == {"A": returns | arrivals, "B": returns, "C": set()}[mode]
     assert "optional: entity set InventTransBiEntities" in told.notes
+
+
+@pytest.mark.parametrize(("mode", "unwritable", "missing"), [
+    ("A", "ReturnOrderLinesV2.ReturnDispositionCode", ()),
+    ("B", "ReturnOrderLinesV2.ReturnDispositionCode", ("ReturnOrderLinesV2.ReturnDispositionCode cannot be written",)),
+    ("B", "ReturnOrderHeadersV2.IsReturnProcessingStopped", ("ReturnOrderHeadersV2.IsReturnProcessingStopped cannot be written",)),
+    ("C", "SalesOrderLines.ShippingWarehouseLocationId", ("SalesOrderLines.ShippingWarehouseLocationId cannot be written",)),
+    ("C", "ReturnOrderHeadersV2.IsReturnProcessingStopped", ()),
+])
+def test_a_mode_is_refused_for_what_it_writes_and_for_nothing_else(running: Running, mode: str, unwritable: str,
+                                                                  missing: tuple[str, ...]) -> None:
+    shop = Shop(running)
+    shop.control("seed", SEED | {"settings": SEED["settings"] | {"readOnly": [unwritable]}})
+    erp = adapter.connect(replace(shop.entity, deployment=mode), shop.rules, {"client_secret": "secret"})
+
+    assert erp.capabilities().missing == missing

@@ -9,6 +9,7 @@ import pytest
 
 from backhaul.adapters.finance_scm import erp as adapter
 from backhaul.adapters.finance_scm.emulator import serve
+from backhaul.adapters.finance_scm.routes import MODES
 from backhaul.domain.disposition import Sellability
 from backhaul.domain.posting import Posting, PostingKey, PostingKind, ReturnOrder
 from backhaul.domain.rules import LegalEntity, Rules
@@ -31,10 +32,10 @@ class EmulatedBench:
 
     legal_entity = "usmf"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, mode: str) -> None:
         self.url = url
         self.control("seed", SEED)
-        entity = LegalEntity(id="usmf", erp="finance-scm", deployment="A", currency="GBP", options={
+        entity = LegalEntity(id="usmf", erp="finance-scm", deployment=mode, currency="GBP", options={
             "base_url": url, "token_url": f"{url}/tenant/oauth2/v2.0/token", "client_id": "backhaul", "timeout_seconds": "5"})
         rules = Rules(tenant="t", version="1", entities=(entity,), mapping=(), fees={},
                       sellability=Sellability(places=frozenset(), dispositions=frozenset(), conditions=frozenset()))
@@ -58,9 +59,9 @@ class EmulatedBench:
 
 
 class TestFinanceScm(ErpContract):
-    """The suite, on the emulator."""
+    """The suite, on the emulator, in every deployment mode there is an adapter for."""
 
-    @pytest.fixture
-    def bench(self, tmp_path: Path) -> Iterator[EmulatedBench]:
+    @pytest.fixture(params=sorted(MODES))
+    def bench(self, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EmulatedBench]:
         with serve(tmp_path / "fscm.sqlite") as running:
-            yield EmulatedBench(running.base_url)
+            yield EmulatedBench(running.base_url, request.param)

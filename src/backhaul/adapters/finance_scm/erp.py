@@ -1,9 +1,9 @@
-"""How does one legal entity in Dynamics 365 Finance & Supply Chain Management keep our postings? (deployment mode A)
+"""How does one legal entity in Dynamics 365 Finance & Supply Chain Management keep our postings?
 
-Return orders and fee orders are created by OData, arrivals by one data package per batch, inventory journals as `journals` says; the ERP's
-own jobs post arrival, journal, packing slip and invoice (facts/finance-scm 2.1 to 2.4). `post` makes one effectful request and gives an
-outcome per posting. Everything that may have had an effect comes back as an outcome; `RetryLater` is raised only when there was no token,
-so that nothing was sent.
+Orders are created by OData, arrivals by one data package per batch, inventory journals as `journals` says; which of them a deployment
+mode needs says `routes`. The ERP's own jobs post arrival, journal, packing slip and invoice (facts/finance-scm 2.1 to 2.4). `post` makes
+one effectful request and gives an outcome per posting. Everything that may have had an effect comes back as an outcome; `RetryLater` is
+raised only when there was no token, so that nothing was sent.
 """
 
 import logging
@@ -19,13 +19,15 @@ from backhaul.adapters.finance_scm.journals import Journals
 from backhaul.adapters.finance_scm.looking import Look, credits_between
 from backhaul.adapters.finance_scm.masters import Masters
 from backhaul.adapters.finance_scm.preflight import needs_unmet
+from backhaul.adapters.finance_scm.routes import STOCK, mode_of
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
 from backhaul.application.ports import Capabilities
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.plan import LOST
 from backhaul.domain.posting import (
     ErpDocument,
     JournalLine,
-    Nature,
+    OrderLine,
     Pending,
     Posted,
     Posting,
@@ -36,8 +38,8 @@ from backhaul.domain.posting import (
     Receipt,
     Rejected,
     Release,
-    Route,
     Spare,
+    Stop,
     Unconfirmed,
 )
 from backhaul.domain.rules import LegalEntity, Rules
@@ -47,20 +49,6 @@ log = logging.getLogger(__name__)
 GROUPS: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
 TRIES: Final = 3
 K = PostingKind
-STOCK: Final = (K.ADJUSTMENT, K.TRANSFER, K.ISSUE)
-ROUTE: Final = Route(
-    goods=(K.ORDER, K.ORDER_LINE, K.RECEIPT, *STOCK, K.CREDIT_NOTE),
-    fees=(K.FEE_ORDER, K.FEE_LINE, K.FEE_RELEASE, K.FEE_CREDIT_NOTE),
-    nature={
-        K.ORDER: Nature.DRAFT, K.ORDER_LINE: Nature.DRAFT, K.FEE_ORDER: Nature.DRAFT, K.FEE_LINE: Nature.DRAFT,
-        K.RECEIPT: Nature.KEYED,  # the arrival posting class refuses a second journal with the same JournalDescription
-        # Journal number and line number are ours: the same line twice is one line or an error.
-        K.ADJUSTMENT: Nature.KEYED, K.TRANSFER: Nature.KEYED, K.ISSUE: Nature.KEYED,
-        K.FEE_RELEASE: Nature.KEYED,  # a PATCH to one value is the same twice
-        K.CREDIT_NOTE: Nature.AWAITED, K.FEE_CREDIT_NOTE: Nature.AWAITED, K.SPARE: Nature.KEYED,
-    },
-    # The invoice job takes a released sales order with all its lines; a return order line does nothing until it arrives.
-    whole=frozenset({K.FEE_LINE}))
 
 
 def connect(entity: LegalEntity, rules: Rules, secrets: Mapping[str, str]) -> "FinanceScm":
@@ -73,9 +61,7 @@ def connect(entity: LegalEntity, rules: Rules, secrets: Mapping[str, str]) -> "F
     except (KeyError, ValueError) as wrong:
         message = f"Legal entity {entity.id}: option or secret {wrong} is missing or no number."
         raise Misconfigured(message) from None
-    if entity.deployment not in {"A", "a", ""}:
-        message = f"Legal entity {entity.id}: deployment '{entity.deployment}' is not supported here; allowed is A (facts/finance-scm 2.4)."
-        raise Misconfigured(message)
+    mode_of(entity)
     return FinanceScm(OData(connection), wire.Settings.of(entity), entity, rules)
 
 
@@ -87,15 +73,21 @@ class FinanceScm:
                  age: Callable[[], float] = time.monotonic) -> None:
         """Keep what it works with; clock and sleep can be handed in."""
         self.odata, self.told, self.entity, self.rules, self.now, self.sleep = odata, told, entity, rules, now, sleep
-        self.masters = Masters(odata, told, age)
+        self.mode, self.masters = mode_of(entity), Masters(odata, told, age)
         self.imports = Imports(odata=odata, told=told, sleep=sleep)
         self.journals = Journals(odata=odata, told=told, entity=entity, rules=rules, masters=self.masters, imports=self.imports, now=now)
 
     def capabilities(self) -> Capabilities:
-        """Probe the metadata service: which needs of mode A the environment leaves unmet, by name."""
+        """Probe the metadata service: which needs of its mode the environment leaves unmet, by name."""
         surplus = any(entity == self.entity.id for entity, _ in self.rules.surplus)
-        missing, notes = needs_unmet(self.odata, self.told, surplus=surplus)
-        return Capabilities(erp="finance-scm", deployment="A", route=ROUTE, missing=tuple(missing), notes=tuple(notes))
+        missing, notes = needs_unmet(self.odata, self.told, self.mode, journals=surplus or self._loses_by_journal())
+        return Capabilities(erp="finance-scm", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
+                            notes=tuple(notes))
+
+    def _loses_by_journal(self) -> bool:
+        """Tell whether a mapping row of ours needs an inventory journal for its loss."""
+        return self.mode.route.writes_off is K.ISSUE and any(
+            row.credit and row.outcome in LOST and row.when.legal_entity == self.entity.id for row in self.rules.mapping)
 
     def master_data(self, questions: Questions) -> MasterData:
         """Answer with one `$batch`; items, customers and places are kept for `master_ttl_seconds`."""
@@ -105,7 +97,7 @@ class FinanceScm:
              batches: Mapping[PostingKey, str],
              allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> Mapping[PostingKey, ErpDocument]:
         """Look for documents by their marks, with one `$batch` of reads, or two where something must be learned first."""
-        return Look(self.odata, self.told, postings, basis, batches, allocations).run() if postings else {}
+        return Look(self.odata, self.told, self.mode, postings, basis, batches, allocations).run() if postings else {}
 
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit document between two posting dates, inclusive, from the ledger side."""
@@ -137,6 +129,9 @@ class FinanceScm:
         groups: dict[str, list[tuple[Posting, Change]]] = {}
         spared = self._lines_of_spares(postings)
         for posting in sorted(postings, key=_children_first):
+            if wrong := self._on_sale(posting):
+                outcomes[posting.key] = Rejected(sentence=wrong)
+                continue
             try:
                 changes = self._changes(posting, batch.basis, spared)
             except (KeyError, TypeError) as unknown:
@@ -155,16 +150,23 @@ class FinanceScm:
                 outcomes[posting.key] = self._outcome(posting, answer, atomic=len(sets) == 1, basis=batch.basis)
         return outcomes | self._again(batch, sets, answers)
 
+    def _on_sale(self, posting: Posting) -> str:
+        """Say what is wrong with a line that would take goods on sale by itself; what a receipt of ours brings in is looked at there."""
+        line = posting.document
+        accepted = line.intake if isinstance(line, OrderLine) else None
+        return wire.unsellable_on_sale(accepted, line.warehouse, self.rules.sellability) if accepted and isinstance(line, OrderLine) else ""
+
     def _changes(self, posting: Posting, basis: Mapping[PostingKey, ErpDocument],
                  spared: Mapping[PostingKey, list[Change]]) -> list[Change]:
         """Write what one posting needs; what it hangs on must be in the basis, else `KeyError`."""
-        kind, document = posting.key.kind, posting.document
+        kind, document, sold = posting.key.kind, posting.document, posting.key.kind in self.mode.sales
         if kind in {K.ORDER, K.FEE_ORDER}:
-            return [wire.return_order(posting, self.told) if kind is K.ORDER else wire.fee_order(posting, self.told)]
-        if kind is K.ORDER_LINE:
-            return [wire.return_line(posting, basis[posting.needs[0]].ids["ReturnOrderNumber"], self.told)]
-        if kind is K.FEE_LINE:
-            return [wire.fee_line(posting, basis[posting.needs[0]].ids["SalesOrderNumber"], self.told)]
+            return [wire.sales_order(posting, self.told) if sold else wire.return_order(posting, self.told)]
+        if kind in GROUPS:
+            order = basis[posting.needs[0]].ids["SalesOrderNumber" if sold else "ReturnOrderNumber"]
+            return [wire.sales_line(posting, order, self.told) if sold else wire.return_line(posting, order, self.told)]
+        if isinstance(document, Stop):
+            return [wire.stop(basis[posting.needs[0]].ids["ReturnOrderNumber"], self.told)]
         if isinstance(document, Release):
             head = basis[posting.needs[0]]
             if set(document.lines) != {key.marker for key in posting.needs[1:]} or any(key not in basis for key in posting.needs[1:]):
@@ -202,13 +204,15 @@ class FinanceScm:
         if isinstance(posting.document, Spare):
             return ErpDocument(number=next(reversed(list(posting.document.ids.values())), ""), ids=dict(posting.document.ids))
         head = basis[posting.needs[0]]
+        if isinstance(posting.document, Stop):
+            return ErpDocument(number=head.ids["ReturnOrderNumber"], ids={"ReturnOrderNumber": head.ids["ReturnOrderNumber"]})
         ids = {name: text for name, text in head.ids.items() if name != "etag"}
         return ErpDocument(number=head.number, currency=head.currency,
                            ids={**ids, "SalesOrderPoolId": self.told.invoice_pool, **({"etag": answer.etag} if answer.etag else {})})
 
     def _again(self, batch: PostingBatch, sets: Sequence[Sequence[tuple[Posting, Change]]],
                answers: Sequence[Sequence[Answer]]) -> dict[PostingKey, PostingOutcome]:
-        """After a stale ETag (412, no effect): read the fee order again, make sure it holds exactly its lines, and release it (ERP-06)."""
+        """After a stale ETag (412, no effect): read the order again, make sure it holds exactly its lines, and release it (ERP-06)."""
         stale = [group[0][0] for group, given in zip(sets, answers, strict=True)
                  if isinstance(group[0][0].document, Release) and given[0].status == 412]  # noqa: PLR2004
         outcomes: dict[PostingKey, PostingOutcome] = {}

@@ -12,6 +12,7 @@ from typing import Final
 
 from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.finance_scm.journals import SHAPES, stock_document, type_of
+from backhaul.adapters.finance_scm.routes import Mode
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.allocation import split
 from backhaul.domain.disposition import Place
@@ -32,6 +33,7 @@ from backhaul.domain.posting import (
 Found = dict[PostingKey, ErpDocument]
 OURS: Final = 100_000_000
 """Arrival line numbers from here on are the ones we gave (`wire.line_number`)."""
+ARRIVED: Final = frozenset({"Registered", "Received", "Invoiced"})
 NOTE_LINES: Final = "SalesInvoiceLinesV2"
 COST: Final = frozenset({"SalesConsump"})
 TAX: Final = frozenset({"Tax"})
@@ -41,11 +43,11 @@ TAX: Final = frozenset({"Tax"})
 class Look:
     """One look: what is asked for, then the tables that came back."""
 
-    def __init__(self, odata: OData, told: wire.Settings, postings: Collection[Posting],  # noqa: PLR0913, PLR0917  all it looks for
+    def __init__(self, odata: OData, told: wire.Settings, mode: Mode, postings: Collection[Posting],  # noqa: PLR0913, PLR0917  all it looks for
                  basis: Mapping[PostingKey, ErpDocument],
                  batches: Mapping[PostingKey, str], allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> None:
         """Sort out which documents can be asked for by which column."""
-        self.odata, self.told, self.basis, self.batches = odata, told, basis, batches
+        self.odata, self.told, self.mode, self.basis, self.batches = odata, told, mode, basis, batches
         self.postings = sorted(postings, key=lambda posting: posting.key)
         self.promised = {key: line for batch, lines in (allocations or {}).items() for line in lines for share in line.shares
                          if batches.get(key := PostingKey.parse(share.key)) == batch}
@@ -55,14 +57,19 @@ class Look:
     def run(self) -> Found:
         """Ask, then match each posting with what came back."""
         kind = PostingKind
-        self.heads = self._ask(wire.RETURN_ORDERS, "CustomersOrderReference", self._marks(kind.ORDER))
-        self.fee_heads = self._ask(wire.SALES_ORDERS, "CustomersOrderReference", self._marks(kind.FEE_ORDER))
-        self.releases = self._ask(wire.SALES_ORDERS, "SalesOrderNumber", self._orders(kind.FEE_RELEASE))
-        self.lines = self._ask(wire.RETURN_LINES, "ReturnOrderNumber", self._orders(kind.ORDER_LINE, kind.CREDIT_NOTE))
-        self.fee_lines = self._ask(wire.SALES_LINES, "SalesOrderNumber", self._orders(kind.FEE_LINE, kind.FEE_CREDIT_NOTE))
+        sold = self.mode.sales
+        heads, lines = {kind.ORDER, kind.FEE_ORDER}, {kind.ORDER_LINE, kind.FEE_LINE, kind.CREDIT_NOTE, kind.FEE_CREDIT_NOTE}
+        by_hand, by_journal = self.mode.receives_by_hand, self.mode.receives_by_journal
+        self.heads = self._ask(wire.RETURN_ORDERS, "CustomersOrderReference", self._marks(*heads - sold))
+        self.sales_heads = self._ask(wire.SALES_ORDERS, "CustomersOrderReference", self._marks(*heads & sold))
+        self.releases = self._ask(wire.SALES_ORDERS, "SalesOrderNumber", self._orders(kind.RELEASE, kind.FEE_RELEASE))
+        self.stops = self._ask(wire.RETURN_ORDERS, "ReturnOrderNumber", self._orders(kind.STOP))
+        self.lines = self._ask(wire.RETURN_LINES, "ReturnOrderNumber", self._orders(*lines - sold, *([kind.RECEIPT] if by_hand else ())))
+        self.sales_lines = self._ask(wire.SALES_LINES, "SalesOrderNumber", self._orders(*lines & sold))
         self.journals = self._ask(wire.JOURNALS, "JournalDescription", [self.batches.get(posting.key, "") for posting in self.postings
-                                                                       if posting.key.kind is kind.RECEIPT])
-        self.arrivals = self._ask(wire.JOURNAL_LINES, "TransactionReferenceNumber", self._orders(kind.RECEIPT, kind.CREDIT_NOTE))
+                                                                       if posting.key.kind is kind.RECEIPT and by_journal])
+        self.arrivals = self._ask(wire.JOURNAL_LINES, "TransactionReferenceNumber",
+                                  self._orders(kind.RECEIPT, kind.CREDIT_NOTE) if by_journal else ())
         # The navigation is named after its lines' version, the set is not: SalesInvoiceV2Lines (facts/finance-scm 1.6). First level only
         # (facts/finance-scm 4).
         self.invoices = self._ask(wire.INVOICES, "SalesOrderNumber", self._orders(kind.CREDIT_NOTE, kind.FEE_CREDIT_NOTE), NOTE_LINES)
@@ -75,16 +82,18 @@ class Look:
         spares = [posting.document for posting in self.postings if isinstance(posting.document, Spare)]
         self.left = {entity: self._ask(entity, wire.KEYS[entity][1], [spare.ids.get(wire.KEYS[entity][1], "") for spare in spares
                                                                       if wire.set_of(spare) == entity]) for entity in wire.KEYS}
-        tables = [self.heads, self.fee_heads, self.releases, self.lines, self.fee_lines, self.journals, self.arrivals, self.invoices,
-                  self.stock_lines, self.stock_journals, self.moved, *self.left.values()]
+        tables = [self.heads, self.sales_heads, self.releases, self.stops, self.lines, self.sales_lines, self.journals,
+                  self.arrivals, self.invoices, self.stock_lines, self.stock_journals, self.moved, *self.left.values()]
         self._fill(tables)
         self.with_lines = self._orders_with_lines()
         self.posted_twins = self._posted_twins()
         self.stock_heads = self._stock_heads()
         readers = {
             kind.ORDER: self._order, kind.FEE_ORDER: self._order, kind.ORDER_LINE: self._line, kind.FEE_LINE: self._line,
-            kind.RECEIPT: self._receipt, kind.CREDIT_NOTE: self._credit, kind.FEE_CREDIT_NOTE: self._fee_credit,
-            kind.FEE_RELEASE: self._release, kind.SPARE: self._spare, kind.ADJUSTMENT: self._moved, kind.TRANSFER: self._moved,
+            kind.RECEIPT: self._receipt if by_journal else self._arrived, kind.FEE_CREDIT_NOTE: self._sales_credit,
+            kind.CREDIT_NOTE: self._sales_credit if kind.CREDIT_NOTE in sold else self._credit if by_journal else self._credit_by_hand,
+            kind.RELEASE: self._release, kind.FEE_RELEASE: self._release, kind.STOP: self._stopped,
+            kind.SPARE: self._spare, kind.ADJUSTMENT: self._moved, kind.TRANSFER: self._moved,
             kind.ISSUE: self._moved,
         }
         found = {posting.key: readers[posting.key.kind](posting) for posting in self.postings}
@@ -109,7 +118,7 @@ class Look:
     def _orders_with_lines(self) -> frozenset[str]:
         """Learn which of several heads with one mark have lines; asked only when there are several."""
         twins: dict[str, list[str]] = {wire.RETURN_ORDERS: [], wire.SALES_ORDERS: []}
-        for table in (self.heads, self.fee_heads):
+        for table in (self.heads, self.sales_heads):
             for mark in table.query.values:
                 rows = table.of(mark)
                 twins[table.query.entity_set] += [_order_number(row) for row in rows] if len(rows) > 1 else []
@@ -132,20 +141,20 @@ class Look:
     # drafts
 
     def _order(self, posting: Posting) -> ErpDocument | None:
-        fee = posting.key.kind is PostingKind.FEE_ORDER
-        rows = sorted((self.fee_heads if fee else self.heads).of(posting.key.marker),
+        sold = posting.key.kind in self.mode.sales
+        rows = sorted((self.sales_heads if sold else self.heads).of(posting.key.marker),
                       key=lambda row: (_order_number(row) not in self.with_lines, _order_number(row)))
         if not rows:
             return None
-        entity = wire.SALES_ORDERS if fee else wire.RETURN_ORDERS
-        drafts = [row for row in rows[1:] if (row.get("SalesOrderPoolId") == self.told.hold_pool if fee
+        entity = wire.SALES_ORDERS if sold else wire.RETURN_ORDERS
+        drafts = [row for row in rows[1:] if (row.get("SalesOrderPoolId") == self.told.hold_pool if sold
                                              else row.get("ReturnStatus") in {None, "None", "Created"})]
         return replace(wire.order_document(rows[0]), copies=len(rows), spares=tuple(_spare(entity, row) for row in drafts))
 
     def _line(self, posting: Posting) -> ErpDocument | None:
         """Find a line by its mark; parts that a partial arrival made are one line, what goes beyond its quantity are copies."""
-        fee = posting.key.kind is PostingKind.FEE_LINE
-        rows = [row for row in (self.fee_lines if fee else self.lines).of(self.order[posting.key])
+        sold = posting.key.kind in self.mode.sales
+        rows = [row for row in (self.sales_lines if sold else self.lines).of(self.order[posting.key])
                 if row.get("ExternalItemNumber") == posting.key.marker]
         if not rows or not isinstance(posting.document, OrderLine):
             return None
@@ -153,16 +162,20 @@ class Look:
                                                                                          or row.get("InventoryLotId"))))
         kept, more, left = list[Row](), list[Row](), abs(posting.document.quantity)
         for row in rows:
-            quantity = abs(number(row.get("OrderedSalesQuantity" if fee else "ReturnSalesQuantity")))
+            quantity = abs(number(row.get("OrderedSalesQuantity" if sold else "ReturnSalesQuantity")))
             (kept if quantity <= left or not kept else more).append(row)
             left -= quantity if row in kept else Decimal(0)
-        entity = wire.SALES_LINES if fee else wire.RETURN_LINES
+        entity = wire.SALES_LINES if sold else wire.RETURN_LINES
         drafts = tuple(_spare(entity, row) for row in more if row.get("ReturnStatus", "Awaiting") == "Awaiting")
         return replace(wire.line_document(kept), copies=1 + len(more), spares=drafts)
 
     def _release(self, posting: Posting) -> ErpDocument | None:
         rows = self.releases.of(self.order[posting.key])
         return wire.order_document(rows[0]) if rows and rows[0].get("SalesOrderPoolId") == self.told.invoice_pool else None
+
+    def _stopped(self, posting: Posting) -> ErpDocument | None:
+        rows = self.stops.of(self.order[posting.key])
+        return wire.order_document(rows[0]) if rows and rows[0].get("IsReturnProcessingStopped") == "Yes" else None
 
     def _spare(self, posting: Posting) -> ErpDocument | None:
         """Give a spare that is still there, as open; one that is gone is not found, which is what its posting wants."""
@@ -200,6 +213,13 @@ class Look:
 
     def _lot(self, posting: Posting) -> str:
         return next((self.basis[key].ids.get("ReturnInventoryLotId", "") for key in posting.needs if key in self.basis), "")
+
+    def _arrived(self, posting: Posting) -> ErpDocument | None:
+        """Find what people registered for an order line: the parts of it that are no longer awaited."""
+        receipt, mark = posting.document, posting.needs[0].marker if posting.needs else ""
+        rows = [row for row in self.lines.of(self.order[posting.key])
+                if row.get("ExternalItemNumber") == mark and row.get("ReturnStatus") in ARRIVED]
+        return wire.arrived_document(rows, receipt.place) if rows and isinstance(receipt, Receipt) else None
 
     # inventory journals
 
@@ -267,9 +287,24 @@ class Look:
         place = twins.index(mine) if mine in twins else 0
         return self._note(fits[place:])
 
-    def _fee_credit(self, posting: Posting) -> ErpDocument | None:
-        mark = next((mark for key in posting.needs if key in self.basis and (mark := self.basis[key].ids.get("ExternalItemNumber"))), "")
-        return self._note(self._invoiced(posting, self.fee_lines, mark, ""))
+    def _mark_of(self, posting: Posting) -> str:
+        """Give the mark of the order line a credit is for."""
+        return next((mark for key in posting.needs if key in self.basis and (mark := self.basis[key].ids.get("ExternalItemNumber"))), "")
+
+    def _sales_credit(self, posting: Posting) -> ErpDocument | None:
+        return self._note(self._invoiced(posting, self.sales_lines, self._mark_of(posting), ""))
+
+    def _credit_by_hand(self, posting: Posting) -> ErpDocument | None:
+        """Find the credit of a line that people may have received in several goes: all its invoice lines, once they are all there."""
+        note, mark = posting.document, self._mark_of(posting)
+        order = self.order[posting.key]
+        parts = {row.get("LineCreationSequenceNumber") for row in self.lines.of(order) if row.get("ExternalItemNumber") == mark} - {None, 0}
+        fits = [(header, line) for header in self.invoices.of(order) for line in header.get(NOTE_LINES) or ()
+                if line.get("LineCreationSequenceNumber") in parts]
+        units = -sum((number(line.get("InvoicedQuantity")) for _, line in fits), Decimal(0))
+        if not fits or not isinstance(note, CreditNote):
+            return self._note(self._invoiced(posting, self.lines, mark, ""))
+        return wire.credits_document(fits) if units >= note.quantity else None
 
     def _invoiced(self, posting: Posting, lines: "Table", mark: str, disposition: str) -> list[tuple[Row, Row]]:
         """Give the invoice lines that can be this credit, oldest first.

@@ -82,7 +82,7 @@ class Masters:
             self._query(PERIODS),  # never kept: a period closed at noon is closed at one past noon
             *([self._query(name) for name in lists] if places else []),
         ]
-        rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | {wire.RETURN_ORDERS, self.tax_values or ""})]
+        rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | self._left_open())]
         stops = {str(row.get("ItemNumber")): row for row in rows[1]}
         self.items |= {item.number: (now, item) for item in (_item(row, stops, self.told.discontinued) for row in rows[0])}
         self.customers |= {customer.account: (now, customer) for customer in map(_customer, rows[2])}
@@ -95,6 +95,10 @@ class Masters:
         if self.tax_values is None:
             self.tax_values = tax_values(self.odata)
         return self.tax_values
+
+    def _left_open(self) -> frozenset[str]:
+        """Name the sets that not every mode needs, or not every environment has; preflight tells which are missing where they count."""
+        return frozenset({wire.RETURN_ORDERS, "ReturnDispositionCodes", self.tax_values or ""})
 
     def site(self, warehouse: str) -> str:
         """Give the site of a warehouse, as far as the masters know it; raise `RetryLater` when they cannot be read."""

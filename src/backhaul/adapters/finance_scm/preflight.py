@@ -1,4 +1,4 @@
-"""What does mode A need from an environment, and which of it is not there?
+"""What does a deployment mode need from an environment, and which of it is not there?
 
 Read from the metadata service (facts/finance-scm 4 and 11.1): sets, fields, editability, enumeration members; and from the masters what a
 read can tell. Every unmet need is named, so that a mode is refused with a list and not with a guess.
@@ -9,9 +9,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
-from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, RETURNED, tax_values
+from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, REASONS, RETURNED, tax_values
+from backhaul.adapters.finance_scm.routes import Mode
 from backhaul.adapters.odata import OData, Query, quoted
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.posting import PostingKind as K
 
 WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
     wire.RETURN_ORDERS: ("CustomerAccountNumber", "CustomersOrderReference", "CustomerRequisitionNumber", "CustomerReturnReasonCode",
@@ -40,52 +42,79 @@ MEMBERS: Final[Mapping[str, frozenset[str]]] = {
 JOURNAL_NAMES: Final = "WMSItemArrivalJournalNameEntity"
 
 
-def needs_unmet(odata: OData, told: wire.Settings, *, surplus: bool = False) -> tuple[list[str], list[str]]:
+BY_MODE: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "A": {},
+    "B": {wire.RETURN_ORDERS: ("IsReturnProcessingStopped",),
+          wire.RETURN_LINES: ("ReturnDispositionCode", "ReturnWarehouseLocationId")},
+    "C": {wire.SALES_LINES: ("ShippingWarehouseId", "ShippingWarehouseLocationId")},
+}
+"""What only one mode writes besides."""
+ARRIVALS: Final = frozenset({wire.JOURNALS, wire.JOURNAL_LINES})
+RETURNS: Final = frozenset({wire.RETURN_ORDERS, wire.RETURN_LINES, "ReturnDispositionCodes", REASONS})
+
+
+def unused(mode: Mode, *, journals: bool) -> frozenset[str]:
+    """Name the entity sets a mode does without."""
+    return ((frozenset() if mode.receives_by_journal else ARRIVALS) | (RETURNS if K.ORDER in mode.sales else frozenset())
+            | (frozenset() if journals else wire.SURPLUS))
+
+
+def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool = False) -> tuple[list[str], list[str]]:
     """Give what is missing and what is worth knowing; raise `RetryLater` when the metadata cannot be read.
 
-    Inventory journals are needed only where the profile says where `surplus` units go.
+    Inventory `journals` are needed only where the profile says where surplus units go, or where a loss is booked by one.
     """
-    wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if surplus or name not in wire.SURPLUS}
+    apart = unused(mode, journals=journals)
+    wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if name not in apart}
     described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
     found = {str(row.get("EntitySetName")): _fields(row) for row in described}
     optional = {name: columns for name, columns in wanted.items() if name in OPTIONAL}
     missing = [line for name, columns in wanted.items() if name not in OPTIONAL for line in _lacks(name, columns, found)]
     notes = [f"optional: {line}" for name, columns in optional.items() for line in _lacks(name, columns, found)]
-    for name, columns in ((name, columns) for name, columns in WRITTEN.items() if name in wanted):
+    for name, columns in [each for table in (WRITTEN, BY_MODE[mode.letter]) for each in table.items() if each[0] in wanted]:
         missing += [f"{name}.{column} cannot be written" for column in columns if found.get(name, {}).get(column) is False]
+    members_of = {name: members for name, members in MEMBERS.items() if name == "NoYes" or K.ORDER not in mode.sales}
     enums = {str(row.get("Name")): {str(member.get("Name")) for member in row.get("Members") or ()}
-             for name in MEMBERS for row in _told(odata, "PublicEnumerations", "Name", name)}
+             for name in members_of for row in _told(odata, "PublicEnumerations", "Name", name)}
     missing += [f"enumeration {name} lacks {', '.join(sorted(members - enums.get(name, set())))}"
-                for name, members in MEMBERS.items() if members - enums.get(name, set())]
+                for name, members in members_of.items() if members - enums.get(name, set())]
     entities = [row for column, name in (("PublicCollectionName", wire.JOURNALS), ("PublicCollectionName", wire.JOURNAL_LINES),
                                          ("Name", JOURNAL_NAMES)) for row in _told(odata, "DataEntities", column, name)]
-    importable = [*entities, *(_told(odata, "DataEntities", "PublicCollectionName", wire.ADJUSTMENT_LINES) if surplus else ())]
+    entities = entities if mode.receives_by_journal else []
+    importable = [*entities, *(_told(odata, "DataEntities", "PublicCollectionName", wire.ADJUSTMENT_LINES) if journals else ())]
     missing += _not_importable(importable)
-    if surplus:
+    if journals:
         notes.append(f"Whether a journal number from outside is kept ({wire.ADJUSTMENT_LINES}.JournalNumber) no metadata tells: "
                      f"the number sequence of journal name {told.journal_names['adjustment']} must allow it.")
-    original = found.get(wire.RETURN_LINES, {}).get("ReturningInventoryLotId")
-    notes.append({True: "ReturningInventoryLotId can be written: the original lot could be linked, cost would be reversed exactly.",
-                  False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts/finance-scm 8).",
-                  None: "ReturningInventoryLotId is not in the metadata."}[original])
-    if not any(RETURNED in str(link.get("Name")) for row in described if row.get("EntitySetName") == wire.RETURN_ORDERS
-               for link in row.get("NavigationProperties") or ()):
-        notes.append(f"{wire.RETURN_ORDERS} does not lead to its lines by {RETURNED}: returns made by hand are not counted (ERP-25).")
+    notes += _of_returns(described, found) if K.ORDER not in mode.sales else [
+        f"Whether the pools {told.hold_pool} and {told.invoice_pool} exist, and that no job invoices {told.hold_pool}, no metadata tells."]
     rates = tax_values(odata)
     notes.append(f"Tax rates by date are read from {rates}." if rates else
                  "No public set of tax rates: expected VAT comes from the profile's [[tax_rates]], or is not compared.")
     if not missing:
-        more = _masters(odata, told, entities)
+        more = _masters(odata, told, mode, entities)
         missing += more[0]
         notes += more[1]
     return missing, notes
+
+
+def _of_returns(described: Iterable[Mapping[str, Any]], found: Mapping[str, Mapping[str, bool]]) -> list[str]:
+    """Say what is worth knowing of return orders: can a line be linked to its sale, and can the returns of others be counted?"""
+    original = found.get(wire.RETURN_LINES, {}).get("ReturningInventoryLotId")
+    notes = [{True: "ReturningInventoryLotId can be written: the original lot could be linked, cost would be reversed exactly.",
+              False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts/finance-scm 8).",
+              None: "ReturningInventoryLotId is not in the metadata."}[original]]
+    if not any(RETURNED in str(link.get("Name")) for row in described if row.get("EntitySetName") == wire.RETURN_ORDERS
+               for link in row.get("NavigationProperties") or ()):
+        notes.append(f"{wire.RETURN_ORDERS} does not lead to its lines by {RETURNED}: returns made by hand are not counted (ERP-25).")
+    return notes
 
 
 def _told(odata: OData, name: str, column: str, value: str) -> Iterator[Mapping[str, Any]]:
     """Ask the metadata service about one name: all of it would be thousands of entities with all their fields."""
     page = odata.get(f"{odata.root}/metadata/{name}?$filter={quote(f'{column} eq {quoted(value)}', safe='')}")
     if page is None:
-        message = f"The environment has no metadata service at /metadata/{name}; mode A cannot be checked."
+        message = f"The environment has no metadata service at /metadata/{name}; its mode cannot be checked."
         raise Misconfigured(message)
     return (row for row in odata.pages(page) if row.get(column) == value)
 
@@ -107,8 +136,10 @@ def _not_importable(entities: Iterable[Mapping[str, Any]]) -> list[str]:
             if name in by_set and str(by_set[name].get("DataManagementEnabled", True)).lower() in {"false", "no"}]
 
 
-def _masters(odata: OData, told: wire.Settings, entities: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """Check disposition codes and, where an entity for them is public, the journal name."""
+def _masters(odata: OData, told: wire.Settings, mode: Mode, entities: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Check disposition codes and, where an entity for them is public, the journal name; as far as the mode uses them."""
+    if K.ORDER in mode.sales:
+        return [], []
     company = f"dataAreaId eq {quoted(told.company)}"
     names = next((str(row.get("PublicCollectionName") or "") for row in entities if row.get("Name") == JOURNAL_NAMES), "")
     asked = [Query(entity_set="ReturnDispositionCodes", select=COLUMNS["ReturnDispositionCodes"], where=company)]
@@ -116,6 +147,8 @@ def _masters(odata: OData, told: wire.Settings, entities: Iterable[Mapping[str, 
         asked.append(Query(entity_set=names, where=company, column="JournalNameId", values=(told.journal_name,)))
     rows = odata.read(asked, optional=frozenset({names}))
     missing = [] if rows[0] else [f"no disposition codes in company {told.company}"]
+    if not mode.receives_by_journal:
+        return missing, []
     if not names:
         return missing, [f"Journal name {told.journal_name} could not be checked: no public entity for arrival journal names."]
     if not any(row.get("JournalNameId") == told.journal_name for row in rows[1]):

@@ -6,13 +6,13 @@ return order line and a credit are negative. Field choices follow facts/finance-
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from backhaul.adapters.odata import Change, Row, day_of, keyed, noon, number
-from backhaul.domain.disposition import Sellability
+from backhaul.domain.disposition import Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.posting import (
     ErpDocument,
@@ -53,15 +53,17 @@ CUSTOMER_LEDGER: Final = "CustTransBiEntities"
 
 SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     RETURN_ORDERS: ("dataAreaId", "ReturnOrderNumber", "RMANumber", "CustomersOrderReference", "CustomerRequisitionNumber",
-                    "CustomerAccountNumber", "CurrencyCode", "ReturnStatus", "OrderTotalAmount", "OrderTotalTaxAmount"),
+                    "CustomerAccountNumber", "CurrencyCode", "ReturnStatus", "IsReturnProcessingStopped",
+                    "OrderTotalAmount", "OrderTotalTaxAmount"),
     RETURN_LINES: ("dataAreaId", "ReturnOrderNumber", "ReturnInventoryLotId", "RMANumber", "ItemNumber", "ExternalItemNumber",
                    "ReturnSalesQuantity", "SalesPrice", "LineAmount", "TotalTaxAmount", "ReturnUnitCost", "ReturnWarehouseId",
-                   "ReturnDispositionCode", "ReturnStatus", "LineCreationSequenceNumber"),
+                   "ReturnWarehouseLocationId", "OrderedInventoryStatusId", "ReturnDispositionCode", "ReturnStatus",
+                   "LineCreationSequenceNumber"),
     SALES_ORDERS: ("dataAreaId", "SalesOrderNumber", "CustomersOrderReference", "OrderingCustomerAccountNumber", "CurrencyCode",
                    "SalesOrderPoolId", "SalesOrderStatus", "OrderTotalAmount", "OrderTotalTaxAmount", "OrderCreationDateTime"),
     SALES_LINES: ("dataAreaId", "InventoryLotId", "SalesOrderNumber", "ItemNumber", "ExternalItemNumber", "OrderedSalesQuantity",
                   "SalesPrice", "SalesPriceQuantity", "LineAmount", "CurrencyCode", "SalesTaxGroupCode", "SalesTaxItemGroupCode",
-                  "LineCreationSequenceNumber"),
+                  "ShippingWarehouseId", "ShippingWarehouseLocationId", "OrderedInventoryStatusId", "LineCreationSequenceNumber"),
     JOURNALS: ("dataAreaId", "JournalNumber", "JournalNameId", "JournalDescription", "IsPosted", "PostedDateTime"),
     JOURNAL_LINES: ("dataAreaId", "JournalNumber", "LineNumber", "ItemNumber", "ItemQuantity", "TransactionReferenceNumber",
                     "ReferenceInventoryLotId", "ReturnItemNumber", "ReturnDispositionCodeId", "ReceivingWarehouseId",
@@ -109,7 +111,7 @@ PARENT: Final[Mapping[str, tuple[str, str]]] = {
 }
 """A header's lines and the column that names it: a journal cannot be deleted while lines exist (facts/finance-scm 6)."""
 SET_OF: Final[Mapping[str, str]] = {
-    PostingKind.ORDER: RETURN_ORDERS, PostingKind.ORDER_LINE: RETURN_LINES, PostingKind.FEE_ORDER: SALES_ORDERS,
+    PostingKind.FEE_ORDER: SALES_ORDERS,
     PostingKind.FEE_LINE: SALES_LINES, PostingKind.RECEIPT: JOURNALS, PostingKind.ADJUSTMENT: ADJUSTMENTS,
 }
 
@@ -129,6 +131,7 @@ class Settings:
     voucher_rules: Mapping[str, str]
     hold_pool: str
     invoice_pool: str
+    sales_origin: str
     site: str
     language: str
     data_project: str
@@ -149,6 +152,7 @@ class Settings:
                 voucher_rules={"VoucherNumberSelectionRule": "DateChange", "VoucherNumberAllocationRule": "Post",
                                "PostingDetailLevel": _choice(told, "posting_detail", "Summary", "Detail")},
                 hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"),
+                sales_origin=told.get("sales_origin", ""),
                 site=told.get("site", ""), language=told.get("language", "en-gb"),
                 data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
                 discontinued=frozenset(map(str.strip, told.get("discontinued_states", "Discontinued").split(","))) - {""},
@@ -181,36 +185,50 @@ def return_order(posting: Posting, told: Settings) -> Change:
     return Change(method="POST", address=RETURN_ORDERS, body=given(body))
 
 
-def fee_order(posting: Posting, told: Settings) -> Change:
-    """Write the head of a sales order for credited fees, in the pool no job invoices."""
+def sales_order(posting: Posting, told: Settings) -> Change:
+    """Write the head of a sales order for what is credited, in the pool no job invoices."""
     head = _document(posting, ReturnOrder)
     body = {
         "dataAreaId": told.company, "OrderingCustomerAccountNumber": head.customer, "InvoiceCustomerAccountNumber": head.customer,
         "CustomersOrderReference": posting.key.marker, "CustomerRequisitionNumber": head.order, "CurrencyCode": head.currency,
-        "SalesOrderPoolId": told.hold_pool, "DefaultShippingSiteId": told.site, "DefaultShippingWarehouseId": head.warehouse,
-        "LanguageId": told.language,
+        "SalesOrderPoolId": told.hold_pool, "SalesOrderOriginCode": told.sales_origin, "DefaultShippingSiteId": told.site,
+        "DefaultShippingWarehouseId": head.warehouse, "LanguageId": told.language,
     }
     return Change(method="POST", address=SALES_ORDERS, body=given(body))
 
 
 def return_line(posting: Posting, order: str, told: Settings) -> Change:
-    """Write a line expected back; the quantity is negative, the item comes first because it sets defaults (facts/finance-scm 4)."""
+    """Write a line expected back; the quantity is negative, the item comes first because it sets defaults (facts/finance-scm 4).
+
+    Where people receive, it says what was accepted and where it goes, so that they have only to confirm it.
+    """
     line = _document(posting, OrderLine)
+    goes = line.intake
     body: Row = {
         "dataAreaId": told.company, "ReturnOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
         "ReturnSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "ReturnUnitCost": line.unit_cost,
-        "ReturnSiteId": told.site, "ReturnWarehouseId": line.warehouse,
+        "ReturnSiteId": told.site, "ReturnWarehouseId": (goes.place.warehouse if goes else "") or line.warehouse,
     }
+    if goes:
+        body |= {"ReturnDispositionCode": goes.erp_disposition, "ReturnWarehouseLocationId": goes.place.location,
+                 "OrderedInventoryStatusId": goes.place.status}
     return Change(method="POST", address=RETURN_LINES, body=given(body))
 
 
-def fee_line(posting: Posting, order: str, told: Settings) -> Change:
-    """Write a line of a service item: negative for what the customer is given, positive for what is taken from him."""
+def sales_line(posting: Posting, order: str, told: Settings) -> Change:
+    """Write a line of a sales order: negative for what the customer is given, positive for what is taken from him.
+
+    Goods are taken into stock by the invoice, at the place the line names.
+    """
     line = _document(posting, OrderLine)
+    goes = line.intake
     body: Row = {
         "dataAreaId": told.company, "SalesOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
         "OrderedSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "LineDescription": line.description[:60],
     }
+    if goes:
+        body |= {"ShippingSiteId": told.site, "ShippingWarehouseId": goes.place.warehouse or line.warehouse,
+                 "ShippingWarehouseLocationId": goes.place.location, "OrderedInventoryStatusId": goes.place.status}
     return Change(method="POST", address=SALES_LINES, body=given(body))
 
 
@@ -218,6 +236,12 @@ def release(order: str, etag: str, told: Settings) -> Change:
     """Move a sales order into the pool the invoice job takes; doing it twice is doing it once."""
     return Change(method="PATCH", address=keyed(SALES_ORDERS, dataAreaId=told.company, SalesOrderNumber=order), etag=etag,
                   body={"SalesOrderPoolId": told.invoice_pool})
+
+
+def stop(order: str, told: Settings) -> Change:
+    """Keep the packing slip and invoice jobs from taking a return order further; a person lifts it."""
+    return Change(method="PATCH", address=keyed(RETURN_ORDERS, dataAreaId=told.company, ReturnOrderNumber=order),
+                  body={"IsReturnProcessingStopped": "Yes"})
 
 
 def removal(entity: str, ids: Mapping[str, Any]) -> Change:
@@ -230,7 +254,9 @@ def removal(entity: str, ids: Mapping[str, Any]) -> Change:
 
 
 def set_of(spare: Spare) -> str:
-    """Name the entity set of a spare, which is named by its set or by the kind of posting it is a spare of."""
+    """Name the entity set of a spare, which is named by its set or by the kind of posting it is a spare of; an order is one of two."""
+    if spare.entity == PostingKind.ORDER:
+        return SALES_ORDERS if "SalesOrderNumber" in spare.ids else RETURN_ORDERS
     return SET_OF.get(spare.entity, spare.entity)
 
 
@@ -306,7 +332,29 @@ def line_document(rows: Sequence[Row]) -> ErpDocument:
                  "ExternalItemNumber", "SalesPrice", "LineCreationSequenceNumber", "ReturnStatus", "ReturnWarehouseId")
     return ErpDocument(
         number=ids.get("ReturnInventoryLotId") or ids.get("InventoryLotId", ""), ids=ids, quantity=quantity,
-        net=sum((number(part.get("LineAmount")) for part in rows), Decimal(0)), currency=str(row.get("CurrencyCode") or ""))
+        net=sum((number(part.get("LineAmount")) for part in rows), Decimal(0)), currency=str(row.get("CurrencyCode") or ""),
+        place=place_of(row) if row.get("ReturnStatus", "Awaiting") == "Awaiting" else None)
+
+
+def place_of(row: Row) -> Place | None:
+    """Say where the units of an order line go, as far as it says so."""
+    warehouse, location = ((row.get(name) or row.get(other) or "") for name, other in (
+        ("ReturnWarehouseId", "ShippingWarehouseId"), ("ReturnWarehouseLocationId", "ShippingWarehouseLocationId")))
+    return Place(warehouse=str(warehouse), location=str(location), status=str(row.get("OrderedInventoryStatusId") or "")) \
+        if warehouse else None
+
+
+def arrived_document(rows: Sequence[Row], wanted: Place) -> ErpDocument:
+    """Read what people registered for one line: all its parts, open until the packing slip; a place that is not the wanted one shows."""
+    first = rows[0]
+    places = [place for row in rows if (place := place_of(row))]
+    return ErpDocument(
+        number=str(first["ReturnOrderNumber"]), open=any(row.get("ReturnStatus") == "Registered" for row in rows),
+        quantity=-sum((number(row.get("ReturnSalesQuantity")) for row in rows), Decimal(0)),
+        place=next((place for place in places if place != wanted), wanted if places else None),
+        disposition=" and ".join(sorted({str(row.get("ReturnDispositionCode") or "") for row in rows} - {""})),
+        ids=ids_of(first, "ReturnOrderNumber", "RMANumber", "ExternalItemNumber", "ReturnDispositionCode", "ReturnStatus")
+        | {"ReferenceInventoryLotId": str(first["ReturnInventoryLotId"])})
 
 
 def receipt_document(header: Row, line: Row) -> ErpDocument:
@@ -329,6 +377,14 @@ def credit_document(header: Row, line: Row) -> ErpDocument:
         voucher=str(header.get("LedgerVoucher") or ""), posted_on=day_of(header.get("InvoiceDate")),
         ids=ids_of(header, "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "SalesOrderNumber", "CustomersOrderReference")
         | ids_of(line, "LineCreationSequenceNumber", "ProductNumber"))
+
+
+def credits_document(fits: Sequence[tuple[Row, Row]]) -> ErpDocument:
+    """Read the credit of one line that arrived in parts: the sums of its credit note lines, under the number of the last."""
+    parts = sorted((credit_document(header, line) for header, line in fits), key=lambda part: (part.posted_on or date.min, part.number))
+    zero = Decimal(0)
+    sums = {name: sum((getattr(part, name) or zero for part in parts), zero) for name in ("quantity", "net", "tax", "gross")}
+    return replace(parts[-1], quantity=sums["quantity"], net=sums["net"], tax=sums["tax"], gross=sums["gross"])
 
 
 # --- the third look at damaged goods -----------------------------------------------------------------

@@ -35,6 +35,7 @@ class Control:
             ("GET", "clock"): lambda _: {"now": self.world.stamp()},
             ("POST", "clock"): self.advance,
             ("POST", "jobs/run"): self.run,
+            ("POST", "arrivals"): self.arrive,
             ("POST", "periods"): self.set_periods,
             ("GET", "calls"): self.count,
             ("POST", "calls/reset"): self.forget_calls,
@@ -122,6 +123,11 @@ class Control:
         jobs.run(self.world, job)
         log = [_public(row) for row in self.world.tables.rows("_JobLog")]
         return {"job": job, "log": log[len(log) - (self.world.sequences.get("LOG", 0) - before) :]}
+
+    def arrive(self, told: Told) -> object:
+        """Let a clerk or a device register awaited return lines (mode B)."""
+        with self.world.tables.transaction():
+            return {"registered": [_public(line) for line in jobs.arrive(self.world, told)]}
 
     def set_periods(self, told: Told | list[Told]) -> object:
         """Open or close fiscal periods: by month, or from a day to a day."""

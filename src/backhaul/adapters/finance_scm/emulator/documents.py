@@ -138,6 +138,8 @@ def no(world: World, entity_set: str, sentence: str, check: str = "validateWrite
 
 def is_editable(world: World, entity_set: str, column: str) -> bool:
     """Whether a caller may set the column."""
+    if f"{entity_set}.{column}" in world.settings["readOnly"]:
+        return False
     return column not in FILLED.get(entity_set, ()) or f"{entity_set}.{column}" in world.settings["editable"]
 
 

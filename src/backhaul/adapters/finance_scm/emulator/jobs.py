@@ -13,7 +13,8 @@ original lot; the parts are recognised by ExternalItemNumber and the other colum
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from backhaul.adapters.finance_scm.emulator.documents import place_of, price_return_line, total_return
 from backhaul.adapters.finance_scm.emulator.ledger import (
@@ -38,12 +39,12 @@ from backhaul.adapters.finance_scm.emulator.stock import each, post_inventory, r
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from decimal import Decimal
 
     from backhaul.adapters.odata_server import Row
 
 ARRIVALS, ARRIVAL_LINES = "ItemArrivalJournalHeadersV2", "ItemArrivalJournalLinesV2"
 ORDERS, LINES = "ReturnOrderHeadersV2", "ReturnOrderLinesV2"
+TOLD: Mapping[str, str] = {"legalEntity": "dataAreaId", "order": "ReturnOrderNumber", "item": "ItemNumber", "lot": "ReturnInventoryLotId"}
 STOCKLESS = frozenset({"CreditOnly"})
 SCRAPPING = frozenset({"Scrap", "ReplaceScrap"})
 RETURN_PLACE = ("ReturnSiteId", "ReturnWarehouseId", "ReturnWarehouseLocationId")
@@ -154,6 +155,30 @@ def _split(world: World, expected: Row, quantity: Decimal) -> Row:
 
 def _trans(line: Row) -> Row:
     return {"InventTransId": line["ReturnInventoryLotId"], "ReferenceId": line["ReturnOrderNumber"], "ReferenceCategory": "Sales"}
+
+
+# ---------------------------------------------------------------- arrivals by people or a device (mode B)
+
+
+def arrive(world: World, told: Mapping[str, Any]) -> list[Row]:
+    """Let a clerk or a device register awaited return lines: all that fit what is told, as the lines say or as told otherwise."""
+    registered = []
+    for line in list(world.tables.where(LINES, "ReturnStatus", "Awaiting")):
+        fits = all(line.get(column) == told[name] for name, column in TOLD.items() if name in told)
+        order = world.one(ORDERS, line["dataAreaId"], line["ReturnOrderNumber"]) or {}
+        if not fits or ("reference" in told and order.get("CustomersOrderReference") != told["reference"]):
+            continue
+        _register(world, {}, {
+            "dataAreaId": line["dataAreaId"], "IsReturnOrder": "Yes", "ItemNumber": line["ItemNumber"],
+            "TransactionReferenceNumber": line["ReturnOrderNumber"], "ReferenceInventoryLotId": line["ReturnInventoryLotId"],
+            "ItemQuantity": Decimal(str(told.get("quantity", -line["ReturnSalesQuantity"]))), "TransactionDate": world.today(),
+            "ReturnDispositionCodeId": told.get("disposition") or line.get("ReturnDispositionCode", ""),
+            "ReceivingInventorySiteId": line.get("ReturnSiteId", ""),
+            "ReceivingWarehouseId": told.get("warehouse") or line.get("ReturnWarehouseId", ""),
+            "ReceivingWarehouseLocationId": told.get("location") or line.get("ReturnWarehouseLocationId", ""),
+            "ReceivingInventoryStatusId": told.get("status") or line.get("OrderedInventoryStatusId", "")})
+        registered.append(line)
+    return registered
 
 
 # ---------------------------------------------------------------- packing slip

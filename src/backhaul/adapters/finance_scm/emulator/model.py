@@ -93,6 +93,7 @@ DEFAULTS: Mapping[str, Any] = {
     "inventoryJournalNames": ["ZZ-INV", "ZZ-MOV", "ZZ-TRF"],
     "invoicePools": ["INV"],
     "editable": [],
+    "readOnly": [],
     "currencyDecimals": {"JPY": 0, "KWD": 3},
     "schedule": {"arrivals": ["01:00"], "inventory": ["01:15"], "packing-slip": ["01:30"], "invoice": ["02:00"]},
     "accounts": {
