@@ -4,13 +4,19 @@ The only module that knows which adapter stands behind which port. ERPs are foun
 group `backhaul.erp`, ours included, so a third party adds one without touching this file.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import entry_points
+from os import getpid
+from secrets import token_hex
+from socket import gethostname
 from typing import Any, Final
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
+from backhaul.application.lease import LASTING
 from backhaul.application.ports import Capabilities, Erp, Platform
 from backhaul.application.post import Desk
 from backhaul.config import Settings
@@ -18,6 +24,11 @@ from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.profile import Profile, load_profile
 
 ERP_GROUP: Final = "backhaul.erp"
+
+
+def elapsed() -> float:
+    """Give seconds of a clock that only goes forward, also while this machine sleeps, if it has one that does."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass(slots=True)
@@ -32,6 +43,10 @@ class House:
     capabilities: dict[tuple[str, str], Capabilities] = field(default_factory=dict)
     reviewed: set[str] = field(default_factory=set)
     """Tenants whose open exceptions have been looked at under the profile this process started with."""
+    worker: str = field(default_factory=lambda: f"{gethostname()}:{getpid()}:{token_hex(3)}")
+    lasting: timedelta = LASTING
+    elapsed: Callable[[], float] = elapsed
+    """Under which name this process acts, how long its leases last, and how it measures that."""
 
     def platform(self, tenant: str) -> Platform:
         """Give the reader of a tenant's payloads."""

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from backhaul.adapters.sql.store import SqlStore
+from backhaul.application.lease import LASTING
 from backhaul.domain.rules import Close, Window
 from backhaul.testing.interrupting import Fuse, Interrupted
 from tests.journeys.stage import World, life, line, open_world, sold
@@ -60,7 +61,7 @@ def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(financ
             world.house.close()
             at = world.at
             world = open_world(finance_scm, f"sqlite:///{file}", window=DAILY)
-            world.at = at
+            world.at = at + LASTING  # the lease of the dead one has to be over
             story(world)
         credited = world.credits
         world.house.close()

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from backhaul.application.lease import LASTING
 from backhaul.application.ports import KeptWindow
 from backhaul.domain.rules import Close, Leg, Window
 from backhaul.testing.interrupting import Fuse, Interrupted
@@ -168,7 +169,7 @@ def test_a_worker_that_dies_in_any_leg_credits_once(finance_scm: str, tmp_path: 
         except Interrupted:
             died += 1
             world.house.close()
-            world = replace(open_in(finance_scm, tmp_path, DRAFTS_AT_ONCE, name=str(point)), at=world.at)
+            world = replace(open_in(finance_scm, tmp_path, DRAFTS_AT_ONCE, name=str(point)), at=world.at + LASTING)
             tell_and_wait(world)
         credited = world.credits
         world.house.close()

@@ -204,6 +204,25 @@ class KeptWindow:
     ledger: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """Proof of a lease: a transaction under it commits only while no higher token was given out, and renews it `until` then."""
+
+    tenant: str
+    legal_entity: str
+    token: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptLease:
+    """Who acts for a legal entity, and until when if nothing is heard of them. With a `fence` it is whoever asked."""
+
+    holder: str
+    until: datetime
+    fence: Fence | None = None
+
+
 class Tx(Protocol):
     """One transaction. Everything in it is kept together or not at all; nothing in it calls the network."""
 
@@ -363,6 +382,15 @@ class Tx(Protocol):
         """Give the windows of an entity, oldest first."""
         ...
 
+    # leases
+    def take_lease(self, tenant: str, legal_entity: str, *, holder: str, now: datetime, until: datetime) -> KeptLease:
+        """Take the lease of a legal entity if it is free or was over by `now`, under the next token; otherwise say who holds it."""
+        ...
+
+    def release_lease(self, fence: Fence) -> None:
+        """Give the lease back, if it is still this one."""
+        ...
+
     # files taken in
     def import_seen(self, tenant: str, sha256: str) -> bool:
         """Tell whether a file with these bytes was imported before."""
@@ -387,8 +415,11 @@ class Tx(Protocol):
 class Store(Protocol):
     """The one durable memory. `begin` opens a transaction that commits when its block ends well."""
 
-    def begin(self) -> AbstractContextManager[Tx]:
-        """Open a transaction; leaving the block by an exception rolls it back."""
+    def begin(self, fence: Fence | None = None) -> AbstractContextManager[Tx]:
+        """Open a transaction; leaving the block by an exception rolls it back.
+
+        Under a `fence` nobody can take the lease before it ends; one that was taken already is `RetryLater` (INV-11).
+        """
         ...
 
 
@@ -401,6 +432,6 @@ class Clock(Protocol):
 
 
 __all__ = [
-    "FIXED", "RETRIED", "Capabilities", "Clock", "Erp", "Finding", "KeptAttempt", "KeptCase", "KeptException", "KeptPosting",
-    "KeptWindow", "Platform", "PostingState", "Store", "Tx", "Unusable",
+    "FIXED", "RETRIED", "Capabilities", "Clock", "Erp", "Fence", "Finding", "KeptAttempt", "KeptCase", "KeptException",
+    "KeptLease", "KeptPosting", "KeptWindow", "Platform", "PostingState", "Store", "Tx", "Unusable",
 ]

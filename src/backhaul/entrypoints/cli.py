@@ -215,7 +215,9 @@ def post(*, tenant: Tenant = "", as_json: Json = False) -> None:
 
     with _house() as house:
         done = dict(worker.post(house, _tenant(house, tenant), datetime.now(UTC)))
-    _print(done) if as_json else out.print(f"{done['windows']} windows closed, {done['sent']} postings sent.")
+    _print(done) if as_json else out.print(
+        f"{done['windows']} windows closed, {done['sent']} postings sent."
+        + (f" Another worker acts for {', '.join(done['elsewhere'])}; nothing was sent there." if done["elsewhere"] else ""))
 
 
 @app.command()

@@ -5,18 +5,23 @@ that are due, send, and look. It is the same code under the wall clock, under th
 in a test; only `now` differs.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from backhaul.application import control, process, receive
-from backhaul.application.ports import KeptWindow, PostingState
+from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
+from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
 from backhaul.bootstrap import House
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.legs import Queue, queues
 from backhaul.domain.period import closes, period_of, predicted_posting
 from backhaul.domain.rules import LegalEntity, Rules
+
+log = logging.getLogger(__name__)
 
 ROUNDS: Final = 8
 """How often a window's documents are sent and looked at within one turn before the rest waits for the next."""
@@ -58,23 +63,27 @@ def digest(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
     return {"deliveries": deliveries, "facts": facts}
 
 
-def _process(house: House, rules: Rules, now: datetime) -> int:
+def _process(house: House, rules: Rules, now: datetime, store: Store | None = None) -> int:
     routes = {entity.id: house.desk(rules.tenant, entity.id).route for entity in rules.entities}
     total = 0
     # What we learn ourselves (line ids) touches a return again, so two rounds are normal.
-    while count := process.process(house.store, rules, routes, now):
+    while count := process.process(store or house.store, rules, routes, now):
         total += count
     return total
 
 
 def post(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
-    """Settle what is open, then close and send the windows that are due, for every legal entity."""
+    """Settle what is open, then close and send the windows that are due, for every legal entity nobody else acts for now."""
     rules = house.profiles[tenant].rules
     sent = windows = 0
+    elsewhere: list[str] = []
     away: RetryLater | None = None
     for entity in rules.entities:
         try:
             done = _post_for(house, rules, entity, now)
+        except HeldElsewhere as other:
+            log.info("held_elsewhere", extra={"tenant": tenant, "legal_entity": entity.id, "why": str(other)})
+            elsewhere.append(entity.id)
         except RetryLater as busy:
             # One company's ERP that cannot be reached keeps no other company waiting.
             away = away or busy
@@ -82,21 +91,23 @@ def post(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
             sent, windows = sent + done[0], windows + done[1]
     if away:
         raise away
-    return {"sent": sent, "windows": windows}
+    return {"sent": sent, "windows": windows, "elsewhere": elsewhere}
 
 
 def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) -> tuple[int, int]:
-    """Do so for one legal entity; give how many postings were sent and how many windows closed."""
-    desk = house.desk(rules.tenant, entity.id)
-    sent, windows = drive(desk, now), 0
-    _process(house, rules, now)
-    for queue in queues(rules):
-        for refs in _due_windows(desk, queue, now):
-            _close(desk, queue, refs, now)
-            windows += 1
-            sent += drive(desk, now)
-            _process(house, rules, now)
-    control.balance(house.store, desk.erp, rules, entity, now)
+    """Do so for one legal entity, under its lease; give how many postings were sent and how many windows closed."""
+    free = house.desk(rules.tenant, entity.id)
+    with held(free.store, rules.tenant, entity.id, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed) as lease:
+        desk = replace(free, store=LeasedStore(store=free.store, lease=lease), erp=LeasedErp(erp=free.erp, lease=lease))
+        sent, windows = drive(desk, now), 0
+        _process(house, rules, now, desk.store)
+        for queue in queues(rules):
+            for refs in _due_windows(desk, queue, now):
+                _close(desk, queue, refs, now)
+                windows += 1
+                sent += drive(desk, now)
+                _process(house, rules, now, desk.store)
+        control.balance(desk.store, desk.erp, rules, entity, now)
     return sent, windows
 
 

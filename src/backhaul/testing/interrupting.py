@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from backhaul.application.ports import Capabilities, Erp, Store, Tx
+from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
 from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome
 from backhaul.domain.validation import MasterData, Questions
 
@@ -84,9 +84,9 @@ class InterruptingStore:
     fuse: Fuse
 
     @contextmanager
-    def begin(self) -> Iterator[Tx]:
+    def begin(self, fence: Fence | None = None) -> Iterator[Tx]:
         """Open a transaction; interrupted before its commit it leaves nothing, after it everything."""
-        with self.store.begin() as tx:
+        with self.store.begin(fence) as tx:
             yield tx
             self.fuse.pass_("before commit")
         self.fuse.pass_("after commit")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from backhaul.adapters.sql import SqlStore
-from backhaul.application.ports import KeptCase
+from backhaul.application.ports import Fence, KeptCase
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.disposition import Outcome, Place
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -88,6 +88,14 @@ class Story:
         with store.begin() as tx:
             for posting in postings:
                 tx.fix(posting, mapping_version="m1", window="W1", at=self.noon)
+
+    def leased(self, store: SqlStore, times: int = 1) -> Fence:
+        """Take the lease, as often as told, each time after the one before was over."""
+        for _ in range(times):
+            with store.begin() as tx:
+                fence = tx.take_lease(self.tenant, "gb", holder="me", now=self.noon, until=self.noon).fence
+        assert fence
+        return fence
 
     def sending(self, store: SqlStore, *postings: Posting) -> None:
         """Keep these postings as SENDING, in batch B1."""

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from backhaul.adapters.sql import SqlStore
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import PostingState
+from backhaul.domain.errors import RetryLater
 
 Refused = Callable[[str], str]
 
@@ -196,6 +197,37 @@ def test_a_plan_may_be_deleted(store: SqlStore, story: Any) -> None:
         assert connection.execute(text("DELETE FROM postings")).rowcount == 1
 
 
+def lease(token: int, holder: str = "me", until: str = "'2011-03-01T12:05:00+00:00'") -> str:
+    return f"UPDATE leases SET token = {token}, holder = '{holder}', until = {until}"
+
+
+def test_the_token_of_a_lease_only_grows_and_no_two_holders_share_one(store: SqlStore, story: Any, refused: Refused) -> None:
+    story.leased(store, times=2)
+
+    assert "INV-11" in refused(lease(1))
+    assert "INV-11" in refused(lease(2, "another"))
+    assert "INV-11" in refused("UPDATE leases SET legal_entity = 'de'")
+    assert "INV-11" in refused("DELETE FROM leases")
+    if store.engine.dialect.name == "postgresql":
+        assert "never emptied" in refused("TRUNCATE leases")
+
+
+def test_no_attempt_begins_or_ends_under_a_token_that_was_followed(store: SqlStore, story: Any, refused: Refused) -> None:
+    first = story.leased(store)
+    story.fixed(store, story.posting())
+    with store.begin(first) as tx:
+        tx.start(story.batch(story.posting()), at=story.noon)
+    story.leased(store)
+
+    ended = "UPDATE attempts SET outcome = 'posted', finished_at = '2011-03-01T12:00:00+00:00'"
+    assert "another worker" in refused(ended)
+    assert "another worker" in refused(f"{ended}, token = 1")
+    assert "another worker" in refused(attempt(2, "posted", "'2011-03-01T12:00:00+00:00'"))
+    with pytest.raises(RetryLater, match="took over"), store.begin(first) as tx:
+        tx.finish(story.posting(), "B1", outcome="posted", detail="", at=story.noon)
+
+
 def test_every_guard_and_every_unique_index_is_named_for_the_check() -> None:
+    assert {"leases_grow", "attempts_fenced"} <= GUARDS
     assert {"postings_sending", "postings_fixed", "trail_stay", "facts_stay", "attempts_complete"} <= GUARDS
     assert {"attempts_open", "deliveries_identity", "facts_identity", "exceptions_open"} <= UNIQUE

@@ -28,7 +28,7 @@ _UPDATE: Final = update(postings).where(*_OURS).values(
 _DELETE: Final = delete(postings).where(*_OURS)
 _FINISH: Final = update(attempts).where(
     attempts.c.posting == bindparam("b_posting"), attempts.c.batch == bindparam("b_batch"), attempts.c.outcome == "",
-).values(outcome=bindparam("b_outcome"), detail=bindparam("b_detail"), finished_at=bindparam("b_finished_at"))
+).values(outcome=bindparam("b_outcome"), detail=bindparam("b_detail"), finished_at=bindparam("b_finished_at"), token=bindparam("b_token"))
 
 
 @dataclass(slots=True)
@@ -243,7 +243,8 @@ class Book(Casebook):
             self._put(replace(row.kept, state=PostingState.SENDING, batch=batch.key, attempts=number), row)
             self._started.append({
                 "posting": str(key), "batch": batch.key, "number": number, "request_hash": request,
-                "mapping_version": row.kept.mapping_version, "started_at": at, "finished_at": None, "outcome": "", "detail": ""})
+                "mapping_version": row.kept.mapping_version, "started_at": at, "finished_at": None, "outcome": "", "detail": "",
+                "token": self._token})
             by_return.setdefault(key.return_ref, []).append(str(key))
         self._connection.execute(insert(batches), {
             "key": batch.key, "tenant": batch.tenant, "legal_entity": batch.legal_entity, "kind": batch.kind.value,
@@ -276,7 +277,8 @@ class Book(Casebook):
         """Complete the open attempt of a posting with what came of it; without an open one nothing is kept."""
         ensure(bool(outcome), f"{posting.key}: an attempt ends with an outcome")
         self._finished.append({
-            "b_posting": str(posting.key), "b_batch": batch, "b_outcome": outcome, "b_detail": detail, "b_finished_at": at})
+            "b_posting": str(posting.key), "b_batch": batch, "b_outcome": outcome, "b_detail": detail, "b_finished_at": at,
+            "b_token": self._token})
 
     def attempts(self, keys: Collection[PostingKey]) -> Sequence[KeptAttempt]:
         """Give the attempts for these postings, oldest first."""
@@ -339,7 +341,7 @@ class Book(Casebook):
                 new.append(values)
             row.revision += 1
         self._each(_DELETE, gone, overtaken("postings"))
-        self._many(insert(postings), new)
+        self._new(postings, new, overtaken("postings"))
         self._each(_UPDATE, changed, overtaken("postings"))
         finished, self._finished = self._finished, []
         self._each(_FINISH, finished, AssertionError(

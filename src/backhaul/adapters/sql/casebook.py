@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.inbox import Inbox
@@ -96,5 +96,5 @@ class Casebook(Inbox):
                 new.append(row)
             self._cases[ref] = (case, revision + 1)
         self._moved.clear()
-        self._many(insert(cases), new)
+        self._new(cases, new, overtaken("cases"))
         self._each(_UPDATE, changed, overtaken("cases"))

@@ -56,6 +56,7 @@ class Session:
     def __init__(self, connection: Connection, seen: Seen, clock: Clock | None) -> None:
         """Begin with nothing waiting to be written."""
         self._connection, self._seen, self._clock = connection, seen, clock
+        self._token = 0
         self._entries: list[tuple[str, str, str, str, str, Mapping[str, Any]]] = []
 
     def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -71,6 +72,13 @@ class Session:
         """Run one statement that must meet exactly one row per set of parameters."""
         if params and self._connection.execute(statement, params).rowcount != len(params):
             raise otherwise
+
+    def _new(self, table: Table, params: Sequence[Mapping[str, Any]], otherwise: Exception) -> None:
+        """Insert rows none of which may be there already: another worker may have been faster."""
+        if params:
+            statement = self._insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+            if self._connection.execute(statement, params).rowcount != len(params):
+                raise otherwise
 
     def _at(self, at: datetime | None) -> datetime:
         """Give the time of an act; where the caller names none, the clock's."""

@@ -21,10 +21,10 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from backhaul.adapters.sql.desk import Desk
 from backhaul.adapters.sql.session import Seen
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
-from backhaul.application.ports import Clock
+from backhaul.adapters.sql.turns import Turns
+from backhaul.application.ports import Clock, Fence
 from backhaul.domain.errors import Misconfigured, RetryLater
 
 PATIENCE: Final = 30.0
@@ -35,7 +35,7 @@ FULL: Final = 2
 """SQLite's number for `synchronous=FULL`; EXTRA is 3."""
 
 
-class SqlTx(Desk):
+class SqlTx(Turns):
     """One transaction; implements the port `Tx`.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own
@@ -64,10 +64,12 @@ class SqlStore:
         self.engine = _sqlite_engine(self._url) if self._sqlite else _postgres_engine(self._url)
 
     @contextmanager
-    def begin(self) -> Iterator[SqlTx]:
-        """Open a transaction; leaving the block by an exception rolls it back."""
+    def begin(self, fence: Fence | None = None) -> Iterator[SqlTx]:
+        """Open a transaction; leaving the block by an exception rolls it back. A `fence` is proven before anything else."""
         with self._writing() as connection:
             tx = SqlTx(connection, self._seen(), self._clock)
+            if fence:
+                tx.hold(fence)
             yield tx
             tx.flush()
 

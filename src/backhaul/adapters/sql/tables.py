@@ -197,9 +197,19 @@ attempts = Table(
     Column("started_at", Utc(), nullable=False),
     Column("finished_at", Utc()),
     _words("outcome"), _words("detail"),
+    Column("token", BigInteger, nullable=False, server_default="0"),
     CheckConstraint("(outcome = '') = (finished_at IS NULL)", name="attempts_finished"),
     Index("attempts_number", "posting", "number", unique=True),
     Index("attempts_open", "posting", unique=True, sqlite_where=text("outcome = ''"), postgresql_where=text("outcome = ''")),
+)
+
+leases = Table(
+    "leases", metadata,
+    _words("tenant"), _words("legal_entity"),
+    Column("token", BigInteger, nullable=False),
+    _words("holder"),
+    Column("until", Utc()),
+    PrimaryKeyConstraint("tenant", "legal_entity", name="leases_entity"),
 )
 
 exceptions = Table(
@@ -261,7 +271,7 @@ trail_heads = Table(
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "trail_stay", "trail_fixed", "attempts_stay",
     "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
-    "exceptions_stay", "exceptions_done",
+    "exceptions_stay", "exceptions_done", "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 
