@@ -49,7 +49,7 @@ def found(case: ReturnCase, **about: Any) -> list[tuple[str, str, str]]:
 
 def test_a_return_that_fits_its_sale_has_nothing_against_it() -> None:
     assert codes(graded()) == []
-    assert len(CHECKS) == 10
+    assert len(CHECKS) == 11
 
 
 # --- items -------------------------------------------------------------------------------------------

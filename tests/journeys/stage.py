@@ -207,7 +207,7 @@ COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "
            "OrigInvoiceNo", "OrigQuantity", "OrigUnitPrice", "OrigInvoiceDate")
 
 
-def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str]) -> None:
+def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str], company: str = "gb01") -> None:
     """Load master data and original sales (order, SKU, quantity, price) into the ERP, by the demo's own loader."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "credit-lines.csv").open("w", encoding="utf-8", newline="") as file:
@@ -220,7 +220,7 @@ def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str]) -> None:
                     "InvoiceDate": "2010-12-01 09:00:00", "UnitPrice": price, "CustomerID": customer, "Country": "United Kingdom",
                     "match": "exact_price", "OrigInvoiceNo": order if customer == "10001" else "", "OrigQuantity": quantity,
                     "OrigUnitPrice": price, "OrigInvoiceDate": "2010-11-20 09:00:00"})
-    load_world(erp, folder)
+    load_world(erp, folder, company=company)
 
 
 PROBED: dict[str, dict[tuple[str, str], Capabilities]] = {}

@@ -318,6 +318,7 @@ class _Docket:
             if mine:
                 found += self._judge(picture, line, mine)
         found += validation.charges_have_items(plan.postings, self.master)
+        found += [finding for finding in plan.findings if finding.code in validation.CODES]
         held = _own(self.tx, picture, self.rules, self.now, found, replaces=lambda code: code in validation.CODES)
         free = derive_postings(picture.case, self.rules, self.entity, self.route, picture.fixed, apart_from=held | blocked).postings
         go = with_needs(free, self.kinds)

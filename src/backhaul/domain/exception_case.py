@@ -118,6 +118,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                                "Make the codes equal, letter by letter."),
     "DISPOSITION_CODE_UNKNOWN": _kind("The ERP has no disposition code or return reason of this name.", _W, 1,
                                       "Create it in the ERP or correct the mapping row."),
+    "REPLACEMENT_ORDER": _kind("The ERP's disposition code would make a second replacement order.", _W, 1,
+                               "Map a code whose action credits only; the platform owns the exchange.", severity=Severity.STOP),
     # original sale
     "ORDER_UNKNOWN": _kind("The original sales order is not in the ERP.", _C, 3,
                            "Find the order, or let the history policy decide."),

@@ -101,6 +101,8 @@ class MasterData:
     warehouses: frozenset[str] = frozenset()
     places: frozenset[Place] = frozenset()
     disposition_codes: frozenset[str] = frozenset()
+    replacing: frozenset[str] = frozenset()
+    """Disposition codes by which the ERP makes a replacement order of its own."""
     reason_codes: frozenset[str] = frozenset()
     closed_periods: frozenset[str] = frozenset()
     taxes: TaxTable = field(default_factory=TaxTable)
@@ -267,7 +269,6 @@ def charges_have_items(postings: Iterable[Posting], master: MasterData) -> Itera
 def places_exist(m: Matter) -> Iterator[Finding]:
     """Compare warehouse and location codes exactly; a near miss is shown and never used."""
     wanted = dict.fromkeys(receipt for posting in m.postings if (receipt := intake(posting.document)))
-    coded = [posting.document for posting in m.postings if isinstance(posting.document, Receipt)]
     warehouse = m.entity.warehouses.get(m.case.warehouse)
     if not warehouse or warehouse not in m.master.warehouses:
         known = [*m.entity.warehouses, *m.master.warehouses]
@@ -287,9 +288,16 @@ def places_exist(m: Matter) -> Iterator[Finding]:
                   else place.warehouse in {"", *m.master.warehouses})
         if not exists:
             yield m.finding("WAREHOUSE_UNKNOWN", f"{place.warehouse}/{place.location} is no location in {m.entity.id}.")
-    for receipt in coded:
+
+
+def codes_exist(m: Matter) -> Iterator[Finding]:
+    """Look disposition codes and the return reason up in the ERP; none may make a replacement order of its own."""
+    for receipt in (posting.document for posting in m.postings if isinstance(posting.document, Receipt)):
         if receipt.erp_disposition not in m.master.disposition_codes:
             yield m.finding("DISPOSITION_CODE_UNKNOWN", f"The ERP has no disposition code '{receipt.erp_disposition}'.")
+        elif receipt.erp_disposition in m.master.replacing:
+            yield m.finding("REPLACEMENT_ORDER", f"Disposition code '{receipt.erp_disposition}' makes a replacement order for "
+                                                 f"{receipt.sku}; what goes out in exchange is the platform's.")
     if m.entity.return_reason and m.entity.return_reason not in m.master.reason_codes:
         yield m.finding("DISPOSITION_CODE_UNKNOWN", f"The ERP has no return reason '{m.entity.return_reason}'.")
 
@@ -408,6 +416,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     item_is_active,
     service_item_is_active,
     places_exist,
+    codes_exist,
     customer_can_be_credited,
     original_sale_covers_it,
     history_policy_covers_it,
@@ -419,7 +428,7 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 CODES: Final = frozenset({
     "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
-    "DISPOSITION_CODE_UNKNOWN", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
+    "DISPOSITION_CODE_UNKNOWN", "REPLACEMENT_ORDER", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
     "ORDER_UNKNOWN", "MATCH_DIFFERS", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
     "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
 })

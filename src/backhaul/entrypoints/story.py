@@ -18,7 +18,7 @@ from backhaul.application.ports import KeptCase
 from backhaul.application.process import pictures
 from backhaul.bootstrap import House
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.facts import Announced, Decided, Fact, Inspected, LinesMinted, Progressed, Received, Refunded
+from backhaul.domain.facts import Announced, Charged, Decided, Exchanged, Fact, Inspected, LinesMinted, Progressed, Received, Refunded
 from backhaul.domain.posting import PostingKind
 
 STEPS = tuple(PostingKind)
@@ -41,6 +41,11 @@ def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
     return {
         "return": ref, "tenant": tenant, "legal_entity": case.legal_entity, "state": case.state.value if case.state else "",
         "stage": case.stage, "customer": case.customer, "net": str(case.net), "currency": case.currency,
+        "exchange": None if picture.case.exchange is None else {
+            "order": picture.case.exchange.reference,
+            "difference": str(picture.case.exchange.difference.amount) if picture.case.exchange.difference else "0"},
+        "charges": [{"code": charge.code, "line": charge.line_id, "amount": str(charge.amount), "prepaid": charge.prepaid}
+                    for charge in picture.case.charges],
         "due_at": case.due_at.isoformat() if case.due_at else None,
         "lines": [
             {"line": line.line_id, "sku": line.sku, "announced": str(line.announced), "unit_price": str(line.unit_price),
@@ -85,6 +90,11 @@ def _says(fact: Fact) -> str:  # noqa: PLR0911  one for each kind of fact
         case Inspected():
             return ", ".join(f"{grade.quantity} x {grade.line.sku} {grade.condition}/{grade.disposition}"
                              f"{'' if grade.accepted else ' refused'}" for grade in fact.grades)
+        case Charged():
+            told = (f"{charge.code} {charge.amount}{' prepaid' if charge.prepaid else ''}" for charge in fact.charges)
+            return f"charged: {', '.join(told) or 'nothing'}"
+        case Exchanged():
+            return f"exchanged by the platform's order {fact.reference}, difference {fact.difference or 'none'}"
         case Refunded():
             return f"the shop paid {fact.money} ({fact.reference})"
         case LinesMinted():
@@ -99,6 +109,11 @@ def show(out: Console, told: Mapping[str, Any]) -> None:
     """Print a return's life as a tree, oldest first."""
     tree = Tree(f"[bold]{told['return']}[/]  {told['net']} {told['currency']}  {told['state']} (goods: {told['stage']})  "
                 f"customer {told['customer']}  {told['legal_entity']}")
+    if told["exchange"]:
+        swap = told["exchange"]
+        tree.add(f"exchange: the platform's order {swap['order']}, difference {swap['difference']} {told['currency']}")
+    if told["charges"]:
+        tree.add("charges: " + ", ".join(f"{each['code']} {each['amount']}" for each in told["charges"]))
     lines = tree.add("lines")
     for line in told["lines"]:
         where = ", ".join(f"{name} {net}" for name, net in line["places"].items())

@@ -80,7 +80,9 @@ class FinanceScm:
     def capabilities(self) -> Capabilities:
         """Probe the metadata service: which needs of its mode the environment leaves unmet, by name."""
         surplus = any(entity == self.entity.id for entity, _ in self.rules.surplus)
-        missing, notes = needs_unmet(self.odata, self.told, self.mode, journals=surplus or self._loses_by_journal())
+        mapped = frozenset(row.erp_disposition for row in self.rules.mapping if row.when.legal_entity == self.entity.id)
+        missing, notes = needs_unmet(self.odata, self.told, self.mode, mapped=mapped,
+                                     journals=surplus or self._loses_by_journal())
         return Capabilities(erp="finance-scm", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
                             notes=tuple(notes))
 

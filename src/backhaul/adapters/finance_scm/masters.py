@@ -6,7 +6,7 @@ call per return); what the ERP did not have is asked again each time, original o
 
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
@@ -46,7 +46,7 @@ COLUMNS: Final = {
     TAX_ITEM_GROUPS: ("dataAreaId", "TaxItemGroupCode", "TaxCodeId", "ExemptTax"),
     "Warehouses": ("dataAreaId", "WarehouseId", "OperationalSiteId"),
     "WarehouseLocations": ("dataAreaId", "WarehouseId", "WarehouseLocationId"),
-    "ReturnDispositionCodes": ("dataAreaId", "DispositionCode"),
+    "ReturnDispositionCodes": ("dataAreaId", "DispositionCode", "DispositionAction"),
 }
 RATES: Final = ("dataAreaId", "TaxCodeId", "FromDate", "ToDate", "Value")
 
@@ -129,6 +129,7 @@ class Masters:
             places=frozenset(Place(warehouse=str(row["WarehouseId"]), location=str(row["WarehouseLocationId"]))
                              for row in places.get("WarehouseLocations", ())),
             disposition_codes=_codes(places, "ReturnDispositionCodes", "DispositionCode"),
+            replacing=frozenset(replacing(places.get("ReturnDispositionCodes", ()))),
             reason_codes=_codes(places, REASONS, "ReasonCodeId"),
             taxes=_taxes(places, self.tax_values or ""),
             closed_periods=frozenset(period_of(day) for row in periods
@@ -158,6 +159,11 @@ def _taxes(places: dict[str, list[Row]], values: str) -> TaxTable:
     return TaxTable(groups={name: frozenset(codes) for name, codes in groups.items()},
                     items={name: frozenset(codes) for name, codes in items.items()},
                     values={name: tuple(told) for name, told in spans.items()})
+
+
+def replacing(rows: Iterable[Row]) -> Iterator[str]:
+    """Name the disposition codes whose action makes a replacement order at the packing slip (facts/finance-scm 8)."""
+    yield from (str(row["DispositionCode"]) for row in rows if str(row.get("DispositionAction") or "").startswith("Replace"))
 
 
 def _codes(places: dict[str, list[Row]], name: str, column: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
-from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, REASONS, RETURNED, tax_values
+from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, REASONS, RETURNED, replacing, tax_values
 from backhaul.adapters.finance_scm.routes import Mode
 from backhaul.adapters.odata import OData, Query, quoted
 from backhaul.domain.errors import Misconfigured
@@ -59,10 +59,12 @@ def unused(mode: Mode, *, journals: bool) -> frozenset[str]:
             | (frozenset() if journals else wire.SURPLUS))
 
 
-def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool = False) -> tuple[list[str], list[str]]:
+def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool = False,
+                mapped: frozenset[str] = frozenset()) -> tuple[list[str], list[str]]:
     """Give what is missing and what is worth knowing; raise `RetryLater` when the metadata cannot be read.
 
     Inventory `journals` are needed only where the profile says where surplus units go, or where a loss is booked by one.
+    None of the `mapped` disposition codes may make a replacement order.
     """
     apart = unused(mode, journals=journals)
     wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if name not in apart}
@@ -92,7 +94,7 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
     notes.append(f"Tax rates by date are read from {rates}." if rates else
                  "No public set of tax rates: expected VAT comes from the profile's [[tax_rates]], or is not compared.")
     if not missing:
-        more = _masters(odata, told, mode, entities)
+        more = _masters(odata, told, mode, entities, mapped)
         missing += more[0]
         notes += more[1]
     return missing, notes
@@ -136,7 +138,8 @@ def _not_importable(entities: Iterable[Mapping[str, Any]]) -> list[str]:
             if name in by_set and str(by_set[name].get("DataManagementEnabled", True)).lower() in {"false", "no"}]
 
 
-def _masters(odata: OData, told: wire.Settings, mode: Mode, entities: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+def _masters(odata: OData, told: wire.Settings, mode: Mode, entities: Iterable[Mapping[str, Any]],
+             mapped: frozenset[str]) -> tuple[list[str], list[str]]:
     """Check disposition codes and, where an entity for them is public, the journal name; as far as the mode uses them."""
     if K.ORDER in mode.sales:
         return [], []
@@ -147,6 +150,8 @@ def _masters(odata: OData, told: wire.Settings, mode: Mode, entities: Iterable[M
         asked.append(Query(entity_set=names, where=company, column="JournalNameId", values=(told.journal_name,)))
     rows = odata.read(asked, optional=frozenset({names}))
     missing = [] if rows[0] else [f"no disposition codes in company {told.company}"]
+    missing += [f"a disposition code that makes no replacement order: '{code}' does, and the platform owns exchanges"
+                for code in sorted(mapped & {*replacing(rows[0])})]
     if not mode.receives_by_journal:
         return missing, []
     if not names:

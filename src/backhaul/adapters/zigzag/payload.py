@@ -113,6 +113,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     charges: dict[str, Paths] = {}
     wrong_items: dict[str, Instead] = {}
     test_values: tuple[str, ...] = ("true", "1")
+    ids_per_retailer: bool = False
     quantities: Counting = Counting.CUMULATIVE
     amounts: Basis = Basis.NET
     tax_rate: Decimal | None = None

@@ -161,10 +161,7 @@ class ZigZagWire:
 
     def _message(self, message: Json, delivery: Delivery, fallback: str) -> Iterator[Fact]:
         """Say what one message tells."""
-        ref = _text(self._at("return_ref", message))
-        if not ref:
-            reason = f"no return reference at {_paths(self._paths['return_ref'])}"
-            raise Unusable(reason)
+        ref = self._ref(message)
         if self._is_test(message):
             _log.info("test_message_skipped", extra={"return_ref": ref, "delivery": delivery.sha256})
             return
@@ -189,6 +186,20 @@ class ZigZagWire:
             yield from _guarded(self._refund(message, head), head)
         if Part.EXCHANGED in rule.says:
             yield from _guarded(self._exchange(message, head), head)
+
+    def _ref(self, message: Json) -> str:
+        """Give the return's own reference, with the retailer code where ids are unique only within one."""
+        ref = _text(self._at("return_ref", message))
+        if not ref:
+            reason = f"no return reference at {_paths(self._paths['return_ref'])}"
+            raise Unusable(reason)
+        if not self._payload.ids_per_retailer:
+            return ref
+        retailer = _text(self._at("retailer", message))
+        if not retailer:
+            reason = f"return {ref} names no retailer at {_paths(self._paths['retailer'])}, and ids are unique only within one"
+            raise Unusable(reason)
+        return f"{retailer}:{ref}"
 
     def _rule(self, message: Json) -> EventRule:
         """Find what happened: by the event's name where messages have one, else by the return's status."""

@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from backhaul.adapters.finance_scm.emulator.documents import place_of, price_return_line, total_return
+from backhaul.adapters.finance_scm.emulator.documents import new_sales_header, new_sales_line, place_of, price_return_line, total_return
 from backhaul.adapters.finance_scm.emulator.ledger import (
     ZERO,
     Document,
@@ -214,10 +214,25 @@ def _post_packing_slip(world: World, company: str, number: str) -> str:
     lines = _lines_with(world, company, number, "Registered")
     for line in lines:
         _receive(world, document, order, line)
+        if line["_action"].startswith("Replace"):
+            _replace(world, order, line)
         world.keep(LINES, line, ReturnStatus="Received", ReturnedSalesQuantity=line["ReturnSalesQuantity"])
     if not _lines_with(world, company, number, "Awaiting"):
         world.keep(ORDERS, order, ReturnOrderStatus="Delivered")
     return f"{slip}: {len(lines)} lines"
+
+
+def _replace(world: World, order: Row, line: Row) -> None:
+    """Make the sales order that a replacing disposition code brings with it, for the same goods."""
+    company = order["dataAreaId"]
+    head = new_sales_header(world, {"dataAreaId": company, "OrderingCustomerAccountNumber": order["CustomerAccountNumber"],
+                                    "CurrencyCode": order["CurrencyCode"], "DefaultShippingWarehouseId": line["ReturnWarehouseId"],
+                                    "DefaultShippingSiteId": line["ReturnSiteId"]})
+    head = world.keep("SalesOrderHeadersV2", head)
+    goods = {"dataAreaId": company, "SalesOrderNumber": head["SalesOrderNumber"], "ItemNumber": line["ItemNumber"],
+             "OrderedSalesQuantity": -line["ReturnSalesQuantity"]}
+    world.keep("SalesOrderLines", new_sales_line(world, goods))
+    world.keep(ORDERS, order, ReplacementSalesOrderNumber=head["SalesOrderNumber"], IsReplacementSalesOrderCreated="Yes")
 
 
 def _receipt_of(world: World, line: Row) -> Row | None:
