@@ -15,10 +15,12 @@ from socket import gethostname
 from typing import Any, Final
 
 from backhaul.adapters.sql.store import SqlStore
-from backhaul.adapters.zigzag.wire import ZigZagWire
+from backhaul.adapters.zigzag.client import Moment, ZigZagClient
+from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
 from backhaul.application.lease import LASTING
-from backhaul.application.ports import Capabilities, Erp, Platform
+from backhaul.application.ports import Capabilities, Clock, Erp, Platform
 from backhaul.application.post import Desk
+from backhaul.application.sweep import SOURCE
 from backhaul.config import Settings
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.profile import Profile, load_profile
@@ -40,6 +42,8 @@ class House:
     profiles: Mapping[str, Profile]
     _desks: dict[tuple[str, str], Desk] = field(default_factory=dict)
     _platforms: dict[str, Platform] = field(default_factory=dict)
+    _apis: dict[str, ZigZagClient] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Moment)
     capabilities: dict[tuple[str, str], Capabilities] = field(default_factory=dict)
     reviewed: set[str] = field(default_factory=set)
     """Tenants whose open exceptions have been looked at under the profile this process started with."""
@@ -51,8 +55,17 @@ class House:
     def platform(self, tenant: str) -> Platform:
         """Give the reader of a tenant's payloads."""
         if tenant not in self._platforms:
-            self._platforms[tenant] = ZigZagWire(self.profiles[tenant].wire)
+            profile = self.profiles[tenant]
+            asked = {SOURCE + name: ZigZagWire(payload) for name, payload in (profile.reach.payloads if profile.reach else {}).items()}
+            self._platforms[tenant] = BySource(usual=ZigZagWire(profile.wire), asked=asked)
         return self._platforms[tenant]
+
+    def api(self, tenant: str) -> ZigZagClient | None:
+        """Give the way to a tenant's platform; None where its profile names none."""
+        reach = self.profiles[tenant].reach
+        if reach is not None and tenant not in self._apis:
+            self._apis[tenant] = reach.connect(self.clock)
+        return self._apis.get(tenant)
 
     def desk(self, tenant: str, legal_entity: str) -> Desk:
         """Give a legal entity's desk; at the first time its ERP is connected and probed.
@@ -78,7 +91,9 @@ class House:
         self._desks[desk.rules.tenant, desk.entity.id] = desk
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database and of the platform."""
+        for api in self._apis.values():
+            api.close()
         self.store.close()
 
 

@@ -12,11 +12,11 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -50,16 +50,13 @@ from backhaul.domain.rules import (
     Window,
 )
 from backhaul.domain.tax import TaxSpan, TaxTable
+from backhaul.profile_platform import Reach, platform_flaws, reach_of
 from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile, TaxRateTable, WindowTable
+from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
 
-Flaw: TypeAlias = tuple[str, str]
-"""Where in the profile (a path like ``mapping[3].reason``), and what is wrong."""
-
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
-DURATION: Final = re.compile(r"([0-9]+)\s*(s|m|h|d)", re.ASCII)
-UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +68,7 @@ class Profile:
     sources: tuple[Source, ...]
     wire: Payload
     files: Layout
+    reach: Reach | None = None
 
     @property
     def tenant(self) -> str:
@@ -132,7 +130,7 @@ def load_profile(path: Path, secrets: Mapping[str, str] | Started | None = None,
         raise Misconfigured(message)
     version = f"{file.version}+{hashlib.sha256(content).hexdigest()[:8]}"
     return Profile(path=path, rules=_rules(file, version, None if offline else environ), sources=tuple(_sources(file, environ)),
-                   wire=file.payload, files=file.files)
+                   wire=file.payload, files=file.files, reach=reach_of(file, environ))
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -141,6 +139,7 @@ def load_profile(path: Path, secrets: Mapping[str, str] | Started | None = None,
 def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
     """Say everything that is wrong with a profile whose form is right."""
     yield from _source_flaws(file, environ)
+    yield from platform_flaws(file, environ)
     yield from ((f"payload.fields.{name}" if name in file.payload.fields.__struct_fields__ else f"payload.{name}", sentence)
                 for name, sentence in messages.flaws(file.payload))
     if not _zone(file.payload.zone):
@@ -174,16 +173,6 @@ def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
         if table.auth is Kind.BASIC and not table.username:
             yield f"{here}.auth", "basic needs a username"
         yield from _duration_flaw(f"{here}.tolerance", table.tolerance)
-
-
-def _secret_flaw(place: str, reference: str, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
-    """Check a reference; with an environment also that it leads to a secret."""
-    try:
-        secret = Secret(reference, environ or {})
-        if environ is not None:
-            secret.check()
-    except Misconfigured as error:
-        yield place, str(error)
 
 
 def _entity_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
@@ -339,11 +328,6 @@ def _time_flaws(file: ProfileFile) -> Iterator[Flaw]:
         yield "go_live", "the moment needs an offset, like 2026-01-01T00:00:00Z"
 
 
-def _duration_flaw(place: str, text: str) -> Iterator[Flaw]:
-    if not DURATION.fullmatch(text):
-        yield place, f"'{text}' is no duration like 300s, 15m, 24h or 60d"
-
-
 def _zone(name: str) -> bool:
     try:
         ZoneInfo(name)
@@ -353,11 +337,6 @@ def _zone(name: str) -> bool:
 
 
 # --- what it comes to ----------------------------------------------------------------------------------
-
-
-def _duration(text: str) -> timedelta:
-    found = DURATION.fullmatch(text)
-    return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
 
 
 def _sources(file: ProfileFile, environ: Mapping[str, str]) -> Iterator[Source]:

@@ -37,6 +37,52 @@ class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     username: str = ""
 
 
+class LookupTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[platform.lookups.NAME]`: one question the platform answers; ZigZag's are not public, so each is spelled out.
+
+    In `path`, ``{order}``, ``{return}``, ``{since}`` and ``{page}`` stand for what is asked. Without `payload` its items are
+    read by `[payload]`; with it, by `[payloads.NAME]`.
+    """
+
+    path: str
+    items: str = ""
+    return_ref: str = msgspec.field(name="return")
+    payload: str = ""
+    paging: str = "none"
+    first: str = "1"
+    next: str = ""
+    total: str = ""
+    since_format: str = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class PlatformTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[platform]`: where the platform's own interface is, and as whom we ask it. User and password are references."""
+
+    base_url: str
+    username: str
+    password: str
+    token_path: str = "/token"  # noqa: S105  a path
+    token_form: bool = False
+    username_field: str = "username"
+    password_field: str = "password"  # noqa: S105  a name
+    token_field: str = "token"  # noqa: S105  a name
+    renew_after: str = "25m"
+    timeout: str = "30s"
+    lookups: dict[str, LookupTable] = {}
+
+
+class SweepTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[sweep]`: which look-up lists what changed, which tells one return, how often, and how far back at most."""
+
+    changed: str
+    one: str = ""
+    named_only: bool = False
+    every: str = "30m"
+    overlap: str = "2h"
+    at_most: str = "30d"
+    alarm: str = "6h"
+
+
 class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[legal_entities]]`: one company in one ERP.
 
@@ -197,6 +243,9 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     tenant: str
     source: dict[str, SourceTable]
     payload: Payload
+    payloads: dict[str, Payload] = {}
+    platform: PlatformTable | None = None
+    sweep: SweepTable | None = None
     legal_entities: tuple[EntityTable, ...]
     sellable: SellableTable
     mapping: tuple[MappingTable, ...]

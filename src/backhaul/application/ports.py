@@ -85,6 +85,29 @@ class Unusable(ValueError):  # noqa: N818  a value we return to a person, raised
     """A delivery is authentic and kept, but cannot be read; `reason` says why in one sentence."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One return as the platform tells it when asked: its reference (empty if unreadable) and the bytes."""
+
+    ref: str
+    body: bytes
+
+
+class PlatformApi(Protocol):
+    """The platform's own interface, asked and told by look-ups and paths the profile names.
+
+    Raises `RetryLater` when the same may succeed later, `NeedsOperator` and `Misconfigured` when it will not.
+    """
+
+    def look_up(self, name: str, values: Mapping[str, str | datetime]) -> Iterator[Found]:
+        """Ask a look-up; what was given before it raised is good, and is not all."""
+        ...
+
+    def put(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """Replace what the platform has by absolute values; give its answer."""
+        ...
+
+
 class Platform(Protocol):
     """The returns platform's words, read by the tenant's profile."""
 
@@ -264,6 +287,19 @@ class Tx(Protocol):
         """Give all facts about these returns."""
         ...
 
+    def heard(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:
+        """Give returns to which, by what the platform told us, something happened from `since` on and before `until`."""
+        ...
+
+    # what our own routines remember of their last run
+    def recall(self, tenant: str, name: str) -> Mapping[str, Any]:
+        """Give what a routine remembered under this name; empty before its first run."""
+        ...
+
+    def remember(self, tenant: str, name: str, memory: Mapping[str, Any]) -> None:
+        """Replace what a routine remembers under this name; plain values only. The trail says what it did."""
+        ...
+
     # cases
     def touched(self, tenant: str, limit: int) -> Sequence[str]:
         """Give returns about which something was learned since they were last saved, in stable order."""
@@ -432,6 +468,6 @@ class Clock(Protocol):
 
 
 __all__ = [
-    "FIXED", "RETRIED", "Capabilities", "Clock", "Erp", "Fence", "Finding", "KeptAttempt", "KeptCase", "KeptException",
-    "KeptLease", "KeptPosting", "KeptWindow", "Platform", "PostingState", "Store", "Tx", "Unusable",
+    "FIXED", "RETRIED", "Capabilities", "Clock", "Erp", "Fence", "Finding", "Found", "KeptAttempt", "KeptCase", "KeptException",
+    "KeptLease", "KeptPosting", "KeptWindow", "Platform", "PlatformApi", "PostingState", "Store", "Tx", "Unusable",
 ]

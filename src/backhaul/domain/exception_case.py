@@ -96,6 +96,13 @@ KINDS: Final[Mapping[str, Kind]] = {
                           "Mend the file, or have it sent anew; the sentence names the file and what is wrong with it."),
     "FILE_TOTALS_DIFFER": _kind("A file holds other rows than it says itself.", _I, 1,
                                 "Ask the sender for the whole file; nothing of this one was taken in."),
+    # asking the platform
+    "SWEEP_INCOMPLETE": _kind("For hours no sweep of the platform could be read to its end.", _I, 1,
+                              "Read the sentence: mend access or look-up; the next whole sweep catches up from where the last one ended."),
+    "SWEEP_GAP": _kind("After a long outage the sweep does not look back to where it ended.", _I, 1,
+                       "Run `backhaul sweep --since` from the time named, or take in a file of that time, then close this."),
+    "PLATFORM_OMITS": _kind("We heard of a return and the platform does not name it when asked what changed.", _I, 2,
+                            "Ask the platform whether it exists; until it names it, treat its messages with doubt."),
     # mapping
     "UNMAPPED_DISPOSITION": _kind("No approved mapping row fits this disposition, condition and warehouse.", _W, 2,
                                   "Agree the target with finance and add the row; nothing goes to a default."),

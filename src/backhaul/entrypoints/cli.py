@@ -220,6 +220,35 @@ def post(*, tenant: Tenant = "", as_json: Json = False) -> None:
         + (f" Another worker acts for {', '.join(done['elsewhere'])}; nothing was sent there." if done["elsewhere"] else ""))
 
 
+def _moment(text: str) -> datetime:
+    """Read a moment; one without an offset is in UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"'{text}' is no moment like 2026-01-31 or 2026-01-31T08:00:00Z"
+        raise typer.BadParameter(message) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@app.command()
+def sweep(*, since: Annotated[str, typer.Option(help="From when; otherwise from where the last whole sweep ended.")] = "",
+          actor: Annotated[str, typer.Option(help="Who you are.")] = "backhaul", tenant: Tenant = "", as_json: Json = False) -> None:
+    """Ask the platform what changed and compare it with what we know, item by item; status 1 if not all of it could be read."""
+    from backhaul.entrypoints import worker
+
+    with _house() as house:
+        done = worker.sweep_now(house, _tenant(house, tenant), datetime.now(UTC), since=_moment(since) if since else None, actor=actor)
+    if as_json:
+        _print(dict(done))
+    else:
+        out.print(f"{'Whole' if done['complete'] else 'Not whole'}: {done['named']} returns named since {done['since']}, "
+                  f"{done['kept']} kept, {done['news']} said something new, {done['recovered']} we had never heard of, "
+                  f"{done['left_out']} left out by the list, "
+                  f"{len(done['missing'])} missing. {done['sentence']}", highlight=False)
+    if not done["complete"]:
+        raise typer.Exit(1)
+
+
 @app.command()
 def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return's reference at the platform.")], *,
           tenant: Tenant = "", as_json: Json = False) -> None:

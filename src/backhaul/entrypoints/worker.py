@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from backhaul.application import control, process, receive
+from backhaul.application import control, process, receive, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
 from backhaul.bootstrap import House
-from backhaul.domain.errors import RetryLater
+from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.legs import Queue, queues
 from backhaul.domain.period import closes, period_of, predicted_posting
 from backhaul.domain.rules import LegalEntity, Rules
@@ -32,6 +32,7 @@ REVIEW: Final = timedelta(hours=20)
 def steps(house: House) -> Mapping[str, Any]:
     """Give the durable steps of a turn, in order: few and large (facts/engine 3.2)."""
     return {
+        "sweep": lambda tenant, now: sweep_when_due(house, tenant, now),
         "read": lambda tenant, now: read(house, tenant, now),
         "post": lambda tenant, now: post(house, tenant, now),
     }
@@ -40,6 +41,28 @@ def steps(house: House) -> Mapping[str, Any]:
 def turn(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Do everything that is to be done for a tenant now, without an engine around it."""
     return {name: step(tenant, now) for name, step in steps(house).items()}
+
+
+def sweep_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Ask the platform what changed, if the profile wants that and it is time; what fails is said and holds up nothing else."""
+    profile, api = house.profiles[tenant], house.api(tenant)
+    plan = profile.reach.sweep if profile.reach else None
+    if plan is None or api is None or not sweeping.due(house.store, profile.rules, plan, now):
+        return {}
+    return sweep_now(house, tenant, now)
+
+
+def sweep_now(house: House, tenant: str, now: datetime, *, since: datetime | None = None, actor: str = "backhaul") -> Mapping[str, Any]:
+    """Ask the platform what changed, whether it is time or not; give what it came to in plain values."""
+    profile, api = house.profiles[tenant], house.api(tenant)
+    plan = profile.reach.sweep if profile.reach else None
+    if plan is None or api is None:
+        message = f"{profile.path}: tenant '{tenant}' has no [sweep]; name the look-up that lists what changed"
+        raise Misconfigured(message)
+    swept = sweeping.sweep(house.store, house.platform(tenant), api, profile.rules, plan, now, since=since, actor=actor)
+    return {"since": swept.since.isoformat(), "until": swept.until.isoformat(), "complete": swept.complete, "named": swept.named,
+            "kept": swept.kept, "news": swept.news, "recovered": swept.recovered, "left_out": swept.left_out,
+            "missing": list(swept.missing), "sentence": swept.sentence}
 
 
 def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """What came in, what does it say, and about which returns was something learned?"""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -171,6 +172,13 @@ class Inbox(Session):
                 found.setdefault(ref, []).append(rows.fact(kind, body))
         return found
 
+    def heard(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:
+        """Give returns to which, by what the platform told us, something happened in this span of time."""
+        self._flush_inbox()
+        table = tables.facts.c
+        return set(self._connection.execute(select(table.return_ref).distinct().where(
+            table.tenant == tenant, table.at >= since, table.at < until, table.delivery_id.is_not(None))).scalars())
+
     def _remember(self, tenant: str, refs: Sequence[str]) -> None:
         """Remember which touch of these returns is the last this thread has seen the facts of (before reading them)."""
         self._seen.update(dict.fromkeys(((tenant, ref) for ref in refs), (0, 0)))
@@ -219,6 +227,21 @@ class Inbox(Session):
                     index_elements=["tenant", "return_ref"],
                     set_={"counter": tables.touched.c.counter + statement.excluded.counter}),
                 [{"tenant": tenant, "return_ref": ref, "counter": count} for (tenant, ref), count in sorted(touches.items())])
+
+    # --- routines
+
+    def recall(self, tenant: str, name: str) -> Mapping[str, Any]:
+        """Give what a routine remembered under this name; empty before its first run."""
+        table = tables.memories.c
+        body = self._connection.execute(select(table.body).where(table.tenant == tenant, table.name == name)).scalar()
+        return dict(json.loads(body)) if body else {}
+
+    def remember(self, tenant: str, name: str, memory: Mapping[str, Any]) -> None:
+        """Replace what a routine remembers under this name."""
+        statement = self._insert(tables.memories)
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["tenant", "name"], set_={"body": statement.excluded.body}),
+            {"tenant": tenant, "name": name, "body": rows.written(memory)})
 
     # --- files
 

@@ -124,6 +124,7 @@ facts = Table(
     _words("body"),
     Index("facts_identity", "tenant", "return_ref", "identity", unique=True),
     Index("facts_delivery", "delivery_id"),
+    Index("facts_time", "tenant", "at"),
     sqlite_autoincrement=True,
 )
 
@@ -250,6 +251,12 @@ imports = Table(
     Column("at", Utc(), nullable=False),
     Column("rows", Integer, nullable=False),
     PrimaryKeyConstraint("tenant", "sha256", name="imports_file"),
+)
+
+memories = Table(
+    "memories", metadata,
+    _words("tenant"), _words("name"), _words("body"),
+    PrimaryKeyConstraint("tenant", "name", name="memories_name"),
 )
 
 trail = Table(

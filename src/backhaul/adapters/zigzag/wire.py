@@ -8,7 +8,7 @@ sees, never a guess. What cannot even be tied to a return is `Unusable` as a who
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -463,6 +463,18 @@ class ZigZagWire:
         yield Refunded(
             return_ref=head.ref, at=at, version=head.version, delivery=head.delivery, event=head.event,
             reference=_text(self._at("refund_reference", message)) or head.ref, money=Money(amount=amount, currency=currency))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySource:
+    """Reads what we asked for by the payload profile of its look-up, and everything else as the messages are read; a `Platform`."""
+
+    usual: ZigZagWire
+    asked: Mapping[str, ZigZagWire]
+
+    def facts(self, delivery: Delivery) -> Sequence[Fact]:
+        """Say what a delivery tells us; raise `Unusable` if it cannot be read."""
+        return self.asked.get(delivery.source, self.usual).facts(delivery)
 
 
 def _below(path: Path, prefix: tuple[str, ...]) -> tuple[tuple[str, ...] | None, bool]:

@@ -10,19 +10,24 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from secrets import token_bytes
 from threading import Lock
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
-from backhaul.adapters.zigzag.emulator.story import Json
+from backhaul.adapters.zigzag.emulator.story import Json, utc_text
 from backhaul.adapters.zigzag.emulator.tape import Tape
 
 TOKEN_SECONDS: Final = 30 * 60
 MOST_PRODUCTS: Final = 40
 MOST_STOCK: Final = 2_147_483_647
 ISO_2: Final = 2
+PAGE: Final = 50
+MOST_IN_A_PAGE: Final = 500
+INFERRED: Final = "path and shape are ours; not public"
 MESSAGE_KEYS: Final = frozenset({
     "PleaseContactOurCustomerService",
     "ThisItemCanNotBeReturned",
@@ -39,15 +44,45 @@ PASSWORDS: Final = ("password", "passWord", "pass", "client_secret")
 Answer: TypeAlias = tuple[int, Json]
 
 
+@dataclass(slots=True)
+class Misconduct:
+    """How the interface misbehaves until told otherwise, and what it was asked meanwhile.
+
+    Each fault answers requests whose method and path begin as it says, after the first `after` of them, `times` times.
+    """
+
+    omitted: frozenset[str] = frozenset()
+    faults: list[Json] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    def fault_of(self, method: str, target: str) -> Json | None:
+        """Write down a request, and give the fault it meets, if it meets one."""
+        with self.lock:
+            self.asked.append(f"{method} {target}")
+            for fault in self.faults:
+                if not f"{method} {target}".startswith(fault.get("path", "")) or fault["times"] <= 0:
+                    continue
+                if fault["after"] > 0:
+                    fault["after"] -= 1
+                    continue
+                fault["times"] -= 1
+                return fault
+        return None
+
+
 class Tokens:
     """Gives and checks tokens of 30 real minutes: JWT in form, signed with a key of this process."""
 
     def __init__(self) -> None:
         """Draw a signing key."""
         self._lock, self._key = Lock(), token_bytes(32)
+        self.given = 0
 
     def give(self, user: str) -> str:
-        """Give a token."""
+        """Give a token, and count it."""
+        with self._lock:
+            self.given += 1
         head = _part({"alg": "HS256", "typ": "JWT"})
         claims = _part({"sub": user, "iat": int(time.time()), "exp": int(time.time()) + TOKEN_SECONDS})
         return f"{head}.{claims}.{self._signature(f'{head}.{claims}')}"
@@ -135,11 +170,46 @@ def _is_product_row(row: Any) -> bool:
     return len(country) in {0, ISO_2} and row.get("messageKey", "ProductIsNonReturnable") in MESSAGE_KEYS
 
 
-def look_up(tape: Tape, order: str, now: str) -> Answer:
-    """Answer `GET /Return/api/v1/returns?orderNumber=` with the returns that touch an order, as they stand now."""
-    found = [
-        body["return"]
-        for body, _ in tape.youngest(now)
-        if any(line["orderNumber"] == order for line in body["return"]["lines"])
-    ]
-    return 200, {"inferred": "path and shape are ours; not public", "returns": found}
+def looked_up(body: Json) -> Json:
+    """Write a return as a look-up gives it: as it stands after its youngest event, with that event's time and count."""
+    return {
+        **body["return"],
+        "retailerCode": body["retailerCode"],
+        "updatedAt": body["occurredAt"],
+        "sequence": body["sequence"],
+    }
+
+
+def look_up(tape: Tape, query: Mapping[str, str], now: str, omitted: Collection[str]) -> Answer:
+    """Answer `GET /Return/api/v1/returns` by `orderNumber`, or by `changedSince` a page at a time, oldest change first.
+
+    A list may leave returns out without a word (`omitted`); asked for by its order, a return is always given.
+    """
+    standing = [body for body, _ in tape.youngest(now)]
+    if "orderNumber" in query:
+        found = [body for body in standing if _touches(body, query["orderNumber"])]
+        return 200, {"inferred": INFERRED, "returns": [looked_up(body) for body in found]}
+    since = utc_text(datetime.fromisoformat(query["changedSince"]).astimezone(UTC))
+    changed = sorted(
+        (body for body in standing if body["occurredAt"] >= since and body["return"]["returnId"] not in omitted),
+        key=lambda body: (body["occurredAt"], body["return"]["returnId"]),
+    )
+    page, size = int(query.get("page", 1)), int(query.get("pageSize", PAGE))
+    if page < 1 or not 1 <= size <= MOST_IN_A_PAGE:
+        return 400, {"message": f"page begins at 1 and pageSize ends at {MOST_IN_A_PAGE}."}
+    part = changed[(page - 1) * size : page * size]
+    following = page + 1 if page * size < len(changed) else None
+    told = {"inferred": INFERRED, "total": len(changed), "nextPage": following}
+    return 200, {**told, "returns": [looked_up(body) for body in part]}
+
+
+def _touches(body: Json, order: str) -> bool:
+    return any(line["orderNumber"] == order for line in body["return"]["lines"])
+
+
+def look_at(tape: Tape, return_id: str, now: str) -> Answer:
+    """Answer `GET /Return/api/v1/returns/{returnId}` with one return as it stands now."""
+    for body, _ in tape.youngest(now):
+        if body["return"]["returnId"] == return_id:
+            return 200, looked_up(body)
+    return 404, {"message": f"No return {return_id}."}

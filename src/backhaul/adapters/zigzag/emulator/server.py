@@ -13,11 +13,16 @@ Control (ours):
     GET  /control/payouts     ?since= &until=   refunds issued
     GET  /control/platform    what the two PUT operations stored
     POST /control/tokens/expire
+    POST /control/tell        {"events": […]}: typed events as they are, also of returns that are known
+    POST /control/api         {"omit": [returnId], "faults": [{"path": "GET /Return", "status": 429, "after"?, "times"?,
+                              "retryAfter"?, "seconds"?, "location"?}]}: how the interface misbehaves from here on
+    GET  /control/api         {"tokensGiven", "asked"}
 
-Platform: `POST /token`, `PUT /Return/api/v1/ExchangeStocks/Update`, `PUT …/NonReturnableProducts`,
-`GET …/returns?orderNumber=` (inferred).
+Platform: `POST /token`, `PUT /Return/api/v1/ExchangeStocks/Update`, `PUT …/NonReturnableProducts`, and inferred
+`GET …/returns?orderNumber=`, `GET …/returns?changedSince=&page=&pageSize=`, `GET …/returns/{returnId}`.
 """
 
+import asyncio
 import csv
 import io
 import json
@@ -42,7 +47,7 @@ from backhaul.adapters.zigzag.emulator import platform_api
 from backhaul.adapters.zigzag.emulator.clock import Manner, body_bytes, pass_time
 from backhaul.adapters.zigzag.emulator.courier import NEEDS
 from backhaul.adapters.zigzag.emulator.credit_lines import read_folder, read_rows
-from backhaul.adapters.zigzag.emulator.platform_api import Tokens
+from backhaul.adapters.zigzag.emulator.platform_api import Misconduct, Tokens
 from backhaul.adapters.zigzag.emulator.rule import plan_return
 from backhaul.adapters.zigzag.emulator.story import Json, flat_rows, tell, utc_text
 from backhaul.adapters.zigzag.emulator.tape import Tape
@@ -61,6 +66,7 @@ class Emulator:
     def __init__(self, state: Path | None) -> None:
         """Open the state."""
         self.tape, self.tokens, self.passing = Tape(state), Tokens(), Lock()
+        self.misconduct = Misconduct()
 
     def now(self) -> str:
         """Say how late it is; before any event has happened, an empty text."""
@@ -195,7 +201,29 @@ def _forbid(emulator: Emulator, _query: Query, asked: Json) -> Response:
 
 
 def _look_up(emulator: Emulator, query: Query, _asked: Json) -> Response:
-    return _answer(platform_api.look_up(emulator.tape, query["orderNumber"], emulator.now()))
+    return _answer(platform_api.look_up(emulator.tape, query, emulator.now(), emulator.misconduct.omitted))
+
+
+def _look_at(emulator: Emulator, query: Query, _asked: Json) -> Response:
+    return _answer(platform_api.look_at(emulator.tape, query["returnId"], emulator.now()))
+
+
+def _tell(emulator: Emulator, _query: Query, asked: Json) -> Response:
+    added = emulator.tape.write(asked["events"])
+    return JSONResponse({"events": added})
+
+
+def _misbehave(emulator: Emulator, _query: Query, asked: Json) -> Response:
+    faults = [{"times": 1, "after": 0, "status": 500, **fault} for fault in asked.get("faults", [])]
+    with emulator.misconduct.lock:
+        emulator.misconduct.omitted = frozenset(asked.get("omit", []))
+        emulator.misconduct.faults = faults
+        emulator.misconduct.asked = []
+    return JSONResponse({"faults": len(faults), "omit": len(emulator.misconduct.omitted)})
+
+
+def _conduct(emulator: Emulator, _query: Query, _asked: Json) -> Response:
+    return JSONResponse({"tokensGiven": emulator.tokens.given, "asked": emulator.misconduct.asked})
 
 
 def _answer(answer: platform_api.Answer) -> Response:
@@ -213,9 +241,13 @@ ROUTES: Final[tuple[tuple[str, str, Verb], ...]] = (
     ("GET", "/control/payouts", _payouts),
     ("GET", "/control/platform", _platform),
     ("POST", "/control/tokens/expire", _expire),
+    ("POST", "/control/tell", _tell),
+    ("GET", "/control/api", _conduct),
+    ("POST", "/control/api", _misbehave),
     ("PUT", f"{API}/ExchangeStocks/Update", _stock),
     ("PUT", f"{API}/NonReturnableProducts", _forbid),
     ("GET", f"{API}/returns", _look_up),
+    ("GET", f"{API}/returns/{{returnId}}", _look_at),
 )
 
 
@@ -223,6 +255,8 @@ def application(emulator: Emulator) -> Starlette:
     """Build the ASGI application around an emulator."""
 
     async def token(request: Request) -> Response:
+        if fault := await _fault(emulator, request):
+            return fault
         kind = request.headers.get("content-type", "application/json")
         return _answer(platform_api.ask_token(emulator.tokens, await request.body(), kind))
 
@@ -230,15 +264,28 @@ def application(emulator: Emulator) -> Starlette:
     return Starlette(routes=[Route("/token", token, methods=["POST"]), *routes])
 
 
+async def _fault(emulator: Emulator, request: Request) -> Response | None:
+    """Misbehave as told: an answer of any status, late, or none of what was asked."""
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    fault = emulator.misconduct.fault_of(request.method, target)
+    if fault is None:
+        return None
+    await asyncio.sleep(float(fault.get("seconds", 0)))
+    headers = {name: str(fault[key]) for name, key in (("Retry-After", "retryAfter"), ("Location", "location")) if key in fault}
+    return JSONResponse({"message": "as told"}, status_code=int(fault["status"]), headers=headers)
+
+
 def _route(emulator: Emulator, path: str, verb: Verb) -> Callable[[Request], Any]:
     """Make an endpoint: read the question, ask for a token where the platform would, answer in a thread."""
 
     async def endpoint(request: Request) -> Response:
+        if path.startswith(API) and (fault := await _fault(emulator, request)):
+            return fault
         if path.startswith(API) and not emulator.tokens.accept(request.headers.get("authorization", "")):
             return JSONResponse({"message": "The token is missing, unknown or too old."}, status_code=401)
         try:
             raw = await request.body()
-            return await run_in_threadpool(verb, emulator, dict(request.query_params), json.loads(raw or b"{}"))
+            return await run_in_threadpool(verb, emulator, {**request.query_params, **request.path_params}, json.loads(raw or b"{}"))
         except (KeyError, ValueError, TypeError, ArithmeticError, OSError) as error:
             wrong = f"missing {error}" if isinstance(error, KeyError) else str(error)
             return JSONResponse({"message": wrong}, status_code=400)
