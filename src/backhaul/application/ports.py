@@ -279,6 +279,21 @@ class Tx(Protocol):
         """Let deliveries that could not be read, by identity, or were read in part, by hash, be read once more; give how many."""
         ...
 
+    def kept(
+        self, tenant: str, *, since: datetime | None = None, until: datetime | None = None, refs: Collection[str] = (),
+        unreadable: bool = False,
+    ) -> Sequence[Delivery]:
+        """Give deliveries that were read, or could not be: received in this time, about these returns, or only those not read whole."""
+        ...
+
+    def read_again(self, tenant: str, ids: Collection[int]) -> Collection[str]:
+        """Let these deliveries be read once more, by number; give the hashes of their bodies."""
+        ...
+
+    def told_in(self, tenant: str, ids: Collection[int]) -> Collection[str]:
+        """Give the returns that these deliveries, by number, told us of."""
+        ...
+
     def add_facts(self, tenant: str, facts: Sequence[Fact]) -> int:
         """Keep facts that come from us or from a person, and mark their returns as touched."""
         ...

@@ -139,6 +139,11 @@ def _plan(picture: Picture, rules: Rules, routes: Mapping[str, Route]) -> Plan:
     return derive_postings(picture.case, rules, picture.entity, routes[picture.entity.id], picture.fixed)
 
 
+def wanted(picture: Picture, rules: Rules, routes: Mapping[str, Route]) -> Plan:
+    """Say what a return wants beyond what is fixed, as `process` would plan it."""
+    return Plan() if _is_backlog(picture, rules) else _plan(picture, rules, routes)
+
+
 def _with_a_line(postings: Sequence[Posting], held: frozenset[str] | set[str]) -> list[Posting]:
     """Leave out heads of documents none of whose lines may go: they have nothing to wait for a window with."""
     going = [posting for posting in postings if posting.line_id and posting.line_id not in held and "" not in held]

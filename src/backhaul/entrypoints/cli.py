@@ -250,6 +250,53 @@ def sweep(*, since: Annotated[str, typer.Option(help="From when; otherwise from 
 
 
 @app.command()
+def replay(  # noqa: PLR0913  each is an option
+    *,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what reading messages again would touch; keep that as a plan.")] = False,
+    run: Annotated[str, typer.Option("--run", help="Run this plan, exactly as it was shown.")] = "",
+    cancel: Annotated[str, typer.Option("--cancel", help="Stop this plan at its next step.")] = "",
+    since: Annotated[str, typer.Option(help="Only messages received from then on.")] = "",
+    until: Annotated[str, typer.Option(help="Only messages received before.")] = "",
+    returns: Annotated[str, typer.Option(help="Only messages about these returns, joined by commas.")] = "",
+    kind: Annotated[str, typer.Option(help="all, or unreadable: only those that could not be read whole.")] = "all",
+    actor: Annotated[str, typer.Option(help="Who you are.")] = "",
+    tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Read kept messages again by the profile of now: first see what that would touch, then run it, or cancel it."""
+    from backhaul.application import replay as replaying
+    from backhaul.entrypoints import worker
+
+    if (bool(plan), bool(run), bool(cancel)).count(True) != 1:
+        message = "say one of --plan, --run PLAN and --cancel PLAN"
+        raise typer.BadParameter(message)
+    if kind not in {"all", "unreadable"}:
+        message = f"no kind '{kind}'; all or unreadable"
+        raise typer.BadParameter(message)
+    if not plan and not actor:
+        message = "say who you are: --actor"
+        raise typer.BadParameter(message)
+    now = datetime.now(UTC)
+    with _house() as house, _progress(quiet=as_json or not err.is_terminal) as tell:
+        name = _tenant(house, tenant)
+        if plan:
+            chosen = replaying.Selection(
+                since=_moment(since) if since else None, until=_moment(until) if until else None,
+                returns=tuple(filter(None, returns.split(","))), unreadable=kind == "unreadable")
+            told = worker.replay_plan(house, name, now, selection=chosen, actor=actor or "backhaul")
+        elif run:
+            told = worker.replay_run(house, name, now, number=run, tell=lambda done, of: tell("messages", done, of), actor=actor)
+        else:
+            told = replaying.cancel(house.store, name, cancel, actor=actor, now=now)
+    if as_json:
+        _print(dict(told))
+    else:
+        for key, value in told.items():
+            out.print(f"{key.replace('_', ' ')}: {value}", highlight=False)
+        if plan:
+            out.print(f"Nothing was changed. To do it: backhaul replay --run {told['replay']} --actor you", highlight=False)
+
+
+@app.command()
 def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return's reference at the platform.")], *,
           tenant: Tenant = "", as_json: Json = False) -> None:
     """Show a return's whole life, from portal request to credit note and voucher, with every attempt."""

@@ -6,12 +6,12 @@ in a test; only `now` differs.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from backhaul.application import control, process, receive, sweep as sweeping
+from backhaul.application import control, process, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
@@ -19,6 +19,7 @@ from backhaul.bootstrap import House
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.legs import Queue, queues
 from backhaul.domain.period import closes, period_of, predicted_posting
+from backhaul.domain.posting import Route
 from backhaul.domain.rules import LegalEntity, Rules
 
 log = logging.getLogger(__name__)
@@ -86,8 +87,32 @@ def digest(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
     return {"deliveries": deliveries, "facts": facts}
 
 
+def replay_plan(house: House, tenant: str, now: datetime, *, selection: replay.Selection, actor: str) -> Mapping[str, Any]:
+    """Work out what reading kept messages again would touch, and keep that as a plan."""
+    rules = house.profiles[tenant].rules
+    number, impact = replay.plan(house.store, house.platform(tenant), rules, _routes(house, rules), selection, actor=actor, now=now)
+    return {"replay": number, **impact.told()}
+
+
+def replay_run(house: House, tenant: str, now: datetime, *, number: str, tell: Callable[[int, int], None], actor: str,  # noqa: PLR0913
+               step: int = replay.STEP) -> Mapping[str, Any]:
+    """Run a plan that was shown, in steps."""
+    rules = house.profiles[tenant].rules
+
+    def work() -> None:
+        digest(house, tenant, now)
+        _process(house, rules, now)
+
+    return replay.run(house.store, house.platform(tenant), rules, _routes(house, rules), number, work=work, tell=tell, actor=actor, now=now,
+                      step=step)
+
+
+def _routes(house: House, rules: Rules) -> dict[str, Route]:
+    return {entity.id: house.desk(rules.tenant, entity.id).route for entity in rules.entities}
+
+
 def _process(house: House, rules: Rules, now: datetime, store: Store | None = None) -> int:
-    routes = {entity.id: house.desk(rules.tenant, entity.id).route for entity in rules.entities}
+    routes = _routes(house, rules)
     total = 0
     # What we learn ourselves (line ids) touches a return again, so two rounds are normal.
     while count := process.process(store or house.store, rules, routes, now):

@@ -11,11 +11,13 @@ from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.session import Ref, Seen, Session, chunks, ensure
 from backhaul.application.ports import Clock
 from backhaul.domain.delivery import Delivery, DeliveryState
-from backhaul.domain.facts import Fact
+from backhaul.domain.facts import Fact, Unreadable
 
 CONFLICT: Final = "EVENT_CONTENT_CONFLICT"
 AGAIN: Final = "read again"
 """Why a stored delivery waits that was read before."""
+READ_ONCE: Final = (DeliveryState.DIGESTED.value, DeliveryState.QUARANTINED.value)
+"""States of a delivery somebody tried to read."""
 Identity = tuple[str, str, str]
 """Tenant, source and the delivery's own identity."""
 
@@ -104,10 +106,7 @@ class Inbox(Session):
         self._flush_inbox()
         query = select(tables.deliveries).where(
             tables.deliveries.c.tenant == tenant, tables.deliveries.c.state == DeliveryState.STORED.value)
-        return [
-            Delivery(id=row.id, tenant=row.tenant, source=row.source, identity=row.identity, body=row.body,
-                     received_at=row.received_at, channel=row.channel, again=row.reason == AGAIN)
-            for row in self._connection.execute(query.order_by(tables.deliveries.c.id).limit(limit))]
+        return [_delivery(row) for row in self._connection.execute(query.order_by(tables.deliveries.c.id).limit(limit))]
 
     def digested(self, delivery: Delivery, facts: Sequence[Fact]) -> int:
         """Keep a delivery's facts, mark their returns as touched; give how many facts were new."""
@@ -127,6 +126,43 @@ class Inbox(Session):
             or_(table.c.identity.in_(list(identities)), table.c.sha256.in_(list(sha256s))),
         ).values(state=DeliveryState.STORED.value, reason=AGAIN))
         return int(found.rowcount)
+
+    def kept(self, tenant: str, *, since: datetime | None = None, until: datetime | None = None, refs: Collection[str] = (),
+             unreadable: bool = False) -> Sequence[Delivery]:
+        """Give deliveries that were read, or could not be; see the port. One that came again with another body is never among them."""
+        self._flush_inbox()
+        table, facts = tables.deliveries, tables.facts
+        told = select(facts.c.delivery_id).where(facts.c.tenant == tenant)
+        query = select(table).where(table.c.tenant == tenant, table.c.first, table.c.state.in_(READ_ONCE))
+        if since is not None:
+            query = query.where(table.c.received_at >= since)
+        if until is not None:
+            query = query.where(table.c.received_at < until)
+        if refs:
+            query = query.where(table.c.id.in_(told.where(facts.c.return_ref.in_(list(refs)))))
+        if unreadable:
+            query = query.where(or_(table.c.state == DeliveryState.QUARANTINED.value,
+                                    table.c.id.in_(told.where(facts.c.kind == Unreadable.__name__))))
+        return [_delivery(row) for row in self._connection.execute(query.order_by(table.c.id))]
+
+    def read_again(self, tenant: str, ids: Collection[int]) -> Collection[str]:
+        """Let these deliveries be read once more, by number; give the hashes of their bodies."""
+        self._flush_inbox()
+        table, hashes = tables.deliveries, set[str]()
+        for part in chunks(sorted(ids)):
+            hashes |= set(self._connection.execute(update(table).where(
+                table.c.tenant == tenant, table.c.id.in_(part), table.c.first, table.c.state.in_(READ_ONCE),
+            ).values(state=DeliveryState.STORED.value, reason=AGAIN).returning(table.c.sha256)).scalars())
+        return hashes
+
+    def told_in(self, tenant: str, ids: Collection[int]) -> Collection[str]:
+        """Give the returns that these deliveries, by number, told us of."""
+        self._flush_inbox()
+        table, refs = tables.facts.c, set[str]()
+        for part in chunks(sorted(ids)):
+            refs |= set(self._connection.execute(
+                select(table.return_ref).distinct().where(table.tenant == tenant, table.delivery_id.in_(part))).scalars())
+        return refs
 
     def _judge(self, delivery: Delivery, state: DeliveryState, reason: str) -> None:
         ensure(delivery.id > 0, f"delivery '{delivery.identity}' has no id: only what `undigested` gave can be judged")
@@ -253,6 +289,11 @@ class Inbox(Session):
     def save_import(self, tenant: str, name: str, sha256: str, at: datetime, rows: int) -> None:
         """Remember a file that was imported; the same bytes a second time are refused by the database."""
         self._connection.execute(insert(tables.imports), {"tenant": tenant, "name": name, "sha256": sha256, "at": at, "rows": rows})
+
+
+def _delivery(row: Any) -> Delivery:  # noqa: ANN401  a row of the table
+    return Delivery(id=row.id, tenant=row.tenant, source=row.source, identity=row.identity, body=row.body,
+                    received_at=row.received_at, channel=row.channel, again=row.reason == AGAIN)
 
 
 def _row(delivery: Delivery, state: DeliveryState, *, reason: str, first: bool) -> dict[str, Any]:
