@@ -29,7 +29,7 @@ from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
 from backhaul.adapters.zigzag.wire import Line, ZigZagWire
 from backhaul.application.ports import Unusable
 from backhaul.domain.delivery import Delivery
-from backhaul.domain.disposition import Circumstance, MappingRow, Place, Sellability, choose, flaws
+from backhaul.domain.disposition import Circumstance, JournalType, MappingRow, Place, Sellability, choose, flaws
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
@@ -258,6 +258,10 @@ def _surplus_flaws(file: ProfileFile) -> Iterator[Flaw]:
             place = Place(warehouse=entities[entity].warehouses[warehouse], location=table.location, status=table.status)
             for name in ("location", "status"):
                 yield from _value_flaws(f"{here}.{name}", (getattr(table, name),))
+            if table.journal_type not in {JournalType.ADJUSTMENT, JournalType.MOVEMENT}:
+                yield f"{here}.journal_type", f"surplus comes in by an adjustment or a movement, not by {table.journal_type.value}"
+            if table.journal_type is JournalType.MOVEMENT and not table.expected_account:
+                yield f"{here}.expected_account", "a movement journal's lines carry an account"
             if not table.location.strip():
                 yield f"{here}.location", "surplus needs a location"
             elif sellability.sells(place):
@@ -359,6 +363,7 @@ def _rows(file: ProfileFile) -> Iterator[tuple[int, MappingRow]]:
                 when=Circumstance(legal_entity=entity, warehouse=warehouse, disposition=disposition, condition=condition,
                                   reason=reason),
                 outcome=table.outcome, erp_disposition=table.erp_disposition, credit=table.credit, journal=table.journal,
+                journal_type=table.journal_type,
                 expected_account=table.expected_account, charge=table.charge,
                 place=Place(warehouse=table.to_warehouse or entities[entity].warehouses[warehouse],
                             location=table.location, status=table.status))
@@ -411,13 +416,13 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         surplus={
             (entity.id, warehouse): Surplus(
                 place=Place(warehouse=entity.warehouses[warehouse], location=table.location, status=table.status),
-                journal=table.journal, expected_account=table.expected_account)
+                journal=table.journal, journal_type=table.journal_type, expected_account=table.expected_account)
             for entity in file.legal_entities for warehouse, table in file.surplus.get(entity.id, {}).items()},
         taxes={table.id: taxes for table in file.legal_entities if (taxes := _taxes(file, table.id))},
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
-        tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax),
+        tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, go_live=file.go_live)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from backhaul.adapters.zigzag.files.layout import Layout
 from backhaul.adapters.zigzag.payload import Paths, Payload
 from backhaul.adapters.zigzag.webhook import Kind
-from backhaul.domain.disposition import Outcome
+from backhaul.domain.disposition import JournalType, Outcome
 from backhaul.domain.facts import Stage
 from backhaul.domain.rules import By, Close, Effect, OriginRule, Per, Prefer
 
@@ -124,6 +124,7 @@ class MappingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     status: str = ""
     credit: bool = True
     journal: str = ""
+    journal_type: JournalType = JournalType.ARRIVAL
     expected_account: str = ""
     charge: str = ""
 
@@ -191,6 +192,7 @@ class SurplusTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     location: str
     status: str = ""
     journal: str = ""
+    journal_type: JournalType = JournalType.ADJUSTMENT
     expected_account: str = ""
 
 
@@ -217,6 +219,7 @@ class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     amount: Decimal = Decimal("0.01")
     tax: Decimal = Decimal("0.01")
+    cost: Decimal = Decimal("0.05")
 
 
 class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

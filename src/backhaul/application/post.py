@@ -17,7 +17,7 @@ from backhaul.domain.allocation import allocate, journal, unkept
 from backhaul.domain.disposition import Sellability
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.matching import Break, BreakKind, classify
+from backhaul.domain.matching import BEFORE_ARRIVAL, Break, BreakKind, classify
 from backhaul.domain.money import Money
 from backhaul.domain.period import before_jobs, jobs_done, period_of, predicted_posting
 from backhaul.domain.posting import (
@@ -50,6 +50,8 @@ from backhaul.domain.trail import digest
 
 EXISTS: Final = frozenset({PostingState.POSTED, PostingState.VERIFIED})
 OPEN: Final = frozenset({PostingState.UNCONFIRMED, PostingState.PENDING, PostingState.AWAITED, PostingState.POSTED})
+DRAFTED: Final = frozenset({BreakKind.WRONG_AMOUNT, BreakKind.WRONG_TAX, BreakKind.WRONG_PLACE, BreakKind.WRONG_TOTAL})
+"""What the ERP computed or defaulted otherwise, while nothing is received yet."""
 SHY_LOOKS: Final = 3
 """How often a draft we know of may be missing from an answer (a lagging read) before a person is asked."""
 LOOK_AGAIN: Final = timedelta(minutes=5)
@@ -319,8 +321,10 @@ class _Entry:
 
     def differs(self, row: KeptPosting, document: ErpDocument, breaks: Sequence[Break]) -> None:
         """Hand a document that says something else to its owner; goods that may not be sold and lie on sale are louder than the rest."""
+        drafted = row.posting.key.kind in BEFORE_ARRIVAL and all(each.kind in DRAFTED for each in breaks)
         by_hand = isinstance(row.posting.document, Receipt) and self.nature(row.posting) is Nature.AWAITED
-        code = "DAMAGED_ON_SALE" if any(self.on_sale(row.posting, document)) else "ARRIVAL_DIFFERS" if by_hand else "ERP_DIFFERS"
+        code = "DAMAGED_ON_SALE" if any(self.on_sale(row.posting, document)) else "ARRIVAL_DIFFERS" if by_hand \
+            else "TOTALS_DIFFER" if drafted else "ERP_DIFFERS"
         self.move(row.posting.key, PostingState.REJECTED, document=document, note=breaks[0].sentence)
         self.raise_(row.posting, code, " ".join(each.sentence for each in breaks))
 

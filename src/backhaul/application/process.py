@@ -17,6 +17,7 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.legs import with_needs
 from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.matching import remarks
 from backhaul.domain.money import Money
 from backhaul.domain.period import predicted_posting
 from backhaul.domain.placement import Placement, Where, due_at, is_over, place
@@ -24,6 +25,7 @@ from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import (
     CreditNote,
     ErpDocument,
+    LotShare,
     OrderLine,
     Posting,
     PostingKind,
@@ -34,10 +36,10 @@ from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.tax import posted_differences, tax_of
 from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
 
-FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "ARRIVAL_DIFFERS", "DAMAGED_ON_SALE", "DUPLICATE", "OVERDUE_IN_ERP",
-                          "UNCONFIRMED_TOO_LONG"})
+FROM_POSTING = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "TOTALS_DIFFER", "ARRIVAL_DIFFERS", "DAMAGED_ON_SALE", "DUPLICATE",
+                          "OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG"})
 """Findings that only `post` makes; they last as long as the posting is in that state."""
-REFUSED = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "ARRIVAL_DIFFERS", "DAMAGED_ON_SALE", "DUPLICATE"})
+REFUSED = frozenset({"ERP_REJECTED", "ERP_DIFFERS", "TOTALS_DIFFER", "ARRIVAL_DIFFERS", "DAMAGED_ON_SALE", "DUPLICATE"})
 
 FROM_PROFILE = frozenset({"UNKNOWN_LEGAL_ENTITY", "BEFORE_GO_LIVE", "UNMAPPED_DISPOSITION", "UNMAPPED_FEE", "NOT_A_CUSTOMER_RETURN",
                           "DAMAGED_TO_SELLABLE"})
@@ -61,6 +63,11 @@ class Picture:
     def fixed(self) -> tuple[Posting, ...]:
         """Give the postings whose content never changes again."""
         return tuple(row.posting for row in self.kept if row.state in FIXED)
+
+    @property
+    def verified(self) -> tuple[tuple[Posting, ErpDocument], ...]:
+        """Give every document that was read back and stands."""
+        return tuple((row.posting, row.document) for row in self.kept if row.state is PostingState.VERIFIED and row.document)
 
     @property
     def credited(self) -> tuple[tuple[Posting, ErpDocument], ...]:
@@ -102,7 +109,7 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
             else:
                 plan = _plan(picture, rules, routes)
                 found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture),
-                         *posted_differences(picture.credited, rules.tolerances.tax))
+                         *posted_differences(picture.credited, rules.tolerances.tax), *remarks(picture.verified, rules.tolerances))
                 held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
             tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
             _save(tx, picture, rules, plan, held, now=now)
@@ -387,6 +394,11 @@ class _Docket:
         day = predicted_posting(self.entity, self.now)
         return taxes.rate(customer.tax_group, item.tax_group, day) if taxes and customer and item else None
 
+    def _cost(self, line: OrderLine, shares: Sequence[LotShare]) -> Decimal | None:
+        """Give the unit cost of the original issue; an item at standard cost has none of its own (books 7)."""
+        item = self.master.items.get(line.sku)
+        return None if item and item.standard_cost else original.unit_cost(shares)
+
     def _fix(self, posting: Posting) -> None:
         """Complete a posting from the lines of the sale that were chosen, and fix it: the choice never changes from here on (INV-03)."""
         at, document = (posting.key.return_ref, posting.line_id), posting.document
@@ -394,8 +406,11 @@ class _Docket:
             mine, rest = original.cut(self.origins[at].shares, document.quantity)
             self.origins[at] = replace(self.origins[at], shares=rest)
             posting = replace(posting, document=replace(
-                document, unit_cost=original.unit_cost(mine), lots=mine, original_lot=mine[0].lot if len(mine) == 1 else ""))
+                document, unit_cost=self._cost(document, mine), lots=mine, original_lot=mine[0].lot if len(mine) == 1 else ""))
         rate = self.rates.get(at)
+        reviewed = any("TAX_DIFFERS" in line.waived for line in self.known[posting.key.return_ref].case.lines if line.line_id == at[1])
+        if isinstance(posting.document, OrderLine) and posting.key.kind is PostingKind.ORDER_LINE and not reviewed:
+            posting = replace(posting, document=replace(posting.document, tax_rate=rate))
         if isinstance(document, CreditNote) and is_charge(posting):
             rate = self._service_rate(document.sku, self.known[posting.key.return_ref].case)
         if isinstance(document, CreditNote) and rate is not None:

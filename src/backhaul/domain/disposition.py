@@ -56,7 +56,8 @@ class Circumstance:
 class MappingRow:
     """One approved decision: units in this circumstance go to this place, this way.
 
-    `expected_account` is kept with the row; nothing compares it yet.
+    `expected_account` is sent where the journal is a movement, and looked for in the ledger when a posting is read back.
+    `journal` names a journal of the type `journal_type`; empty is the adapter's own.
     `charge` names a fee of the profile that is deducted once per return or line, if any.
     """
 
@@ -66,6 +67,7 @@ class MappingRow:
     place: Place
     credit: bool = True
     journal: str = ""
+    journal_type: JournalType = JournalType.ARRIVAL
     expected_account: str = ""
     charge: str = ""
 
@@ -145,3 +147,7 @@ def _contradictions(row: MappingRow) -> Iterator[str]:
         yield "says sent_back, yet credits; goods that go back to the customer are not credited"
     if row.outcome is not Outcome.WITHOUT_GOODS and not (row.place.warehouse and row.place.location):
         yield "goods need a warehouse and a location"
+    if row.journal_type is JournalType.MOVEMENT and not row.expected_account:
+        yield "a movement journal's lines carry an account; say expected_account"
+    if "*" in row.journal or "*" in row.expected_account:
+        yield "journal or expected_account holds a wildcard; stock and ledger targets need exact values"

@@ -1,12 +1,30 @@
 """When do our record and the ERP's record say the same thing?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from backhaul.domain.disposition import Place
-from backhaul.domain.posting import Adjustment, CreditNote, ErpDocument, Issue, Posting, Receipt, Transfer, intake
+from backhaul.domain.exception_case import Finding
+from backhaul.domain.money import rounded
+from backhaul.domain.posting import (
+    Adjustment,
+    CreditNote,
+    ErpDocument,
+    Issue,
+    OrderLine,
+    Posting,
+    PostingKind,
+    Receipt,
+    Transfer,
+    intake,
+)
 from backhaul.domain.rules import Tolerances
+from backhaul.domain.tax import tax_of
+
+BEFORE_ARRIVAL: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
+"""Drafts whose price, amount, tax and place are compared while nothing is received or credited yet."""
 
 
 class BreakKind(StrEnum):
@@ -19,6 +37,8 @@ class BreakKind(StrEnum):
     WRONG_CHARGE = "wrong charge"
     WRONG_PLACE = "wrong place"
     WRONG_DISPOSITION = "wrong disposition"
+    WRONG_TOTAL = "wrong total"
+    WRONG_TAX = "wrong tax"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +72,59 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
             and abs(document.charge - posting.document.charge) > tolerances.amount:
         yield Break(kind=BreakKind.WRONG_CHARGE, sentence=f"The ERP should charge {posting.document.charge} {posting.currency} by itself, "
                                                           f"it charged {document.charge} in {document.number}.")
+    if isinstance(posting.document, OrderLine) and posting.key.kind in BEFORE_ARRIVAL:
+        yield from _draft(posting, posting.document, document, tolerances)
     if document.currency and posting.currency and document.currency != posting.currency:
         yield Break(kind=BreakKind.WRONG_CURRENCY,
                     sentence=f"Wanted {posting.currency}, the ERP has {document.currency} in {document.number}.")
+
+
+def _draft(posting: Posting, line: OrderLine, document: ErpDocument, tolerances: Tolerances) -> Iterator[Break]:
+    """Compare what the ERP made of a draft line: defaulting may overwrite price or place, and totals and tax are its own (facts 4)."""
+    net = -rounded(line.quantity * line.unit_price, posting.currency or "GBP")
+    if document.net is not None and abs(document.net - net) > tolerances.amount:
+        yield Break(kind=BreakKind.WRONG_AMOUNT, sentence=f"Wanted {net} {posting.currency} net for {line.quantity} x {line.sku} at "
+                                                          f"{line.unit_price}, the ERP computed {document.net} in {document.number}.")
+    if line.tax_rate is not None and document.tax is not None:
+        tax = tax_of(net, line.tax_rate, posting.currency or "GBP")
+        if abs(document.tax - tax) > tolerances.tax:
+            yield Break(kind=BreakKind.WRONG_TAX, sentence=f"Wanted {tax} {posting.currency} tax at {line.tax_rate} % for {line.sku}, the "
+                                                           f"ERP computed {document.tax} in {document.number}.")
+    if document.place and line.warehouse and not line.intake and document.place.warehouse != line.warehouse:
+        yield Break(kind=BreakKind.WRONG_PLACE, sentence=f"Wanted {line.sku} at {line.warehouse}, the ERP's line expects it at "
+                                                         f"{document.place.warehouse}.")
+    if document.unexplained is not None and abs(document.unexplained) > tolerances.amount:
+        yield Break(kind=BreakKind.WRONG_TOTAL, sentence=f"The order's total holds {document.unexplained} beyond its lines and their tax, "
+                                                         "a charge or discount nobody asked for.")
+
+
+def remarks(posted: Iterable[tuple[Posting, ErpDocument]], tolerances: Tolerances) -> Iterator[Finding]:
+    """Say what finance should know of documents that stand: another account than the mapping expects, another cost than the original's.
+
+    Posted documents stay; this is work beside them (books 7). `posted` are all documents of one return.
+    """
+    pairs = list(posted)
+    original = {posting.line_id: posting.document for posting, _ in pairs
+                if isinstance(posting.document, OrderLine) and posting.key.kind is PostingKind.ORDER_LINE}
+    for posting, document in pairs:
+        wanted = posting.document
+        expected = wanted.expected_account if isinstance(wanted, CreditNote | Adjustment | Issue) else ""
+        if expected and document.accounts and not any(_is_account(expected, told) for told in document.accounts):
+            yield Finding(code="ACCOUNT_DIFFERS", line_id=posting.line_id,
+                          sentence=f"{posting.key.kind.value} {document.number}, voucher {document.voucher}: account {expected} was "
+                                   f"expected, the ledger has {', '.join(document.accounts)}.")
+        line = original.get(posting.line_id)
+        if isinstance(wanted, CreditNote) and line and line.unit_cost is not None and document.cost is not None:
+            cost = rounded(wanted.quantity * line.unit_cost, posting.currency or "GBP")
+            if abs(abs(document.cost) - cost) > tolerances.cost:
+                yield Finding(code="COST_DIFFERS", line_id=posting.line_id,
+                              sentence=f"{wanted.quantity} x {wanted.sku} went out at a cost of {cost} and came back at "
+                                       f"{abs(document.cost)} in {document.number}.")
+
+
+def _is_account(expected: str, told: str) -> bool:
+    """Tell whether a ledger account is the one expected, alone or with dimensions behind it."""
+    return told == expected or (told.startswith(expected) and not told[len(expected)].isalnum())
 
 
 def _place(posting: Posting) -> Place | None:

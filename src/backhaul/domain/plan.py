@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from backhaul.domain import charges
-from backhaul.domain.disposition import MappingRow, Outcome, choose, fit, near_misses
+from backhaul.domain.disposition import JournalType, MappingRow, Outcome, choose, fit, near_misses
 from backhaul.domain.draft import Draft
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import RANK, Stage
@@ -195,21 +195,25 @@ class _Drafting(Draft):
         price = line.unit_price or NOTHING
         accepted = Receipt(line_id=line.line_id, sku=line.sku, quantity=left, condition=part.condition, disposition=part.disposition,
                            erp_disposition=row.erp_disposition, place=row.place, outcome=row.outcome, reason=line.reason,
-                           journal=row.journal)
+                           journal=row.journal if row.journal_type is JournalType.ARRIVAL else "")
         rests_on = self._rests_on(line, number, accepted)
         if row.outcome is Outcome.SENT_BACK:
             return
+        loss = self.route.writes_off is PostingKind.ISSUE and row.outcome in LOST
         net = rounded(left * price, self.case.currency)
         credit = self.want(Posting(
             key=self.key(PostingKind.CREDIT_NOTE, subject, number), needs=rests_on, currency=self.case.currency,
             net=-net, accepted_at=self.case.inspected_at,
             document=CreditNote(line_id=line.line_id, sku=line.sku, quantity=left, unit_price=price, net=net,
-                                outcome=row.outcome, charge=charges.in_erp(line.line_id, row, self.case, self.rules))))
-        if self.route.writes_off is PostingKind.ISSUE and row.outcome in LOST:
+                                outcome=row.outcome, expected_account="" if loss else row.expected_account,
+                                charge=charges.in_erp(line.line_id, row, self.case, self.rules))))
+        if loss:
             self.want(Posting(
                 key=self.key(PostingKind.ISSUE, f"loss:{line.line_id}", number), needs=(credit,), currency=self.case.currency,
                 accepted_at=self.case.inspected_at,
-                document=Issue(line_id=line.line_id, sku=line.sku, quantity=left, place=row.place, journal=row.journal,
+                document=Issue(line_id=line.line_id, sku=line.sku, quantity=left, place=row.place,
+                               journal="" if row.journal_type is JournalType.ARRIVAL else row.journal,
+                               journal_type=JournalType.MOVEMENT if row.journal_type is JournalType.MOVEMENT else JournalType.ADJUSTMENT,
                                expected_account=row.expected_account, why=f"credited, {row.outcome.value}")))
 
     def _rests_on(self, line: ReturnLine, number: int, accepted: Receipt) -> tuple[PostingKey, ...]:

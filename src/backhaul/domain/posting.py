@@ -168,7 +168,8 @@ class OrderLine:
     """A line expected back. `quantity` positive; `unit_price` net of discount; `unit_cost` of the original issue.
 
     `lots` are the lines of the original sale its units come from, `original_lot` the only one where there is one.
-    `intake` says where its units go, on a line the ERP receives without a receipt of ours.
+    `intake` says where its units go, on a line the ERP receives without a receipt of ours. `tax_rate` is that of the sale in per cent;
+    None where nobody knows it, so that the draft's tax is compared with nothing.
     """
 
     line_id: str
@@ -182,6 +183,7 @@ class OrderLine:
     original_lot: str = ""
     lots: tuple[LotShare, ...] = ()
     intake: Receipt | None = None
+    tax_rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +250,7 @@ class CreditNote:
     unit_price: Decimal
     net: Decimal
     outcome: Outcome | None = None
+    expected_account: str = ""
     tax_rate: Decimal | None = None
     tax: Decimal | None = None
     charge: Decimal = NOTHING
@@ -327,7 +330,8 @@ class ErpDocument:
 
     `number` is the document's own, `ids` whatever the adapter needs to find it again, `copies` how
     many the ERP holds with this mark. `open`: it is there, and the ERP's own job has still to post it.
-    `place` and `disposition` are what became of its units, as far as the record says so.
+    `place` and `disposition` are what became of its units, as far as the record says so; `accounts` are those its vouchers touched in the
+    ledger, none where nobody asked. `unexplained` is what a draft's total holds beyond its lines and their tax.
     """
 
     number: str
@@ -347,6 +351,8 @@ class ErpDocument:
     key: str = ""
     place: Place | None = None
     disposition: str = ""
+    accounts: tuple[str, ...] = ()
+    unexplained: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from backhaul.domain.disposition import MappingRow, Place, Sellability
+from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
 from backhaul.domain.tax import TaxTable
@@ -92,6 +92,7 @@ class Surplus:
 
     place: Place
     journal: str = ""
+    journal_type: JournalType = JournalType.ADJUSTMENT
     expected_account: str = ""
 
 
@@ -152,6 +153,7 @@ class Tolerances:
     """How far the ERP's figures may be from ours, in currency units, before a person looks."""
 
     amount: Decimal = Decimal("0.01")
+    cost: Decimal = Decimal("0.05")
     tax: Decimal = Decimal("0.01")
 
 
@@ -219,6 +221,11 @@ class Rules:
     def entity_of(self, retailer: str) -> LegalEntity | None:
         """Find the legal entity a retailer code belongs to, by exact match."""
         return next((entity for entity in self.entities if retailer in entity.retailers), None)
+
+    def journals(self, entity: str) -> frozenset[tuple[JournalType, str]]:
+        """Give the journals that decisions of a legal entity name, by type; an empty name is the adapter's own."""
+        rows = {(row.journal_type, row.journal) for row in self.mapping if row.when.legal_entity == entity}
+        return frozenset(rows | {(rule.journal_type, rule.journal) for (owner, _), rule in self.surplus.items() if owner == entity})
 
     def entity(self, id: str) -> LegalEntity:  # noqa: A002  the ERP's own word
         """Give a legal entity of this tenant by its id; another id is `Misconfigured`."""

@@ -51,7 +51,7 @@ def _adjust(draft: Draft, line: ReturnLine, rule: Surplus) -> None:
             key=draft.key(PostingKind.ADJUSTMENT, f"surplus:{line.line_id}", part),
             currency=draft.case.currency, accepted_at=draft.case.inspected_at or draft.case.reached.get(Stage.RECEIVED),
             document=Adjustment(line_id=line.line_id, sku=line.sku, quantity=left, place=rule.place, journal=rule.journal,
-                                expected_account=rule.expected_account)))
+                                journal_type=rule.journal_type, expected_account=rule.expected_account)))
 
 
 def taken_in(draft: Draft, line: ReturnLine) -> Decimal:

@@ -39,6 +39,8 @@ class Item:
     unit: str = ""
     tax_group: str = ""
     highest_price: Decimal | None = None
+    standard_cost: bool = False
+    """Whether the ERP values it at a standard, whatever cost a return names (facts/finance-scm 8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

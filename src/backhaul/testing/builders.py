@@ -32,7 +32,7 @@ from backhaul.domain.facts import (
 )
 from backhaul.domain.money import Money
 from backhaul.domain.plan import Plan, derive_postings
-from backhaul.domain.posting import ErpDocument, Nature, Posting, PostingKind, Route
+from backhaul.domain.posting import ErpDocument, Nature, OrderLine, Posting, PostingKind, Route
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.domain.rules import FeeRule, HistoryPolicy, LegalEntity, Rules
 from backhaul.domain.validation import Claims, Customer, Item, MasterData, Matter, Sale, SaleLine, Taken
@@ -229,7 +229,9 @@ def of_kind(postings: Iterable[Posting], *kinds: PostingKind) -> list[Posting]:
 
 def recorded(posting: Posting, **changes: Any) -> ErpDocument:  # noqa: ANN401
     """Give the document an ERP makes that does just what was wanted."""
-    told: dict[str, Any] = {"number": f"DOC-{posting.key.marker[-4:]}", "net": posting.net, "currency": posting.currency,
+    line = posting.document
+    net = -line.quantity * line.unit_price if isinstance(line, OrderLine) else posting.net
+    told: dict[str, Any] = {"number": f"DOC-{posting.key.marker[-4:]}", "net": net, "currency": posting.currency,
                             "quantity": getattr(posting.document, "quantity", None)} | changes
     return ErpDocument(**told)
 

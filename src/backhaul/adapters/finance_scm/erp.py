@@ -18,7 +18,7 @@ from backhaul.adapters.finance_scm.imports import Imports, refused
 from backhaul.adapters.finance_scm.journals import Journals
 from backhaul.adapters.finance_scm.looking import Look, credits_between
 from backhaul.adapters.finance_scm.masters import Masters
-from backhaul.adapters.finance_scm.preflight import needs_unmet
+from backhaul.adapters.finance_scm.preflight import links_original_lot, needs_unmet
 from backhaul.adapters.finance_scm.routes import STOCK, mode_of
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
 from backhaul.application.ports import Capabilities
@@ -74,6 +74,7 @@ class FinanceScm:
         """Keep what it works with; clock and sleep can be handed in."""
         self.odata, self.told, self.entity, self.rules, self.now, self.sleep = odata, told, entity, rules, now, sleep
         self.mode, self.masters = mode_of(entity), Masters(odata, told, age)
+        self.linked: bool | None = None
         self.imports = Imports(odata=odata, told=told, sleep=sleep)
         self.journals = Journals(odata=odata, told=told, entity=entity, rules=rules, masters=self.masters, imports=self.imports, now=now)
 
@@ -166,7 +167,8 @@ class FinanceScm:
             return [wire.sales_order(posting, self.told) if sold else wire.return_order(posting, self.told)]
         if kind in GROUPS:
             order = basis[posting.needs[0]].ids["SalesOrderNumber" if sold else "ReturnOrderNumber"]
-            return [wire.sales_line(posting, order, self.told) if sold else wire.return_line(posting, order, self.told)]
+            return [wire.sales_line(posting, order, self.told) if sold else
+                    wire.return_line(posting, order, self.told, linked=self._links(posting))]
         if isinstance(document, Stop):
             return [wire.stop(basis[posting.needs[0]].ids["ReturnOrderNumber"], self.told)]
         if isinstance(document, Release):
@@ -179,6 +181,12 @@ class FinanceScm:
             return [*spared.get(posting.key, ()), wire.removal(wire.set_of(document), {"dataAreaId": self.told.company, **document.ids})]
         message = f"how to send a {kind.value}, which the ERP makes itself,"
         raise TypeError(message)
+
+    def _links(self, posting: Posting) -> bool:
+        """Learn once whether the original lot may be named; asked when the first line has one."""
+        if self.linked is None and self.told.link_lots and isinstance(posting.document, OrderLine) and posting.document.original_lot:
+            self.linked = links_original_lot(self.odata)
+        return bool(self.linked)
 
     def _outcome(self, posting: Posting, answer: Answer, *, atomic: bool, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
         """Turn one answer into an outcome by reliability appendix A; the record that came back must carry our mark."""
@@ -282,7 +290,8 @@ class FinanceScm:
                 accepted = (posting.accepted_at or self.now()).astimezone(ZoneInfo(self.entity.zone)).date()
                 rows[posting.key] = wire.arrival_line(posting, line, accepted, self.told)
         if rows:
-            header = {"JournalNameId": self.told.journal_name, "JournalDescription": batch.key}
+            names = [each.document.journal for each in postings if isinstance(each.document, Receipt)]
+            header = {"JournalNameId": names[0] or self.told.journal_name, "JournalDescription": batch.key}
             content = package.pack(self.told.data_project, header, list(rows.values()))
             outcomes |= self.imports.run(batch.key, self.told.data_project, content, tuple(rows), lambda: self._row_by_row(batch.key, rows))
         return outcomes

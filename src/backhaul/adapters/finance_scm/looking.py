@@ -73,6 +73,9 @@ class Look:
         # The navigation is named after its lines' version, the set is not: SalesInvoiceV2Lines (facts/finance-scm 1.6). First level only
         # (facts/finance-scm 4).
         self.invoices = self._ask(wire.INVOICES, "SalesOrderNumber", self._orders(kind.CREDIT_NOTE, kind.FEE_CREDIT_NOTE), NOTE_LINES)
+        # What came back to stock stands under the return order; where the set is not there, cost is not compared.
+        self.stock = self._ask(wire.STOCK, "ReferenceId", self._orders(kind.CREDIT_NOTE))
+        self.totals = self._ask(wire.RETURN_ORDERS, "ReturnOrderNumber", self._orders(*{kind.ORDER_LINE} - sold))
         mine = [posting for posting in self.postings if posting.key in self.promised]
         # By line number, so that a journal with another number than the batch's key is seen as well.
         self.stock_lines = self._ask(wire.STOCK_JOURNAL_LINES, "LineNum", {str(self.promised[posting.key].number) for posting in mine})
@@ -83,7 +86,8 @@ class Look:
         self.left = {entity: self._ask(entity, wire.KEYS[entity][1], [spare.ids.get(wire.KEYS[entity][1], "") for spare in spares
                                                                       if wire.set_of(spare) == entity]) for entity in wire.KEYS}
         tables = [self.heads, self.sales_heads, self.releases, self.stops, self.lines, self.sales_lines, self.journals,
-                  self.arrivals, self.invoices, self.stock_lines, self.stock_journals, self.moved, *self.left.values()]
+                  self.arrivals, self.invoices, self.stock_lines, self.stock_journals, self.moved, self.stock, self.totals,
+                  *self.left.values()]
         self._fill(tables)
         self.with_lines = self._orders_with_lines()
         self.posted_twins = self._posted_twins()
@@ -97,7 +101,20 @@ class Look:
             kind.ISSUE: self._moved,
         }
         found = {posting.key: readers[posting.key.kind](posting) for posting in self.postings}
-        return {key: document for key, document in found.items() if document is not None}
+        return self._with_accounts({key: document for key, document in found.items() if document is not None})
+
+    def _with_accounts(self, found: Found) -> Found:
+        """Learn which ledger accounts the vouchers touched, where somebody expects one; asked only then (books 7)."""
+        expecting = {posting.key for posting in self.postings if getattr(posting.document, "expected_account", "")}
+        asked = {key: _vouchers(document) for key, document in found.items() if key in expecting and not document.open}
+        if not any(asked.values()):
+            return found
+        (rows,) = self.odata.read([Query(entity_set=wire.LEDGER, select=wire.SELECT[wire.LEDGER], column="Voucher",
+                                         values=tuple({voucher for vouchers in asked.values() for voucher in vouchers}))])
+        mine = [row for row in rows if str(row.get("DataArea") or self.told.company).casefold() == self.told.company.casefold()]
+        touched = {key: tuple(dict.fromkeys(str(row.get("LedgerAccount")) for row in mine if row.get("Voucher") in vouchers))
+                   for key, vouchers in asked.items()}
+        return {key: replace(document, accounts=touched.get(key, ())) for key, document in found.items()}
 
     # asking
 
@@ -112,7 +129,7 @@ class Look:
                            column=column, values=tuple({*values} - {""}), expand=expand, numeric=column == "LineNum"), self.told.company)
 
     def _fill(self, tables: Sequence["Table"]) -> None:
-        for table, rows in zip(tables, self.odata.read([table.query for table in tables]), strict=True):
+        for table, rows in zip(tables, self.odata.read([table.query for table in tables], optional=frozenset({wire.STOCK})), strict=True):
             table.take(rows)
 
     def _orders_with_lines(self) -> frozenset[str]:
@@ -167,7 +184,17 @@ class Look:
             left -= quantity if row in kept else Decimal(0)
         entity = wire.SALES_LINES if sold else wire.RETURN_LINES
         drafts = tuple(_spare(entity, row) for row in more if row.get("ReturnStatus", "Awaiting") == "Awaiting")
-        return replace(wire.line_document(kept), copies=1 + len(more), spares=drafts)
+        document = replace(wire.line_document(kept), copies=1 + len(more), spares=drafts)
+        return document if sold else replace(document, unexplained=self._unexplained(self.order[posting.key]))
+
+    def _unexplained(self, order: str) -> Decimal | None:
+        """Give what a return order's total holds beyond its lines and their tax, while nothing of it is received."""
+        head, lines = next(iter(self.totals.of(order)), {}), self.lines.of(order)
+        awaited = all(row.get("ReturnStatus") == "Awaiting" for row in lines)
+        if not awaited or head.get("OrderTotalAmount") is None or head.get("OrderTotalTaxAmount") is None:
+            return None
+        return number(head["OrderTotalAmount"]) - number(head["OrderTotalTaxAmount"]) - sum(
+            (number(row.get("LineAmount")) for row in lines), Decimal(0))
 
     def _release(self, posting: Posting) -> ErpDocument | None:
         rows = self.releases.of(self.order[posting.key])
@@ -334,8 +361,20 @@ class Look:
         for header, line in fits:
             joined = {**header, **line}
             if self._once([joined], "InvoiceNumber", "LedgerVoucher", "LineCreationSequenceNumber") is not None:
-                return wire.credit_document(header, line)
+                return self._valued(wire.credit_document(header, line), header, line)
         return None
+
+    def _valued(self, document: ErpDocument, header: Row, line: Row) -> ErpDocument:
+        """Add what the units of a credit note line came back to stock at, and the voucher of their receipt."""
+        order, sequence = str(header.get("SalesOrderNumber")), line.get("LineCreationSequenceNumber")
+        lots = {row.get("ReturnInventoryLotId") or row.get("InventoryLotId") for row in (*self.lines.of(order), *self.sales_lines.of(order))
+                if sequence and row.get("LineCreationSequenceNumber") == sequence}
+        came = [row for row in self.stock.of(order) if row.get("InventTransId") in lots and number(row.get("Qty")) > 0]
+        if not came:
+            return document
+        cost = sum((number(row.get("CostAmountPosted")) + number(row.get("CostAmountAdjustment")) for row in came), Decimal(0))
+        slips = ",".join(sorted({str(row["VoucherPhysical"]) for row in came if row.get("VoucherPhysical")}))
+        return replace(document, cost=cost, ids={**document.ids, **({"VoucherPhysical": slips} if slips else {})})
 
     def _once(self, rows: Sequence[Row], *names: str) -> Row | None:
         """Give the first row nobody else has been given."""
@@ -382,6 +421,11 @@ def orders_of(postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocum
         numbers = (document.ids.get("ReturnOrderNumber") or document.ids.get("SalesOrderNumber") for document in near)
         orders[posting.key] = next((told for told in numbers if told), "")
     return orders
+
+
+def _vouchers(document: ErpDocument) -> set[str]:
+    """Give the vouchers of a document: its own, and those of the packing slips that received its units."""
+    return {document.voucher, *document.ids.get("VoucherPhysical", "").split(",")} - {""}
 
 
 def _order_number(row: Row) -> str:

@@ -22,7 +22,7 @@ from backhaul.domain.validation import Customer, Item, ItemState, MasterData, Qu
 PRODUCTS: Final = "ReleasedProductsV2"
 ORDER_SETTINGS: Final = "ProductDefaultOrderSettings"
 CUSTOMERS: Final = "CustomersV3"
-STOCK: Final = "InventTransBiEntities"
+STOCK: Final = wire.STOCK
 PERIODS: Final = "LedgerFiscalCalendarPeriods"
 REASONS: Final = "ReturnReasonCodeBiEntities"
 TAX_GROUPS: Final = "TaxGroupDatas"
@@ -36,10 +36,10 @@ RETURNED: Final = "ReturnOrderLines"
 OURS: Final = re.compile("ZZ[A-Z2-7]{18}")
 COLUMNS: Final = {
     PRODUCTS: ("dataAreaId", "ItemNumber", "ProductType", "ProductLifecycleStateId", "SalesUnitSymbol", "InventoryUnitSymbol",
-               "SalesSalesTaxItemGroupCode", "SalesPrice"),
+               "SalesSalesTaxItemGroupCode", "SalesPrice", "ItemModelGroupId"),
     ORDER_SETTINGS: ("dataAreaId", "ItemNumber", "IsSalesProcessingStopped", "IsInventoryProcessingStopped"),
     CUSTOMERS: ("dataAreaId", "CustomerAccount", "OnHoldStatus", "SalesTaxGroup", "SalesCurrencyCode"),
-    STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "CostAmountPosted", "CostAmountAdjustment"),
+    STOCK: wire.SELECT[STOCK],
     PERIODS: ("dataAreaId", "StartDate", "PeriodStatus"),
     REASONS: ("dataAreaId", "ReasonCodeId"),
     TAX_GROUPS: ("dataAreaId", "TaxGroupId", "TaxCodeId", "ExemptTax"),
@@ -84,7 +84,7 @@ class Masters:
         ]
         rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | self._left_open())]
         stops = {str(row.get("ItemNumber")): row for row in rows[1]}
-        self.items |= {item.number: (now, item) for item in (_item(row, stops, self.told.discontinued) for row in rows[0])}
+        self.items |= {item.number: (now, item) for item in (_item(row, stops, self.told) for row in rows[0])}
         self.customers |= {customer.account: (now, customer) for customer in map(_customer, rows[2])}
         if places:
             self.places = now, dict(zip(lists, rows[8:], strict=True))
@@ -170,11 +170,11 @@ def _codes(places: dict[str, list[Row]], name: str, column: str) -> frozenset[st
     return frozenset(str(row[column]) for row in places.get(name, ()) if row.get(column))
 
 
-def _item(row: Row, stops: dict[str, Row], discontinued: frozenset[str]) -> Item:
+def _item(row: Row, stops: dict[str, Row], told: wire.Settings) -> Item:
     """Read an item; there is no single "blocked" flag, the stops live in the order settings (facts/finance-scm 1.5)."""
     name = str(row["ItemNumber"])
     stop = stops.get(name, {})
-    if row.get("ProductLifecycleStateId") in discontinued:
+    if row.get("ProductLifecycleStateId") in told.discontinued:
         state = ItemState.DISCONTINUED
     elif stop.get("IsSalesProcessingStopped") == "Yes":
         state = ItemState.BLOCKED
@@ -182,7 +182,8 @@ def _item(row: Row, stops: dict[str, Row], discontinued: frozenset[str]) -> Item
         state = ItemState.DISCONTINUED if stop.get("IsInventoryProcessingStopped") == "Yes" else ItemState.ACTIVE
     return Item(number=name, state=state, service=row.get("ProductType") == "Service",
                 unit=str(row.get("SalesUnitSymbol") or row.get("InventoryUnitSymbol") or ""),
-                tax_group=str(row.get("SalesSalesTaxItemGroupCode") or ""), highest_price=number(row.get("SalesPrice")) or None)
+                tax_group=str(row.get("SalesSalesTaxItemGroupCode") or ""), highest_price=number(row.get("SalesPrice")) or None,
+                standard_cost=row.get("ItemModelGroupId") in told.standard_cost)
 
 
 def _customer(row: Row) -> Customer:

@@ -103,13 +103,19 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
 def _of_returns(described: Iterable[Mapping[str, Any]], found: Mapping[str, Mapping[str, bool]]) -> list[str]:
     """Say what is worth knowing of return orders: can a line be linked to its sale, and can the returns of others be counted?"""
     original = found.get(wire.RETURN_LINES, {}).get("ReturningInventoryLotId")
-    notes = [{True: "ReturningInventoryLotId can be written: the original lot could be linked, cost would be reversed exactly.",
+    notes = [{True: "ReturningInventoryLotId can be written: the original lot is linked, the ERP reverses its cost.",
               False: "ReturningInventoryLotId cannot be written: cost comes from ReturnUnitCost (facts/finance-scm 8).",
               None: "ReturningInventoryLotId is not in the metadata."}[original]]
     if not any(RETURNED in str(link.get("Name")) for row in described if row.get("EntitySetName") == wire.RETURN_ORDERS
                for link in row.get("NavigationProperties") or ()):
         notes.append(f"{wire.RETURN_ORDERS} does not lead to its lines by {RETURNED}: returns made by hand are not counted (ERP-25).")
     return notes
+
+
+def links_original_lot(odata: OData) -> bool:
+    """Tell whether the environment lets a return order line name the lot of the original sale (facts/finance-scm 8)."""
+    rows = _told(odata, "PublicEntities", "EntitySetName", wire.RETURN_LINES)
+    return any(_fields(row).get("ReturningInventoryLotId") is True for row in rows)
 
 
 def _told(odata: OData, name: str, column: str, value: str) -> Iterator[Mapping[str, Any]]:

@@ -48,6 +48,7 @@ _DIMENSIONS: Final = ("ItemNumber", "ProductConfigurationId", "ProductColorId", 
                       "LicensePlateNumber", "InventoryStatusId")
 INVOICES: Final = "SalesInvoiceHeadersV2"
 INVOICE_LINES: Final = "SalesInvoiceV2Lines"
+STOCK: Final = "InventTransBiEntities"
 LEDGER: Final = "GeneralJournalAccountEntries"
 CUSTOMER_LEDGER: Final = "CustTransBiEntities"
 
@@ -82,7 +83,10 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
                "InvoiceCustomerAccountNumber", "CurrencyCode", "TotalInvoiceAmount", "TotalTaxAmount"),
     INVOICE_LINES: ("dataAreaId", "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "LineCreationSequenceNumber", "ProductNumber",
                     "InvoicedQuantity", "SalesPrice", "LineAmount", "LineTotalTaxAmount", "LineTotalChargeAmount", "CurrencyCode"),
-    LEDGER: ("Voucher", "AccountingDate", "PostingType", "TransactionCurrencyAmount", "AccountingCurrencyAmount", "DataArea"),
+    LEDGER: ("Voucher", "AccountingDate", "LedgerAccount", "PostingType", "TransactionCurrencyAmount", "AccountingCurrencyAmount",
+             "DataArea"),
+    STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "StatusIssue", "VoucherPhysical", "CostAmountPosted",
+            "CostAmountAdjustment"),
     CUSTOMER_LEDGER: ("Voucher", "Invoice", "AccountNum", "AmountCur", "CurrencyCode", "TransDate"),
 }
 """The columns we read; whole rows of these entities can have over 250 (facts/finance-scm 4)."""
@@ -136,6 +140,8 @@ class Settings:
     language: str
     data_project: str
     discontinued: frozenset[str]
+    standard_cost: frozenset[str]
+    link_lots: bool
     master_ttl: float
     poll_seconds: float
 
@@ -156,6 +162,8 @@ class Settings:
                 site=told.get("site", ""), language=told.get("language", "en-gb"),
                 data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
                 discontinued=frozenset(map(str.strip, told.get("discontinued_states", "Discontinued").split(","))) - {""},
+                standard_cost=frozenset(map(str.strip, told.get("standard_cost_groups", "").split(","))) - {""},
+                link_lots=_choice(told, "original_lot", "auto", "never") == "auto",
                 poll_seconds=float(told.get("poll_seconds", "10")))
         except ValueError as wrong:
             message = f"Legal entity {entity.id}: an option cannot be used: {wrong}."
@@ -197,16 +205,19 @@ def sales_order(posting: Posting, told: Settings) -> Change:
     return Change(method="POST", address=SALES_ORDERS, body=given(body))
 
 
-def return_line(posting: Posting, order: str, told: Settings) -> Change:
+def return_line(posting: Posting, order: str, told: Settings, *, linked: bool = False) -> Change:
     """Write a line expected back; the quantity is negative, the item comes first because it sets defaults (facts/finance-scm 4).
 
-    Where people receive, it says what was accepted and where it goes, so that they have only to confirm it.
+    Where people receive, it says what was accepted and where it goes, so that they have only to confirm it. `linked`: the ERP takes the
+    cost from the lot of the sale itself, where its units come from a single one (books 7).
     """
     line = _document(posting, OrderLine)
     goes = line.intake
+    lot = line.original_lot if linked and not line.original_lot.startswith(f"{line.sku}#") else ""  # a name of ours is no lot
     body: Row = {
         "dataAreaId": told.company, "ReturnOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
-        "ReturnSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "ReturnUnitCost": line.unit_cost,
+        "ReturnSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "ReturningInventoryLotId": lot,
+        "ReturnUnitCost": None if lot else line.unit_cost,
         "ReturnSiteId": told.site, "ReturnWarehouseId": (goes.place.warehouse if goes else "") or line.warehouse,
     }
     if goes:
@@ -330,8 +341,10 @@ def line_document(rows: Sequence[Row]) -> ErpDocument:
     quantity = sum((number(part.get("ReturnSalesQuantity", part.get("OrderedSalesQuantity"))) for part in rows), Decimal(0))
     ids = ids_of(row, "ReturnOrderNumber", "SalesOrderNumber", "RMANumber", "ReturnInventoryLotId", "InventoryLotId", "ItemNumber",
                  "ExternalItemNumber", "SalesPrice", "LineCreationSequenceNumber", "ReturnStatus", "ReturnWarehouseId")
+    taxes = [number(part["TotalTaxAmount"]) for part in rows if part.get("TotalTaxAmount") is not None]
     return ErpDocument(
         number=ids.get("ReturnInventoryLotId") or ids.get("InventoryLotId", ""), ids=ids, quantity=quantity,
+        tax=sum(taxes, Decimal(0)) if len(taxes) == len(rows) else None,
         net=sum((number(part.get("LineAmount")) for part in rows), Decimal(0)), currency=str(row.get("CurrencyCode") or ""),
         place=place_of(row) if row.get("ReturnStatus", "Awaiting") == "Awaiting" else None)
 

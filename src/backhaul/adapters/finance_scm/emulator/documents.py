@@ -238,6 +238,10 @@ def new_return_line(world: World, row: Row) -> Row:
     row["SalesUnitSymbol"] = row.get("SalesUnitSymbol") or item.get("SalesUnitSymbol", "")
     row["LineDescription"] = row.get("LineDescription") or item.get("SearchName", "")
     row["ReturnUnitCost"] = row.get("ReturnUnitCost") or unit_cost(item)
+    if world.settings.get("itemDefaulting"):  # defaulting that comes after the caller's value (facts/finance-scm 4)
+        row["SalesPrice"] = item.get("SalesPrice", ZERO)
+    if row["ItemNumber"] in world.settings.get("standardCost", []):  # such items ignore the return cost (facts/finance-scm 8)
+        row["ReturnUnitCost"] = unit_cost(item)
     for column in ("CustomerAccountNumber", "InvoiceCustomerAccountNumber", "RMANumber"):
         row[column] = header[column]
     if row.get("ReturningInventoryLotId"):
@@ -275,8 +279,9 @@ def total_return(world: World, company: str, number: str) -> None:
     lines = [r for r in world.tables.where("ReturnOrderLinesV2", "ReturnOrderNumber", number) if r["dataAreaId"] == company]
     tax = sum((line["TotalTaxAmount"] for line in lines), ZERO)
     net = sum((line["LineAmount"] for line in lines), ZERO)
+    charge = Decimal(str(world.settings.get("headerCharge", 0)))  # automatic, by reason code (facts/finance-scm 1.7)
     if header := world.one("ReturnOrderHeadersV2", company, number):
-        world.keep("ReturnOrderHeadersV2", header, OrderTotalAmount=net + tax, OrderTotalTaxAmount=tax)
+        world.keep("ReturnOrderHeadersV2", header, OrderTotalAmount=net + tax + charge, OrderTotalTaxAmount=tax)
 
 
 # ---------------------------------------------------------------- sales orders
