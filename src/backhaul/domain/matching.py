@@ -80,7 +80,7 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
 
 
 def _draft(posting: Posting, line: OrderLine, document: ErpDocument, tolerances: Tolerances) -> Iterator[Break]:
-    """Compare what the ERP made of a draft line: defaulting may overwrite price or place, and totals and tax are its own (facts/finance-scm 4)."""
+    """Compare what the ERP made of a draft: defaulting may overwrite price or place, totals and tax are its own (facts/finance-scm 4)."""
     net = -rounded(line.quantity * line.unit_price, posting.currency or "GBP")
     if document.net is not None and abs(document.net - net) > tolerances.amount:
         yield Break(kind=BreakKind.WRONG_AMOUNT, sentence=f"Wanted {net} {posting.currency} net for {line.quantity} x {line.sku} at "
