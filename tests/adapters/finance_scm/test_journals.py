@@ -219,3 +219,38 @@ def test_an_issue_that_brought_units_in_is_a_difference(stocked: Yard) -> None:
     turned = replace(document, quantity=Decimal(1))
 
     assert [each.kind for each in classify(wanted, turned, Tolerances())] == [BreakKind.WRONG_QUANTITY]
+
+
+@pytest.mark.parametrize(("told", "says"), [
+    ({"type": "Movement"}, "adjustment journal name ZZ-INV"),
+    ({"type": "Adjustment", "DefaultVoucherNumberAllocationRule": "Entering"}, "DefaultVoucherNumberAllocationRule is Entering"),
+    ({"type": "Adjustment", "WillPostingDeleteLinesByDefault": "Yes"}, "WillPostingDeleteLinesByDefault is Yes"),
+], ids=["other-type", "voucher-when-entered", "lines-deleted"])
+def test_a_journal_name_that_does_not_keep_the_rules_is_refused_at_start(yard: Yard, told: dict[str, str], says: str) -> None:
+    yard.control("seed", {"settings": {"journalNames": {"ZZ-INV": told}}, "rows": {}})
+
+    able = yard.erp.capabilities()
+
+    assert any(says in line for line in able.missing)
+
+
+def test_what_finance_chose_otherwise_is_worth_a_note(yard: Yard) -> None:
+    yard.control("seed", {"settings": {"journalNames": {"ZZ-INV": {"type": "Adjustment", "DefaultPostingSummationLevel": "Detail"}}},
+                          "rows": {}})
+
+    able = yard.erp.capabilities()
+
+    assert able.missing == ()
+    assert any("DefaultPostingSummationLevel is Detail, here Summary is meant" in note for note in able.notes)
+
+
+@pytest.mark.parametrize("by", ["package", "odata"])
+def test_a_name_of_another_type_is_refused_for_every_line_with_the_reason_of_its_header(stocked: Yard, by: str) -> None:
+    stocked.erp = adapter.connect(replace(stocked.rules.entities[0], options={**stocked.rules.entities[0].options, "journals_by": by}),
+                                  stocked.rules, {"client_secret": "secret"})
+
+    outcomes = stocked.post(issue("R1", journal="ZZ-TRF"), issue("R2", journal="ZZ-TRF"))
+
+    assert [type(outcome) for outcome in outcomes] == [Rejected, Rejected]
+    assert all("'ZZ-TRF' in field 'Name'" in outcome.sentence for outcome in outcomes)
+    assert posted(stocked, issue()) == {}

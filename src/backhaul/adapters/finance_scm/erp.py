@@ -15,13 +15,15 @@ from zoneinfo import ZoneInfo
 
 from backhaul.adapters.finance_scm import package, wire
 from backhaul.adapters.finance_scm.imports import Imports, refused
+from backhaul.adapters.finance_scm.journal_names import ENTITIES, names_unmet
 from backhaul.adapters.finance_scm.journals import Journals
 from backhaul.adapters.finance_scm.looking import Look, credits_between
 from backhaul.adapters.finance_scm.masters import Masters
-from backhaul.adapters.finance_scm.preflight import links_original_lot, needs_unmet
+from backhaul.adapters.finance_scm.preflight import links_original_lot, needs_unmet, public_sets
 from backhaul.adapters.finance_scm.routes import STOCK, mode_of
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
 from backhaul.application.ports import Capabilities
+from backhaul.domain.disposition import JournalType
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.plan import LOST
 from backhaul.domain.posting import (
@@ -82,8 +84,12 @@ class FinanceScm:
         """Probe the metadata service: which needs of its mode the environment leaves unmet, by name."""
         surplus = any(entity == self.entity.id for entity, _ in self.rules.surplus)
         mapped = frozenset(row.erp_disposition for row in self.rules.mapping if row.when.legal_entity == self.entity.id)
-        missing, notes = needs_unmet(self.odata, self.told, self.mode, mapped=mapped,
-                                     journals=surplus or self._loses_by_journal())
+        journals = surplus or self._loses_by_journal()
+        missing, notes = needs_unmet(self.odata, self.told, self.mode, mapped=mapped, journals=journals)
+        if journals and not missing:
+            wanted = self.rules.journals(self.entity.id) | {(JournalType.ADJUSTMENT, "")}
+            more = names_unmet(self.odata, self.told, wanted, public_sets(self.odata, ENTITIES))
+            missing, notes = missing + more[0], notes + more[1]
         return Capabilities(erp="finance-scm", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
                             notes=tuple(notes))
 

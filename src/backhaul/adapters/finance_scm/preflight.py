@@ -5,7 +5,7 @@ read can tell. Every unmet need is named, so that a mode is refused with a list 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
@@ -39,6 +39,7 @@ MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     "NoYes": frozenset({"No", "Yes"}), "InventTransType": frozenset({"Sales"}),
     "ReturnStatusLine": frozenset({"Awaiting", "Registered", "Received", "Invoiced"}),
 }
+T = TypeVar("T")
 JOURNAL_NAMES: Final = "WMSItemArrivalJournalNameEntity"
 
 
@@ -110,6 +111,12 @@ def _of_returns(described: Iterable[Mapping[str, Any]], found: Mapping[str, Mapp
                for link in row.get("NavigationProperties") or ()):
         notes.append(f"{wire.RETURN_ORDERS} does not lead to its lines by {RETURNED}: returns made by hand are not counted (ERP-25).")
     return notes
+
+
+def public_sets(odata: OData, entities: Mapping[T, str]) -> dict[T, str]:
+    """Give the public set of each entity, by what it is asked for as; an entity without one is left out."""
+    return {kind: name for kind, entity in entities.items() for row in _told(odata, "DataEntities", "Name", entity)
+            if (name := str(row.get("PublicCollectionName") or ""))}
 
 
 def links_original_lot(odata: OData) -> bool:

@@ -344,7 +344,11 @@ def price_sales_line(world: World, row: Row) -> Row:
 
 
 def new_journal(world: World, entity_set: str, row: Row) -> Row:
-    """Draw a journal number."""
+    """Draw a journal number; a name of another type of journal is none of this one's."""
+    kind = str(world.settings["journalNames"].get(row["JournalNameId"], {}).get("type", ""))
+    if kind and not entity_set.startswith(f"Inventory{kind}"):
+        sentence = f"The value '{row['JournalNameId']}' in field 'Name' is not found in the related table 'Inventory journal names'."
+        raise no(world, entity_set, sentence, "validateField")
     prefix = "ARR-" if entity_set.startswith("ItemArrival") else "INV-"
     return row | {"JournalNumber": row.get("JournalNumber") or world.number(prefix), "IsPosted": "No"}
 

@@ -26,7 +26,7 @@ Record = dict[tuple[str, Key], Row | None]
 READ_ONLY = frozenset({
     "SalesInvoiceHeadersV2", "SalesInvoiceV2Lines", "InventTransBiEntities", "GeneralJournalAccountEntries", "CustTransBiEntities",
     "InventoryJournalTableBiEntities", "InventoryJournalTransBiEntities", "WarehousesOnHandV2", "BatchJobs", "ReturnReasonCodeBiEntities",
-    "LedgerFiscalCalendarPeriods",
+    "LedgerFiscalCalendarPeriods", "InventoryAdjustmentJournalNames", "InventoryMovementJournalNames", "InventoryTransferJournalNames",
 })  # fmt: skip
 
 INDEXED: Mapping[str, tuple[str, ...]] = {
@@ -90,6 +90,7 @@ DEFAULTS: Mapping[str, Any] = {
     "defaultCompany": "usmf",
     "pageSize": 10_000,
     "arrivalJournalNames": ["ZZ-ARR"],
+    "journalNames": {"ZZ-INV": {"type": "Adjustment"}, "ZZ-MOV": {"type": "Movement"}, "ZZ-TRF": {"type": "Transfer"}},
     "inventoryJournalNames": ["ZZ-INV", "ZZ-MOV", "ZZ-TRF"],
     "invoicePools": ["INV"],
     "editable": [],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 from backhaul.adapters.finance_scm.emulator.documents import NEW, PLACES, check, no, price_return_line, price_sales_line, total_return
@@ -202,6 +204,26 @@ def journal_lines(world: World) -> list[Row]:
     ]
 
 
+def journal_names(kind: str, world: World) -> list[Row]:
+    """Show the names of one type of inventory journal in every company, with what they default."""
+    companies = [row["LegalEntityId"] for row in world.tables.rows("LegalEntities")] or [world.settings["defaultCompany"]]
+    return [
+        {
+            "dataAreaId": company,
+            "JournalNameId": name,
+            "WillPostingDeleteLinesByDefault": "No",
+            "DefaultPostingSummationLevel": "Summary",
+            "DefaultInventoryReservationMethod": "None",
+            "DefaultVoucherNumberAllocationRule": "Post",
+            "DefaultVoucherNumberSelectionRule": "DateChange",
+            "_id": at,
+        }
+        | {column: value for column, value in told.items() if column != "type"}
+        for at, (company, (name, told)) in enumerate(product(companies, sorted(world.settings["journalNames"].items())), 1)
+        if told["type"] == kind
+    ]
+
+
 def batch_jobs(world: World) -> list[Row]:
     """Show the runs that ended and, per recurring job, the one that waits for its time."""
     waiting: list[Row] = []
@@ -217,4 +239,7 @@ COMPUTED: Mapping[str, Callable[[World], list[Row]]] = {
     "WarehousesOnHandV2": on_hand_rows,
     "InventoryJournalTableBiEntities": journal_heads,
     "InventoryJournalTransBiEntities": journal_lines,
+    "InventoryAdjustmentJournalNames": partial(journal_names, "Adjustment"),
+    "InventoryMovementJournalNames": partial(journal_names, "Movement"),
+    "InventoryTransferJournalNames": partial(journal_names, "Transfer"),
 }
