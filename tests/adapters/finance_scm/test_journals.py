@@ -254,3 +254,56 @@ def test_a_name_of_another_type_is_refused_for_every_line_with_the_reason_of_its
     assert [type(outcome) for outcome in outcomes] == [Rejected, Rejected]
     assert all("'ZZ-TRF' in field 'Name'" in outcome.sentence for outcome in outcomes)
     assert posted(stocked, issue()) == {}
+
+
+@pytest.fixture
+def queued(stocked: Yard) -> Yard:
+    """Give a yard whose packages go by the recurring-integration queue."""
+    options = {**stocked.rules.entities[0].options, "packages_by": "queue", "adjustment_activity": "6f1c-adj"}
+    stocked.erp = adapter.connect(replace(stocked.rules.entities[0], options=options), stocked.rules, {"client_secret": "secret"})
+    stocked.erp.masters.site("RET")
+    return stocked
+
+
+def test_a_package_goes_by_the_queue_in_two_calls(queued: Yard) -> None:
+    wanted, before = issue("R1", 2), queued.erp.odata.calls
+
+    assert queued.post(wanted) == [Pending(reference="ZZB1")]
+
+    assert queued.erp.odata.calls - before == 2, "enqueue, jobstatus"
+    assert posted(queued, wanted)[wanted.key].quantity == -2
+
+
+def test_rows_the_queue_could_not_import_are_refused_alone_with_their_reason(queued: Yard) -> None:
+    wanted = (issue("R1"), issue("R2", place=Place(warehouse="RET", location="NOWHERE")))
+
+    outcomes = queued.post(*wanted)
+
+    assert [type(outcome) for outcome in outcomes] == [Pending, Rejected]
+    assert "NOWHERE" in outcomes[1].sentence
+
+
+@pytest.mark.parametrize("kind", ["answer-lost", "late-commit"])
+def test_an_unknown_answer_of_the_queue_is_looked_for_before_anything_is_sent_again(queued: Yard, kind: str) -> None:
+    wanted = issue("R1", 2)
+    queued.control("faults", {"kind": kind, "path": "enqueue", **({"after": 1} if kind == "late-commit" else {})})
+
+    (lost,) = queued.post(wanted)
+    queued.find(wanted)
+    found = queued.find(wanted)
+    (again,) = queued.post(wanted)
+    posted(queued, wanted)
+
+    assert isinstance(lost, Unconfirmed)
+    assert found[wanted.key].open
+    assert again == Pending(reference="ZZB1"), "what is there is there"
+    assert queued.ledgers()["stock"] == {"m|S1|RET|QUAR": 4}
+
+
+def test_a_queue_that_does_not_know_us_took_nothing(queued: Yard) -> None:
+    queued.control("faults", {"kind": "error-before", "status": 403, "path": "enqueue"})
+
+    (outcome,) = queued.post(issue())
+
+    assert isinstance(outcome, Rejected)
+    assert queued.find(issue()) == {}

@@ -132,6 +132,7 @@ class Settings:
     journal_names: Mapping[str, str]
     projects: Mapping[str, str]
     by_package: bool
+    activities: Mapping[str, str]
     voucher_rules: Mapping[str, str]
     hold_pool: str
     invoice_pool: str
@@ -154,6 +155,7 @@ class Settings:
                 company=told.get("company", entity.id), journal_name=told.get("journal_name", "ZZ-ARR"),
                 journal_names={kind: told.get(f"{kind}_journal_name", name) for kind, name in NAMES.items()},
                 projects={kind: told.get(f"{kind}_project", name) for kind, name in PROJECTS.items()},
+                activities=_activities(told),
                 by_package=_choice(told, "journals_by", "package", "odata") == "package",
                 voucher_rules={"VoucherNumberSelectionRule": "DateChange", "VoucherNumberAllocationRule": "Post",
                                "PostingDetailLevel": _choice(told, "posting_detail", "Summary", "Detail")},
@@ -168,6 +170,14 @@ class Settings:
         except ValueError as wrong:
             message = f"Legal entity {entity.id}: an option cannot be used: {wrong}."
             raise Misconfigured(message) from None
+
+
+def _activities(told: Mapping[str, str]) -> dict[str, str]:
+    """Give the activity of the queue by data project, where packages go by the queue."""
+    if _choice(told, "packages_by", "import", "queue") == "import":
+        return {}
+    projects = {kind: told.get(f"{kind}_project", name) for kind, name in {"data": "ZZ-RETURNS", **PROJECTS}.items()}
+    return {project: told[f"{kind}_activity"] for kind, project in projects.items() if f"{kind}_activity" in told}
 
 
 def _choice(told: Mapping[str, str], name: str, *allowed: str) -> str:

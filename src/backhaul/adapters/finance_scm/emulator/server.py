@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 DMF = f"/data/DataManagementDefinitionGroups/{NAMESPACE}."
+QUEUE = "/api/connector/"
 LOGGED = 500
 
 
@@ -117,6 +118,8 @@ class Emulator:
             return trouble
         if path.startswith(DMF):
             return self._data_management(request, fault)
+        if path.startswith(QUEUE):
+            return self._queue(request, fault)
         if path.startswith("/metadata/"):
             service, prefix = metadata_service(self.world), "/metadata/"
         elif path.startswith("/data/"):
@@ -182,15 +185,26 @@ class Emulator:
         body = read_blob(self.world, name)
         return Answer(status=404) if body is None else Answer(status=200, body=body, headers={"Content-Type": "application/octet-stream"})
 
+    def _queue(self, request: Request, fault: Fault | None) -> Answer:
+        """Answer the recurring-integration queue (facts/finance-scm 3): enqueue and jobstatus; there is nothing to dequeue here."""
+        verb = request.path.removeprefix(QUEUE).partition("/")[0]
+        query, service = dict(parse_qsl(request.query)), DataManagement(self.world)
+        if verb == "enqueue" and request.method == "POST":
+            with self.world.tables.transaction():
+                message = service.enqueue(request.body, query.get("company") or str(self.world.settings["defaultCompany"]),
+                                          request.headers.get("x-ms-dyn-externalidentifier", ""), _trouble(fault))
+            return answer_json(200, message)
+        if verb == "jobstatus" and request.method == "GET":
+            job = service.job(query.get("jobId", ""))
+            return answer_json(200, job) if job else answer_json(404, {"Message": "No such job."})
+        if verb == "dequeue" and request.method == "GET":
+            return Answer(status=204)
+        raise Refused(404, {"Message": f"No HTTP resource was found that matches the request URI '{request.path}'."})
+
     def _data_management(self, request: Request, fault: Fault | None) -> Answer:
         if request.method != "POST":
             raise Refused(405, {"Message": f"The requested resource does not support http method '{request.method}'."})
-        trouble = Trouble()
-        if fault and fault.kind == "row-error":
-            rows = fault.told.get("rows", [fault.told.get("row", 1)])
-            trouble.rows = {int(row) for row in rows}
-        if fault and fault.kind == "import-stuck":
-            trouble.polls = int(fault.told.get("polls", 3))
+        trouble = _trouble(fault)
         action = request.path.removeprefix(DMF)
         try:
             told = decode(request.body) if request.body else {}
@@ -224,6 +238,16 @@ class Emulator:
         self._count(request, status)
 
 
+def _trouble(fault: Fault | None) -> Trouble:
+    """Read what is to go wrong with an import."""
+    trouble = Trouble()
+    if fault and fault.kind == "row-error":
+        trouble.rows = {int(row) for row in fault.told.get("rows", [fault.told.get("row", 1)])}
+    if fault and fault.kind == "import-stuck":
+        trouble.polls = int(fault.told.get("polls", 3))
+    return trouble
+
+
 def _excluded(path: str) -> str:
     if path.startswith("/control/"):
         return "control"
@@ -235,6 +259,8 @@ def _excluded(path: str) -> str:
 def _noun(path: str) -> str:
     if path.startswith("/blob/"):
         return "blob"
+    if path.startswith(QUEUE):
+        return path.removeprefix(QUEUE).partition("/")[0]
     return path.removeprefix(DMF) if path.startswith(DMF) else path.removeprefix("/data/").partition("(")[0].partition("/")[0]
 
 
