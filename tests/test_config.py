@@ -18,7 +18,17 @@ from backhaul.secret import Hidden
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROFILE = EXAMPLES / "profiles" / "online-retail.toml"
 ENVIRON = {"BACKHAUL_ZIGZAG_SECRET": "s3cret", "BACKHAUL_ERP_URL": "http://erp", "BACKHAUL_ERP_TOKEN_URL": "http://token",
-           "BACKHAUL_ERP_SECRET": "erp-s3cret"}
+           "BACKHAUL_ERP_SECRET": "erp-s3cret", "BACKHAUL_SFTP_P": "open sesame"}
+FOLDER = '[[folders]]\nname = "hub"\npath = "/returns"\npattern = ["*.xlsx", "*.csv"]\n'
+SERVER = f"""{FOLDER}settle = "5m"
+[folders.sftp]
+host = "sftp.example.com"
+port = 2222
+user = "backhaul"
+host_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti"]
+password = "env:BACKHAUL_SFTP_P"
+
+[tolerances]"""
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
@@ -67,6 +77,17 @@ def test_a_leg_may_have_a_window_of_its_own(tmp_path: Path) -> None:
     assert rules.windows == {Leg.ORDER: Window(close=Close.AT_ONCE), Leg.FEES: Window(every=timedelta(hours=2), cap=7)}
 
 
+def test_a_watched_folder_knows_its_server_and_hides_what_opens_it(tmp_path: Path) -> None:
+    folder, = load_profile(changed(tmp_path, "[tolerances]", SERVER), ENVIRON).folders
+
+    assert folder.server
+    assert (folder.name, folder.patterns, folder.settle) == ("hub", ("*.xlsx", "*.csv"), timedelta(minutes=5))
+    assert (folder.server.host, folder.server.port, folder.server.host_keys[0][0]) == ("sftp.example.com", 2222, "ssh-ed25519")
+    assert folder.server.password
+    assert folder.server.password.reveal() == "open sesame"
+    assert "open sesame" not in repr(folder)
+
+
 def test_two_different_files_never_share_a_version(tmp_path: Path) -> None:
     one = load_profile(PROFILE, ENVIRON)
     other = load_profile(changed(tmp_path, "allowance = 500", "allowance = 501"), ENVIRON)
@@ -102,6 +123,20 @@ def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes(
     ('secret = "env:BACKHAUL_ZIGZAG_SECRET"', 'secret = "hunter2"', "by reference", "hunter2"),
     ('zone = "Europe/London"', 'zone = "Europe/Londn"', "no time zone", "Londn"),
     ('sku = "return.lines[].sku"', 'sku = "return.sku"', "must stand in a list", '"return.sku"'),
+    ('row = "Root.Data"', 'row = "Root[].Data"', "is no path", "Root[].Data"),
+    ('row = "Root.Data"', 'trailer = { mark = "END" }', "which cell of the trailer", "trailer = "),
+    ('row = "Root.Data"', 'trailer = { mark = "END", rows = 1, total = 2 }', "one needs the other", "trailer = "),
+    ("[tolerances]", FOLDER.replace('"hub"', '"Hub!"') + "[tolerances]", "small letters", '"Hub!"'),
+    ("[tolerances]", FOLDER + 'done = "../done"\n[tolerances]', "must be a folder below path", "../done"),
+    ("[tolerances]", FOLDER + 'bad = "done"\n[tolerances]', "different folders", 'bad = "done"'),
+    ("[tolerances]", FOLDER + 'ready = "done"\n[tolerances]', "must hold {name} or {stem} once", 'ready = "done"'),
+    ("[tolerances]", FOLDER + 'format = "xls"\n[tolerances]', "no form of files", 'format = "xls"'),
+    ("[tolerances]", FOLDER + 'settle = "soon"\n[tolerances]', "no duration", 'settle = "soon"'),
+    ("[tolerances]", FOLDER + 'source = "other"\n[tolerances]', "say which source", 'source = "other"'),
+    ("[tolerances]", SERVER.replace("ssh-ed25519 AAAA", "ssh-dss AAAA"), "is no host key", "ssh-dss"),
+    ("[tolerances]", SERVER.replace("env:BACKHAUL_SFTP_P", "hunter2"), "by reference", "hunter2"),
+    ("[tolerances]", SERVER.replace("env:BACKHAUL_SFTP_P", "env:BACKHAUL_SFTP_Q"), "missing or empty", "BACKHAUL_SFTP_Q"),
+    ("[tolerances]", SERVER.replace("port = 2222", 'port = "high"'), "no number", '"high"'),
     ('NOT_A_CUSTOMER_RETURN = "finance"', 'NO_SUCH_KIND = "finance"', "no kind of exception", "NO_SUCH_KIND"),
     ('tenant = "online-retail"', "tenant = ", "no valid TOML", "tenant = "),
 ])

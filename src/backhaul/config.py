@@ -26,7 +26,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "BACKHAUL_STATE_DIR": "var",
 }
 """Every setting and what holds without it."""
-REFERRED: Final = ("BACKHAUL_ZIGZAG_", "BACKHAUL_ERP_", "BACKHAUL_SECRET_")
+REFERRED: Final = ("BACKHAUL_ZIGZAG_", "BACKHAUL_ERP_", "BACKHAUL_SFTP_", "BACKHAUL_SECRET_")
 """Names a profile may refer to as ``env:NAME``; settings never begin like this."""
 HIGHEST_PORT: Final = 65535
 

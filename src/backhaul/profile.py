@@ -24,6 +24,7 @@ import msgspec
 from backhaul.adapters.zigzag import payload as messages
 from backhaul.adapters.zigzag.files import layout as layouts
 from backhaul.adapters.zigzag.files.layout import Layout
+from backhaul.adapters.zigzag.files.shelf import Folder
 from backhaul.adapters.zigzag.payload import Payload, aliases
 from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
 from backhaul.adapters.zigzag.wire import Line, ZigZagWire
@@ -50,6 +51,7 @@ from backhaul.domain.rules import (
     Window,
 )
 from backhaul.domain.tax import TaxSpan, TaxTable
+from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of
 from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile, TaxRateTable, WindowTable
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
@@ -69,6 +71,7 @@ class Profile:
     wire: Payload
     files: Layout
     reach: Reach | None = None
+    folders: tuple[Folder, ...] = ()
 
     @property
     def tenant(self) -> str:
@@ -130,7 +133,7 @@ def load_profile(path: Path, secrets: Mapping[str, str] | Started | None = None,
         raise Misconfigured(message)
     version = f"{file.version}+{hashlib.sha256(content).hexdigest()[:8]}"
     return Profile(path=path, rules=_rules(file, version, None if offline else environ), sources=tuple(_sources(file, environ)),
-                   wire=file.payload, files=file.files, reach=reach_of(file, environ))
+                   wire=file.payload, files=file.files, reach=reach_of(file, environ), folders=tuple(folders_of(file.folders, environ)))
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -153,6 +156,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _surplus_flaws(file)
     yield from _tax_flaws(file)
     yield from _detail_flaws(file)
+    yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
 
 

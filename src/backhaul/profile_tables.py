@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from backhaul.adapters.zigzag.files.layout import Layout
+from backhaul.adapters.zigzag.files.watched import FolderTable
 from backhaul.adapters.zigzag.payload import Paths, Payload
 from backhaul.adapters.zigzag.webhook import Kind
 from backhaul.domain.disposition import JournalType, Outcome
@@ -264,5 +265,6 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}
     files: Layout = Layout()
+    folders: tuple[FolderTable, ...] = ()
     attempts: int = 8
     go_live: datetime | None = None

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.journeys.conftest import erp, finance_scm
 from tests.journeys.stage import EXAMPLES, life, line
 from typer.testing import CliRunner, Result
 
+from backhaul.adapters.sql.store import SqlStore
 from backhaul.domain.errors import BackhaulError
 from backhaul.entrypoints import cli
 
@@ -100,6 +101,48 @@ def test_what_was_taken_in_can_be_traced_at_once_and_what_cannot_be_read_has_an_
 
     assert "Announced" in {fact["kind"] for fact in shell.told("trace", "R-1")["facts"]}
     assert shell.told("trace", "R-9")["facts"][0]["kind"] == "Unreadable"
+
+
+def test_watched_folders_are_looked_into_once(shell: Shell) -> None:
+    (shell.folder / "in").mkdir()
+    (shell.folder / "in" / "returns.json").write_text(json.dumps(life("R-1", [line("TEA", 1, "4.25")], at=LONG_AGO)), encoding="utf-8")
+    profile = Path(shell.environment["BACKHAUL_PROFILE"])
+    folder = f'[[folders]]\nname = "hub"\npath = "{shell.folder / "in"}"\nsettle = "0s"\n\n[tolerances]'
+    profile.write_text(profile.read_text(encoding="utf-8").replace("[tolerances]", folder), encoding="utf-8")
+
+    first, second = shell.told("import", "--folders"), shell.told("import", "--folders")
+
+    assert (first["folders"][0]["waiting"], first["folders"][0]["files"]) == (1, [])
+    assert [(file["file"], file["outcome"], file["stored"]) for file in second["folders"][0]["files"]] == [("returns.json", "taken", 4)]
+    assert "name one file, or say --folders" in sentence(shell.run("import"))
+    assert "hub: 0 files, 0 waiting" in shell.run("import", "--folders").stdout
+
+
+def test_a_folder_another_worker_looks_into_is_left_to_it(shell: Shell) -> None:
+    (shell.folder / "in").mkdir()
+    profile = Path(shell.environment["BACKHAUL_PROFILE"])
+    folder = f'[[folders]]\nname = "hub"\npath = "{shell.folder / "in"}"\n\n[tolerances]'
+    profile.write_text(profile.read_text(encoding="utf-8").replace("[tolerances]", folder), encoding="utf-8")
+    shell.told("import", "--folders")
+    store, now = SqlStore(shell.environment["BACKHAUL_DATABASE_URL"]), datetime.now(UTC)
+    with store.begin() as tx:
+        tx.take_lease("online-retail", "folder:hub", holder="somebody else", now=now, until=now + timedelta(minutes=5))
+    store.close()
+
+    told = shell.told("import", "--folders")["folders"][0]
+
+    assert (told["looked"], told["files"]) == (False, [])
+    assert "somebody else acts for it" in told["trouble"]
+
+
+def test_trouble_with_a_file_is_not_retried_but_says_what_to_do(shell: Shell) -> None:
+    (shell.folder / "empty.csv").write_bytes(b"")
+    assert shell.run("import", str(shell.folder / "empty.csv")).exit_code
+    number = shell.told("exceptions", "list", "--each")["exceptions"][0]["number"]
+
+    result = shell.run("exceptions", "retry", str(number), "--actor", "ada")
+
+    assert "Mend the file, or have it sent anew" in sentence(result)
 
 
 def test_work_reads_posts_and_says_how_much(busy_shell: Shell) -> None:

@@ -96,6 +96,10 @@ KINDS: Final[Mapping[str, Kind]] = {
                           "Mend the file, or have it sent anew; the sentence names the file and what is wrong with it."),
     "FILE_TOTALS_DIFFER": _kind("A file holds other rows than it says itself.", _I, 1,
                                 "Ask the sender for the whole file; nothing of this one was taken in."),
+    "FILE_STAYS": _kind("A file lies in a watched folder and does not go its way.", _I, 1,
+                        "Look at it: it is not whole, no plain file, or the folder does not let it be moved."),
+    "FOLDER_AWAY": _kind("A watched folder cannot be looked at, so files may lie there unseen.", _I, 1,
+                         "Mend what the sentence names; whatever lies there is taken when the folder is reached again."),
     # asking the platform
     "SWEEP_INCOMPLETE": _kind("For hours no sweep of the platform could be read to its end.", _I, 1,
                               "Read the sentence: mend access or look-up; the next whole sweep catches up from where the last one ended."),

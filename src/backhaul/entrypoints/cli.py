@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -168,7 +169,7 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
             _print(done)
         else:
             for tenant, steps in done.items():
-                out.print(f"{tenant}: read {steps['read']}, post {steps['post']}", highlight=False)
+                out.print(f"{tenant}: pull {steps['pull']}, read {steps['read']}, post {steps['post']}", highlight=False)
 
 
 def _work(house: Any) -> None:  # noqa: ANN401
@@ -183,8 +184,9 @@ def _work(house: Any) -> None:  # noqa: ANN401
 
 @app.command("import")
 def import_(  # noqa: PLR0913  each is an option
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, JSON, JSON lines, XLSX or XML.")],
+    file: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="CSV, JSON, JSON lines, XLSX or XML.")] = None,
     *,
+    folders: Annotated[bool, typer.Option("--folders", help="Look once, now, into every folder the profile watches.")] = False,
     profile: Annotated[Path | None, typer.Option(
         exists=True, dir_okay=False, help="Profile to read it by; BACKHAUL_PROFILE unless given.")] = None,
     source: Annotated[str, typer.Option(help="Which source of the profile it comes from, where it has several.")] = "",
@@ -192,20 +194,42 @@ def import_(  # noqa: PLR0913  each is an option
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
-    """Take in a file of returns, each file once, with a result for every row, and read what it says."""
+    """Take in a file of returns, or what lies in the watched folders; each file once, with a result for every row, and read it."""
     from backhaul.adapters.zigzag.files import intake
     from backhaul.entrypoints import worker
 
+    if folders == (file is not None):
+        message = "name one file, or say --folders"
+        raise typer.BadParameter(message)
     if profile is not None:
         os.environ["BACKHAUL_PROFILE"] = str(profile)
     with _house() as house:
         name, now = _tenant(house, tenant), datetime.now(UTC)
-        told = intake.import_file(house.store, house.profiles[name], file, source=source, result=result, now=now)
+        if file is None:
+            told: Mapping[str, Any] = {"folders": [asdict(look) for look in worker.look_into_folders(house, name, now, at_once=True)]}
+        else:
+            told = intake.import_file(house.store, house.profiles[name], file, source=source, result=result, now=now)
         worker.digest(house, name, now)
+    if file is None:
+        _show_folders(told, as_json=as_json)
+        return
     if as_json:
         _print(dict(told))
     else:
         out.print(", ".join(f"{name} {value}" for name, value in told.items()), highlight=False)
+
+
+def _show_folders(told: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        _print(told)
+        return
+    for look in told["folders"]:
+        counts = f"{len(look['files'])} files, {look['waiting']} waiting"
+        out.print(f"{look['folder']}: {counts} {look['trouble']}", highlight=False, markup=False)
+        for file in look["files"]:
+            out.print("  " + ", ".join(f"{name} {value}" for name, value in file.items()), highlight=False, markup=False)
+    if not told["folders"]:
+        out.print("The profile watches no folder; [[folders]] names them.", markup=False)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """What is to be done now?
 
-`turn` is one tenant's turn at one moment: read what came in, settle what is open, close the windows
+`turn` is one tenant's turn at one moment: take files from folders, read what came in, settle what is open, close the windows
 that are due, send, and look. It is the same code under the wall clock, under the demo's virtual clock and
 in a test; only `now` differs.
 """
@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from backhaul.adapters.zigzag.files.pull import Pulled, pull
 from backhaul.application import control, process, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
@@ -34,6 +35,7 @@ def steps(house: House) -> Mapping[str, Any]:
     """Give the durable steps of a turn, in order: few and large (facts/engine 3.2)."""
     return {
         "sweep": lambda tenant, now: sweep_when_due(house, tenant, now),
+        "pull": lambda tenant, now: pulled(look_into_folders(house, tenant, now)),
         "read": lambda tenant, now: read(house, tenant, now),
         "post": lambda tenant, now: post(house, tenant, now),
     }
@@ -42,6 +44,28 @@ def steps(house: House) -> Mapping[str, Any]:
 def turn(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Do everything that is to be done for a tenant now, without an engine around it."""
     return {name: step(tenant, now) for name, step in steps(house).items()}
+
+
+def look_into_folders(house: House, tenant: str, now: datetime, *, at_once: bool = False) -> Sequence[Pulled]:
+    """Take in what lies whole in the folders the profile watches; a folder that is away keeps nothing else waiting.
+
+    One worker at a time looks into a folder, under a lease, as for a legal entity.
+    """
+    profile, looks = house.profiles[tenant], []
+    for folder in profile.folders:
+        try:
+            with held(house.store, tenant, f"folder:{folder.name}", holder=house.worker, now=now, lasting=house.lasting,
+                      elapsed=house.elapsed) as lease:
+                looks.append(pull(LeasedStore(store=house.store, lease=lease), profile, folder, now, at_once=at_once))
+        except RetryLater as other:
+            looks.append(Pulled(folder=folder.name, looked=False, trouble=str(other)))
+    return looks
+
+
+def pulled(looks: Sequence[Pulled]) -> Mapping[str, Any]:
+    """Say in a few numbers what the folders came to."""
+    return {"files": sum(len(look.files) for look in looks), "waiting": sum(look.waiting for look in looks),
+            "trouble": [look.folder for look in looks if look.trouble]}
 
 
 def sweep_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:

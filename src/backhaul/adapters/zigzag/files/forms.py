@@ -72,18 +72,27 @@ def _is_json(text: bytes) -> bool:
 
 def messages(name: str, content: bytes, form: str, payload: Payload, layout: Layout) -> Sequence[Message]:
     """Take a file of a form apart into its messages. Raises `Refused` when nothing of it may be taken in."""
-    if form == "xml":
-        found = list(markup.messages(name, content, payload, layout))
-    elif form in {"csv", "xlsx"}:
-        rows = csv_rows.rows(name, content) if form == "csv" else xlsx_rows.rows(name, content, layout)
-        found = list(grid.messages(name, grid.table(name, rows, layout, even=form == "csv"), payload, layout))
-    else:
-        found = list(_lines(content) if form == "jsonl" else _elements(name, content, payload, layout))
+    try:
+        found = _taken_apart(name, content, form, payload, layout)
+    except Refused:
+        raise
+    except Exception as error:  # a stranger's file that trips us must not stop its tenant's turn
+        what = f"reading it failed ({type(error).__name__}: {str(error)[:100]})"
+        raise Refused(name, what, "show it to whoever runs Backhaul") from error
     if len(found) > layout.max_rows:
         raise Refused(name, f"it has more than {layout.max_rows} messages", "send it in parts, or raise max_rows in [files]")
     if not found:
         raise Refused(name, "it holds no row", "ask the sender whether there was nothing to send")
     return found
+
+
+def _taken_apart(name: str, content: bytes, form: str, payload: Payload, layout: Layout) -> Sequence[Message]:
+    if form == "xml":
+        return list(markup.messages(name, content, payload, layout))
+    if form in {"csv", "xlsx"}:
+        rows = csv_rows.rows(name, content) if form == "csv" else xlsx_rows.rows(name, content, layout)
+        return list(grid.messages(name, grid.table(name, rows, layout, even=form == "csv"), payload, layout))
+    return list(_lines(content) if form == "jsonl" else _elements(name, content, payload, layout))
 
 
 def _lines(content: bytes) -> Iterator[Message]:
