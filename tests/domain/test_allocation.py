@@ -11,7 +11,7 @@ from backhaul.domain.disposition import JournalType, Place
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import Stage
 from backhaul.domain.plan import Plan, derive_postings
-from backhaul.domain.posting import Adjustment, Issue, Posting, PostingBatch, PostingKey, PostingKind, Route, Transfer
+from backhaul.domain.posting import Adjustment, ErpItem, Issue, Posting, PostingBatch, PostingKey, PostingKind, Route, Transfer
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.rules import Rules, Surplus
 from backhaul.domain.validation import places_exist
@@ -177,6 +177,21 @@ def test_units_of_one_item_and_place_are_one_line() -> None:
     assert len({each.number for each in lines}) == 3
     assert all(100_000_000 <= each.number < 1_000_000_000 for each in lines)
     assert [PostingKey.parse(share.key).return_ref for share in lines[2].shares] == ["R1", "R2"]
+
+
+def test_codes_that_the_erp_calls_by_one_name_are_one_line_and_sizes_are_lines_of_their_own() -> None:
+    def sized(ref: str, sku: str, item: ErpItem | None) -> Posting:
+        return replace(want(ref), document=replace(want(ref, sku).document, item=item))  # type: ignore[type-var]  # an adjustment has one
+
+    medium, large = (ErpItem(number="MUG", dimensions=(("size", letter),)) for letter in "ML")
+
+    lines = allocate(batch(sized("R1", "1", medium), sized("R2", "2", large), sized("R3", "3", medium),
+                           sized("R4", "4", ErpItem(number="CUP")), want("R5", "CUP")))
+
+    assert [(each.sku, each.item, each.quantity) for each in lines] == [
+        ("4", ErpItem(number="CUP"), 2), ("2", large, 1), ("1", medium, 2)]
+    assert len({each.number for each in lines}) == 3
+    assert [each.number for each in allocate(batch(want("R5", "CUP")))] == [lines[0].number]
 
 
 def test_the_order_of_postings_changes_nothing_and_another_batch_has_other_numbers() -> None:

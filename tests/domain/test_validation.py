@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backhaul.domain.facts import AnnouncedLine, Fact, Stage
+from backhaul.domain.posting import ErpItem
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.validation import CHECKS, Claims, Customer, ItemState, MasterData, Matter, Taken, questions, validate
 from backhaul.testing.builders import (
@@ -49,7 +50,7 @@ def found(case: ReturnCase, **about: Any) -> list[tuple[str, str, str]]:
 
 def test_a_return_that_fits_its_sale_has_nothing_against_it() -> None:
     assert codes(graded()) == []
-    assert len(CHECKS) == 11
+    assert len(CHECKS) == 12
 
 
 # --- items -------------------------------------------------------------------------------------------
@@ -61,6 +62,35 @@ def test_a_return_that_fits_its_sale_has_nothing_against_it() -> None:
 ])
 def test_an_item_that_cannot_come_back_is_named_with_its_reason(changes: dict[str, Any], code: str) -> None:
     assert codes(graded(), erp=master(items=[item(**changes)])) == [code]
+
+
+SHIRT = ErpItem(number="SHIRT", dimensions=(("size", "M"),))
+
+
+@pytest.mark.parametrize(("changes", "code", "says"), [
+    ({"needs_variant": True}, "VARIANT_UNKNOWN", "SKU 'MUG' names an item with variants and none of them in gb01."),
+    ({"needs_variant": True, "erp": SHIRT}, "VARIANT_UNKNOWN", "SKU 'MUG' is SHIRT/M, and gb01 has released no such variant."),
+    ({"also": ("SHIRT/L", "SHIRT/M"), "state": ItemState.BLOCKED}, "SKU_AMBIGUOUS", "SKU 'MUG' names SHIRT/L and SHIRT/M in gb01."),
+    ({"erp": SHIRT, "counts": "box"}, "UNIT_UNKNOWN", "SKU 'MUG' counts box, the item is sold by ea."),
+])
+def test_a_code_that_names_no_one_variant_is_held_whatever_its_state(changes: dict[str, Any], code: str, says: str) -> None:
+    assert found(graded(), erp=master(items=[replace(item(unit="ea"), **changes)])) == [(code, says, "")]
+    assert codes(graded(), erp=master(items=[replace(item(), erp=SHIRT)])) == []
+
+
+def test_a_code_that_names_another_item_than_when_the_line_began_is_held() -> None:
+    began, now = matter(graded()), master(items=[replace(item(), erp=SHIRT)])
+    plain = ErpItem(number="MUG")
+
+    assert [finding.code for finding in validate(replace(began, master=now, made=plain))] == ["SKU_AMBIGUOUS"]
+    assert validate(replace(began, master=now, made=SHIRT)) == validate(replace(began, made=plain)) == ()
+
+
+def test_a_line_of_a_sale_answers_to_all_its_names() -> None:
+    line_of = replace(sold("5000001"), also=("5000002",))
+    told = sale("SO-1", line_of)
+
+    assert (told.of("5000001"), told.of("5000002"), told.of("500")) == ((line_of,), (line_of,), ())
 
 
 def test_a_sku_that_differs_only_in_case_or_spaces_is_shown_and_never_used() -> None:

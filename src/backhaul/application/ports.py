@@ -397,8 +397,10 @@ class Tx(Protocol):
         ...
 
     def claims(self, tenant: str, legal_entity: str, *, customers: Collection[str],  # noqa: PLR0913
-               sales: Collection[tuple[str, str]], history: Collection[str], apart_from: Collection[str]) -> Claims:
-        """Sum what fixed ORDER_LINE postings already take of the lines of sales, by lot, and of the history allowance.
+               orders: Collection[str], history: Collection[str], apart_from: Collection[str]) -> Claims:
+        """Sum what fixed ORDER_LINE postings already take of the lines of orders, by lot, and of the history allowance.
+
+        Whatever SKU they came under: one line of a sale can have several names.
 
         `apart_from` are the returns being judged: their own fixed lines do not count against themselves
         twice, but count as taken (they are included); only their planned ones are left out.

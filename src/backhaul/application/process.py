@@ -25,11 +25,14 @@ from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import (
     CreditNote,
     ErpDocument,
+    ErpItem,
+    Goods,
     LotShare,
     OrderLine,
     Posting,
     PostingKind,
     Route,
+    named,
 )
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
 from backhaul.domain.rules import LegalEntity, Rules
@@ -304,7 +307,7 @@ class _Docket:
         cases = [picture.case for picture in known.values()]
         taken = tx.claims(
             rules.tenant, entity.id, apart_from=(), customers=(),
-            sales=[(line.order, line.sku) for case in cases for line in case.lines if line.order],
+            orders={line.order for case in cases for line in case.lines if line.order},
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
         self.taken, self.history = dict(taken.lots), dict(taken.history)
         self.origins: dict[tuple[str, str], Origin] = {}
@@ -351,7 +354,7 @@ class _Docket:
         matter = Matter(
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
-            posted_on=predicted_posting(self.entity, self.now),
+            made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=predicted_posting(self.entity, self.now),
             claims=Claims(history={customer: self.history.get(customer, NOTHING) - history}))
         found = validate(matter)
         self.rates[picture.case.ref, line.line_id] = matter.rate
@@ -399,9 +402,23 @@ class _Docket:
         item = self.master.items.get(line.sku)
         return None if item and item.standard_cost else original.unit_cost(shares)
 
+    def _made(self, ref: str, line_id: str, sku: str) -> ErpItem | None:
+        """Give the item of the line's first document: all of them speak of one, whatever becomes of its code between two windows."""
+        return next((named(fixed.document) for fixed in self.known[ref].fixed if isinstance(fixed.document, Goods)
+                     and (fixed.line_id, fixed.document.sku) == (line_id, sku)), None)
+
+    def _item(self, ref: str, document: Goods) -> ErpItem | None:
+        """Give what the ERP calls these units, where that is not the SKU: as the line's first document says, else as the masters do now."""
+        made, item = self._made(ref, document.line_id, document.sku), self.master.items.get(document.sku)
+        told = made or (item.erp if item else None)
+        return None if told == ErpItem(number=document.sku) else told
+
     def _fix(self, posting: Posting) -> None:
-        """Complete a posting from the lines of the sale that were chosen, and fix it: the choice never changes from here on (INV-03)."""
+        """Complete a posting from the masters and the lines of the sale that were chosen, and fix it: no choice changes then (INV-03)."""
         at, document = (posting.key.return_ref, posting.line_id), posting.document
+        if isinstance(document, Goods) and (item := self._item(posting.key.return_ref, document)):
+            document = replace(document, item=item)
+            posting = replace(posting, document=document)
         if isinstance(document, OrderLine) and posting.key.kind is PostingKind.ORDER_LINE and at in self.origins:
             mine, rest = original.cut(self.origins[at].shares, document.quantity)
             self.origins[at] = replace(self.origins[at], shares=rest)

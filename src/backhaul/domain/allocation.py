@@ -11,31 +11,49 @@ from decimal import Decimal
 
 from backhaul.domain.disposition import JournalType, Place
 from backhaul.domain.money import rounded
-from backhaul.domain.posting import Adjustment, Document, Issue, JournalLine, PostingBatch, PostingKey, Receipt, Share, Transfer
+from backhaul.domain.posting import (
+    Adjustment,
+    Document,
+    ErpItem,
+    Issue,
+    JournalLine,
+    PostingBatch,
+    PostingKey,
+    Receipt,
+    Share,
+    Transfer,
+    named,
+)
 from backhaul.domain.returns import NOTHING
 
 
 def allocate(batch: PostingBatch) -> tuple[JournalLine, ...]:
     """Put the units of a batch together that move alike, one line per item and all dimensions; other kinds need no lines.
 
-    A line's number is made of the batch's key and what moves, because a journal line has no other field for a mark.
+    A line's number is made of the batch's key and what moves, because a journal line has no other field for a mark. Two SKUs that the
+    ERP calls by one name are one item.
     """
-    shares: dict[tuple[str, Place, Place | None, str], list[Share]] = {}
+    shares: dict[tuple[ErpItem, Place, Place | None, str], list[Share]] = {}
+    skus: dict[ErpItem, str] = {}
     for posting in sorted(batch.postings, key=lambda posting: posting.key):
         wanted = posting.document
+        if isinstance(wanted, Transfer | Adjustment | Issue):
+            skus.setdefault(named(wanted), wanted.sku)
         if isinstance(wanted, Transfer):
-            shares.setdefault((wanted.sku, wanted.source, wanted.target, ""), []).append(
+            shares.setdefault((named(wanted), wanted.source, wanted.target, ""), []).append(
                 Share(key=str(posting.key), quantity=wanted.quantity))
         elif isinstance(wanted, Adjustment | Issue):
             cost = None if wanted.unit_cost is None else wanted.quantity * wanted.unit_cost
-            shares.setdefault((wanted.sku, wanted.place, None, journal(wanted)[2]), []).append(
+            shares.setdefault((named(wanted), wanted.place, None, journal(wanted)[2]), []).append(
                 Share(key=str(posting.key), quantity=wanted.quantity, cost=cost))
     lines: dict[int, JournalLine] = {}
-    for (sku, place, target, account), mine in sorted(shares.items(), key=lambda each: _order(*each[0])):
-        number = _number("|".join((batch.key, *_order(sku, place, target, account))))
+    for (item, place, target, account), mine in sorted(shares.items(), key=lambda each: _order(*each[0])):
+        number = _number("|".join((batch.key, *_order(item, place, target, account))))
         while number in lines:
             number += 1
-        lines[number] = JournalLine(number=number, sku=sku, place=place, target=target, account=account, shares=tuple(mine))
+        sku = skus[item]
+        lines[number] = JournalLine(number=number, sku=sku, item=None if item == ErpItem(number=sku) else item, place=place, target=target,
+                                    account=account, shares=tuple(mine))
     return tuple(lines.values())
 
 
@@ -74,9 +92,9 @@ def split(line: JournalLine, quantity: Decimal, cost: Decimal, currency: str) ->
     return parts
 
 
-def _order(sku: str, place: Place, target: Place | None, account: str) -> tuple[str, ...]:
+def _order(item: ErpItem, place: Place, target: Place | None, account: str) -> tuple[str, ...]:
     more = (target.warehouse, target.location, target.status) if target else (account,) if account else ()
-    return sku, place.warehouse, place.location, place.status, *more
+    return item.number, *(part for dimension in item.dimensions for part in dimension), place.warehouse, place.location, place.status, *more
 
 
 def _number(text: str) -> int:

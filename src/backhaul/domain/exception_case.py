@@ -119,11 +119,16 @@ KINDS: Final[Mapping[str, Kind]] = {
     # item master
     "SKU_UNKNOWN": _kind("The item master does not know this SKU.", _I, 2,
                          "Release the item, or correct the SKU at the source; case and spaces count."),
+    "SKU_AMBIGUOUS": _kind("One code names several items.", _I, 2,
+                           "Take the code from all items but one, or have the platform send a code of its own for each."),
+    "VARIANT_UNKNOWN": _kind("The ERP keeps this item by variant, and the SKU names no released one.", _I, 2,
+                             "Release the variant, or have the platform send the variant's own code."),
     "SKU_BLOCKED": _kind("The item is stopped for sales processing.", _W, 2,
                          "Lift the stop for returns or name a substitute, with approval."),
     "SKU_DISCONTINUED": _kind("The item's lifecycle state does not allow returns.", _W, 3,
                               "Follow the process for delisted items: reopen, substitute or write off."),
-    "UNIT_UNKNOWN": _kind("The item has no sales unit.", _I, 2, "Complete the item in the ERP."),
+    "UNIT_UNKNOWN": _kind("The item has no sales unit, or the code counts in another.", _I, 2,
+                          "Complete the item in the ERP, or give each unit a code of its own."),
     # places
     "WAREHOUSE_UNKNOWN": _kind("The ERP has no warehouse or location of exactly this code.", _W, 1,
                                "Make the codes equal, letter by letter."),

@@ -138,6 +138,18 @@ class ReturnOrder:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ErpItem:
+    """What the ERP calls a SKU that has another name there: an item, and the dimensions of its variant in the adapter's own words."""
+
+    number: str
+    dimensions: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """Say it as people do: the item, then what its dimensions hold."""
+        return "/".join((self.number, *(value for _, value in self.dimensions)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotShare:
     """So many units of an order line come from this line of the original sale, and what each cost when it was issued."""
@@ -161,6 +173,7 @@ class Receipt:
     outcome: Outcome
     reason: str = ""
     journal: str = ""
+    item: ErpItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +197,7 @@ class OrderLine:
     lots: tuple[LotShare, ...] = ()
     intake: Receipt | None = None
     tax_rate: Decimal | None = None
+    item: ErpItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +216,7 @@ class Adjustment:
     journal_type: JournalType = JournalType.ADJUSTMENT
     expected_account: str = ""
     unit_cost: Decimal | None = None
+    item: ErpItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +231,7 @@ class Transfer:
     condition: str = ""
     disposition: str = ""
     journal: str = ""
+    item: ErpItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +250,7 @@ class Issue:
     expected_account: str = ""
     unit_cost: Decimal | None = None
     why: str = ""
+    item: ErpItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +271,7 @@ class CreditNote:
     tax_rate: Decimal | None = None
     tax: Decimal | None = None
     charge: Decimal = NOTHING
+    item: ErpItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +318,12 @@ def intake(document: Document) -> Receipt | None:
 
 JOURNALS: Final = (Adjustment, Transfer, Issue)
 """Documents that travel as lines of an inventory journal."""
+Goods = OrderLine | Receipt | Adjustment | Transfer | Issue | CreditNote
+
+
+def named(units: "Goods | JournalLine") -> ErpItem:
+    """Give what the ERP calls these units: as it was fixed, else by the SKU itself."""
+    return units.item or ErpItem(number=units.sku)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +436,7 @@ class JournalLine:
     shares: tuple[Share, ...]
     target: Place | None = None
     account: str = ""
+    item: ErpItem | None = None
 
     @property
     def quantity(self) -> Decimal:

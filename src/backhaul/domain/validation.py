@@ -15,7 +15,7 @@ from typing import Final
 from backhaul.domain import charges
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.posting import Adjustment, Issue, LotShare, OrderLine, Posting, PostingKind, Receipt, Transfer, intake
+from backhaul.domain.posting import Adjustment, ErpItem, Issue, LotShare, OrderLine, Posting, PostingKind, Receipt, Transfer, intake
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.tax import TaxTable
@@ -31,9 +31,17 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """An item of the ERP. `highest_price` is the highest known net sales price, `unit_cost` its present cost."""
+    """What a SKU names in the ERP. `highest_price` is the highest known net sales price.
+
+    `erp` is what the ERP calls it where that is not the SKU; `needs_variant` says that the ERP keeps its stock by variant and the SKU names
+    none that is released; `also` are other items the same code names; `counts` is what one of the code counts, where that was told.
+    """
 
     number: str
+    erp: ErpItem | None = None
+    needs_variant: bool = False
+    also: tuple[str, ...] = ()
+    counts: str = ""
     state: ItemState = ItemState.ACTIVE
     service: bool = False
     unit: str = ""
@@ -55,7 +63,10 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaleLine:
-    """One line of an original order. `returned` units, worth `returned_net`, are on return documents that are not ours."""
+    """One line of an original order. `returned` units, worth `returned_net`, are on return documents that are not ours.
+
+    `also` are other SKUs that name what it sold.
+    """
 
     sku: str
     quantity: Decimal
@@ -66,6 +77,7 @@ class SaleLine:
     returned_net: Decimal = NOTHING
     tax_group: str = ""
     tax_item_group: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +92,7 @@ class Sale:
 
     def of(self, sku: str) -> tuple[SaleLine, ...]:
         """Give the lines that sold this SKU, by exact match."""
-        return tuple(line for line in self.lines if line.sku == sku)
+        return tuple(line for line in self.lines if sku in {line.sku, *line.also})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +161,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """One line in front of the judge, with everything the checks look at."""
+    """One line in front of the judge, with everything the checks look at. `made` is what its first document said the SKU is in the ERP."""
 
     case: ReturnCase
     line: ReturnLine
@@ -160,6 +172,7 @@ class Matter:
     claims: Claims
     period: str
     origin: Origin | None = None
+    made: ErpItem | None = None
     posted_on: date | None = None
     missed: frozenset[str] = frozenset()
 
@@ -228,8 +241,8 @@ class Matter:
 Check = Callable[[Matter], Iterator[Finding]]
 
 
-def item_is_active(m: Matter) -> Iterator[Finding]:
-    """Look the SKU up, letter by letter; unknown, blocked and discontinued are three findings; a service is no goods."""
+def sku_names_one_item(m: Matter) -> Iterator[Finding]:
+    """Look the SKU up, letter by letter: it must name one item, or one released variant of it, and the same as when the line began."""
     if m.is_fee:
         return
     item = m.master.items.get(m.line.sku)
@@ -237,7 +250,25 @@ def item_is_active(m: Matter) -> Iterator[Finding]:
         near = sorted(code for code in m.master.items if code.strip().casefold() == m.line.sku.strip().casefold())
         yield m.finding("SKU_UNKNOWN", f"SKU '{m.line.sku}' is not in the item master of {m.entity.id}.",
                         hint=f"looks like {', '.join(near)}" if near else "")
-    elif item.state is ItemState.BLOCKED:
+    elif item.also:
+        yield m.finding("SKU_AMBIGUOUS", f"SKU '{m.line.sku}' names {' and '.join(item.also)} in {m.entity.id}.")
+    elif m.made not in {None, now := item.erp or ErpItem(number=item.number)}:
+        yield m.finding("SKU_AMBIGUOUS", f"SKU '{m.line.sku}' was {m.made} when the first document of the line was made, and is {now} now.")
+    elif item.needs_variant:
+        yield m.finding("VARIANT_UNKNOWN", f"SKU '{m.line.sku}' names an item with variants and none of them in {m.entity.id}."
+                        if item.erp is None or not item.erp.dimensions else
+                        f"SKU '{m.line.sku}' is {item.erp}, and {m.entity.id} has released no such variant.")
+
+
+def item_is_active(m: Matter) -> Iterator[Finding]:
+    """Ask whether the item may come back; blocked and discontinued are two findings; a service is no goods, and a unit must be one.
+
+    While nobody knows which item a code stands for, its state says nothing.
+    """
+    item = m.master.items.get(m.line.sku)
+    if m.is_fee or item is None or item.also or item.needs_variant:
+        return
+    if item.state is ItemState.BLOCKED:
         yield m.finding("SKU_BLOCKED", f"SKU '{m.line.sku}' is stopped for sales in {m.entity.id}.")
     elif item.state is ItemState.DISCONTINUED:
         yield m.finding("SKU_DISCONTINUED", f"SKU '{m.line.sku}' is discontinued in {m.entity.id}.")
@@ -245,6 +276,8 @@ def item_is_active(m: Matter) -> Iterator[Finding]:
         yield m.finding("UNMAPPED_FEE", f"'{m.line.sku}' is a service item in {m.entity.id}, and no fee of the profile.")
     elif not item.unit:
         yield m.finding("UNIT_UNKNOWN", f"SKU '{m.line.sku}' has no sales unit.")
+    elif item.counts not in {"", item.unit}:
+        yield m.finding("UNIT_UNKNOWN", f"SKU '{m.line.sku}' counts {item.counts}, the item is sold by {item.unit}.")
 
 
 def service_item_is_active(m: Matter) -> Iterator[Finding]:
@@ -381,7 +414,7 @@ def tax_is_that_of_the_sale(m: Matter) -> Iterator[Finding]:
     """Compare the tax groups the credit would get with those of the sale; a difference is a tax review."""
     sale = m.master.sales.get(m.line.order or "")
     customer, item = m.master.customers.get(m.customer), m.master.items.get(m.line.sku)
-    if m.is_fee or sale is None or customer is None or item is None:
+    if m.is_fee or sale is None or customer is None or item is None or not sale.of(m.line.sku):
         return
     now = (customer.tax_group, item.tax_group)
     taxed = sorted({(line.tax_group, line.tax_item_group) for line in sale.of(m.line.sku)})
@@ -415,6 +448,7 @@ def missed_period_is_agreed(m: Matter) -> Iterator[Finding]:
 
 
 CHECKS: Final[tuple[Check, ...]] = (
+    sku_names_one_item,
     item_is_active,
     service_item_is_active,
     places_exist,
@@ -429,8 +463,9 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 CODES: Final = frozenset({
-    "SKU_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN", "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN",
-    "DISPOSITION_CODE_UNKNOWN", "REPLACEMENT_ORDER", "NO_CUSTOMER", "CUSTOMER_UNKNOWN", "CUSTOMER_ON_HOLD", "ORDER_MISSING",
+    "SKU_UNKNOWN", "SKU_AMBIGUOUS", "VARIANT_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN",
+    "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN", "DISPOSITION_CODE_UNKNOWN", "REPLACEMENT_ORDER", "NO_CUSTOMER", "CUSTOMER_UNKNOWN",
+    "CUSTOMER_ON_HOLD", "ORDER_MISSING",
     "ORDER_UNKNOWN", "MATCH_DIFFERS", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
     "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
 })

@@ -70,13 +70,14 @@ class Yard:
     def drop_faults(self) -> None:
         httpx.delete(f"{self.url}/control/faults", timeout=10)
 
-    def write(self, address: str, body: dict[str, Any], *, method: str = "POST") -> None:
-        """Write a record by OData, as somebody else than Backhaul."""
+    def write(self, address: str, body: dict[str, Any], *, method: str = "POST") -> dict[str, Any]:
+        """Write a record by OData, as somebody else than Backhaul, and give it as it was made."""
         token = httpx.post(f"{self.url}/tenant/oauth2/v2.0/token", timeout=10, data={
             "grant_type": "client_credentials", "client_id": "backhaul", "client_secret": "secret", "scope": f"{self.url}/.default"}).json()
         answer = httpx.request(method, f"{self.url}/data/{address}", json={"dataAreaId": "usmf", **body} if method == "POST" else body,
                                headers={"Authorization": f"Bearer {token['access_token']}"}, timeout=10)
         assert answer.status_code < 300, answer.text
+        return dict(answer.json()) if answer.content else {}
 
     def write_twin(self, of: str, number: str) -> None:
         """Write the journal of a batch once more, under another number."""

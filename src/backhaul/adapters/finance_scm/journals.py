@@ -34,6 +34,7 @@ from backhaul.domain.posting import (
     Rejected,
     Transfer,
     Unconfirmed,
+    named,
 )
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -104,7 +105,7 @@ class Journals:
         """Write what moves: a transfer from source to destination, anything else at one place; what leaves is negative."""
         if line.target is not None:
             return {
-                "ItemNumber": line.sku, "InventoryQuantity": line.quantity,
+                **wire.item_columns(line, "Source"), **wire.item_columns(line, "Destination"), "InventoryQuantity": line.quantity,
                 "SourceInventorySiteId": self._site(line.place), "SourceWarehouseId": line.place.warehouse,
                 "SourceWarehouseLocationId": line.place.location, "SourceInventoryStatusId": line.place.status,
                 "DestinationInventorySiteId": self._site(line.target), "DestinationWarehouseId": line.target.warehouse,
@@ -112,7 +113,7 @@ class Journals:
             }
         cost = None if line.cost is None else (line.cost / line.quantity).quantize(Decimal("0.000001")).normalize()
         return {
-            "ItemNumber": line.sku, "InventorySiteId": self._site(line.place), "InventoryWarehouseId": line.place.warehouse,
+            **wire.item_columns(line), "InventorySiteId": self._site(line.place), "InventoryWarehouseId": line.place.warehouse,
             "WarehouseLocationId": line.place.location, "InventoryStatusId": line.place.status,
             "InventoryQuantity": -line.quantity if isinstance(posting.document, Issue) else line.quantity,
             "UnitCost": cost, "OffsetMainAccountIdDisplayValue": line.account,
@@ -196,11 +197,12 @@ def _text(value: object) -> str:
 
 def _says(posting: Posting, line: JournalLine) -> bool:
     """Tell whether a posting wants what its line does."""
+    there = (named(line), line.place, line.target, line.account)
     match posting.document:
-        case Transfer(sku=sku, source=place, target=target):
-            return (sku, place, target) == (line.sku, line.place, line.target)
-        case Adjustment(sku=sku, place=place) | Issue(sku=sku, place=place):
-            return (sku, place, None, journal(posting.document)[2]) == (line.sku, line.place, line.target, line.account)
+        case Transfer(source=place, target=target):
+            return (named(posting.document), place, target, "") == there
+        case Adjustment(place=place) | Issue(place=place):
+            return (named(posting.document), place, None, journal(posting.document)[2]) == there
         case _:
             return False
 

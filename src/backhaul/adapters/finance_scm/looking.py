@@ -28,6 +28,7 @@ from backhaul.domain.posting import (
     Receipt,
     Spare,
     Transfer,
+    named,
 )
 
 Found = dict[PostingKey, ErpDocument]
@@ -231,9 +232,9 @@ class Look:
         receipt, mine = posting.document, wire.line_number(posting.key)
         if not isinstance(receipt, Receipt):
             return None
-        wanted = (receipt.sku, receipt.quantity, receipt.erp_disposition)
+        wanted = (named(receipt), receipt.quantity, receipt.erp_disposition)
         same = [row for row in rows
-                if (row.get("ItemNumber"), number(row.get("ItemQuantity")), row.get("ReturnDispositionCodeId")) == wanted]
+                if (wire.item_of(row), number(row.get("ItemQuantity")), row.get("ReturnDispositionCodeId")) == wanted]
         numbered = [row for row in same if number(row.get("LineNumber")) == mine]
         others = [row for row in same if number(row.get("LineNumber")) < OURS and row.get("ReferenceInventoryLotId") == self._lot(posting)]
         return self._once(numbered or others, "JournalNumber", "LineNumber")
@@ -264,7 +265,7 @@ class Look:
         What leaves stock is negative in the ERP, and a transfer shows the side it leaves.
         """
         line = self.promised.get(posting.key)
-        rows = [row for row in self.stock_lines.of(str(line.number)) if row.get("ItemId") == line.sku] if line else []
+        rows = [row for row in self.stock_lines.of(str(line.number)) if row.get("ItemId") == named(line).number] if line else []
         if line is None or not rows:
             return None
         own = self.batches.get(posting.key, "")
@@ -337,7 +338,7 @@ class Look:
         """Give the invoice lines that can be this credit, oldest first.
 
         An invoice line has no lot (facts/finance-scm 1.6); its LineCreationSequenceNumber leads to the order line and so to our mark.
-        Where it leads nowhere, item and quantity decide. Lines at our price come before others.
+        Where it leads nowhere, item, variant and quantity decide. Lines at our price come before others.
         """
         note, order = posting.document, self.order[posting.key]
         if not isinstance(note, CreditNote):
@@ -351,7 +352,7 @@ class Look:
                 sources = [row for row in lines.of(order) if sequence and row.get("LineCreationSequenceNumber") == sequence]
                 marked = [row for row in sources if row.get("ExternalItemNumber") == mark]
                 if any(disposition in {"", row.get("ReturnDispositionCode", "")} for row in marked) \
-                        or (not sources and line.get("ProductNumber") == note.sku):
+                        or (not sources and wire.item_of(line, "ProductNumber") == named(note)):
                     fits.append((header, line))
         fits.sort(key=lambda fit: (number(fit[1].get("SalesPrice")) != note.unit_price, str(fit[0]["InvoiceDate"]),
                                    str(fit[0]["InvoiceNumber"]), number(fit[1].get("LineCreationSequenceNumber"))))

@@ -1,7 +1,8 @@
 """What do the ERP's masters and original sales say?
 
-One `$batch` of GETs answers a set of questions. Items, customers and places are kept for a while (facts/finance-scm 10: masters cost no
-call per return); what the ERP did not have is asked again each time, original orders are never kept.
+One `$batch` of GETs answers a set of questions, and a second one where SKUs are variants or barcodes: it brings their items. Items,
+customers and places are kept for a while (facts/finance-scm 10: masters cost no call per return); what the ERP did not have is asked
+again each time, original orders are never kept.
 """
 
 import re
@@ -16,11 +17,16 @@ from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.disposition import Place
 from backhaul.domain.period import period_of
+from backhaul.domain.posting import ErpItem
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
 
 PRODUCTS: Final = "ReleasedProductsV2"
 ORDER_SETTINGS: Final = "ProductDefaultOrderSettings"
+VARIANTS: Final = "ReleasedProductVariantsV2"
+BARCODES: Final = "ProductBarcodesV3"
+CODES: Final = {"variant": (VARIANTS, "ProductVariantNumber"), "barcode": (BARCODES, "Barcode")}
+"""Where a SKU is looked up that is no item number, by the option `sku`."""
 CUSTOMERS: Final = "CustomersV3"
 STOCK: Final = wire.STOCK
 PERIODS: Final = "LedgerFiscalCalendarPeriods"
@@ -35,9 +41,11 @@ RETURNED: Final = "ReturnOrderLines"
 """Navigation from a return order to its lines, spelt as in fo-odata-contract.json; return-order-v2-schema.json has a small first letter."""
 OURS: Final = re.compile("ZZ[A-Z2-7]{18}")
 COLUMNS: Final = {
-    PRODUCTS: ("dataAreaId", "ItemNumber", "ProductType", "ProductLifecycleStateId", "SalesUnitSymbol", "InventoryUnitSymbol",
-               "SalesSalesTaxItemGroupCode", "SalesPrice", "ItemModelGroupId"),
+    PRODUCTS: ("dataAreaId", "ItemNumber", "ProductType", "ProductSubType", "ProductLifecycleStateId", "SalesUnitSymbol",
+               "InventoryUnitSymbol", "SalesSalesTaxItemGroupCode", "SalesPrice", "ItemModelGroupId"),
     ORDER_SETTINGS: ("dataAreaId", "ItemNumber", "IsSalesProcessingStopped", "IsInventoryProcessingStopped"),
+    VARIANTS: ("dataAreaId", "ItemNumber", "ProductVariantNumber", "ProductLifecycleStateId", *wire.PRODUCT),
+    BARCODES: ("dataAreaId", "ItemNumber", "Barcode", "ProductQuantityUnitSymbol", "ProductQuantity", *wire.PRODUCT),
     CUSTOMERS: ("dataAreaId", "CustomerAccount", "OnHoldStatus", "SalesTaxGroup", "SalesCurrencyCode"),
     STOCK: wire.SELECT[STOCK],
     PERIODS: ("dataAreaId", "StartDate", "PeriodStatus"),
@@ -72,6 +80,7 @@ class Masters:
         lists: tuple[str, ...] = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS, TAX_GROUPS, TAX_ITEM_GROUPS)
         if places and (values := self._tax_values()):
             lists = (*lists, values)
+        codes, column = CODES.get(self.told.sku, (VARIANTS, "ProductVariantNumber"))
         asked = [
             self._query(PRODUCTS, "ItemNumber", items), self._query(ORDER_SETTINGS, "ItemNumber", items),
             self._query(CUSTOMERS, "CustomerAccount", customers),
@@ -80,15 +89,40 @@ class Masters:
             self._query(STOCK, "ReferenceId", questions.orders),
             self._query(wire.RETURN_ORDERS, "CustomerRequisitionNumber", questions.orders, RETURNED),
             self._query(PERIODS),  # never kept: a period closed at noon is closed at one past noon
+            self._query(codes, column, items if self.told.sku in CODES else ()),
             *([self._query(name) for name in lists] if places else []),
         ]
         rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | self._left_open())]
-        stops = {str(row.get("ItemNumber")): row for row in rows[1]}
-        self.items |= {item.number: (now, item) for item in (_item(row, stops, self.told) for row in rows[0])}
+        self.items |= {code: (now, item) for code, item in self._items(rows[0], rows[1], rows[8], column).items()}
         self.customers |= {customer.account: (now, customer) for customer in map(_customer, rows[2])}
         if places:
-            self.places = now, dict(zip(lists, rows[8:], strict=True))
-        return self._told(questions, _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6])), rows[7])
+            self.places = now, dict(zip(lists, rows[9:], strict=True))
+        sales = _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6]), self._names(questions.items))
+        return self._told(questions, sales, rows[7])
+
+    def _items(self, products: Sequence[Row], settings: Sequence[Row], coded: Sequence[Row], column: str) -> dict[str, Item]:
+        """Give the items by their own numbers, and what each code names; a second `$batch` brings the items that only a code names."""
+        known = {str(row.get("ItemNumber")) for row in products}
+        numbers = {str(row.get("ItemNumber") or "") for row in coded}
+        more = [self._mine(found) for found in self.odata.read([
+            self._query(PRODUCTS, "ItemNumber", numbers - known), self._query(ORDER_SETTINGS, "ItemNumber", numbers - known),
+            self._query(VARIANTS, "ItemNumber", numbers if self.told.sku == "barcode" else ())])]
+        stops = {str(row.get("ItemNumber")): row for row in (*settings, *more[1])}
+        items = {item.number: item for item in (_item(row, stops, self.told) for row in (*products, *more[0]))}
+        variants = {wire.item_of(row): row for row in (more[2] if self.told.sku == "barcode" else coded)}
+        codes: dict[str, list[Row]] = {}
+        for row in coded:
+            codes.setdefault(str(row.get(column)), []).append(row)
+        named = {code: _named(code, rows, items, variants, self.told.discontinued) for code, rows in codes.items()}
+        return {number: item for number, item in items.items() if number in known} | {code: item for code, item in named.items() if item}
+
+    def _names(self, codes: Iterable[str]) -> dict[ErpItem, list[str]]:
+        """Say which of these codes name an item or variant; the codes of one are in order."""
+        names: dict[ErpItem, list[str]] = {}
+        for code in sorted(codes):
+            if code in self.items:
+                names.setdefault(self.items[code][1].erp or ErpItem(number=code), []).append(code)
+        return names
 
     def _tax_values(self) -> str:
         """Ask the environment once how the set of tax rates is called; nothing where it has none that can be read."""
@@ -181,9 +215,33 @@ def _item(row: Row, stops: dict[str, Row], told: wire.Settings) -> Item:
     else:
         state = ItemState.DISCONTINUED if stop.get("IsInventoryProcessingStopped") == "Yes" else ItemState.ACTIVE
     return Item(number=name, state=state, service=row.get("ProductType") == "Service",
+                needs_variant=row.get("ProductSubType") == "ProductMaster",
                 unit=str(row.get("SalesUnitSymbol") or row.get("InventoryUnitSymbol") or ""),
                 tax_group=str(row.get("SalesSalesTaxItemGroupCode") or ""), highest_price=number(row.get("SalesPrice")) or None,
                 standard_cost=row.get("ItemModelGroupId") in told.standard_cost)
+
+
+def _named(code: str, rows: Sequence[Row], items: dict[str, Item], variants: dict[ErpItem, Row],
+           discontinued: frozenset[str]) -> Item | None:
+    """Say what a code names: one item or variant, or several; nothing where the company has not released the item."""
+    plain = items.get(code)
+    erp, *others = sorted({wire.item_of(row) for row in rows} | ({ErpItem(number=code)} if plain and not plain.needs_variant else set()))
+    base = items.get(erp.number)
+    if others or base is None:
+        return Item(number=code, also=tuple(map(str, (erp, *others)))) if others else None
+    released = variants.get(erp)
+    state = base.state
+    if state is ItemState.ACTIVE and released and released.get("ProductLifecycleStateId") in discontinued:
+        state = ItemState.DISCONTINUED
+    return replace(
+        base, number=code, state=state, erp=None if erp == ErpItem(number=code) else erp, counts=_counts(rows),
+        needs_variant=released is None if erp.dimensions else base.needs_variant)
+
+
+def _counts(rows: Sequence[Row]) -> str:
+    """Say what one of a barcode counts: a unit, or several of it; nothing where no barcode says so."""
+    told = {(number(row.get("ProductQuantity")), str(row.get("ProductQuantityUnitSymbol") or "")) for row in rows}
+    return " or ".join(unit if quantity in {0, 1} else f"{quantity.normalize():f} {unit}".strip() for quantity, unit in sorted(told))
 
 
 def _customer(row: Row) -> Customer:
@@ -202,34 +260,40 @@ def _costs(rows: Iterable[Row]) -> dict[str, Decimal]:
     return {lot: costs[lot] / quantity for lot, quantity in units.items() if quantity < 0 and costs[lot]}
 
 
-def _returned(orders: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
-    """Give lines by (original order, item) of return orders that do not carry a mark of ours: somebody else's work (ERP-25)."""
-    lines: dict[tuple[str, str], list[Row]] = {}
+def _returned(orders: Iterable[Row]) -> dict[tuple[str, ErpItem], list[Row]]:
+    """Give lines by (original order, item and variant) of return orders that do not carry a mark of ours: somebody else's work (ERP-25)."""
+    lines: dict[tuple[str, ErpItem], list[Row]] = {}
     for order in orders:
         if not OURS.fullmatch(str(order.get("CustomersOrderReference") or "")):
             for line in order.get(RETURNED) or ():
                 if line.get("ReturnStatus") != "Canceled":
-                    lines.setdefault((str(order.get("CustomerRequisitionNumber")), str(line.get("ItemNumber"))), []).append(line)
+                    lines.setdefault((str(order.get("CustomerRequisitionNumber")), wire.item_of(line)), []).append(line)
     return lines
 
 
 def _sales(headers: Iterable[Row], lines: Iterable[Row], costs: dict[str, Decimal],
-           returned: dict[tuple[str, str], list[Row]]) -> dict[str, Sale]:
-    """Put orders together, with what somebody else returned of each line."""
+           returned: dict[tuple[str, ErpItem], list[Row]], names: dict[ErpItem, list[str]]) -> dict[str, Sale]:
+    """Put orders together, with what somebody else returned of each line; a line bears the codes that were asked for, else its item's."""
     by_order: dict[str, list[SaleLine]] = {}
     for row in lines:
         if (quantity := number(row.get("OrderedSalesQuantity"))) > 0:
-            lot, order, sku = (str(row.get(name) or "") for name in ("InventoryLotId", "SalesOrderNumber", "ItemNumber"))
+            lot, order = (str(row.get(name) or "") for name in ("InventoryLotId", "SalesOrderNumber"))
+            sku, *also = names.get(item := wire.item_of(row), [_own(item)])
             by_order.setdefault(order, []).append(SaleLine(
-                sku=sku, quantity=quantity, unit_price=_net_price(row, quantity), lot=lot, unit_cost=costs.get(lot),
+                sku=sku, also=tuple(also), quantity=quantity, unit_price=_net_price(row, quantity), lot=lot, unit_cost=costs.get(lot),
                 tax_group=str(row.get("SalesTaxGroupCode") or ""), tax_item_group=str(row.get("SalesTaxItemGroupCode") or "")))
-    for (order, sku), back in returned.items():
+    for (order, item), back in returned.items():
         for line in back:
-            _take_back(by_order.get(order, []), sku, line)
+            _take_back(by_order.get(order, []), names.get(item, [_own(item)])[0], line)
     return {name: Sale(number=name, customer=str(row.get("OrderingCustomerAccountNumber") or ""),
                        sold_on=day_of(row.get("OrderCreationDateTime")), currency=str(row.get("CurrencyCode") or ""),
                        lines=tuple(by_order.get(name, ())))
             for row in headers for name in (str(row["SalesOrderNumber"]),)}
+
+
+def _own(item: ErpItem) -> str:
+    """Name what nobody asked for in a way no code does: a variant never by its item alone."""
+    return "|".join((item.number, *(f"{name}={value}" for name, value in item.dimensions)))
 
 
 def _take_back(sold: list[SaleLine], sku: str, back: Row) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
-from backhaul.adapters.finance_scm.masters import COLUMNS, OPTIONAL, REASONS, RETURNED, replacing, tax_values
+from backhaul.adapters.finance_scm.masters import BARCODES, COLUMNS, OPTIONAL, REASONS, RETURNED, VARIANTS, replacing, tax_values
 from backhaul.adapters.finance_scm.routes import Mode
 from backhaul.adapters.odata import OData, Query, quoted
 from backhaul.domain.errors import Misconfigured
@@ -35,6 +35,13 @@ WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
                           "SourceWarehouseLocationId", "DestinationInventorySiteId", "DestinationWarehouseId",
                           "DestinationWarehouseLocationId", "InventoryQuantity", "TransactionDate"),
 }
+BY_VARIANT: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys((wire.RETURN_LINES, wire.SALES_LINES, wire.JOURNAL_LINES, wire.ADJUSTMENT_LINES, wire.MOVEMENT_LINES), wire.PRODUCT),
+    wire.TRANSFER_LINES: tuple(f"{side}{name}" for side in ("Source", "Destination") for name in wire.PRODUCT),
+}
+"""What else is written where SKUs name variants."""
+UNASKED: Final = {"item": frozenset({VARIANTS, BARCODES}), "variant": frozenset({BARCODES}), "barcode": frozenset[str]()}
+"""Sets that the option `sku` does without."""
 MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     "NoYes": frozenset({"No", "Yes"}), "InventTransType": frozenset({"Sales"}),
     "ReturnStatusLine": frozenset({"Awaiting", "Registered", "Received", "Invoiced"}),
@@ -54,9 +61,10 @@ ARRIVALS: Final = frozenset({wire.JOURNALS, wire.JOURNAL_LINES})
 RETURNS: Final = frozenset({wire.RETURN_ORDERS, wire.RETURN_LINES, "ReturnDispositionCodes", REASONS})
 
 
-def unused(mode: Mode, *, journals: bool) -> frozenset[str]:
-    """Name the entity sets a mode does without."""
-    return ((frozenset() if mode.receives_by_journal else ARRIVALS) | (RETURNS if K.ORDER in mode.sales else frozenset())
+def unused(mode: Mode, told: wire.Settings, *, journals: bool) -> frozenset[str]:
+    """Name the entity sets a mode and its options do without."""
+    return (UNASKED[told.sku] | (frozenset() if mode.receives_by_journal else ARRIVALS)
+            | (RETURNS if K.ORDER in mode.sales else frozenset())
             | (frozenset() if journals else wire.SURPLUS))
 
 
@@ -67,14 +75,15 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
     Inventory `journals` are needed only where the profile says where surplus units go, or where a loss is booked by one.
     None of the `mapped` disposition codes may make a replacement order.
     """
-    apart = unused(mode, journals=journals)
+    apart = unused(mode, told, journals=journals)
     wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if name not in apart}
     described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
     found = {str(row.get("EntitySetName")): _fields(row) for row in described}
     optional = {name: columns for name, columns in wanted.items() if name in OPTIONAL}
     missing = [line for name, columns in wanted.items() if name not in OPTIONAL for line in _lacks(name, columns, found)]
     notes = [f"optional: {line}" for name, columns in optional.items() for line in _lacks(name, columns, found)]
-    for name, columns in [each for table in (WRITTEN, BY_MODE[mode.letter]) for each in table.items() if each[0] in wanted]:
+    tables = (WRITTEN, BY_MODE[mode.letter], BY_VARIANT if told.sku != "item" else {})
+    for name, columns in [each for table in tables for each in table.items() if each[0] in wanted]:
         missing += [f"{name}.{column} cannot be written" for column in columns if found.get(name, {}).get(column) is False]
     members_of = {name: members for name, members in MEMBERS.items() if name == "NoYes" or K.ORDER not in mode.sales}
     enums = {str(row.get("Name")): {str(member.get("Name")) for member in row.get("Members") or ()}

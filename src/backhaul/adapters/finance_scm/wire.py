@@ -16,6 +16,9 @@ from backhaul.domain.disposition import Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.posting import (
     ErpDocument,
+    ErpItem,
+    Goods,
+    JournalLine,
     OrderLine,
     Posting,
     PostingKey,
@@ -23,6 +26,7 @@ from backhaul.domain.posting import (
     Receipt,
     ReturnOrder,
     Spare,
+    named,
 )
 from backhaul.domain.rules import LegalEntity
 
@@ -43,6 +47,8 @@ STOCK_JOURNAL_LINES: Final = "InventoryJournalTransBiEntities"
 SURPLUS: Final = frozenset({ADJUSTMENTS, ADJUSTMENT_LINES, MOVEMENTS, MOVEMENT_LINES, TRANSFERS, TRANSFER_LINES, STOCK_JOURNALS,
                             STOCK_JOURNAL_LINES})
 """Sets that only inventory journals need."""
+PRODUCT: Final = ("ProductConfigurationId", "ProductSizeId", "ProductColorId", "ProductStyleId", "ProductVersionId")
+"""The five product dimensions, which together with the item say which variant it is (facts/finance-scm 1.5)."""
 _DIMENSIONS: Final = ("ItemNumber", "ProductConfigurationId", "ProductColorId", "ProductSizeId", "ProductStyleId", "ProductVersionId",
                       "InventorySiteId", "InventoryWarehouseId", "ItemBatchNumber", "ItemSerialNumber", "WarehouseLocationId",
                       "LicensePlateNumber", "InventoryStatusId")
@@ -59,16 +65,17 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     RETURN_LINES: ("dataAreaId", "ReturnOrderNumber", "ReturnInventoryLotId", "RMANumber", "ItemNumber", "ExternalItemNumber",
                    "ReturnSalesQuantity", "SalesPrice", "LineAmount", "TotalTaxAmount", "ReturnUnitCost", "ReturnWarehouseId",
                    "ReturnWarehouseLocationId", "OrderedInventoryStatusId", "ReturnDispositionCode", "ReturnStatus",
-                   "LineCreationSequenceNumber"),
+                   "LineCreationSequenceNumber", *PRODUCT),
     SALES_ORDERS: ("dataAreaId", "SalesOrderNumber", "CustomersOrderReference", "OrderingCustomerAccountNumber", "CurrencyCode",
                    "SalesOrderPoolId", "SalesOrderStatus", "OrderTotalAmount", "OrderTotalTaxAmount", "OrderCreationDateTime"),
     SALES_LINES: ("dataAreaId", "InventoryLotId", "SalesOrderNumber", "ItemNumber", "ExternalItemNumber", "OrderedSalesQuantity",
                   "SalesPrice", "SalesPriceQuantity", "LineAmount", "CurrencyCode", "SalesTaxGroupCode", "SalesTaxItemGroupCode",
-                  "ShippingWarehouseId", "ShippingWarehouseLocationId", "OrderedInventoryStatusId", "LineCreationSequenceNumber"),
+                  "ShippingWarehouseId", "ShippingWarehouseLocationId", "OrderedInventoryStatusId", "LineCreationSequenceNumber",
+                  *PRODUCT),
     JOURNALS: ("dataAreaId", "JournalNumber", "JournalNameId", "JournalDescription", "IsPosted", "PostedDateTime"),
     JOURNAL_LINES: ("dataAreaId", "JournalNumber", "LineNumber", "ItemNumber", "ItemQuantity", "TransactionReferenceNumber",
                     "ReferenceInventoryLotId", "ReturnItemNumber", "ReturnDispositionCodeId", "ReceivingWarehouseId",
-                    "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId", "TransactionDate"),
+                    "ReceivingWarehouseLocationId", "ReceivingInventoryStatusId", "TransactionDate", *PRODUCT),
     ADJUSTMENTS: ("dataAreaId", "JournalNumber", "JournalNameId", "IsPosted"),
     ADJUSTMENT_LINES: ("dataAreaId", "JournalNumber", *_DIMENSIONS, "LineNumber"),
     MOVEMENTS: ("dataAreaId", "JournalNumber", "JournalNameId", "IsPosted"),
@@ -82,7 +89,8 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     INVOICES: ("dataAreaId", "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "SalesOrderNumber", "CustomersOrderReference",
                "InvoiceCustomerAccountNumber", "CurrencyCode", "TotalInvoiceAmount", "TotalTaxAmount"),
     INVOICE_LINES: ("dataAreaId", "InvoiceNumber", "InvoiceDate", "LedgerVoucher", "LineCreationSequenceNumber", "ProductNumber",
-                    "InvoicedQuantity", "SalesPrice", "LineAmount", "LineTotalTaxAmount", "LineTotalChargeAmount", "CurrencyCode"),
+                    "InvoicedQuantity", "SalesPrice", "LineAmount", "LineTotalTaxAmount", "LineTotalChargeAmount", "CurrencyCode",
+                    *PRODUCT),
     LEDGER: ("Voucher", "AccountingDate", "LedgerAccount", "PostingType", "TransactionCurrencyAmount", "AccountingCurrencyAmount",
              "DataArea"),
     STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "StatusIssue", "VoucherPhysical", "CostAmountPosted",
@@ -128,6 +136,7 @@ class Settings:
     """The options of one legal entity, read once."""
 
     company: str
+    sku: str
     journal_name: str
     journal_names: Mapping[str, str]
     projects: Mapping[str, str]
@@ -152,7 +161,8 @@ class Settings:
         told = entity.options
         try:
             return cls(
-                company=told.get("company", entity.id), journal_name=told.get("journal_name", "ZZ-ARR"),
+                company=told.get("company", entity.id), sku=_choice(told, "sku", "item", "variant", "barcode"),
+                journal_name=told.get("journal_name", "ZZ-ARR"),
                 journal_names={kind: told.get(f"{kind}_journal_name", name) for kind, name in NAMES.items()},
                 projects={kind: told.get(f"{kind}_project", name) for kind, name in PROJECTS.items()},
                 activities=_activities(told),
@@ -225,7 +235,7 @@ def return_line(posting: Posting, order: str, told: Settings, *, linked: bool = 
     goes = line.intake
     lot = line.original_lot if linked and not line.original_lot.startswith(f"{line.sku}#") else ""  # a name of ours is no lot
     body: Row = {
-        "dataAreaId": told.company, "ReturnOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
+        "dataAreaId": told.company, "ReturnOrderNumber": order, **item_columns(line), "ExternalItemNumber": posting.key.marker,
         "ReturnSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "ReturningInventoryLotId": lot,
         "ReturnUnitCost": None if lot else line.unit_cost,
         "ReturnSiteId": told.site, "ReturnWarehouseId": (goes.place.warehouse if goes else "") or line.warehouse,
@@ -244,7 +254,7 @@ def sales_line(posting: Posting, order: str, told: Settings) -> Change:
     line = _document(posting, OrderLine)
     goes = line.intake
     body: Row = {
-        "dataAreaId": told.company, "SalesOrderNumber": order, "ItemNumber": line.sku, "ExternalItemNumber": posting.key.marker,
+        "dataAreaId": told.company, "SalesOrderNumber": order, **item_columns(line), "ExternalItemNumber": posting.key.marker,
         "OrderedSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "LineDescription": line.description[:60],
     }
     if goes:
@@ -285,13 +295,19 @@ def arrival_line(posting: Posting, line: ErpDocument, day: date, told: Settings)
     """Write one line of an arrival journal (facts/finance-scm 1.3): quantity positive, lot and RMA number of the return order line."""
     receipt = _document(posting, Receipt)
     return {
-        "LineNumber": str(line_number(posting.key)), "ItemNumber": receipt.sku, "ItemQuantity": format(receipt.quantity, "f"),
+        "LineNumber": str(line_number(posting.key)), **item_columns(receipt), "ItemQuantity": format(receipt.quantity, "f"),
         "IsReturnOrder": "Yes", "TransactionReferenceType": "Sales", "TransactionReferenceNumber": line.ids["ReturnOrderNumber"],
         "ReferenceInventoryLotId": line.ids["ReturnInventoryLotId"], "ReturnItemNumber": line.ids.get("RMANumber", ""),
         "ReturnDispositionCodeId": receipt.erp_disposition, "ReceivingInventorySiteId": told.site,
         "ReceivingWarehouseId": receipt.place.warehouse, "ReceivingWarehouseLocationId": receipt.place.location,
         "ReceivingInventoryStatusId": receipt.place.status, "TransactionDate": noon(day),
     }
+
+
+def item_columns(units: Goods | JournalLine, side: str = "") -> dict[str, str]:
+    """Write which item, and which variant of it, units are; a transfer names the variant on each of its sides."""
+    item = named(units)
+    return {"ItemNumber": item.number, **{f"{side}{name}": value for name, value in item.dimensions}}
 
 
 def line_number(key: PostingKey) -> int:
@@ -326,6 +342,11 @@ def ids_of(row: Row, *names: str) -> dict[str, str]:
 def key_of(row: Row, entity: str) -> dict[str, str]:
     """Give the whole key of a record, as text; a dimension nobody uses is an empty part of it."""
     return dict.fromkeys(KEYS[entity], "") | ids_of(row, *KEYS[entity])
+
+
+def item_of(row: Row, number: str = "ItemNumber") -> ErpItem:
+    """Read which item, and which variant of it, a record is about; dimensions nobody uses are empty."""
+    return ErpItem(number=str(row.get(number) or ""), dimensions=tuple((name, str(row[name])) for name in PRODUCT if row.get(name)))
 
 
 def _etag(row: Row) -> dict[str, str]:

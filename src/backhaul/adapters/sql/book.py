@@ -292,22 +292,21 @@ class Book(Casebook):
     # --- what is taken already
 
     def claims(self, tenant: str, legal_entity: str, *, customers: Collection[str],  # noqa: ARG002, PLR0913  the port's signature
-               sales: Collection[tuple[str, str]], history: Collection[str], apart_from: Collection[str]) -> Claims:  # noqa: ARG002  fixed ones count, whoever asks
+               orders: Collection[str], history: Collection[str], apart_from: Collection[str]) -> Claims:  # noqa: ARG002  fixed ones count, whoever asks
         """Sum what fixed order lines take: units and value by (order, lot), and net value by customer for goods without a sale.
 
         `history` are the customers asked for. Lines the ERP refused take nothing. What is only planned never counts.
         """
         self._flush_postings()
         lots: dict[tuple[str, str], Taken] = {}
-        wanted, columns = set(sales), postings.c
+        columns = postings.c
         ours = (columns.tenant == tenant, columns.legal_entity == legal_entity, columns.state.in_(TAKING))
-        for part in chunks(sorted({order for order, _ in wanted})):
-            for order, sku, key, body in self._connection.execute(
-                select(columns.order_ref, columns.sku, columns.key, columns.body).where(
+        for part in chunks(sorted(set(orders))):
+            for order, key, body in self._connection.execute(
+                select(columns.order_ref, columns.key, columns.body).where(
                     *ours, columns.claim == "sale", columns.order_ref.in_(part))):
-                if (order, sku) in wanted:
-                    for lot, taken in _taken(rows.posting(key, body)):
-                        lots[order, lot] = lots.get((order, lot), Taken()) + taken
+                for lot, taken in _taken(rows.posting(key, body)):
+                    lots[order, lot] = lots.get((order, lot), Taken()) + taken
         value: dict[str, Decimal] = {}
         for part in chunks(sorted(set(history))):
             for customer, net in self._connection.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from backhaul.adapters.finance_scm.emulator.ledger import ZERO, Place, currency_of, is_stocked, tax_on, unit_cost
+from backhaul.adapters.finance_scm.emulator.ledger import PRODUCT, ZERO, Place, currency_of, is_stocked, tax_on, unit_cost
 from backhaul.adapters.odata_server import Refused, Row, infolog
 
 if TYPE_CHECKING:
@@ -113,6 +113,16 @@ PLACES: Mapping[str, tuple[str, str, str]] = {
     "InventoryMovementJournalEntriesV4": ("InventorySiteId", "InventoryWarehouseId", "WarehouseLocationId"),
     "InventoryTransferJournalEntries": ("SourceInventorySiteId", "SourceWarehouseId", "SourceWarehouseLocationId"),
 }
+# lines of goods, and the prefixes under which they name product dimensions; labels as in the mandatory-dimension sentence
+SIDES: Mapping[str, tuple[str, ...]] = {
+    "ReturnOrderLinesV2": ("",),
+    "SalesOrderLines": ("",),
+    "ItemArrivalJournalLinesV2": ("",),
+    "InventoryAdjustmentJournalEntriesV2": ("",),
+    "InventoryMovementJournalEntriesV4": ("",),
+    "InventoryTransferJournalEntries": ("Source", "Destination"),
+}
+LABELS = tuple(column.removeprefix("Product").removesuffix("Id") for column in PRODUCT)
 DESTINATION = ("DestinationInventorySiteId", "DestinationWarehouseId", "DestinationWarehouseLocationId")
 DOCUMENTS = frozenset({"ReturnOrderHeadersV2", "ReturnOrderLinesV2", "SalesOrderHeadersV2", "SalesOrderLines"})
 SOURCES: Mapping[str, str] = {
@@ -160,10 +170,31 @@ def check(world: World, entity_set: str, row: Row, sent: Mapping[str, Any]) -> N
             raise no(
                 world, entity_set, f"The value '{value}' in field '{label}' is not found in the related table '{table}'.", "validateField"
             )
+    for side in SIDES.get(entity_set, ()):
+        check_variant(world, entity_set, row, side)
     if entity_set in PLACES:
         check_place(world, entity_set, row)
     if entity_set == "InventoryTransferJournalEntries":
         check_place(world, entity_set, row, DESTINATION)
+
+
+def check_variant(world: World, entity_set: str, row: Row, side: str) -> None:
+    """Refuse a master without the dimensions its variants use, a variant that is not released, and dimensions of a plain product."""
+    company, number = row["dataAreaId"], row["ItemNumber"]
+    item = world.one("ReleasedProductsV2", company, number) or {}
+    told = tuple(row.get(f"{side}{column}") or "" for column in PRODUCT)
+    master = item.get("ProductSubType") == "ProductMaster"
+    mine = [r for r in world.tables.where("ReleasedProductVariantsV2", "ItemNumber", number) if master and r["dataAreaId"] == company]
+    released = {tuple(r.get(column) or "" for column in PRODUCT) for r in mine}
+    used = [any(values) for values in zip(*released, strict=True)] or [False] * len(PRODUCT)
+    for label, value, active in zip(LABELS, told, used, strict=True):
+        if active and not value:
+            raise no(world, entity_set, f"Inventory dimension {label} is mandatory and must consequently be specified.")
+        if value and not active:
+            raise no(world, entity_set, f"Inventory dimension {label} is not active for item {number} and must not be specified.")
+    if master and told not in released:
+        variant = ", ".join(f"{label} {value}" for label, value in zip(LABELS, told, strict=True) if value) or "without dimensions"
+        raise no(world, entity_set, f"Product variant {variant} of item {number} is not released in {company}.")
 
 
 def check_place(world: World, entity_set: str, row: Row, columns: tuple[str, str, str] | None = None) -> None:
@@ -251,7 +282,7 @@ def new_return_line(world: World, row: Row) -> Row:
 
 def _link_original(world: World, row: Row) -> None:
     original = world.one("SalesOrderLines", row["dataAreaId"], row["ReturningInventoryLotId"])
-    if original is None or original["ItemNumber"] != row["ItemNumber"]:
+    if original is None or any((original.get(c) or "") != (row.get(c) or "") for c in ("ItemNumber", *PRODUCT)):
         raise no(world, "ReturnOrderLinesV2", f"Lot {row['ReturningInventoryLotId']} is not an invoiced lot of item {row['ItemNumber']}.")
     others = world.tables.where("ReturnOrderLinesV2", "ReturningInventoryLotId", row["ReturningInventoryLotId"])
     returned = sum((-r["ReturnSalesQuantity"] for r in others if r["ReturnInventoryLotId"] != row["ReturnInventoryLotId"]), ZERO)
@@ -394,6 +425,13 @@ NEW: Mapping[str, Callable[[World, Row], Row]] = {
 
 
 def place_of(row: Mapping[str, Any], columns: tuple[str, str, str], status: str = "") -> Place:
-    """Read a place from three columns."""
+    """Read a place from three columns, with the product dimensions of the same side."""
     site, warehouse, location = columns
-    return Place(site=row.get(site, ""), warehouse=row.get(warehouse, ""), location=row.get(location, ""), status=row.get(status, ""))
+    side = next((side for side in ("Source", "Destination") if site.startswith(side)), "")
+    return Place(
+        site=row.get(site, ""),
+        warehouse=row.get(warehouse, ""),
+        location=row.get(location, ""),
+        status=row.get(status, ""),
+        product=tuple(row.get(f"{side}{column}") or "" for column in PRODUCT),
+    )

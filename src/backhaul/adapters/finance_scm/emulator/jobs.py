@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from backhaul.adapters.finance_scm.emulator.documents import new_sales_header, new_sales_line, place_of, price_return_line, total_return
 from backhaul.adapters.finance_scm.emulator.ledger import (
+    PRODUCT,
     ZERO,
     Document,
     InvoiceLine,
@@ -87,6 +88,8 @@ def _expected(world: World, line: Row) -> Row:
         problem = f"Lot {lot} does not belong to order {line['TransactionReferenceNumber']}."
     elif line["ItemNumber"] != found["ItemNumber"]:
         problem = f"Lot {lot} is item {found['ItemNumber']}, not {line['ItemNumber']}."
+    elif any((line.get(column) or "") != (found.get(column) or "") for column in PRODUCT):
+        problem = f"Lot {lot} is another variant of item {found['ItemNumber']}."
     elif line.get("ReturnItemNumber") not in {None, "", found["RMANumber"]}:
         problem = f"RMA number {line['ReturnItemNumber']} does not belong to lot {lot}."
     elif found["ReturnStatus"] != "Awaiting" or line["ItemQuantity"] > -found["ReturnSalesQuantity"]:
@@ -111,6 +114,7 @@ def _register(world: World, header: Row, line: Row) -> None:
             site=header.get("DefaultReceivingSiteId") or expected["ReturnSiteId"],
             warehouse=header.get("DefaultReceivingWarehouseId") or expected["ReturnWarehouseId"],
             location=header.get("DefaultReceivingWarehouseLocationId", ""),
+            product=place.product,
         )
     arrived = _split(world, expected, line["ItemQuantity"])
     registered = world.keep(

@@ -28,14 +28,24 @@ class PostingFailed(Exception):  # noqa: N818 - it reads as what is said
     """A document cannot be posted; the text is the Infolog."""
 
 
+PRODUCT = ("ProductConfigurationId", "ProductSizeId", "ProductColorId", "ProductStyleId", "ProductVersionId")
+PLAIN = ("",) * len(PRODUCT)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where stock lies."""
+    """Where stock lies, and of which variant of its item it is: what the platform calls inventory dimensions."""
 
     site: str
     warehouse: str
     location: str = ""
     status: str = ""
+    product: tuple[str, ...] = PLAIN
+
+    @property
+    def variant(self) -> dict[str, str]:
+        """The product dimensions as columns."""
+        return dict(zip(PRODUCT, self.product, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +139,8 @@ def move(world: World, company: str, item: str, quantity: Decimal, place: Place,
         "InventLocationId": place.warehouse,
         "WMSLocationId": place.location,
         "InventStatusId": place.status,
-        "InventDimId": f"{place.site}|{place.warehouse}|{place.location}|{place.status}",
+        "InventDimId": "|".join((place.site, place.warehouse, place.location, place.status, *filter(None, place.product))),
+        "_product": [*place.product],
         "DateStatus": world.today(),
         **more,
     }
@@ -145,7 +156,11 @@ def on_hand(world: World, company: str | None = None, item: str | None = None) -
             continue
         if row.get("StatusReceipt") in RECEIVED or row.get("StatusIssue") in ISSUED:
             place = Place(
-                site=row["InventSiteId"], warehouse=row["InventLocationId"], location=row["WMSLocationId"], status=row["InventStatusId"]
+                site=row["InventSiteId"],
+                warehouse=row["InventLocationId"],
+                location=row["WMSLocationId"],
+                status=row["InventStatusId"],
+                product=tuple(row.get("_product", PLAIN)),
             )
             stock[row["dataAreaId"], row["ItemId"], place] += row["Qty"]
     return stock
@@ -260,6 +275,7 @@ def invoice(world: World, document: Document, order: Mapping[str, Any], customer
             "CurrencyCode": document.currency,
             "InventorySiteId": line.place.site,
             "InventoryWarehouseId": line.place.warehouse,
+            **line.place.variant,
         }
         world.keep("SalesInvoiceV2Lines", row)
     apart: dict[str, Decimal] = defaultdict(Decimal)  # lines of items with a sales account of their own
@@ -376,7 +392,8 @@ def statement(world: World) -> Row:
     received = [r for r in moves if r.get("_return") == "Yes" and r.get("StatusReceipt") in RECEIVED]
     stock: dict[str, Decimal] = defaultdict(Decimal)
     for (_, item, place), quantity in on_hand(world).items():
-        stock[f"{item}|{place.site}|{place.warehouse}|{place.location}"] += quantity
+        name = "/".join((item, *filter(None, place.product)))
+        stock[f"{name}|{place.site}|{place.warehouse}|{place.location}"] += quantity
     return {
         "digest": digest.hexdigest(),
         "creditNotes": [_credit_note(world, r) for r in tables.rows("SalesInvoiceHeadersV2") if r["TotalInvoiceAmount"] < 0],
@@ -411,6 +428,7 @@ def _credit_note(world: World, head: Mapping[str, Any]) -> Row:
     lines = [
         {
             "item": r["ProductNumber"],
+            "variant": "/".join(r[column] for column in PRODUCT if r.get(column)),
             "text": r["ProductName"],
             "quantity": r["InvoicedQuantity"],
             "price": r["SalesPrice"],

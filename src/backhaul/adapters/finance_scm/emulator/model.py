@@ -71,6 +71,8 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
     "TaxCodeValues": ("TaxCodeId",),
     "ReleasedProductsV2": ("ItemNumber",),
     "ProductDefaultOrderSettings": ("ItemNumber",),
+    "ReleasedProductVariantsV2": ("ItemNumber", "ProductVariantNumber"),
+    "ProductBarcodesV3": ("ItemNumber", "Barcode"),
     "WarehouseLocations": ("WarehouseId", "WarehouseLocationId"),
     "_Payouts": ("reference",),
 }

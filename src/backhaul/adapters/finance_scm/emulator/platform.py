@@ -13,7 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from backhaul.adapters.finance_scm.emulator.documents import NEW, PLACES, check, no, price_return_line, price_sales_line, total_return
-from backhaul.adapters.finance_scm.emulator.ledger import ZERO, on_hand
+from backhaul.adapters.finance_scm.emulator.ledger import PRODUCT, ZERO, on_hand
 from backhaul.adapters.finance_scm.emulator.model import TITLES, World, stamp
 from backhaul.adapters.odata_server import EMPTY_DATE, Hint, Row
 
@@ -131,10 +131,10 @@ class Platform:
 
 
 def on_hand_rows(world: World) -> list[Row]:
-    """Compute on-hand stock per warehouse from the inventory transactions."""
-    sums: dict[tuple[str, str, str, str], Decimal] = {}
+    """Compute on-hand stock per variant and warehouse from the inventory transactions."""
+    sums: dict[tuple[str, str, str, str, tuple[str, ...]], Decimal] = {}
     for (company, item, place), quantity in on_hand(world).items():
-        at = (company, item, place.site, place.warehouse)
+        at = (company, item, place.site, place.warehouse, place.product)
         sums[at] = sums.get(at, ZERO) + quantity
     return [
         {
@@ -145,8 +145,9 @@ def on_hand_rows(world: World) -> list[Row]:
             "OnHandQuantity": quantity,
             "AvailableOnHandQuantity": quantity,
             "TotalAvailableQuantity": quantity,
+            **dict(zip(PRODUCT, product, strict=True)),
         }
-        for (company, item, site, warehouse), quantity in sorted(sums.items())
+        for (company, item, site, warehouse, product), quantity in sorted(sums.items())
     ]
 
 

@@ -102,6 +102,7 @@ def _draft_line(world: World, header: Row, told: Mapping[str, Any], at: int) -> 
         "ShippingSiteId": warehouse.get("OperationalSiteId", "") if warehouse else header["DefaultShippingSiteId"],
         "ShippingWarehouseLocationId": told.get("location", ""),
         "SalesOrderLineStatus": "Invoiced",
+        **told.get("dimensions", {}),
         "_unitCost": unit_cost(item),
         "_stocked": "Yes" if is_stocked(item) else "No",
     }
