@@ -57,7 +57,9 @@ class House:
         if tenant not in self._platforms:
             profile = self.profiles[tenant]
             asked = {SOURCE + name: ZigZagWire(payload) for name, payload in (profile.reach.payloads if profile.reach else {}).items()}
-            self._platforms[tenant] = BySource(usual=ZigZagWire(profile.wire), asked=asked)
+            self._platforms[tenant] = BySource(
+                usual=ZigZagWire(profile.wire), asked=asked,
+                tests=frozenset(source.name for source in profile.sources if source.tests_only))
         return self._platforms[tenant]
 
     def api(self, tenant: str) -> ZigZagClient | None:

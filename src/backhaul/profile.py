@@ -52,7 +52,7 @@ from backhaul.domain.rules import (
 )
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
-from backhaul.profile_platform import Reach, platform_flaws, reach_of
+from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
 from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile, TaxRateTable, WindowTable
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
@@ -351,7 +351,7 @@ def _sources(file: ProfileFile, environ: Mapping[str, str]) -> Iterator[Source]:
     for name, table in file.source.items():
         references = [reference for reference in (table.secret, table.previous_secret) if reference]
         paths = file.payload.fields.event_id if table.event_id is None else table.event_id
-        yield Source(name=name, tenant=file.tenant, event_id=aliases(paths), proof=Proof(
+        yield Source(name=name, tenant=file.tenant, event_id=aliases(paths), tests_only=table.tests_only, proof=Proof(
             kind=table.auth, secrets=tuple(Secret(reference, environ) for reference in references),
             header=table.header, timestamp_header=table.timestamp_header, prefix=table.prefix, template=table.template,
             encoding=table.encoding, username=table.username, tolerance=int(_duration(table.tolerance).total_seconds())))
@@ -427,7 +427,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
-        deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, go_live=file.go_live)
+        deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live)
 
 
 def _taxes(file: ProfileFile, entity: str) -> TaxTable:

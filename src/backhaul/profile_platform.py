@@ -10,6 +10,7 @@ from backhaul.adapters.zigzag import payload as messages
 from backhaul.adapters.zigzag.client import Access, Lookup, ZigZagClient
 from backhaul.adapters.zigzag.payload import Payload
 from backhaul.adapters.zigzag.reader import Path as FieldPath
+from backhaul.adapters.zigzag.webhook import Kind
 from backhaul.application.ports import Clock
 from backhaul.application.sweep import SweepPlan
 from backhaul.domain.errors import Misconfigured
@@ -19,6 +20,8 @@ from backhaul.secret import Secret
 
 PLACES: Final = frozenset({"order", "return", "since", "page"})
 """What a look-up's path may leave open."""
+SIGNING: Final = frozenset({Kind.HMAC, Kind.STANDARD_WEBHOOKS})
+"""Ways of proving a sender that prove what was said; the others prove that somebody knows a secret."""
 PAGING: Final = ("none", "number", "cursor")
 
 
@@ -28,6 +31,7 @@ class Reach:
 
     access: Access
     sweep: SweepPlan | None = None
+    read_back: str = ""
     payloads: Mapping[str, Payload]
 
     def connect(self, clock: Clock) -> ZigZagClient:
@@ -41,6 +45,7 @@ def platform_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iter
         yield from ((f"payloads.{name}", f"{setting}: {sentence}") for setting, sentence in messages.flaws(payload))
         if payload.zone not in available_timezones():
             yield f"payloads.{name}.zone", f"there is no time zone '{payload.zone}'"
+    yield from _read_back_flaws(file)
     if file.platform is None:
         if file.sweep is not None:
             yield "sweep.changed", "a sweep needs [platform]: where to ask"
@@ -91,6 +96,27 @@ def _path_flaws(text: str) -> Iterator[str]:
             yield f"'{text}' goes through a list; name the list itself, without []"
 
 
+def read_back_of(file: ProfileFile) -> frozenset[str]:
+    """Give the sources whose word alone moves no money: those that sign nothing, unless the profile says otherwise."""
+    return frozenset(name for name, table in file.source.items()
+                     if (table.auth not in SIGNING if table.read_back is None else table.read_back))
+
+
+def _read_back_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    wanted, name = read_back_of(file), file.platform.read_back if file.platform else ""
+    for source in sorted(wanted) if not name else ():
+        yield f"source.{source}.auth", (
+            f"'{file.source[source].auth.value}' signs nothing, so what it tells is read back from the platform before money moves: "
+            "name the look-up in platform.read_back, or say read_back = false and accept that "
+            "whoever knows the secret can have credits made"
+            if file.source[source].read_back is None else "read_back = true needs platform.read_back: the look-up that tells one return")
+    lookup = file.platform.lookups.get(name) if file.platform and name else None
+    if name and lookup is None:
+        yield "platform.read_back", f"there is no [platform.lookups.{name}]"
+    elif lookup is not None and "{return}" not in lookup.path:
+        yield "platform.read_back", f"the path of look-up '{name}' does not say where {{return}} goes"
+
+
 def _sweep_flaws(file: ProfileFile, platform: PlatformTable) -> Iterator[Flaw]:
     if file.sweep is None:
         return
@@ -133,6 +159,7 @@ def reach_of(file: ProfileFile, environ: Mapping[str, str]) -> Reach | None:
         sweep=None if sweep is None else SweepPlan(
             changed=sweep.changed, one=sweep.one, named_only=sweep.named_only, every=duration(sweep.every),
             overlap=duration(sweep.overlap), at_most=duration(sweep.at_most), alarm=duration(sweep.alarm)),
+        read_back=table.read_back,
         payloads={name: file.payloads.get(each.payload, file.payload) for name, each in table.lookups.items()})
 
 

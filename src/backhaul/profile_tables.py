@@ -36,6 +36,8 @@ class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     template: str = "{timestamp}.{body}"
     encoding: str = "hex"
     username: str = ""
+    read_back: bool | None = None
+    tests_only: bool = False
 
 
 class LookupTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +71,7 @@ class PlatformTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     token_field: str = "token"  # noqa: S105  a name
     renew_after: str = "25m"
     timeout: str = "30s"
+    read_back: str = ""
     lookups: dict[str, LookupTable] = {}
 
 

@@ -85,11 +85,14 @@ keep = true
 """
 
 
-def reaching(folder: Path, erp: str, platform: str, *, tables: str = TABLES, example: str = "online-retail") -> Profile:
+def reaching(folder: Path, erp: str, platform: str, *, tables: str = TABLES, change: tuple[str, str] = ("", ""),
+             example: str = "online-retail") -> Profile:
     """Write the example profile with these tables behind it, and load it."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "profile.toml"
-    file.write_text((EXAMPLES / "profiles" / f"{example}.toml").read_text(encoding="utf-8") + tables, encoding="utf-8")
+    text = (EXAMPLES / "profiles" / f"{example}.toml").read_text(encoding="utf-8")
+    assert change[0] in text
+    file.write_text(text.replace(*change) + tables if change[0] else text + tables, encoding="utf-8")
     return load_profile(file, {
         "BACKHAUL_ERP_URL": erp, "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token", "BACKHAUL_ERP_SECRET": "secret",
         "BACKHAUL_ZIGZAG_SECRET": "0" * 32, "BACKHAUL_ZIGZAG_URL": platform, "BACKHAUL_ZIGZAG_PASSWORD": "secret"})

@@ -286,6 +286,10 @@ class Tx(Protocol):
         """Give deliveries that were read, or could not be: received in this time, about these returns, or only those not read whole."""
         ...
 
+    def told_by(self, tenant: str, refs: Collection[str], sources: Collection[str]) -> Collection[str]:
+        """Give those of these returns of which one of these sources was the first to tell something."""
+        ...
+
     def read_again(self, tenant: str, ids: Collection[int]) -> Collection[str]:
         """Let these deliveries be read once more, by number; give the hashes of their bodies."""
         ...

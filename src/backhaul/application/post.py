@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final
 
 from backhaul.application.ports import RETRIED, Erp, KeptPosting, PostingState, Store, Tx
+from backhaul.application.read_back import unconfirmed
 from backhaul.domain.allocation import allocate, journal, unkept
 from backhaul.domain.disposition import Sellability
 from backhaul.domain.errors import RetryLater
@@ -75,14 +76,17 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
     with desk.store.begin() as tx:
         ready = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.READY}, kinds=kinds)
         due = [row for row in ready if row.look_at is None or row.look_at <= now]
+        due = _confirmed(tx, desk, due)
         basis = _basis(tx, due)
     going = [row for row in due if _may_go(desk.route, row, basis)]
     for batch in _batches(desk, going, basis, now):
         company = {posting.key for posting in batch.postings}
         rows = [row for row in going if row.posting.key in company]
         with desk.store.begin() as tx:
+            rows = _confirmed(tx, desk, rows)
             entry = _Entry.open(tx, desk, now, rows)
-            safe = entry.allocated(replace(batch, postings=tuple(each for each in batch.postings if entry.is_safe(each))))
+            safe = entry.allocated(replace(batch, postings=tuple(
+                each for each in batch.postings if each.key in entry.rows and entry.is_safe(each))))
             tx.start(safe, at=now)
         if not safe.postings:
             continue
@@ -95,6 +99,16 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
             for posting, outcome in zip(safe.postings, outcomes, strict=True):
                 entry.record(posting, safe.key, outcome)
     return len(going)
+
+
+def _confirmed(tx: Tx, desk: Desk, rows: Sequence[KeptPosting]) -> list[KeptPosting]:
+    """Leave out what would be the first of its kind to leave while the platform has not told what its sender, who cannot sign, told.
+
+    What was tried before was confirmed then, and its content is fixed; it must be settled whatever was heard since.
+    """
+    fresh = {row.posting.key.return_ref for row in rows if not row.attempts}
+    unread = unconfirmed(tx, desk.rules, fresh)
+    return [row for row in rows if row.attempts or row.posting.key.return_ref not in unread]
 
 
 def look(desk: Desk, now: datetime) -> int:

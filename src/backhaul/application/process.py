@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
+from backhaul.application.read_back import finding as unconfirmed_finding, unconfirmed
 from backhaul.domain import original, validation
 from backhaul.domain.charges import is_charge
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -103,6 +104,7 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
     """Fold and plan returns about which something was learned; give how many there were."""
     with store.begin() as tx:
         refs = tx.touched(rules.tenant, limit)
+        unread = unconfirmed(tx, rules, refs)
         for picture in pictures(tx, rules, refs).values():
             if picture.case.unminted:
                 tx.add_facts(rules.tenant, [LinesMinted(return_ref=picture.case.ref, at=now, lines=picture.case.unminted)])
@@ -112,7 +114,8 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
             else:
                 plan = _plan(picture, rules, routes)
                 found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture),
-                         *posted_differences(picture.credited, rules.tolerances.tax), *remarks(picture.verified, rules.tolerances))
+                         *posted_differences(picture.credited, rules.tolerances.tax), *remarks(picture.verified, rules.tolerances),
+                         *([unconfirmed_finding(tx, rules, picture.case.ref)] if picture.case.ref in unread and plan.postings else []))
                 held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
             tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
             _save(tx, picture, rules, plan, held, now=now)
@@ -309,6 +312,7 @@ class _Docket:
             rules.tenant, entity.id, apart_from=(), customers=(),
             orders={line.order for case in cases for line in case.lines if line.order},
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
+        self.unread = unconfirmed(tx, rules, list(known))
         self.taken, self.history = dict(taken.lots), dict(taken.history)
         self.origins: dict[tuple[str, str], Origin] = {}
         self.rates: dict[tuple[str, str], Decimal | None] = {}
@@ -324,6 +328,7 @@ class _Docket:
         blocked = {row.case.line_id for row in picture.open
                    if any(finding.blocks and finding.code not in validation.CODES for finding in row.case.findings)}
         # Something may have been learned since the return was planned.
+        blocked |= {""} if ref in self.unread else set()
         waived = {line.line_id: line.waived for line in picture.case.lines}
         blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings)
                     if finding.blocks and finding.code not in waived.get(finding.line_id, ())}

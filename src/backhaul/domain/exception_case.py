@@ -101,6 +101,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "FOLDER_AWAY": _kind("A watched folder cannot be looked at, so files may lie there unseen.", _I, 1,
                          "Mend what the sentence names; whatever lies there is taken when the folder is reached again."),
     # asking the platform
+    "NOT_READ_BACK": _kind("Its sender cannot sign, and the platform itself has not told the same yet.", _I, 1,
+                           "It is asked at every turn; if this stays, mend the access to the platform. Nothing is posted until then."),
+    "READ_BACK_DIFFERS": _kind("A message of a sender that cannot sign says something else than the platform itself.", _I, 1,
+                               "Find out who sent it and change the secret; nothing is posted until the platform tells the same."),
     "SWEEP_INCOMPLETE": _kind("For hours no sweep of the platform could be read to its end.", _I, 1,
                               "Read the sentence: mend access or look-up; the next whole sweep catches up from where the last one ended."),
     "SWEEP_GAP": _kind("After a long outage the sweep does not look back to where it ended.", _I, 1,

@@ -299,9 +299,16 @@ class Reread(Fact):
     instead_of: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed(Fact):
+    """The platform itself, asked, told what we had heard of the return; `essence` is the hash of what of it moves money."""
+
+    essence: str
+
+
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
     for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Matched, Unreadable,
-                 Reread)
+                 Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""

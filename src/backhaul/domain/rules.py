@@ -216,6 +216,8 @@ class Rules:
     deadlines: Deadlines = Deadlines()
     teams: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 8
+    read_back: frozenset[str] = frozenset()
+    """Sources that cannot sign: what they tell moves no money before the platform itself told the same."""
     go_live: datetime | None = None
 
     def entity_of(self, retailer: str) -> LegalEntity | None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
-from backhaul.application import control, process, receive, replay, sweep as sweeping
+from backhaul.application import control, process, read_back, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
@@ -93,13 +93,24 @@ def sweep_now(house: House, tenant: str, now: datetime, *, since: datetime | Non
 def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Read every stored delivery, then fold and plan every return something was learned about."""
     rules = house.profiles[tenant].rules
-    said = digest(house, tenant, now)
+    said = {**digest(house, tenant, now), **read_back_first(house, tenant, now)}
     with house.store.begin() as tx:
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
     house.reviewed.add(tenant)
     return {**said, "processed": _process(house, rules, now)}
+
+
+def read_back_first(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
+    """Ask the platform for what senders told that cannot sign, before anything is planned; without such senders do nothing."""
+    profile, api = house.profiles[tenant], house.api(tenant)
+    if not profile.rules.read_back or api is None or profile.reach is None:
+        return {}
+    told = read_back.ask(house.store, house.platform(tenant), api, profile.rules, profile.reach.read_back, now)
+    digest(house, tenant, now)
+    done = read_back.settle(house.store, profile.rules, told, now)
+    return {"read_back": done.asked, "confirmed": done.confirmed, "differs": done.differs}
 
 
 def digest(house: House, tenant: str, now: datetime) -> Mapping[str, int]:

@@ -145,6 +145,16 @@ class Inbox(Session):
                                     table.c.id.in_(told.where(facts.c.kind == Unreadable.__name__))))
         return [_delivery(row) for row in self._connection.execute(query.order_by(table.c.id))]
 
+    def told_by(self, tenant: str, refs: Collection[str], sources: Collection[str]) -> Collection[str]:
+        """Give those of these returns of which one of these sources was the first to tell something."""
+        self._flush_inbox()
+        facts, deliveries, told = tables.facts.c, tables.deliveries.c, set[str]()
+        for part in chunks(sorted(set(refs))):
+            told |= set(self._connection.execute(
+                select(facts.return_ref).distinct().join_from(tables.facts, tables.deliveries, facts.delivery_id == deliveries.id).where(
+                    facts.tenant == tenant, facts.return_ref.in_(part), deliveries.source.in_(sorted(sources)))).scalars())
+        return told
+
     def read_again(self, tenant: str, ids: Collection[int]) -> Collection[str]:
         """Let these deliveries be read once more, by number; give the hashes of their bodies."""
         self._flush_inbox()

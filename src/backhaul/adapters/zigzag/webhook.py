@@ -75,6 +75,7 @@ class Source:
     tenant: str
     proof: Proof
     event_id: tuple[str, ...] = ()
+    tests_only: bool = False
 
 
 def verify(source: Source, headers: Headers, body: bytes, now: datetime) -> str:

@@ -467,13 +467,20 @@ class ZigZagWire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BySource:
-    """Reads what we asked for by the payload profile of its look-up, and everything else as the messages are read; a `Platform`."""
+    """Reads what we asked for by the payload profile of its look-up, and everything else as the messages are read; a `Platform`.
+
+    What comes from a source that only ever tests is a test, whatever it says of itself: it gives no facts.
+    """
 
     usual: ZigZagWire
     asked: Mapping[str, ZigZagWire]
+    tests: frozenset[str] = frozenset()
 
     def facts(self, delivery: Delivery) -> Sequence[Fact]:
         """Say what a delivery tells us; raise `Unusable` if it cannot be read."""
+        if delivery.source in self.tests:
+            _log.info("test_source_skipped", extra={"source": delivery.source, "delivery": delivery.sha256})
+            return ()
         return self.asked.get(delivery.source, self.usual).facts(delivery)
 
 
