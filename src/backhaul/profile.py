@@ -424,7 +424,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
             for entity in file.legal_entities for warehouse, table in file.surplus.get(entity.id, {}).items()},
         taxes={table.id: taxes for table in file.legal_entities if (taxes := _taxes(file, table.id))},
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
-        triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
+        debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live)

@@ -259,6 +259,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     fees: dict[str, str | FeeTable] = {}
     history: HistoryTable | None = None
     surplus: dict[str, dict[str, SurplusTable]] = {}
+    debit_item: str = ""
     originals: OriginalsTable = OriginalsTable()
     tax_rates: tuple[TaxRateTable, ...] = ()
     triggers: TriggersTable = TriggersTable()

@@ -68,3 +68,17 @@ def test_a_waiver_of_units_holds_for_as_many_as_were_seen(seen: int | None, came
     (mug,) = case_of(TWO, received(("MUG", 5 + came), at=after(1)), waived).lines
 
     assert mug.waived == waivers
+
+
+MUGS = line(quantity=3)
+PASSED = (received(("MUG", 3), at=after(1), node="HUB"),
+          inspected(accepted(quantity=2), accepted("MUG", 1, "OUTLET", "B"), at=after(2), node="HUB"),
+          received(("MUG", 2), at=after(3)), inspected(accepted(quantity=1), at=after(4)))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_units_that_pass_a_hub_are_counted_once_wherever_they_are_and_in_whatever_order_it_is_told(order: tuple[int, ...]) -> None:
+    (mug,) = case_of(announced(MUGS), *(PASSED[at] for at in order)).lines
+
+    assert (mug.received, mug.accepted) == (3, 3)
+    assert {(part.node, part.condition): part.quantity for part in mug.parts} == {("", "A"): Decimal(2), ("HUB", "B"): Decimal(1)}

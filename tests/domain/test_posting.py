@@ -26,6 +26,7 @@ from backhaul.domain.posting import (
     Release,
     ReturnOrder,
     Route,
+    Transfer,
     mark,
 )
 from backhaul.domain.returns import ReturnCase
@@ -429,13 +430,19 @@ def made(*facts: Fact) -> list[Posting]:
     return list(plan(case_of(*facts)).postings)
 
 
-def test_a_regrade_after_posting_is_a_finding_and_moves_nothing() -> None:
+def test_a_regrade_after_posting_wants_a_transfer_and_a_note_and_where_nothing_can_move_it_a_person() -> None:
     before = arrived(line("MUG", 2), grades=[accepted("MUG", 2)])
+    case = case_of(*before, inspected(accepted("MUG", 1), accepted("MUG", 1, "OUTLET", "B"), at=after(5)))
+    bare = replace(ROUTE, goods=tuple(kind for kind in ROUTE.goods if kind is not K.TRANSFER))
 
-    wanted = plan(case_of(*before, inspected(accepted("MUG", 1), accepted("MUG", 1, "OUTLET", "B"), at=after(5))), made(*before))
+    wanted, stuck = plan(case, made(*before)), plan(case, made(*before), route=bare)
 
-    assert [finding.code for finding in wanted.findings] == ["GRADE_CHANGED_AFTER_POSTING"]
-    assert wanted.postings == ()
+    assert [finding.code for finding in wanted.findings] == ["REGRADED"]
+    (moved,) = [posting.document for posting in wanted.postings]
+    assert isinstance(moved, Transfer)
+    assert (moved.quantity, moved.source.location, moved.target.location) == (1, "SALE", "OUTLET")
+    assert plan(case, (*made(*before), *wanted.postings)).postings == ()
+    assert ([finding.code for finding in stuck.findings], stuck.postings) == (["GRADE_CHANGED_AFTER_POSTING"], ())
 
 
 def test_a_rejection_after_credit_is_a_finding_with_what_was_posted() -> None:
@@ -444,7 +451,7 @@ def test_a_rejection_after_credit_is_a_finding_with_what_was_posted() -> None:
     wanted = plan(case_of(*before, inspected(accepted("MUG", 1), refused("MUG", 1), at=after(5))), made(*before))
 
     assert [(finding.code, finding.sentence) for finding in wanted.findings] == [
-        ("REJECTED_AFTER_CREDIT", "MUG: 2 were posted as A/RESELL, now it is 1.")]
+        ("REJECTED_AFTER_CREDIT", "MUG: 1 as A/RESELL were credited; 1 are accepted now.")]
 
 
 def test_a_return_called_off_after_credit_is_not_forgotten() -> None:

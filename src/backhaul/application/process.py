@@ -13,7 +13,7 @@ from decimal import Decimal
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.application.read_back import finding as unconfirmed_finding, unconfirmed
 from backhaul.domain import original, validation
-from backhaul.domain.charges import is_charge
+from backhaul.domain.charges import debited_line, is_charge
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.legs import with_needs
@@ -228,11 +228,16 @@ def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[
             held |= {line_id for finding in left if finding.blocks}
             tx.open_exception(ExceptionCase.about(
                 tenant=rules.tenant, return_ref=case.ref, line_id=line_id, findings=tuple(dict.fromkeys(left)),
-                money=Money(amount=_at_stake(picture, line) if line_id in held else NOTHING, currency=case.currency),
+                money=Money(amount=_at_stake(picture, line) if line_id in held else _worth(left), currency=case.currency),
                 now=now, teams=rules.teams))
     if picture.open:
         tx.close_exceptions(rules.tenant, case.ref, apart_from=owned, resolution="the cause is gone", at=now)
     return frozenset(held)
+
+
+def _worth(notes: Iterable[Finding]) -> Decimal:
+    """Give what notes are about, at cost."""
+    return sum((finding.worth for finding in notes if finding.worth), NOTHING)
 
 
 def _at_stake(picture: Picture, line: ReturnLine | None) -> Decimal:
@@ -334,7 +339,7 @@ class _Docket:
                     if finding.blocks and finding.code not in waived.get(finding.line_id, ())}
         found = [*posted_differences(picture.credited, self.rules.tolerances.tax)]
         for line in picture.case.lines:
-            mine = [posting for posting in plan.postings if posting.line_id == line.line_id]
+            mine = [posting for posting in plan.postings if line.line_id in (posting.line_id, debited_line(posting))]
             if mine:
                 found += self._judge(picture, line, mine)
         found += validation.charges_have_items(plan.postings, self.master)

@@ -12,6 +12,7 @@ from backhaul.application.ports import RETRIED, KeptException, KeptPosting, Post
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decided, Decision, Matched, Reread, Unreadable
+from backhaul.domain.late_change import WHY
 from backhaul.domain.posting import Nature, Route
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
 
@@ -79,9 +80,12 @@ def _surely_not_there(tx: Tx, kept: KeptPosting) -> bool:
 
 
 def decide(  # noqa: PLR0913  each is named at the call
-    store: Store, tenant: str, number: int, decision: Decision, *, actor: str, approver: str, reason: str, now: datetime,
+    store: Store, tenant: str, number: int, decision: Decision, *, actor: str, approver: str, reason: str, now: datetime, goods: str = "",
 ) -> None:
-    """Waive an exception's findings, close its line or claim what was lost, with a reason and a second person's approval."""
+    """Waive an exception's findings, close its line, claim what was lost or debit what was rejected after its credit.
+
+    Each with a reason and a second person's approval. `goods` says what becomes of debited goods: ``leave`` or ``write-off``.
+    """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
         _four_eyes(row, actor, approver, reason)
@@ -93,17 +97,26 @@ def decide(  # noqa: PLR0913  each is named at the call
         if decision is Decision.CLAIM and not told & CLAIMED:
             message = f"exception {number} is about nothing that was lost; only {', '.join(sorted(CLAIMED))} can be claimed"
             raise NeedsOperator(message)
+        if decision is Decision.DEBIT and ("REJECTED_AFTER_CREDIT" not in told or goods not in WHY):
+            message = (f"exception {number}: only what was rejected after its credit is debited, and goods are one of {', '.join(WHY)}; "
+                       f"this is about {', '.join(sorted(told))}, with goods '{goods}'")
+            raise NeedsOperator(message)
         codes = sorted(told) if decision is Decision.WAIVE else [""]
         lines = _lines(tx, tenant, row)
         tx.add_facts(tenant, [
             Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line.line_id, code=code, about=line.net,
-                    units=line.missing if decision is Decision.CLAIM else line.stray + line.astray, actor=actor, approver=approver,
-                    reason=reason)
+                    units=_seen(decision, line), grades=line.grades, goods=goods, actor=actor, approver=approver, reason=reason)
             for line in lines for code in codes])
         if not lines:  # a delivery nobody could read has no lines; the decision ends the matter at once
             tx.close_exceptions(tenant, row.case.return_ref, apart_from=(), resolution=reason, at=now, actor=actor)
         tx.record(tenant, subject=row.case.return_ref, action=f"exception.{decision.value}", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "findings": codes})
+
+
+def _seen(decision: Decision, line: ReturnLine) -> Decimal:
+    """Give the units a decision is about, as they stand before the people who take it."""
+    units = {Decision.CLAIM: line.missing, Decision.DEBIT: line.accepted}
+    return units.get(decision, line.stray + line.astray)
 
 
 def match(  # noqa: PLR0913  each is named at the call

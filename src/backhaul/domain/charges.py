@@ -41,6 +41,11 @@ def is_charge(posting: Posting) -> bool:
     return posting.line_id.startswith("charge:")
 
 
+def debited_line(posting: Posting) -> str:
+    """Give the line whose credit a posting takes back; it is judged with that line. Nothing for any other posting."""
+    return posting.line_id.split(":", 2)[2] if posting.line_id.startswith("charge:debit-") else ""
+
+
 def trouble(case: ReturnCase, rules: Rules) -> Iterator[Finding]:
     """Find charges nobody mapped, or that are no matter of a return; the lines they belong to are held with them."""
     for charge in case.charges:
@@ -89,6 +94,7 @@ def in_erp(line_id: str, row: MappingRow, case: ReturnCase, rules: Rules) -> Dec
 def services(case: ReturnCase, rules: Rules) -> Iterator[str]:
     """Name the service items a return's charges may need, so that the ERP can be asked about them."""
     codes = {charge.code for charge in case.charges} | {row.charge for row in rules.mapping if row.charge}
+    yield from {rules.debit_item} - {""}
     yield from sorted({rules.fees[code].service_item for code in codes if code in rules.fees} - {""})
 
 

@@ -52,5 +52,5 @@ class Draft:
 
     def circumstance(self, line: ReturnLine, part: Part) -> Circumstance:
         """Give the exact key under which the mapping decides about a part."""
-        return Circumstance(legal_entity=self.entity.id, warehouse=self.case.warehouse,
+        return Circumstance(legal_entity=self.entity.id, warehouse=part.node or self.case.warehouse,
                             disposition=part.disposition, condition=part.condition, reason=line.reason)

@@ -8,6 +8,7 @@ be raised.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -35,7 +36,7 @@ class Severity(StrEnum):
 class Kind:
     """One kind of trouble: what it means in plain words, who owns it, how soon, and what to do now.
 
-    `counted`: a waiver holds for the units that were seen, and ends when there are more.
+    `counted`: a waiver holds for the units that were seen, and ends when there are more; `graded`: it ends when their grades change.
     """
 
     means: str
@@ -45,6 +46,7 @@ class Kind:
     severity: Severity = Severity.HOLD
     waivable: bool = False
     counted: bool = False
+    graded: bool = False
 
 
 def _kind(means: str, owner: Team, days: int, now: str, **more: object) -> Kind:
@@ -198,10 +200,12 @@ KINDS: Final[Mapping[str, Kind]] = {
                                   "Look for the mark in the ERP by hand; never send it again unseen."),
     "GRADE_CHANGED_AFTER_POSTING": _kind("The warehouse changed its mind after goods were posted.", _F, 2,
                                          "Posted documents stay; correct beside them."),
+    "REGRADED": _kind("Units are of another grade than they were posted with; they move to its place, and the credit stands.", _F, 5,
+                      "Decide about a write-down of their value, then waive this.", severity=Severity.NOTE, waivable=True, graded=True),
     "CHANGED_AFTER_POSTING": _kind("The return names another item, price, quantity or company than the documents made for it.", _F, 2,
                                    "Posted documents stay; find out which is right and correct beside them."),
     "REJECTED_AFTER_CREDIT": _kind("The warehouse rejected goods that were already credited.", _F, 1,
-                                   "A debit document needs approval."),
+                                   "Approve a debit and say what becomes of the goods, or close the line and let the credit stand."),
     "NOT_INSPECTED": _kind("Goods came in and were not graded in time.", _W, 2,
                            "Grade them, or say where they are."),
     "PAID_NOT_ARRIVED": _kind("The customer was paid and the goods did not come within the deadline.", _C, 5,
@@ -214,13 +218,15 @@ KINDS: Final[Mapping[str, Kind]] = {
 class Finding:
     """One thing wrong with one line of one return (`line_id` empty: with all of it).
 
-    `sentence` names the value it met. `hint` shows a near miss to a person; nothing is ever decided by it.
+    `sentence` names the value it met. `hint` shows a near miss to a person; nothing is ever decided by it. `worth` is what a note is about,
+    at cost, in the company's currency: it holds no money.
     """
 
     code: str
     sentence: str
     line_id: str = ""
     hint: str = ""
+    worth: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Refuse a code that is not in the catalogue: nobody would own it (INV-18)."""

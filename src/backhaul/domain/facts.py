@@ -131,11 +131,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received(Fact):
-    """The warehouse counted what is in one parcel of the return, or in all of it where no parcel is named."""
+    """The warehouse counted what is in one parcel of the return, or in all of it where no parcel is named.
+
+    `node` is the hub where it did, if that was not at the return's destination: the same units are counted there once more.
+    """
 
     counts: tuple[Count, ...]
     counting: Counting = Counting.CUMULATIVE
     parcel: str = ""
+    node: str = ""
 
 
 class Instead(StrEnum):
@@ -169,11 +173,15 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected(Fact):
-    """The warehouse said what it accepts, in which condition, and what must happen to it; of one parcel where one is named."""
+    """The warehouse said what it accepts, in which condition, and what must happen to it; of one parcel where one is named.
+
+    `node` is the hub where it said so, if that was not at the return's destination.
+    """
 
     grades: tuple[Grade, ...]
     counting: Counting = Counting.CUMULATIVE
     parcel: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +254,8 @@ class Decision(StrEnum):
     """No credit for what is open; the units are closed."""
     CLAIM = "claim"
     """Credit what was lost on its way, without goods; the carrier is asked for it. Needs a second person."""
+    DEBIT = "debit"
+    """Take back the credit of units that were rejected after it. Needs a second person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +263,8 @@ class Decided(Fact):
     """A person decided about one line (`line_id`) and, for a waiver, one finding (`code`).
 
     `about` is the line's net value they saw and `units` the units it is about: those that are not the announced ones, or the lost ones.
-    A waiver ends when the line says something else, or when more such units come.
+    A waiver ends when the line says something else, or when more such units come; one about `grades`, when those change. A debit is
+    approved down to `units` accepted ones, and `goods` says what becomes of the others: they leave again, or are written off.
     """
 
     decision: Decision
@@ -261,6 +272,8 @@ class Decided(Fact):
     code: str = ""
     about: Decimal | None = None
     units: Decimal | None = None
+    grades: str = ""
+    goods: str = ""
     actor: str
     approver: str
     reason: str

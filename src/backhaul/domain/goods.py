@@ -62,7 +62,17 @@ def shares(
 
 
 def receive(lines: list[ReturnLine], messages: Sequence[Received], findings: list[Finding]) -> list[ReturnLine]:
-    """Count what arrived: each line's newest total, of the return or of each parcel, and the increments after it."""
+    """Count what arrived: each line's newest total, of the return or of each parcel, and the increments after it.
+
+    A hub and the destination count the same units, so the larger count is how many there are.
+    """
+    nodes = [_count(lines, [message for message in messages if message.node == node], findings)
+             for node in dict.fromkeys(message.node for message in messages)]
+    return [replace(line, received=max((counted[line.line_id] for counted in nodes if line.line_id in counted), default=None))
+            for line in lines]
+
+
+def _count(lines: Sequence[ReturnLine], messages: Sequence[Received], findings: list[Finding]) -> dict[str, Decimal]:
     counted: dict[str, Decimal] = {}
     within: dict[str, dict[str, Decimal]] = defaultdict(dict)
     for message in messages:
@@ -80,11 +90,51 @@ def receive(lines: list[ReturnLine], messages: Sequence[Received], findings: lis
             whole = not (adds or message.parcel)
             counted[line_id] = quantity if whole else counted.get(line_id, NOTHING) - before + quantity
             parcel[line_id] = quantity if not adds else parcel.get(line_id, NOTHING) + quantity
-    return [replace(line, received=counted.get(line.line_id)) for line in lines]
+    return counted
 
 
-def grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list[Finding]) -> list[ReturnLine]:
-    """Sum up what the warehouse accepted and refused, per line, condition and disposition, as `receive` sums up counts."""
+def grade(lines: list[ReturnLine], messages: Sequence[Inspected], counts: Sequence[Received], findings: list[Finding]) -> list[ReturnLine]:
+    """Sum up what the warehouse accepted and refused, per line, condition and disposition, as `receive` sums up counts.
+
+    What a hub graded is there until the destination grades or counts so many units; those it only counts keep their grade.
+    """
+    hubs = list(dict.fromkeys(message.node for message in messages if message.node))
+    here = _grades(lines, [message for message in messages if not message.node], findings)
+    there = [(hub, _grades(lines, [message for message in messages if message.node == hub], findings)) for hub in hubs]
+    arrived = _count(lines, [message for message in counts if not message.node], []) if hubs else {}
+    found = []
+    for line in lines:
+        graded = {("", how): quantity for how, quantity in here.get(line.line_id, {}).items()}
+        before = {(hub, how): quantity for hub, each in there for how, quantity in each.get(line.line_id, {}).items()}
+        if before:
+            _travel(graded, before, arrived.get(line.line_id, NOTHING))
+        told = line.line_id in here or any(line.line_id in each for _, each in there)
+        found.append(replace(line, parts=tuple(
+            Part(accepted=accepted, condition=condition, disposition=disposition, quantity=quantity, found=sku,
+                 instead=Instead(instead) if instead else None, node=node)
+            for (node, (accepted, condition, disposition, sku, instead)), quantity in sorted(graded.items(), key=lambda each: each[0][::-1])
+            if quantity)) if told else line)
+    return found
+
+
+def _travel(graded: dict[tuple[str, How], Decimal], before: dict[tuple[str, How], Decimal], arrived: Decimal) -> None:
+    """Put what hubs graded beside what the destination did: less the units that came on, alike ones first."""
+    came = {how: quantity for (_, how), quantity in graded.items()}
+    for exact in (True, False):
+        for hub, how in sorted(before):
+            for other, units in came.items():
+                gone = min(before[hub, how], units) if (other == how) is exact else NOTHING
+                before[hub, how] -= gone
+                came[other] = units - gone
+    on_its_own = max(arrived - sum(graded.values(), NOTHING), NOTHING)
+    for (hub, how), quantity in sorted(before.items()):
+        gone = min(quantity, on_its_own)
+        on_its_own -= gone
+        graded["", how] = graded.get(("", how), NOTHING) + gone
+        graded[hub, how] = quantity - gone
+
+
+def _grades(lines: Sequence[ReturnLine], messages: Sequence[Inspected], findings: list[Finding]) -> dict[str, dict[How, Decimal]]:
     graded: dict[str, dict[How, Decimal]] = {}
     within: dict[str, dict[str, dict[How, Decimal]]] = defaultdict(dict)
     for message in messages:
@@ -103,14 +153,7 @@ def grade(lines: list[ReturnLine], messages: Sequence[Inspected], findings: list
             total = graded.get(line_id, {}) if adds or message.parcel else {}
             graded[line_id] = _sum(total, parts, before if message.parcel else {})
             parcel[line_id] = _sum(parcel.get(line_id, {}), parts) if adds else parts
-    return [
-        replace(line, parts=tuple(
-            Part(accepted=accepted, condition=condition, disposition=disposition, quantity=quantity, found=found,
-                 instead=Instead(instead) if instead else None)
-            for (accepted, condition, disposition, found, instead), quantity in sorted(graded[line.line_id].items()) if quantity
-        )) if line.line_id in graded else line
-        for line in lines
-    ]
+    return graded
 
 
 def _how(each: Grade, lines: Sequence[ReturnLine]) -> How:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain.charges import debited_line
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.facts import Stage
 from backhaul.domain.posting import CreditNote, ErpDocument, Posting
@@ -68,9 +69,15 @@ def place(  # noqa: PLR0913  the whole picture of one return
         for note, net in credited:
             where = CREDITED[note.outcome] if note.outcome else Where.SERVICE_ITEM
             yield Placement(line_id=line.line_id, where=where, quantity=note.quantity, net=net)
+        back = [(-posting.document.quantity, posting.net if document.net is None else document.net) for posting, document in posted
+                if isinstance(posting.document, CreditNote) and debited_line(posting) == line.line_id]
+        for units, net in back:  # a debit takes units out of where its credit had put them; they are the customer's again
+            outcome = next((note.outcome for note, _ in credited if note.outcome and note.quantity >= units), None)
+            yield Placement(line_id=line.line_id, where=CREDITED[outcome] if outcome else Where.SERVICE_ITEM, quantity=-units, net=net)
         price = line.unit_price or NOTHING
         for where, quantity in _rest(case, line, rules, entity, now=now, held="" in held or line.line_id in held,
-                                     credited=sum((note.quantity for note, _ in credited), NOTHING)):
+                                     credited=sum((note.quantity for note, _ in credited), NOTHING)
+                                     - sum((units for units, _ in back), NOTHING)):
             yield Placement(line_id=line.line_id, where=where, quantity=quantity, net=-quantity * price)
 
 
@@ -104,7 +111,7 @@ def _no_credit(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEn
         return NOTHING
     total = NOTHING
     for part in line.parts:
-        row = choose(rules.mapping, Circumstance(legal_entity=entity.id, warehouse=case.warehouse,
+        row = choose(rules.mapping, Circumstance(legal_entity=entity.id, warehouse=part.node or case.warehouse,
                                                  disposition=part.disposition, condition=part.condition,
                                                  reason=line.reason)) if part.accepted else None
         total += part.quantity if row is not None and not row.credit else NOTHING

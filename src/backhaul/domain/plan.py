@@ -15,6 +15,7 @@ from backhaul.domain.disposition import JournalType, MappingRow, Outcome, choose
 from backhaul.domain.draft import Draft
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import RANK, Stage
+from backhaul.domain.late_change import covered, follow
 from backhaul.domain.money import rounded
 from backhaul.domain.posting import (
     CreditNote,
@@ -184,9 +185,11 @@ class _Drafting(Draft):
         What is sent back to the customer comes in and goes out by its own disposition, without credit.
         """
         mine = self._intakes(line)
-        alike = [receipt for receipt in mine.values() if (receipt.condition, receipt.disposition) == (part.condition, part.disposition)]
+        alike = [receipt for receipt in mine.values()
+                 if (receipt.node, receipt.condition, receipt.disposition) == (part.node, part.condition, part.disposition)]
+        posted = _units(alike) if row.outcome is Outcome.SENT_BACK else covered(self, line, part)
         # Never more over the whole line than is there, or accepted, also when units changed their grade after posting.
-        left = min(part.quantity - _units(alike), line.accepted + line.rejected - _units(mine.values()))
+        left = min(part.quantity - posted, line.accepted + line.rejected - _units(mine.values()))
         if row.outcome is not Outcome.SENT_BACK:
             left = min(left, line.accepted - _units(each for each in mine.values() if each.outcome is not Outcome.SENT_BACK))
         if left <= 0:
@@ -195,7 +198,7 @@ class _Drafting(Draft):
         price = line.unit_price or NOTHING
         accepted = Receipt(line_id=line.line_id, sku=line.sku, quantity=left, condition=part.condition, disposition=part.disposition,
                            erp_disposition=row.erp_disposition, place=row.place, outcome=row.outcome, reason=line.reason,
-                           journal=row.journal if row.journal_type is JournalType.ARRIVAL else "")
+                           journal=row.journal if row.journal_type is JournalType.ARRIVAL else "", node=part.node)
         rests_on = self._rests_on(line, number, accepted)
         if row.outcome is Outcome.SENT_BACK:
             return
@@ -231,23 +234,18 @@ class _Drafting(Draft):
 
     def compare_with_fixed(self, line: ReturnLine) -> None:
         """Notice what was said differently after documents were made: the line itself, or what was accepted of it."""
-        covered: dict[tuple[str, str, bool], Decimal] = {}
         for key, posting in self.fixed.items():
             document = posting.document
             if isinstance(document, OrderLine) and document.line_id == line.line_id and line.announced > 0:
                 self._compare_line(line, key, document)
-        for brought in self._intakes(line).values():
-            like = (brought.condition, brought.disposition, brought.outcome is Outcome.SENT_BACK)
-            covered[like] = covered.get(like, NOTHING) + brought.quantity
         reverse(self, line)
-        credited = sum((quantity for (_, _, back), quantity in covered.items() if not back), NOTHING)
-        for (condition, disposition, back), quantity in covered.items():
-            now = sum((part.quantity for part in line.parts if (part.accepted or back)
-                       and (part.condition, part.disposition) == (condition, disposition)), NOTHING)
-            if now < quantity:
-                refused = not back and line.accepted < credited
-                self.find("REJECTED_AFTER_CREDIT" if refused else "GRADE_CHANGED_AFTER_POSTING", line,
-                          f"{line.sku}: {quantity} were posted as {condition}/{disposition}, now it is {now}.")
+        follow(self, line, self._serve)
+        for brought in self._intakes(line).values():
+            told = sum((part.quantity for part in line.parts
+                        if (part.condition, part.disposition) == (brought.condition, brought.disposition)), NOTHING)
+            if brought.outcome is Outcome.SENT_BACK and told < brought.quantity:
+                self.find("GRADE_CHANGED_AFTER_POSTING", line, f"{line.sku}: {brought.quantity} were sent back to the customer as "
+                                                               f"{brought.condition}/{brought.disposition}, now it is {told}.")
 
     def _compare_line(self, line: ReturnLine, key: PostingKey, made: OrderLine) -> None:
         """Notice another item, price or more units than the ERP's line has; fewer may still come as they are accepted."""
@@ -286,8 +284,11 @@ class _Drafting(Draft):
                     line_id=due.id, sku=due.item, quantity=Decimal(1 if due.net > 0 else -1), unit_price=abs(due.net),
                     warehouse=self.warehouse, description=due.code))
 
-    def _serve(self, subject: str, wanted: OrderLine) -> None:
-        """Want a line of a service item on the return's fee order, and what comes of it when the ERP invoices that."""
+    def _serve(self, subject: str, wanted: OrderLine, about: PostingKey | None = None) -> None:
+        """Want a line of a service item on the return's fee order, and what comes of it when the ERP invoices that.
+
+        A debit is `about` the credit it takes back: it names that document, so it needs it.
+        """
         line_key = self.key(PostingKind.FEE_LINE, subject)
         part = 1 + sum(key.kind is PostingKind.FEE_RELEASE for key in self.fixed)
         if line_key in self.fixed:
@@ -297,7 +298,8 @@ class _Drafting(Draft):
                 key=self.key(PostingKind.FEE_ORDER, "fees", part), currency=self.case.currency,
                 document=ReturnOrder(return_ref=self.case.ref, customer=self.customer, currency=self.case.currency,
                                      warehouse=self.warehouse)))
-            self.want(Posting(key=line_key, needs=(head,), currency=self.case.currency, document=wanted))
+            self.want(Posting(key=line_key, needs=(head, *([about] if about else [])), currency=self.case.currency,
+                              document=wanted))
         net = rounded(wanted.quantity * wanted.unit_price, self.case.currency)
         self.want(Posting(
             key=self.key(PostingKind.FEE_CREDIT_NOTE, subject), net=-net, currency=self.case.currency,

@@ -161,7 +161,7 @@ class LotShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Units that came in and were accepted, and where they go; the one stock document of each unit."""
+    """Units that came in and were accepted, and where they go; the one stock document of each unit. `node`: the hub that took them in."""
 
     line_id: str
     sku: str
@@ -174,6 +174,7 @@ class Receipt:
     reason: str = ""
     journal: str = ""
     item: ErpItem | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +233,7 @@ class Transfer:
     disposition: str = ""
     journal: str = ""
     item: ErpItem | None = None
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

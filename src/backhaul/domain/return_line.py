@@ -20,7 +20,7 @@ class Part:
     """Units of one line that were found alike and are treated alike.
 
     `instead` says that something else lay there, `found` its SKU where it has one; such units are never accepted. `claimed` units
-    were lost, and are accepted by decision alone.
+    were lost, and are accepted by decision alone. `node` is the hub where they are, if not at the return's destination.
     """
 
     condition: str
@@ -30,6 +30,7 @@ class Part:
     found: str = ""
     instead: Instead | None = None
     claimed: bool = False
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class ReturnLine:
     """One line of a return. `unit_price` is net; `order` the original sale's number and `ordered_on` its day.
 
     `blind` goods came without anybody announcing them: alone, or in the place of the line `instead_of`. They are credited only once
-    people have `matched` them with a sale.
+    people have `matched` them with a sale. A credit is taken back down to `debit_to` accepted units, as two people approved.
     """
 
     line_id: str
@@ -55,6 +56,8 @@ class ReturnLine:
     blind: bool = False
     matched: bool = False
     instead_of: str = ""
+    debit_to: Decimal | None = None
+    debit_goods: str = ""
 
     @property
     def accepted(self) -> Decimal:
@@ -80,6 +83,13 @@ class ReturnLine:
     def astray(self) -> Decimal:
         """Count the announced units in whose place something else lay."""
         return sum((part.quantity for part in self.parts if part.instead), NOTHING)
+
+    @property
+    def grades(self) -> str:
+        """Write how its units were found, for comparing what somebody saw with what is."""
+        return ", ".join(f"{part.quantity.normalize():f} {part.condition}/{part.disposition}{'' if part.accepted else ' rejected'}"
+                         f"{' at ' if part.node else ''}{part.node}"
+                         for part in self.parts)
 
     @property
     def graded(self) -> Decimal:

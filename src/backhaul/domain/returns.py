@@ -120,8 +120,9 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     names = _name_lines(latest.lines, _minted(_of(ordered, LinesMinted)))
     findings += (*_conflicts(ordered), *names.findings)
     inspections = [names.ours(fact, "grades") for fact in _of(ordered, Inspected)]
-    lines = receive(names.lines, [names.ours(fact, "counts") for fact in _of(ordered, Received)], findings)
-    lines = [without_surplus(line) for line in grade(lines, inspections, findings)]
+    counts = [names.ours(fact, "counts") for fact in _of(ordered, Received)]
+    lines = receive(names.lines, counts, findings)
+    lines = [without_surplus(line) for line in grade(lines, inspections, counts, findings)]
     lines = [_blind(line) for line in lines] if any(each.blind for each in announcements) else lines
     matches = _of(ordered, Matched)
     lines = _match([*lines, *found_lines(lines)], matches)
@@ -155,10 +156,11 @@ def _conflicts(facts: Sequence[Fact]) -> list[Finding]:
     The source's counter is the age where there is one. Increments add up and so never disagree, and parcels speak each for itself.
     """
     found = []
-    parcels = sorted({"", *(each.parcel for each in _of(facts, Received)), *(each.parcel for each in _of(facts, Inspected))})
+    parcels = sorted({("", ""), *((each.parcel, each.node) for each in (*_of(facts, Received), *_of(facts, Inspected))
+                                  if isinstance(each, Received | Inspected))})
     for kind, parcel in [(kind, parcel) for kind in (Announced, Received, Inspected) for parcel in parcels]:
         told = [fact for fact in _of(facts, kind) if getattr(fact, "counting", None) is not Counting.INCREMENT
-                and getattr(fact, "parcel", "") == parcel]
+                and (getattr(fact, "parcel", ""), getattr(fact, "node", "")) == parcel]
         if not told:
             continue
         rivals = [fact for fact in told if _moment(fact) == _moment(told[-1])]
@@ -304,16 +306,22 @@ def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[Retur
     waived: dict[str, set[str]] = defaultdict(set)
     closed: set[str] = set()
     claimed: dict[str, Decimal] = {}
+    debits: dict[str, Decided] = {}
     about = {line.line_id: line for line in lines}
     for decided in decisions:
         line = about.get(decided.line_id)
         if decided.decision is Decision.CLOSE:
             closed.add(decided.line_id)
+        elif decided.decision is Decision.DEBIT:
+            debits[decided.line_id] = decided
         elif decided.decision is Decision.CLAIM:
             claimed[decided.line_id] = max(decided.units or NOTHING, claimed.get(decided.line_id, NOTHING))
         elif line and decided.code in KINDS and KINDS[decided.code].waivable and decided.about in (None, line.net) \
-                and not (KINDS[decided.code].counted and decided.units is not None and line.stray + line.astray > decided.units):
+                and not (KINDS[decided.code].counted and decided.units is not None and line.stray + line.astray > decided.units) \
+                and not (KINDS[decided.code].graded and decided.grades != line.grades):
             waived[decided.line_id].add(decided.code)
+    lines = [replace(line, debit_to=debit.units, debit_goods=debit.goods) if (debit := debits.get(line.line_id)) else line
+             for line in lines]
     lines = [lost(line, claimed[line.line_id]) if line.line_id in claimed else line for line in lines]
     return [
         replace(line, waived=frozenset(waived[line.line_id]), closed=line.line_id in closed)

@@ -205,6 +205,8 @@ class Rules:
     history: HistoryPolicy | None = None
     surplus: Mapping[tuple[str, str], Surplus] = field(default_factory=dict)
     """By legal entity and the platform's warehouse code; without an entry nothing is posted for surplus units."""
+    debit_item: str = ""
+    """The service item on which a credit is taken back that turned out wrong; without one nothing is."""
     origin: OriginRule = OriginRule()
     taxes: Mapping[str, TaxTable] = field(default_factory=dict)
     """Rates by legal entity, for an ERP that does not tell its own."""

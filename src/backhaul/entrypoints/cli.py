@@ -33,7 +33,7 @@ Tenant = Annotated[str, typer.Option("--tenant", help="Which tenant; needed only
 app: Final = typer.Typer(
     name="backhaul", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
     help="Carries returns from ZigZag into Dynamics 365 and proves that goods, stock, credit notes and ledger agree.")
-exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, match.")
+exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, match.")
 profile_app: Final = typer.Typer(no_args_is_help=True, help="One tenant's settings: check them, see what a payload would become.")
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profile_app, name="profile")
@@ -446,12 +446,13 @@ def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Wh
     _print({"exception": number, "retried": count}) if as_json else out.print(f"{count} retried; `backhaul work` does the rest.")
 
 
-def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool) -> None:  # noqa: PLR0913, PLR0917
+def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917
+            goods: str = "") -> None:
     from backhaul.application import resolve
 
     with _house() as house:
         resolve.decide(house.store, _tenant(house, tenant), number, decision, actor=actor, approver=approver, reason=reason,
-                       now=datetime.now(UTC))
+                       goods=goods, now=datetime.now(UTC))
     if as_json:
         _print({"exception": number, "decision": decision.value})
     else:
@@ -485,6 +486,15 @@ def exceptions_claim(  # noqa: PLR0913  each is an option
 ) -> None:
     """Credit what was lost on its way, without goods; the carrier is asked for it."""
     _decide(Decision.CLAIM, number, actor, approver, reason, tenant, as_json)
+
+
+@exceptions_app.command("debit")
+def exceptions_debit(  # noqa: PLR0913  each is an option
+    number: int, *, goods: Annotated[str, typer.Option(help="What becomes of the goods: leave (back to the customer) or write-off.")],
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Take back the credit of goods that were rejected after it."""
+    _decide(Decision.DEBIT, number, actor, approver, reason, tenant, as_json, goods)
 
 
 @exceptions_app.command("match")

@@ -79,11 +79,14 @@ def about(what: str | AnnouncedLine) -> LineRef:
     return LineRef(sku=what) if isinstance(what, str) else what.ref
 
 
-def received(*counts: tuple[str | AnnouncedLine, Number], at: datetime = NOON, event: str = "",
-             counting: Counting = Counting.CUMULATIVE, version: int | None = None, parcel: str = "") -> Received:
+def received(  # noqa: PLR0913  each is named at the call
+    *counts: tuple[str | AnnouncedLine, Number], at: datetime = NOON, event: str = "",
+    counting: Counting = Counting.CUMULATIVE, version: int | None = None, parcel: str = "", node: str = "",
+) -> Received:
     """Say how many units of which lines were counted on arrival."""
     told = tuple(Count(line=about(what), quantity=Decimal(quantity)) for what, quantity in counts)
-    return Received(return_ref=REF, at=at, version=version, event=event, counts=told, counting=counting, parcel=parcel)
+    return Received(return_ref=REF, at=at, version=version, event=event, counts=told, counting=counting, parcel=parcel,
+                    node=node)
 
 
 def accepted(what: str | AnnouncedLine = "MUG", quantity: Number = 1, disposition: str = "RESELL", condition: str = "A") -> Grade:
@@ -96,10 +99,12 @@ def refused(what: str | AnnouncedLine = "MUG", quantity: Number = 1, disposition
     return Grade(line=about(what), quantity=Decimal(quantity), condition=condition, disposition=disposition, accepted=False)
 
 
-def inspected(*grades: Grade, at: datetime = NOON, event: str = "", counting: Counting = Counting.CUMULATIVE,
-              version: int | None = None, parcel: str = "") -> Inspected:
+def inspected(  # noqa: PLR0913  each is named at the call
+    *grades: Grade, at: datetime = NOON, event: str = "", counting: Counting = Counting.CUMULATIVE,
+    version: int | None = None, parcel: str = "", node: str = "",
+) -> Inspected:
     """Say what the warehouse found."""
-    return Inspected(return_ref=REF, at=at, version=version, event=event, grades=grades, counting=counting, parcel=parcel)
+    return Inspected(return_ref=REF, at=at, version=version, event=event, grades=grades, counting=counting, parcel=parcel, node=node)
 
 
 def paid(amount: Number = "12.00", at: datetime = NOON, reference: str = "PAY-1") -> Refunded:

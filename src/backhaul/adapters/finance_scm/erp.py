@@ -173,7 +173,8 @@ class FinanceScm:
             return [wire.sales_order(posting, self.told) if sold else wire.return_order(posting, self.told)]
         if kind in GROUPS:
             order = basis[posting.needs[0]].ids["SalesOrderNumber" if sold else "ReturnOrderNumber"]
-            return [wire.sales_line(posting, order, self.told) if sold else
+            about = basis[posting.needs[1]].number if kind is K.FEE_LINE and len(posting.needs) > 1 else ""
+            return [wire.sales_line(posting, order, self.told, about=about) if sold else
                     wire.return_line(posting, order, self.told, linked=self._links(posting))]
         if isinstance(document, Stop):
             return [wire.stop(basis[posting.needs[0]].ids["ReturnOrderNumber"], self.told)]

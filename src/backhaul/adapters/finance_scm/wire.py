@@ -246,16 +246,17 @@ def return_line(posting: Posting, order: str, told: Settings, *, linked: bool = 
     return Change(method="POST", address=RETURN_LINES, body=given(body))
 
 
-def sales_line(posting: Posting, order: str, told: Settings) -> Change:
+def sales_line(posting: Posting, order: str, told: Settings, *, about: str = "") -> Change:
     """Write a line of a sales order: negative for what the customer is given, positive for what is taken from him.
 
-    Goods are taken into stock by the invoice, at the place the line names.
+    Goods are taken into stock by the invoice, at the place the line names. `about` is the number of the credit note a debit takes back.
     """
     line = _document(posting, OrderLine)
     goes = line.intake
     body: Row = {
         "dataAreaId": told.company, "SalesOrderNumber": order, **item_columns(line), "ExternalItemNumber": posting.key.marker,
-        "OrderedSalesQuantity": -line.quantity, "SalesPrice": line.unit_price, "LineDescription": line.description[:60],
+        "OrderedSalesQuantity": -line.quantity, "SalesPrice": line.unit_price,
+        "LineDescription": f"{line.description} {about}".strip()[:60],
     }
     if goes:
         body |= {"ShippingSiteId": told.site, "ShippingWarehouseId": goes.place.warehouse or line.warehouse,

@@ -29,6 +29,15 @@ class Part(StrEnum):
     LOST = "lost"
 
 
+class Hub(StrEnum):
+    """What a count or an inspection at a hub means, before the goods travel on."""
+
+    STATUS = "status"
+    """They are on their way; stock they become at the destination."""
+    STOCK = "stock"
+    """They become stock here and are transferred when the destination has them."""
+
+
 class Basis(StrEnum):
     """Whether the platform's prices are before or after tax."""
 
@@ -52,6 +61,7 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     currency: Paths = ()
     warehouse: Paths = ()
     parcel: Paths = ()
+    node: Paths = ()
     sku: Paths
     quantity: Paths
     line_id: Paths = ()
@@ -112,6 +122,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     outcomes: dict[str, bool] = {}
     charges: dict[str, Paths] = {}
     wrong_items: dict[str, Instead] = {}
+    hubs: dict[str, Hub] = {}
     test_values: tuple[str, ...] = ("true", "1")
     ids_per_retailer: bool = False
     quantities: Counting = Counting.CUMULATIVE

@@ -15,12 +15,13 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from backhaul.adapters.zigzag.payload import Basis, EventRule, Part, Payload, Words, aliases, compiled
+from backhaul.adapters.zigzag.payload import Basis, EventRule, Hub, Part, Payload, Words, aliases, compiled
 from backhaul.adapters.zigzag.reader import Json, Path, exact, get, items, leaves, normalise, read_json
 from backhaul.adapters.zigzag.telling import tell
 from backhaul.application.ports import Unusable
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.facts import (
+    RANK,
     Announced,
     AnnouncedLine,
     Charge,
@@ -35,6 +36,7 @@ from backhaul.domain.facts import (
     Progressed,
     Received,
     Refunded,
+    Stage,
     Unreadable,
 )
 from backhaul.domain.money import Money
@@ -68,6 +70,7 @@ class Head:
     delivery: str
     event: str
     parcel: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +173,10 @@ class ZigZagWire:
         try:
             head = Head(ref=ref, at=self._moment("occurred_at", message, delivery.received_at),
                         version=self._version(message), delivery=delivery.sha256, event=event,
-                        parcel=_text(self._at("parcel", message)))
+                        parcel=_text(self._at("parcel", message)), node=self._node(message))
             rule = self._rule(message)
+            if self._payload.hubs.get(head.node) is Hub.STATUS:
+                rule = _on_its_way(rule)
         except Unclear as unclear:
             yield _unreadable(base, unclear)
             return
@@ -217,6 +222,14 @@ class ZigZagWire:
             sentence = f"The profile does not say what the status '{status}' means." if status else "The message has no status."
             raise Unclear(sentence, status)
         return EventRule(stage=stage)
+
+    def _node(self, message: Json) -> str:
+        """Give the hub a message comes from; nothing when it comes from the return's own destination."""
+        node = _text(self._at("node", message))
+        if node in {"", _text(self._at("warehouse", message))} or node in self._payload.hubs:
+            return node if node in self._payload.hubs else ""
+        sentence = f"The profile does not say what a receipt at '{node}' means."
+        raise Unclear(sentence, node)
 
     def _version(self, message: Json) -> int | None:
         told = self._at("sequence", message)
@@ -290,14 +303,16 @@ class ZigZagWire:
             if Part.RECEIVED in wanted and self._field("received", message, line.prefix, line.node) is not None)
         if counts:
             yield Received(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery,
-                           event=head.event, counts=counts, counting=self._payload.quantities, parcel=head.parcel)
+                           event=head.event, counts=counts, counting=self._payload.quantities, parcel=head.parcel,
+                           node=head.node)
         charges = tuple(self._charges(message, lines)) if Part.CHARGED in wanted else ()
         if charges or (Part.CHARGED in wanted and self._no_fees(message)):
             yield Charged(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery, event=head.event, charges=charges)
         grades = tuple(grade for line in lines if Part.INSPECTED in wanted for grade in self._grades(message, line))
         if grades:
             yield Inspected(return_ref=head.ref, at=head.at, version=head.version, delivery=head.delivery,
-                            event=head.event, grades=grades, counting=self._payload.quantities, parcel=head.parcel)
+                            event=head.event, grades=grades, counting=self._payload.quantities, parcel=head.parcel,
+                           node=head.node)
 
     def _list_at(self, name: str, node: Json, above: tuple[str, ...], message: Json) -> tuple[tuple[str, ...], list[Json]]:
         """Find the list a field stands in, below `above`; give its full path and what it holds."""
@@ -482,6 +497,13 @@ class BySource:
             _log.info("test_source_skipped", extra={"source": delivery.source, "delivery": delivery.sha256})
             return ()
         return self.asked.get(delivery.source, self.usual).facts(delivery)
+
+
+def _on_its_way(rule: EventRule) -> EventRule:
+    """Take what a hub tells as a status: the goods arrived somewhere, and nothing was counted or graded that is stock."""
+    reached = rule.stage is not None and RANK[rule.stage] > RANK[Stage.ARRIVED] and rule.stage is not Stage.CANCELLED
+    says = tuple(part for part in rule.says if part not in {Part.RECEIVED, Part.INSPECTED})
+    return EventRule(stage=Stage.ARRIVED if reached else rule.stage, says=says, blind=rule.blind)
 
 
 def _below(path: Path, prefix: tuple[str, ...]) -> tuple[tuple[str, ...] | None, bool]:

@@ -1,0 +1,243 @@
+"""The warehouse changes its mind after goods were posted: documents stand, and what is made stands beside them."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backhaul.application import resolve
+from backhaul.application.ports import PostingState
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.facts import Decision
+from backhaul.domain.posting import PostingKind
+from backhaul.domain.rules import Close, Window
+from tests.journeys.stage import TENANT, World, life, line, message, open_world
+from tests.journeys.test_kinds_goods_parts import gained, money, stock
+
+A, OUTLET, SCRAP = ("A", "RESELL"), ("B", "OUTLET"), ("D", "SCRAP")
+
+
+@pytest.fixture
+def daily(erp: str, tmp_path: Path) -> Iterator[World]:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=Window(close=Close.DAILY))
+    world.change_rules(debit_item="SVC-MANUAL")
+    yield world
+    world.house.close()
+
+
+def tea(*grades: tuple[tuple[str, str], int] | tuple[tuple[str, str], int, bool], units: int = 2) -> dict[str, Any]:
+    return line("TEA", units, "4.25", received=units, grades=[(*how, count, not no) for how, count, *no in grades])
+
+
+def credited(world: World, *grades: tuple[tuple[str, str], int]) -> dict[str, int]:
+    """Let a return be received and credited as graded; give what stood where before."""
+    before = stock(world)
+    world.tell(*life("R-1", [tea(*grades)], at=world.at))
+    world.pass_evenings(3, turns=2)
+    return before
+
+
+def regrade(world: World, told: dict[str, Any], number: int = 9) -> None:
+    world.tell(message("R-1", "ReturnInspected", number, [told], at=world.at))
+
+
+def debit(world: World, *, goods: str = "leave", approver: str = "ben") -> None:
+    row = next(row for row in world.open() if row.case.kind == "REJECTED_AFTER_CREDIT")
+    resolve.decide(world.house.store, TENANT, row.id, Decision.DEBIT, actor="ada", approver=approver, reason="worn", goods=goods,
+                   now=world.at)
+
+
+def invoices(world: World) -> list[tuple[str, Decimal, str]]:
+    """Give what was invoiced to customers, as item, amount and text."""
+    return [(row["ProductNumber"], Decimal(str(row["LineAmount"])), row["ProductDescription"])
+            for row in world.rows("SalesInvoiceV2Lines") if row["LineAmount"] > 0 and row["ProductNumber"].startswith("SVC")]
+
+
+# --- another grade ------------------------------------------------------------------------------------------------
+
+
+def test_damaged_after_all_the_units_leave_the_shelf_the_credit_stands_and_finance_is_told_their_cost(daily: World) -> None:
+    before = credited(daily, (A, 2))
+    value = daily.ledgers["inventoryValue"]
+
+    regrade(daily, tea((A, 1), (OUTLET, 1)))
+    daily.pass_evenings(3, turns=2)
+
+    assert gained(daily, before) == {"TEA GB-DC-01 OUTLET": 1, "TEA GB-DC-01 SALE": 1}
+    assert daily.ledgers["inventoryValue"] == value, "a transfer is net zero"
+    assert money(daily) == [("TEA", 2, "8.50")]
+    (told,) = daily.open()
+    assert (told.case.kind, told.case.owner, told.case.holds) == ("REGRADED", "finance", False)
+    assert told.case.money.amount > 0, "value at original cost"
+    assert daily.state("R-1") == "settled"
+    assert daily.ledgers["balanced"]
+
+
+def test_what_finance_waived_is_closed_until_the_grade_changes_again(daily: World) -> None:
+    before = credited(daily, (A, 2))
+    regrade(daily, tea((OUTLET, 2)))
+    daily.pass_evenings(3, turns=2)
+    resolve.decide(daily.house.store, TENANT, daily.open()[0].id, Decision.WAIVE, actor="ada", approver="ben", reason="written down",
+                   now=daily.at)
+    daily.pass_evenings(1, turns=2)
+    waived = daily.exceptions()
+
+    regrade(daily, tea((SCRAP, 2)), 10)
+    daily.pass_evenings(3, turns=2)
+
+    assert (waived, daily.exceptions()) == ({}, {"REGRADED": 1})
+    assert gained(daily, before) == {"TEA GB-DC-01 SCRAP": 2}
+    assert [row.posting.key.part for row in daily.postings() if row.posting.key.kind is PostingKind.TRANSFER] == [1, 2]
+    assert money(daily) == [("TEA", 2, "8.50")]
+
+
+def test_better_than_thought_goes_on_sale_only_as_the_mapping_says(daily: World) -> None:
+    before = credited(daily, (OUTLET, 2))
+
+    regrade(daily, tea((A, 1), (("A", "NOBODY"), 1)))
+    daily.pass_evenings(3, turns=2)
+    held = (gained(daily, before), daily.exceptions())
+    regrade(daily, tea((A, 2)), 10)
+    daily.pass_evenings(3, turns=2)
+
+    assert held == ({"TEA GB-DC-01 OUTLET": 2}, {"GRADE_CHANGED_AFTER_POSTING": 1})
+    assert gained(daily, before) == {"TEA GB-DC-01 SALE": 2}
+    assert daily.exceptions() == {"REGRADED": 1}
+
+
+def test_another_grade_before_anything_was_prepared_only_changes_the_plan(daily: World) -> None:
+    before = stock(daily)
+    daily.tell(*life("R-1", [tea((A, 2))], at=daily.at))
+    daily.turn()
+    regrade(daily, tea((OUTLET, 2)))
+
+    daily.pass_evenings(3, turns=2)
+
+    assert gained(daily, before) == {"TEA GB-DC-01 OUTLET": 2}
+    assert daily.exceptions() == {}
+    assert not [row for row in daily.postings() if row.posting.key.kind is PostingKind.TRANSFER]
+
+
+def test_goods_the_erp_has_scrapped_cannot_come_back_by_a_transfer(daily: World) -> None:
+    before = credited(daily, (SCRAP, 2))
+
+    regrade(daily, tea((A, 2)))
+    daily.pass_evenings(3, turns=2)
+
+    assert daily.exceptions() == {"GRADE_CHANGED_AFTER_POSTING": 1}
+    assert gained(daily, before) == {}
+    assert money(daily) == [("TEA", 2, "8.50")]
+
+
+def test_units_that_come_later_in_the_old_grade_are_received_and_credited_beside_the_moved_ones(daily: World) -> None:
+    before = stock(daily)
+    told = tea((A, 2), units=3) | {"quantityReceived": 2}
+    daily.tell(*life("R-1", [told], at=daily.at)[:3])
+    daily.pass_evenings(3, turns=2)
+    regrade(daily, tea((OUTLET, 2), units=3) | {"quantityReceived": 2})
+    daily.pass_evenings(3, turns=2)
+
+    regrade(daily, tea((A, 1), (OUTLET, 2), units=3), 10)
+    daily.pass_evenings(3, turns=2)
+
+    assert gained(daily, before) == {"TEA GB-DC-01 OUTLET": 2, "TEA GB-DC-01 SALE": 1}
+    assert money(daily) == [("TEA", 1, "4.25"), ("TEA", 2, "8.50")]
+
+
+@pytest.mark.parametrize("fault", [{"kind": "answer-lost"}, {"kind": "late-commit"}, {"kind": "error-after", "status": 504},
+                                   {"kind": "error-before", "status": 503}], ids=lambda fault: str(fault["kind"]))
+def test_whatever_becomes_of_the_request_units_are_moved_once(daily: World, fault: dict[str, Any]) -> None:
+    before = credited(daily, (A, 2))
+    regrade(daily, tea((OUTLET, 2)))
+    daily.control("faults", {**fault, "path": r"\$batch", "body": "InventoryTransferJournal", "times": 2})
+
+    daily.pass_evenings(6, turns=3)
+
+    assert gained(daily, before) == {"TEA GB-DC-01 OUTLET": 2}
+    assert {row.state for row in daily.postings() if row.posting.key.kind is PostingKind.TRANSFER} == {PostingState.VERIFIED}
+
+
+# --- rejected after its credit ------------------------------------------------------------------------------------------
+
+
+def test_what_is_rejected_after_its_credit_is_debited_when_two_people_approve_and_leaves_stock_once(daily: World) -> None:
+    before = credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (SCRAP, 1, True)))
+    daily.pass_evenings(2, turns=2)
+    held = (daily.exceptions(), gained(daily, before), invoices(daily))
+
+    with pytest.raises(NeedsOperator, match="somebody other"):
+        debit(daily, approver="ADA")
+    debit(daily)
+    daily.pass_evenings(5, turns=2)
+
+    assert held == ({"REJECTED_AFTER_CREDIT": 1}, {"TEA GB-DC-01 SALE": 2}, [])
+    (note,) = [note["number"] for note in daily.ledgers["creditNotes"]]
+    assert invoices(daily) == [("SVC-MANUAL", Decimal("4.25"), f"Debit for credit note {note}")]
+    assert gained(daily, before) == {"TEA GB-DC-01 SALE": 1}
+    assert money(daily) == [("TEA", 2, "8.50")], "posted documents are never edited"
+    assert daily.placed() == {"credited_restocked": Decimal("-4.25"), "rejected": Decimal("-4.25")}
+    assert (daily.state("R-1"), daily.exceptions()) == ("settled", {})
+    assert daily.ledgers["balanced"]
+
+
+def test_an_approval_covers_what_was_seen_and_a_further_rejection_needs_its_own(daily: World) -> None:
+    before = credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (SCRAP, 1, True)))
+    daily.pass_evenings(1, turns=2)
+    debit(daily, goods="write-off")
+    daily.pass_evenings(5, turns=2)
+
+    regrade(daily, tea((SCRAP, 2, True)), 10)
+    daily.pass_evenings(2, turns=2)
+    held = (daily.exceptions(), len(invoices(daily)))
+    debit(daily)
+    daily.pass_evenings(5, turns=2)
+
+    assert held == ({"REJECTED_AFTER_CREDIT": 1}, 1)
+    assert [amount for _, amount, _ in invoices(daily)] == [Decimal("4.25")] * 2
+    assert gained(daily, before) == {}
+    assert daily.placed() == {"rejected": Decimal("-8.50")}
+
+
+def test_only_a_rejection_after_credit_can_be_debited_and_the_goods_need_a_fate(daily: World) -> None:
+    credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (SCRAP, 1, True)))
+    daily.pass_evenings(1, turns=2)
+
+    with pytest.raises(NeedsOperator, match="goods are one of leave, write-off"):
+        debit(daily, goods="")
+
+
+def test_without_a_service_item_nothing_is_debited_and_somebody_is_told(daily: World) -> None:
+    daily.change_rules(debit_item="")
+    before = credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (SCRAP, 1, True)))
+    daily.pass_evenings(1, turns=2)
+
+    debit(daily)
+    daily.pass_evenings(3, turns=2)
+
+    assert invoices(daily) == []
+    assert gained(daily, before) == {"TEA GB-DC-01 SALE": 2}
+    assert "SERVICE_ITEM_UNKNOWN" in {finding.code for row in daily.open() for finding in row.case.findings}
+
+
+@pytest.mark.parametrize("fault", [
+    {"kind": "answer-lost", "path": r"\$batch", "body": "POST [^ ]*/SalesOrderLines "}, {"kind": "late-commit", "path": r"\$batch"},
+    {"kind": "error-after", "status": 504, "path": "ImportFromPackage"}, {"kind": "answer-lost", "path": r"\$batch", "body": "PATCH"}],
+    ids=["lines", "late", "issue", "release"])
+def test_whatever_becomes_of_the_requests_the_customer_is_debited_once(daily: World, fault: dict[str, Any]) -> None:
+    before = credited(daily, (A, 2))
+    regrade(daily, tea((SCRAP, 2, True)))
+    daily.pass_evenings(1, turns=2)
+    debit(daily)
+    daily.control("faults", fault | {"times": 2})
+
+    daily.pass_evenings(7, turns=3)
+
+    assert [amount for _, amount, _ in invoices(daily)] == [Decimal("8.50")]
+    assert gained(daily, before) == {}
+    assert daily.exceptions() == {}
