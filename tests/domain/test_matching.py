@@ -8,7 +8,7 @@ import pytest
 
 from backhaul.domain.disposition import Place
 from backhaul.domain.matching import BreakKind, classify
-from backhaul.domain.posting import Posting, PostingKind
+from backhaul.domain.posting import ErpItem, Posting, PostingKind
 from backhaul.domain.rules import Tolerances
 from backhaul.testing.builders import WAREHOUSE, accepted, arrived, case_of, line, of_kind, plan, recorded
 
@@ -30,7 +30,8 @@ def test_a_document_that_says_what_was_wanted_has_no_break(posting: Posting) -> 
 
 
 @pytest.mark.parametrize(("changes", "kind"), [
-    ({"copies": 2}, BreakKind.DUPLICATE), ({"quantity": Decimal(1)}, BreakKind.WRONG_QUANTITY),
+    ({"item": ErpItem(number="MUG", dimensions=(("size", "L"),))}, BreakKind.WRONG_ITEM), ({"copies": 2}, BreakKind.DUPLICATE),
+    ({"quantity": Decimal(1)}, BreakKind.WRONG_QUANTITY),
     ({"net": Decimal("-20.02")}, BreakKind.WRONG_AMOUNT), ({"net": Decimal("20.00")}, BreakKind.WRONG_AMOUNT),
     ({"currency": "EUR"}, BreakKind.WRONG_CURRENCY),
 ])

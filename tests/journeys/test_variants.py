@@ -46,9 +46,9 @@ def closet(erp: str) -> str:
     return erp
 
 
-def worn(erp: str, tmp_path: Path, sku: str) -> World:
+def worn(erp: str, tmp_path: Path, sku: str, mode: str = "A") -> World:
     """Open a world whose platform names things as the option says; its ERP is probed for that."""
-    world = open_world(erp, f"sqlite:///{tmp_path / 'closet.sqlite'}", window=DAILY)
+    world = open_world(erp, f"sqlite:///{tmp_path / 'closet.sqlite'}", window=DAILY, mode=mode)
     profile = world.house.profiles[TENANT]
     (entity, *others) = profile.rules.entities
     rules = replace(profile.rules, entities=(replace(entity, options={**entity.options, "sku": sku}), *others))
@@ -111,6 +111,40 @@ def test_two_sizes_come_back_each_as_itself_in_stock_and_on_the_credit_note(name
     on_hand = {row["ProductSizeId"]: row["OnHandQuantity"] for row in world.rows("WarehousesOnHandV2")
                if row["ItemNumber"] == "SHIRT" and row["OnHandQuantity"]}
     assert on_hand == {"M": 2, "L": 1}
+
+
+@pytest.mark.parametrize("mode", ["B", "C"])
+def test_whoever_receives_a_size_it_is_that_size(closet: str, tmp_path: Path, mode: str) -> None:
+    world = worn(closet, tmp_path, "variant", mode)
+    world.tell(*life("R-1", [good("SHIRT-M", 2, "20.00"), good("SHIRT-L", 1, "22.00")], at=world.at))
+    world.pass_days(2)
+
+    if mode == "B":
+        world.arrive()
+    world.pass_days(3)
+    world.house.close()
+
+    assert world.exceptions() == {}
+    assert notes(world) == [("SHIRT", "L/RED", 1, Decimal("22.00")), ("SHIRT", "M/RED", 2, Decimal("40.00"))]
+    assert shirts(world) == {"SHIRT/M/RED GB-DC-01 SALE": 2, "SHIRT/L/RED GB-DC-01 SALE": 1}
+
+
+def test_a_size_that_was_changed_on_the_order_is_not_credited_until_somebody_has_compared(closet: str, tmp_path: Path) -> None:
+    world = worn(closet, tmp_path, "variant", "B")
+    world.tell(*life("R-1", [good("SHIRT-M", 1, "20.00")], at=world.at))
+    world.pass_days(2)
+    (row,) = world.rows("ReturnOrderLinesV2")
+    changed = {name: value for name, value in row.items() if name[0] != "@"} | {"ProductSizeId": "L"}
+    world.control("seed", {"rows": {"ReturnOrderLinesV2": [changed]}})
+
+    world.arrive()
+    world.later(7 * 60 - 31)  # before the jobs of the night
+    world.pass_days(3)
+    told = world.exceptions()
+    world.house.close()
+
+    assert told == {"ARRIVAL_DIFFERS": 1}
+    assert notes(world) == []
 
 
 def test_surplus_of_two_sizes_is_two_lines_of_one_journal(named: tuple[World, int]) -> None:

@@ -12,6 +12,7 @@ from backhaul.domain.posting import (
     Adjustment,
     CreditNote,
     ErpDocument,
+    Goods,
     Issue,
     OrderLine,
     Posting,
@@ -19,6 +20,7 @@ from backhaul.domain.posting import (
     Receipt,
     Transfer,
     intake,
+    named,
 )
 from backhaul.domain.rules import Tolerances
 from backhaul.domain.tax import tax_of
@@ -31,6 +33,7 @@ class BreakKind(StrEnum):
     """How the two records of one document differ (reliability appendix B)."""
 
     DUPLICATE = "duplicate"
+    WRONG_ITEM = "wrong item"
     WRONG_QUANTITY = "wrong quantity"
     WRONG_AMOUNT = "wrong amount"
     WRONG_CURRENCY = "wrong currency"
@@ -51,14 +54,9 @@ class Break:
 
 def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) -> Iterator[Break]:
     """Give every way in which the ERP's document differs from what was wanted; none means they agree."""
-    quantity = getattr(posting.document, "quantity", None)
     if document.copies > 1:
         yield Break(kind=BreakKind.DUPLICATE, sentence=f"The ERP holds {document.copies} documents with mark {posting.key.marker}.")
-    if None not in (quantity, document.quantity) and abs(document.quantity) != abs(quantity):  # type: ignore[arg-type]  # both checked
-        yield Break(kind=BreakKind.WRONG_QUANTITY,
-                    sentence=f"Wanted {quantity} x {posting.line_id}, the ERP has {document.quantity} in {document.number}.")
-    if isinstance(posting.document, Issue) and document.quantity is not None and document.quantity > 0:
-        yield Break(kind=BreakKind.WRONG_QUANTITY, sentence=f"{posting.document.sku} should leave stock, {document.number} brings it in.")
+    yield from _units(posting, document)
     where = _place(posting)
     if where and document.place and _differ(where, document.place):
         yield Break(kind=BreakKind.WRONG_PLACE, sentence=f"Wanted {posting.line_id} at {where.warehouse}/{where.location}, the ERP has it "
@@ -77,6 +75,19 @@ def classify(posting: Posting, document: ErpDocument, tolerances: Tolerances) ->
     if document.currency and posting.currency and document.currency != posting.currency:
         yield Break(kind=BreakKind.WRONG_CURRENCY,
                     sentence=f"Wanted {posting.currency}, the ERP has {document.currency} in {document.number}.")
+
+
+def _units(posting: Posting, document: ErpDocument) -> Iterator[Break]:
+    """Compare what the units are, how many, and that what should leave stock leaves it."""
+    quantity = getattr(posting.document, "quantity", None)
+    if isinstance(posting.document, Goods) and document.item and document.item != named(posting.document):
+        yield Break(kind=BreakKind.WRONG_ITEM,
+                    sentence=f"Wanted {named(posting.document)} for {posting.line_id}, the ERP has {document.item} in {document.number}.")
+    if None not in (quantity, document.quantity) and abs(document.quantity) != abs(quantity):  # type: ignore[arg-type]  # both checked
+        yield Break(kind=BreakKind.WRONG_QUANTITY,
+                    sentence=f"Wanted {quantity} x {posting.line_id}, the ERP has {document.quantity} in {document.number}.")
+    if isinstance(posting.document, Issue) and document.quantity is not None and document.quantity > 0:
+        yield Break(kind=BreakKind.WRONG_QUANTITY, sentence=f"{posting.document.sku} should leave stock, {document.number} brings it in.")
 
 
 def _draft(posting: Posting, line: OrderLine, document: ErpDocument, tolerances: Tolerances) -> Iterator[Break]:

@@ -356,8 +356,8 @@ class ErpDocument:
 
     `number` is the document's own, `ids` whatever the adapter needs to find it again, `copies` how
     many the ERP holds with this mark. `open`: it is there, and the ERP's own job has still to post it.
-    `place` and `disposition` are what became of its units, as far as the record says so; `accounts` are those its vouchers touched in the
-    ledger, none where nobody asked. `unexplained` is what a draft's total holds beyond its lines and their tax.
+    `item` is what its units are, `place` and `disposition` what became of them, as far as the record says so; `accounts` are those its
+    vouchers touched in the ledger, none where nobody asked. `unexplained` is what a draft's total holds beyond its lines and their tax.
     """
 
     number: str
@@ -379,6 +379,7 @@ class ErpDocument:
     disposition: str = ""
     accounts: tuple[str, ...] = ()
     unexplained: Decimal | None = None
+    item: ErpItem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

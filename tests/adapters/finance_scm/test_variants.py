@@ -15,6 +15,7 @@ from backhaul.adapters.finance_scm import erp as adapter, wire
 from backhaul.adapters.finance_scm.emulator import serve
 from backhaul.domain.disposition import JournalType, Outcome, Place
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.matching import BreakKind, classify
 from backhaul.domain.posting import (
     Adjustment,
     ErpDocument,
@@ -33,7 +34,7 @@ from backhaul.domain.posting import (
     Transfer,
     Unconfirmed,
 )
-from backhaul.domain.rules import Surplus
+from backhaul.domain.rules import Surplus, Tolerances
 from backhaul.domain.validation import Item, ItemState, Questions
 
 if TYPE_CHECKING:
@@ -225,6 +226,25 @@ def test_an_arrival_of_another_size_is_not_taken_for_ours(closet: Yard) -> None:
     assert closet.erp.find([receipt], basis, batches) == {}
     (entry,) = closet.control("jobs/run", {"job": "arrivals"})["log"]
     assert "another variant" in entry["message"]
+
+
+def test_a_line_whose_size_somebody_changed_is_found_and_differs(closet: Yard) -> None:
+    head, line, _ = returned()
+    basis: dict[PostingKey, ErpDocument] = {}
+    for wanted in (head, line):
+        (outcome,) = closet.erp.post(_batch(closet, wanted, basis))
+        assert isinstance(outcome, Posted)
+        assert BreakKind.WRONG_ITEM not in {each.kind for each in classify(wanted, outcome.document, Tolerances())}
+        basis[wanted.key] = outcome.document
+    ids = basis[line.key].ids
+    address = (f"ReturnOrderLinesV2(dataAreaId='usmf',ReturnOrderNumber='{ids['ReturnOrderNumber']}',"
+               f"ReturnInventoryLotId='{ids['ReturnInventoryLotId']}')")
+
+    closet.write(address, {"ProductSizeId": "L"}, method="PATCH")
+    found = closet.erp.find([line], basis, {})
+
+    (told,) = [each.sentence for each in classify(line, found[line.key], Tolerances()) if each.kind is BreakKind.WRONG_ITEM]
+    assert told.startswith("Wanted SHIRT/M/RED for 1, the ERP has SHIRT/L/RED in ")
 
 
 def _batch(yard: Yard, wanted: Posting, basis: dict[PostingKey, ErpDocument]) -> Any:

@@ -350,6 +350,12 @@ def item_of(row: Row, number: str = "ItemNumber") -> ErpItem:
     return ErpItem(number=str(row.get(number) or ""), dimensions=tuple((name, str(row[name])) for name in PRODUCT if row.get(name)))
 
 
+def _item_of_all(rows: Sequence[Row]) -> ErpItem | None:
+    """Read what the parts of a line are about; parts that differ are no one item, and so none that was wanted."""
+    items = sorted({item_of(row) for row in rows if row.get("ItemNumber")})
+    return items[0] if len(items) == 1 else ErpItem(number=" and ".join(map(str, items))) if items else None
+
+
 def _etag(row: Row) -> dict[str, str]:
     return {"etag": str(row["@odata.etag"])} if row.get("@odata.etag") else {}
 
@@ -378,7 +384,7 @@ def line_document(rows: Sequence[Row]) -> ErpDocument:
         number=ids.get("ReturnInventoryLotId") or ids.get("InventoryLotId", ""), ids=ids, quantity=quantity,
         tax=sum(taxes, Decimal(0)) if len(taxes) == len(rows) else None,
         net=sum((number(part.get("LineAmount")) for part in rows), Decimal(0)), currency=str(row.get("CurrencyCode") or ""),
-        place=place_of(row) if row.get("ReturnStatus", "Awaiting") == "Awaiting" else None)
+        item=_item_of_all(rows), place=place_of(row) if row.get("ReturnStatus", "Awaiting") == "Awaiting" else None)
 
 
 def place_of(row: Row) -> Place | None:
@@ -396,7 +402,7 @@ def arrived_document(rows: Sequence[Row], wanted: Place) -> ErpDocument:
     return ErpDocument(
         number=str(first["ReturnOrderNumber"]), open=any(row.get("ReturnStatus") == "Registered" for row in rows),
         quantity=-sum((number(row.get("ReturnSalesQuantity")) for row in rows), Decimal(0)),
-        place=next((place for place in places if place != wanted), wanted if places else None),
+        item=_item_of_all(rows), place=next((place for place in places if place != wanted), wanted if places else None),
         disposition=" and ".join(sorted({str(row.get("ReturnDispositionCode") or "") for row in rows} - {""})),
         ids=ids_of(first, "ReturnOrderNumber", "RMANumber", "ExternalItemNumber", "ReturnDispositionCode", "ReturnStatus")
         | {"ReferenceInventoryLotId": str(first["ReturnInventoryLotId"])})

@@ -174,6 +174,7 @@ def arrive(world: World, told: Mapping[str, Any]) -> list[Row]:
             continue
         _register(world, {}, {
             "dataAreaId": line["dataAreaId"], "IsReturnOrder": "Yes", "ItemNumber": line["ItemNumber"],
+            **{column: line.get(column, "") for column in PRODUCT},
             "TransactionReferenceNumber": line["ReturnOrderNumber"], "ReferenceInventoryLotId": line["ReturnInventoryLotId"],
             "ItemQuantity": Decimal(str(told.get("quantity", -line["ReturnSalesQuantity"]))), "TransactionDate": world.today(),
             "ReturnDispositionCodeId": told.get("disposition") or line.get("ReturnDispositionCode", ""),
