@@ -194,6 +194,9 @@ def _entity_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
             yield f"{here}.zone", f"there is no time zone '{table.zone}'"
         if not re.fullmatch(r"[A-Z]{3}", table.currency, re.ASCII):
             yield f"{here}.currency", f"'{table.currency}' is no currency code of three capital letters"
+        yield from ((f"{here}.currencies.{code}", f"'{code}' needs three capital letters, not the books' own, and its rate's source")
+                    for code, source in table.currencies.items()
+                    if not re.fullmatch(r"[A-Z]{3}", code, re.ASCII) or code == table.currency or not source.strip())
         yield from ((f"{here}.closed_periods", f"'{period}' is no period like 2026-01") for period in table.closed_periods
                     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period, re.ASCII))
         references = {name: ("options", value) for name, value in table.options.items() if value.startswith(("env:", "file:"))}
@@ -385,7 +388,7 @@ def _entity(table: EntityTable, environ: Mapping[str, str] | None) -> LegalEntit
         id=table.id, erp=table.erp, deployment=table.deployment, currency=table.currency, zone=table.zone,
         retailers=frozenset(table.retailers), warehouses=dict(table.warehouses), return_reason=table.return_reason,
         no_customer_account=table.no_customer_account, no_customer_limit=table.no_customer_limit,
-        job_times=table.job_times, closed_periods=frozenset(table.closed_periods),
+        job_times=table.job_times, closed_periods=frozenset(table.closed_periods), currencies=dict(table.currencies),
         options={**{name: _option(value, environ) for name, value in table.options.items()},
                  **{name: Hidden(_option(reference, environ)) for name, reference in table.secrets.items()}})
 

@@ -106,6 +106,7 @@ class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
     closed_periods: tuple[str, ...] = ()
+    currencies: dict[str, str] = {}
     options: dict[str, str] = {}
     secrets: dict[str, str] = {}
 

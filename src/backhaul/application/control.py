@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from backhaul.application.ports import Erp, KeptPosting, KeptWindow, PostingState, Store
 from backhaul.domain.period import period_of
-from backhaul.domain.posting import CreditNote, ErpDocument
+from backhaul.domain.posting import CreditNote, ErpDocument, in_words, per_currency
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -46,9 +46,10 @@ def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datet
         return {"read_at": now.isoformat(), "count": 0, "agrees": True, "differences": []}
     numbers = {document.number for document in documents}
     ledger = [document for document in erp.documents(min(days), max(days)) if document.number in numbers]
-    ours = {"net": _sum(documents, "net"), "tax": _sum(documents, "tax")}
-    theirs = {"net": _sum(ledger, "net"), "tax": _sum(ledger, "tax")}
-    differences = [f"{name}: documents {ours[name]}, ledger {theirs[name]}" for name in ours if ours[name] != theirs[name]]
+    ours = {name: _money(documents, name) for name in ("net", "tax")}
+    theirs = {name: _money(ledger, name) for name in ("net", "tax")}
+    differences = [f"{name}: documents {in_words(ours[name])}, ledger {in_words(theirs[name])}" for name in ours
+                   if ours[name] != theirs[name]]
     missing = numbers - {document.number for document in ledger}
     differences += [f"{number} is not in the ledger" for number in sorted(missing)]
     late = sorted({str(day) for day in days if period_of(day) != window.period})
@@ -57,8 +58,8 @@ def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datet
         "first_voucher": min((document.voucher for document in ledger), default=""),
         "last_voucher": max((document.voucher for document in ledger), default=""),
         "vouchers": len({document.voucher for document in ledger}),
-        "units": str(_sum(documents, "quantity")), "net": str(theirs["net"]), "tax": str(theirs["tax"]),
-        "gross": str(_sum(ledger, "gross")), "cost": str(_sum(ledger, "cost")),
+        "units": str(_sum(documents, "quantity")), "net": in_words(theirs["net"]), "tax": in_words(theirs["tax"]),
+        "gross": in_words(_money(ledger, "gross")), "cost": str(_sum(ledger, "cost")),
         "posted_in_another_period": late, "agrees": not differences, "differences": differences,
     }
 
@@ -67,6 +68,11 @@ def _is_charge(number: str, rows: Sequence[KeptPosting]) -> bool:
     """Tell whether a document as a whole takes money from the customer: fees alone are an invoice, not a credit of the ledger."""
     mine = [row.document for row in rows if row.document and row.document.number == number]
     return _sum(mine, "net") + _sum(mine, "tax") > 0
+
+
+def _money(documents: Sequence[ErpDocument], name: str) -> dict[str, Decimal]:
+    """Add amounts up, each currency by itself."""
+    return per_currency((getattr(document, name) or NOTHING, document.currency) for document in documents)
 
 
 def _sum(documents: Sequence[ErpDocument], name: str) -> Decimal:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -304,6 +304,21 @@ class Spare:
 
 
 Document = ReturnOrder | OrderLine | Receipt | Adjustment | Transfer | Issue | CreditNote | Release | Stop | Spare
+def per_currency(amounts: Iterable[tuple[Decimal, str]]) -> dict[str, Decimal]:
+    """Add amounts up, each currency by itself, because they never mix (INV-08)."""
+    sums: dict[str, Decimal] = {}
+    for amount, currency in amounts:
+        sums[currency] = sums.get(currency, NOTHING) + amount
+    return sums
+
+
+def in_words(sums: Mapping[str, Decimal]) -> str:
+    """Write sums by currency: one alone as a number, several with their currencies."""
+    if len(sums) < 2:  # noqa: PLR2004  one currency, or nothing
+        return format(next(iter(sums.values()), NOTHING), "f")
+    return ", ".join(f"{format(amount, 'f')} {currency}" for currency, amount in sorted(sums.items()))
+
+
 DOCUMENTS: Final[Mapping[PostingKind, type]] = {
     PostingKind.ORDER: ReturnOrder, PostingKind.ORDER_LINE: OrderLine, PostingKind.RECEIPT: Receipt,
     PostingKind.ADJUSTMENT: Adjustment, PostingKind.TRANSFER: Transfer, PostingKind.ISSUE: Issue,
@@ -476,8 +491,8 @@ class PostingBatch:
     def controls(self) -> Mapping[str, str]:
         """Give the batch's control totals: count, units and net, as exact decimals in text."""
         units = sum((getattr(posting.document, "quantity", NOTHING) for posting in self.postings), NOTHING)
-        net = sum((posting.net for posting in self.postings), NOTHING)
-        return {"count": str(len(self.postings)), "units": format(units, "f"), "net": format(net, "f")}
+        net = in_words(per_currency((posting.net, posting.currency) for posting in self.postings))
+        return {"count": str(len(self.postings)), "units": format(units, "f"), "net": net}
 
     @property
     def fingerprint(self) -> str:

@@ -186,6 +186,8 @@ class LegalEntity:
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
     closed_periods: frozenset[str] = frozenset()
+    currencies: Mapping[str, str] = field(default_factory=dict)
+    """Other currencies it sells in, each with the source of the rate its ERP uses."""
     options: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -428,9 +428,15 @@ def tax_is_that_of_the_sale(m: Matter) -> Iterator[Finding]:
 
 
 def currency_is_the_entitys(m: Matter) -> Iterator[Finding]:
-    """Refuse a currency nobody agreed on; several currencies per entity come with their rate source."""
-    if m.case.currency != m.entity.currency and not m.is_blind:
-        yield m.finding("CURRENCY_DIFFERS", f"The return is in '{m.case.currency}', {m.entity.id} posts in {m.entity.currency}.")
+    """Refuse a currency nobody agreed on; what is limited in the entity's own currency is not given in another."""
+    if m.case.currency == m.entity.currency or m.is_blind:
+        return
+    if m.case.currency not in m.entity.currencies:
+        also = f", and sells in {', '.join(sorted(m.entity.currencies))}" if m.entity.currencies else ""
+        yield m.finding("CURRENCY_DIFFERS", f"The return is in '{m.case.currency}', {m.entity.id} posts in {m.entity.currency}{also}.")
+    elif not m.is_fee and (m.is_history or not m.case.customer):
+        yield m.finding("CURRENCY_DIFFERS", f"The return is in '{m.case.currency}'; the allowance and the limit that would cover it are in "
+                                            f"{m.entity.currency}.")
 
 
 def period_is_open(m: Matter) -> Iterator[Finding]:

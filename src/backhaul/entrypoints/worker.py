@@ -20,7 +20,7 @@ from backhaul.bootstrap import House
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.legs import Queue, queues
 from backhaul.domain.period import closes, period_of, predicted_posting
-from backhaul.domain.posting import Route
+from backhaul.domain.posting import Route, in_words, per_currency
 from backhaul.domain.rules import LegalEntity, Rules
 
 log = logging.getLogger(__name__)
@@ -239,6 +239,6 @@ def _close(desk: Desk, queue: Queue, refs: Sequence[str], now: datetime) -> None
             key=key, tenant=rules.tenant, legal_entity=entity.id, period=period, leg=queue.name, number=number,
             closed_at=now,
             returns=len({row.posting.key.return_ref for row in rows}),
-            controls={"postings": fixed, "net": str(sum((row.posting.net for row in rows), start=rows[0].posting.net * 0)) if rows else "0",
+            controls={"postings": fixed, "net": in_words(per_currency((row.posting.net, row.posting.currency) for row in rows)),
                       "by_kind": {kind: sum(row.posting.key.kind.value == kind for row in rows)
                                   for kind in sorted({row.posting.key.kind.value for row in rows})}}))

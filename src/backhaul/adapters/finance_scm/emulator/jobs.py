@@ -24,8 +24,10 @@ from backhaul.adapters.finance_scm.emulator.ledger import (
     InvoiceLine,
     Place,
     PostingFailed,
+    at_cost,
     automatic_charge,
     book,
+    home,
     invoice,
     is_stocked,
     item_of,
@@ -198,7 +200,7 @@ def _lines_with(world: World, company: str, number: str, status: str) -> list[Ro
 
 
 def _cost(world: World, order: Row, line: Row) -> Decimal:
-    return world.round(-line["ReturnSalesQuantity"] * line["ReturnUnitCost"], order["CurrencyCode"])
+    return world.round(-line["ReturnSalesQuantity"] * line["ReturnUnitCost"], home(world, order["dataAreaId"], order["CurrencyCode"]))
 
 
 def post_packing_slips(world: World) -> int:
@@ -249,7 +251,7 @@ def _receive(world: World, document: Document, order: Row, line: Row) -> None:
     receipt = _receipt_of(world, line)
     if receipt is None:  # credit only, or a service: nothing physical
         return
-    cost, action = _cost(world, order, line), line["_action"]
+    cost, action, document = _cost(world, order, line), line["_action"], at_cost(world, document)
     physical = {"DatePhysical": document.date, "VoucherPhysical": document.voucher, "PackingSlipId": document.number}
     world.keep("InventTransBiEntities", receipt, StatusReceipt="Received", CostAmountPhysical=cost, DateStatus=document.date, **physical)
     book(world, document, [("inventory-physical", cost, "SalesPackingSlip"), ("physical-offset", -cost, "SalesPackingSlipOffset")])
@@ -260,7 +262,7 @@ def _receive(world: World, document: Document, order: Row, line: Row) -> None:
     else:
         return
     place = place_of(line, RETURN_PLACE, "OrderedInventoryStatusId")
-    dates = {**physical, "DateFinancial": document.date, "Voucher": document.voucher, "CurrencyCode": order["CurrencyCode"]}
+    dates = {**physical, "DateFinancial": document.date, "Voucher": document.voucher, "CurrencyCode": document.currency}
     move(
         world,
         document.company,
@@ -331,7 +333,7 @@ def _draft(line: Row, quantity: str, tax: Decimal, place: Place, item: Row, char
 
 def _finish(world: World, document: Document, order: Row, line: Row) -> None:
     """Post the cost side of a credited line: from physical to financial, or the loss of a credit without goods."""
-    cost, receipt = _cost(world, order, line), _receipt_of(world, line)
+    cost, receipt, document = _cost(world, order, line), _receipt_of(world, line), at_cost(world, document)
     if receipt is not None:
         book(world, document, [("physical-offset", cost, "SalesPackingSlipOffset"), ("inventory-physical", -cost, "SalesPackingSlip")])
         book(world, document, [("inventory", cost, "SalesIssue"), ("cogs", -cost, "SalesConsump")])
@@ -385,6 +387,7 @@ def ship(world: World, document: Document, line: Row) -> None:
 
 def issue(world: World, document: Document, line: Row, place: Place, quantity: Decimal) -> Decimal:
     """Write the inventory transaction and the cost of one sales line; gives the cost, receipts positive."""
+    document = at_cost(world, document)
     cost = world.round(quantity * line.get("_unitCost", ZERO), document.currency)
     book(world, document, [("inventory", cost, "SalesIssue"), ("cogs", -cost, "SalesConsump")])
     status = {"StatusReceipt": "Purchased", "_return": "Yes"} if quantity > 0 else {"StatusIssue": "Sold"}

@@ -1,14 +1,15 @@
 """What do the books say after a document is posted?
 
 Every posting goes through `book`, which refuses a voucher that does not balance or falls into a closed period. Accounts come from the
-setting `accounts`; the postings are those of books 3. Accounting currency equals transaction currency here.
+setting `accounts`; the postings are those of books 3. Amounts in another currency than the books' stand in both, at
+a rate the setting `exchangeRates` holds by company and currency; there is one rate for all days, so no gain or loss on exchange.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,38 @@ def require_open(world: World, company: str, date: str) -> None:
             raise PostingFailed(message)
 
 
+def home(world: World, company: str, otherwise: str = "GBP") -> str:
+    """Give the currency a company keeps its books in."""
+    return str(world.settings.get("currencies", {}).get(company, otherwise))
+
+
+def exchanged(world: World, document: Document, amount: Decimal) -> Decimal:
+    """Give an amount in the currency of the books, at the rate table's rate, rounded to it."""
+    books = home(world, document.company, document.currency)
+    if document.currency == books:
+        return amount
+    rate = world.settings.get("exchangeRates", {}).get(document.company, {}).get(document.currency)
+    if rate is None:
+        message = f"No exchange rate from {document.currency} to {books} has been found for {document.date[:10]}."
+        raise PostingFailed(message)
+    return world.round(amount * Decimal(str(rate)), books)
+
+
+def in_accounting_currency(world: World, document: Document, entries: Sequence[tuple[str, Decimal, str]]) -> list[Decimal]:
+    """Exchange the lines of a voucher; what rounding leaves over goes to its largest line that is not the customer's."""
+    amounts = [exchanged(world, document, amount) for _, amount, _ in entries]
+    left = sum(amounts, ZERO)
+    if left:
+        largest = max((at for at, (role, _, _) in enumerate(entries) if role != "customer"), key=lambda at: abs(amounts[at]))
+        amounts[largest] -= left
+    return amounts
+
+
+def at_cost(world: World, document: Document) -> Document:
+    """Give the document as its cost side is booked: cost is kept in the currency of the books, whatever the sale was in."""
+    return replace(document, currency=home(world, document.company, document.currency))
+
+
 def book(world: World, document: Document, entries: Sequence[tuple[str, Decimal, str]]) -> None:
     """Post one voucher; entries are (role of the account or its number, amount with debit positive, posting type)."""
     require_open(world, document.company, document.date)
@@ -76,7 +109,8 @@ def book(world: World, document: Document, entries: Sequence[tuple[str, Decimal,
         message = f"The transactions on voucher {document.voucher} do not balance as per {document.date[:10]}: {difference}."
         raise PostingFailed(message)
     accounts = world.settings["accounts"]
-    for role, amount, kind in entries:
+    at_home = in_accounting_currency(world, document, entries)
+    for (role, amount, kind), accounting in zip(entries, at_home, strict=True):
         if amount == 0:
             continue
         row: Row = {
@@ -94,8 +128,8 @@ def book(world: World, document: Document, entries: Sequence[tuple[str, Decimal,
             "TransactionCurrencyAmount": amount,
             "TransactionCurrencyDebitAmount": max(amount, ZERO),
             "TransactionCurrencyCreditAmount": max(-amount, ZERO),
-            "AccountingCurrencyAmount": amount,
-            "ReportingCurrencyAmount": amount,
+            "AccountingCurrencyAmount": accounting,
+            "ReportingCurrencyAmount": accounting,
             "Description": document.text,
             "PostingType": kind,
             "IsCredit": "Yes" if amount < 0 else "No",
@@ -118,7 +152,7 @@ def customer_entry(world: World, document: Document, customer: str, amount: Deci
         "CurrencyCode": document.currency,
         "Txt": document.text,
         "AmountCur": amount,
-        "AmountMST": amount,
+        "AmountMST": exchanged(world, document, amount),
         "TransDate": document.date,
         "DocumentDate": document.date,
         "DueDate": document.date,
@@ -336,6 +370,12 @@ def settle(world: World, company: str, reference: str) -> None:
                 _settle_pair(world, fresh, current, min(-fresh["_open"], current["_open"]))
 
 
+def document_of(world: World, note: Row) -> Document:
+    """Give what a settlement of a credit note is about."""
+    number, currency = note["InvoiceNumber"], note["CurrencyCode"]
+    return Document(company=note["dataAreaId"], voucher="", number=number, date=world.today(), currency=currency, text="")
+
+
 def _settle_pair(world: World, note: Row, payout: Row, amount: Decimal) -> None:
     company, customer = note["dataAreaId"], note["InvoiceCustomerAccountNumber"]
     if payout["booking"] == "clearing":
@@ -352,7 +392,8 @@ def _settle_pair(world: World, note: Row, payout: Row, amount: Decimal) -> None:
     for row, settled in ((entry, amount), (credit, -amount)):
         total = row.get("SettleAmountCur", ZERO) + settled
         closed = world.today() if total == row["AmountCur"] else EMPTY_DATE
-        world.keep("CustTransBiEntities", row, SettleAmountCur=total, SettleAmountMST=total, Closed=closed)
+        mst = exchanged(world, document_of(world, note), total)
+        world.keep("CustTransBiEntities", row, SettleAmountCur=total, SettleAmountMST=mst, Closed=closed)
     world.keep("SalesInvoiceHeadersV2", note, _open=note["_open"] + amount)
     world.tables.put("_Payouts", (payout["voucher"],), {**payout, "_open": payout["_open"] - amount})
 

@@ -20,6 +20,7 @@ from backhaul.adapters.finance_scm.emulator.ledger import (
     PostingFailed,
     book,
     currency_of,
+    home,
     invoice,
     is_stocked,
     item_of,
@@ -129,10 +130,11 @@ def _stock_up(world: World, lines: Sequence[tuple[Row, Row]]) -> None:
         if company not in totals or date < totals[company].date:
             voucher = totals[company].voucher if company in totals else world.number("OPEN-")
             totals[company] = Document(
-                company=company, voucher=voucher, number=voucher, date=date, currency=header["CurrencyCode"], text="Opening stock for sales"
+                company=company, voucher=voucher, number=voucher, date=date, text="Opening stock for sales",
+                currency=home(world, company, header["CurrencyCode"]),
             )
         document = totals[company]
-        cost = world.round(missing * header["_unitCost"], header["CurrencyCode"])
+        cost = world.round(missing * header["_unitCost"], document.currency)
         costs[company] += cost
         row = {"InventTransId": world.number("LOT-", width=8), "ReferenceId": document.number, "ReferenceCategory": "InventTransaction"}
         dates = {"DatePhysical": date, "DateFinancial": date, "Voucher": document.voucher, "VoucherPhysical": document.voucher}
