@@ -389,6 +389,7 @@ def _entity(table: EntityTable, environ: Mapping[str, str] | None) -> LegalEntit
         retailers=frozenset(table.retailers), warehouses=dict(table.warehouses), return_reason=table.return_reason,
         no_customer_account=table.no_customer_account, no_customer_limit=table.no_customer_limit,
         job_times=table.job_times, closed_periods=frozenset(table.closed_periods), currencies=dict(table.currencies),
+        refund_booking=table.refund_booking,
         options={**{name: _option(value, environ) for name, value in table.options.items()},
                  **{name: Hidden(_option(reference, environ)) for name, reference in table.secrets.items()}})
 

@@ -16,7 +16,7 @@ from backhaul.adapters.zigzag.payload import Paths, Payload
 from backhaul.adapters.zigzag.webhook import Kind
 from backhaul.domain.disposition import JournalType, Outcome
 from backhaul.domain.facts import Stage
-from backhaul.domain.rules import By, Close, Effect, OriginRule, Per, Prefer
+from backhaul.domain.rules import Booking, By, Close, Effect, OriginRule, Per, Prefer
 
 Values: TypeAlias = str | tuple[str, ...]
 """One exact value, or a list of them. There are no wildcards."""
@@ -106,6 +106,7 @@ class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
     closed_periods: tuple[str, ...] = ()
+    refund_booking: Booking = Booking.CLEARING
     currencies: dict[str, str] = {}
     options: dict[str, str] = {}
     secrets: dict[str, str] = {}

@@ -116,6 +116,13 @@ class OriginRule:
     divide: bool = True
 
 
+class Booking(StrEnum):
+    """Where the payment process books a refund that comes before the credit note (books 3)."""
+
+    CLEARING = "clearing"
+    CUSTOMER = "customer"
+
+
 class Close(StrEnum):
     """When a window closes besides being full."""
 
@@ -186,6 +193,7 @@ class LegalEntity:
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
     closed_periods: frozenset[str] = frozenset()
+    refund_booking: Booking = Booking.CLEARING
     currencies: Mapping[str, str] = field(default_factory=dict)
     """Other currencies it sells in, each with the source of the rate its ERP uses."""
     options: Mapping[str, str] = field(default_factory=dict)

@@ -336,6 +336,24 @@ def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return'
 
 
 @app.command()
+def payouts(*, tenant: Tenant = "", as_json: Json = False) -> None:
+    """List what customers were paid: what of it is not credited yet, since when, and which credit notes or write-offs settle the rest."""
+    from datetime import UTC, datetime
+
+    from backhaul.entrypoints import story
+
+    with _house() as house:
+        told = story.payments(house, _tenant(house, tenant), datetime.now(UTC))
+    if as_json:
+        _print({"payouts": told})
+        return
+    for each in told:
+        settled = ", ".join(f"{one['amount']} by {one['document'] or 'write-off'}" for one in each["settlements"]) or "nothing yet"
+        out.print(f"{each['return']}  {each['reference']}  paid {each['paid']} {each['currency']}, open {each['open']} "
+                  f"since {each['since'][:10]} ({each['days']} days, {each['booking']}); settled: {settled}")
+
+
+@app.command()
 def doctor(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Ask each legal entity's ERP what it can do and what its deployment mode lacks; exits with status 1 if a need is unmet."""
     from backhaul.bootstrap import examine

@@ -19,6 +19,7 @@ from backhaul.application.process import pictures
 from backhaul.bootstrap import House
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Announced, Charged, Decided, Exchanged, Fact, Inspected, LinesMinted, Progressed, Received, Refunded
+from backhaul.domain.payouts import payouts
 from backhaul.domain.posting import PostingKind
 
 STEPS = tuple(PostingKind)
@@ -76,6 +77,20 @@ def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
         "trail": [{"sequence": entry.sequence, "at": entry.at, "actor": entry.actor, "action": entry.action,
                    "detail": dict(entry.detail)} for entry in trail],
     }
+
+
+def payments(house: House, tenant: str, now: datetime) -> list[dict[str, Any]]:
+    """List every payment to a customer: what it was, what answers it, what of it is open and since when; oldest first."""
+    rules = house.profiles[tenant].rules
+    with house.store.begin() as tx:
+        known = pictures(tx, rules, sorted(tx.cases(tenant)))
+    return sorted((
+        {"return": ref, "reference": payout.reference, "paid": str(payout.paid), "open": str(payout.open), "currency": payout.currency,
+         "since": payout.since.isoformat(), "days": (now - payout.since).days, "booking": payout.booking.value,
+         "settlements": [{"document": each.document, "amount": str(each.amount)} for each in payout.settlements]}
+        for ref, picture in known.items() if picture.entity
+        for payout in payouts(picture.case, picture.credited, picture.entity.refund_booking)),
+        key=lambda payment: (payment["since"], payment["return"]))
 
 
 def _says(fact: Fact) -> str:  # noqa: PLR0911  one for each kind of fact

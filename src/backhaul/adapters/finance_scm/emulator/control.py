@@ -32,6 +32,7 @@ class Control:
             ("POST", "seed"): self.seed,
             ("POST", "sales"): self.sell,
             ("POST", "payouts"): self.pay_out,
+            ("POST", "settlements"): self.settle,
             ("GET", "clock"): lambda _: {"now": self.world.stamp()},
             ("POST", "clock"): self.advance,
             ("POST", "jobs/run"): self.run,
@@ -93,6 +94,11 @@ class Control:
         with self.world.tables.transaction():
             booked = [ledger.pay_out(self.world, payout) for payout in payouts]
         return {"payouts": [_public(row) for row in booked]}
+
+    def settle(self, told: Told) -> object:
+        """Let a clerk settle a payout with a credit note, or write it off."""
+        with self.world.tables.transaction():
+            return ledger.settle_as_told(self.world, told)
 
     def advance(self, told: Told) -> object:
         """Move the clock on, never back; late commits land and hanging imports end first."""

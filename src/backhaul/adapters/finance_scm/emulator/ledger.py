@@ -398,6 +398,31 @@ def _settle_pair(world: World, note: Row, payout: Row, amount: Decimal) -> None:
     world.tables.put("_Payouts", (payout["voucher"],), {**payout, "_open": payout["_open"] - amount})
 
 
+def settle_as_told(world: World, told: Mapping[str, Any]) -> Row:
+    """Settle a payout with the credit note a clerk names, or write off what is open of it where no note is named."""
+    company, reference = told["legalEntity"], told["payout"]
+    open_ones = [row for row in world.tables.where("_Payouts", "reference", reference) if row["legalEntity"] == company and row["_open"]]
+    payout = next(iter(open_ones), None)
+    if payout is None:
+        message = f"No open payout {reference} in {company}."
+        raise PostingFailed(message)
+    amount = min(Decimal(told["amount"]), payout["_open"])
+    if told.get("creditNote"):
+        notes = world.tables.where("SalesInvoiceHeadersV2", "InvoiceNumber", told["creditNote"])
+        note = next(row for row in notes if row["dataAreaId"] == company)
+        _settle_pair(world, note, payout, min(amount, -note["_open"]))
+        return {"settled": amount}
+    voucher = world.number("WO-")
+    document = Document(company=company, voucher=voucher, number=reference, date=world.today(), currency=payout["currency"],
+                        text=f"Written off {reference}")
+    role = "refund-clearing" if payout["booking"] == "clearing" else "customer"
+    book(world, document, [("payout-loss", amount, "LedgerJournal"), (role, -amount, "LedgerJournal")])
+    if role == "customer":
+        customer_entry(world, document, payout["customer"], -amount, "Payment")
+    world.tables.put("_Payouts", (payout["voucher"],), {**payout, "_open": payout["_open"] - amount})
+    return {"writtenOff": amount}
+
+
 # ---------------------------------------------------------------- proof
 
 

@@ -114,6 +114,7 @@ DEFAULTS: Mapping[str, Any] = {
         "cogs": "510100",
         "scrap": "520100",
         "adjustment": "520200",
+        "payout-loss": "604900",
     },
 }
 
