@@ -34,6 +34,7 @@ from backhaul.domain.disposition import Circumstance, JournalType, MappingRow, P
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
+from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
 from backhaul.domain.returns import fold
 from backhaul.domain.rules import (
     By,
@@ -53,7 +54,7 @@ from backhaul.domain.rules import (
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
-from backhaul.profile_tables import EntityTable, FeeTable, ProfileFile, TaxRateTable, WindowTable
+from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, TaxRateTable, WindowTable
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
@@ -155,6 +156,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
         yield from _mapping_flaws(file)
     yield from _surplus_flaws(file)
     yield from _tax_flaws(file)
+    yield from ((f"kits.{sku}", sentence) for sku, table in file.kits.items() for sentence in kit_flaws(_kit(sku, table)))
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
@@ -426,12 +428,18 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
                 place=Place(warehouse=entity.warehouses[warehouse], location=table.location, status=table.status),
                 journal=table.journal, journal_type=table.journal_type, expected_account=table.expected_account)
             for entity in file.legal_entities for warehouse, table in file.surplus.get(entity.id, {}).items()},
+        kits={sku: _kit(sku, table) for sku, table in file.kits.items()},
         taxes={table.id: taxes for table in file.legal_entities if (taxes := _taxes(file, table.id))},
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live)
+
+
+def _kit(sku: str, table: KitTable) -> Kit:
+    return Kit(sku=sku, mode=table.mode, remainder=table.remainder, components=tuple(
+        Component(sku=each.sku, quantity=each.quantity, share=each.share) for each in table.components))
 
 
 def _taxes(file: ProfileFile, entity: str) -> TaxTable:

@@ -16,6 +16,7 @@ from backhaul.adapters.zigzag.payload import Paths, Payload
 from backhaul.adapters.zigzag.webhook import Kind
 from backhaul.domain.disposition import JournalType, Outcome
 from backhaul.domain.facts import Stage
+from backhaul.domain.kits import KitMode
 from backhaul.domain.rules import Booking, By, Close, Effect, OriginRule, Per, Prefer
 
 Values: TypeAlias = str | tuple[str, ...]
@@ -173,6 +174,22 @@ class HistoryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     before: date | None = None
 
 
+class ComponentTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One item in a kit: how many of it, and its share of the kit's price."""
+
+    sku: str
+    share: Decimal
+    quantity: Decimal = Decimal(1)
+
+
+class KitTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[kits.SKU]`: what is in a kit, and whether it comes back whole or exploded."""
+
+    mode: KitMode
+    components: tuple[ComponentTable, ...]
+    remainder: str = ""
+
+
 class TaxRateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[tax_rates]]`: what a tax group and an item group come to, where the ERP does not tell its rates; `source` says who does."""
 
@@ -264,6 +281,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     debit_item: str = ""
     originals: OriginalsTable = OriginalsTable()
     tax_rates: tuple[TaxRateTable, ...] = ()
+    kits: dict[str, KitTable] = {}
     triggers: TriggersTable = TriggersTable()
     window: WindowTable = WindowTable()
     windows: WindowsTable = WindowsTable()

@@ -43,7 +43,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "FeeTable": "fees", "HistoryTable": "history", "SurplusTable": "surplus", "TriggersTable": "triggers", "WindowTable": "window",
     "WindowsTable": "windows",
     "TolerancesTable": "tolerances", "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
-    "TaxRateTable": "tax_rates",
+    "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
 

@@ -18,6 +18,7 @@ from backhaul.domain.allocation import allocate, journal, unkept
 from backhaul.domain.disposition import Sellability
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.kits import KitMode
 from backhaul.domain.matching import BEFORE_ARRIVAL, Break, BreakKind, classify
 from backhaul.domain.money import Money
 from backhaul.domain.period import before_jobs, jobs_done, period_of, predicted_posting
@@ -469,6 +470,9 @@ def _dangers(desk: Desk, posting: Posting) -> Iterable[str]:
         yield f"{document.sku}: nobody has graded it and it would go on sale."
     if isinstance(document, JOURNALS):
         yield from _moves(document, sellable)
+    kit = desk.rules.kits.get(getattr(document, "sku", ""))
+    if kit and kit.mode is KitMode.EXPLODED:
+        yield f"{kit.sku} is exploded into its components and is no item of its own."
     if desk.route.nature.get(posting.key.kind) is Nature.AWAITED:
         yield f"{posting.key.kind.value} is made by the ERP itself and never sent."
 

@@ -16,6 +16,7 @@ from backhaul.domain import original, validation
 from backhaul.domain.charges import debited_line, is_charge
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Stage
+from backhaul.domain.kits import explode
 from backhaul.domain.legs import with_needs
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.matching import remarks
@@ -96,7 +97,7 @@ def pictures(tx: Tx, rules: Rules, refs: Collection[str]) -> dict[str, Picture]:
 
 def _picture(ref: str, facts: Iterable[Fact], kept: Sequence[KeptPosting], open_cases: Sequence[KeptException],
              rules: Rules) -> Picture:
-    case = fold(ref, facts)
+    case = explode(fold(ref, facts), rules.kits)
     return Picture(case=case, entity=rules.entity_of(case.retailer), kept=kept, open=open_cases)
 
 
@@ -287,6 +288,7 @@ def judge(  # noqa: PLR0913, PLR0917  the whole bench
     with store.begin() as tx:
         known = pictures(tx, rules, refs)
     master = erp.master_data(validation.questions(entity, rules, (picture.case for picture in known.values())))
+    master = replace(master, sales={name: validation.with_components(sale, rules) for name, sale in master.sales.items()})
     with store.begin() as tx:
         known = pictures(tx, rules, refs)
         docket = _Docket(tx, rules, entity, route, master, known, window, period, now, kinds)

@@ -155,4 +155,5 @@ def _four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> No
 def _lines(tx: Tx, tenant: str, row: KeptException) -> list[ReturnLine]:
     """Give the lines an exception is about: its own, or all of the return's."""
     case = fold(row.case.return_ref, tx.facts(tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
-    return [line for line in case.lines if row.case.line_id in ("", line.line_id)]
+    about = row.case.line_id  # what is decided about a component of a kit is decided about its line
+    return [line for line in case.lines if about in ("", line.line_id) or about.startswith(f"{line.line_id}/")]

@@ -155,6 +155,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                                  "Compare earlier credits; approve or close.", waivable=True),
     "PRICE_ABOVE_SOLD": _kind("The credit price is above the price of the sale.", _F, 3,
                               "Approve the higher price or correct it at the source.", waivable=True),
+    "KIT_NOT_WHOLE": _kind("A part of a kit came back that is taken back whole only.", _C, 3,
+                           "Wait for the rest, or agree with finance to explode the kit."),
     "VALUE_ABOVE_SOLD": _kind("More money would be credited of an order line than was paid for it.", _F, 3,
                               "Compare earlier credits of the order; approve or close.", waivable=True),
     "SPANS_SALE_LINES": _kind("No one line of the original order covers the units, and the profile does not divide them.", _F, 3,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
+from backhaul.domain.kits import Kit
 from backhaul.domain.tax import TaxTable
 
 
@@ -217,6 +218,7 @@ class Rules:
     """By legal entity and the platform's warehouse code; without an entry nothing is posted for surplus units."""
     debit_item: str = ""
     """The service item on which a credit is taken back that turned out wrong; without one nothing is."""
+    kits: Mapping[str, Kit] = field(default_factory=dict)
     origin: OriginRule = OriginRule()
     taxes: Mapping[str, TaxTable] = field(default_factory=dict)
     """Rates by legal entity, for an ERP that does not tell its own."""

@@ -6,13 +6,13 @@ faults found here are never retried by themselves: a team owns them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from backhaul.domain import charges
+from backhaul.domain import charges, kits
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.posting import Adjustment, ErpItem, Issue, LotShare, OrderLine, Posting, PostingKind, Receipt, Transfer, intake
@@ -93,6 +93,18 @@ class Sale:
     def of(self, sku: str) -> tuple[SaleLine, ...]:
         """Give the lines that sold this SKU, by exact match."""
         return tuple(line for line in self.lines if sku in {line.sku, *line.also})
+
+
+def with_components(sale: Sale, rules: Rules) -> Sale:
+    """Give a sale with the components of its exploded kits as lines of their own: each sold with the kit, at its part of the price."""
+    parts = [
+        SaleLine(sku=component.sku, quantity=line.quantity * component.quantity, unit_price=each[component.sku],
+                 lot=f"{line.lot or line.sku}/{component.sku}", returned=line.returned * component.quantity,
+                 returned_net=line.returned * component.quantity * each[component.sku], tax_group=line.tax_group,
+                 tax_item_group=line.tax_item_group)
+        for line in sale.lines if (kit := rules.kits.get(line.sku)) and kit.mode is kits.KitMode.EXPLODED
+        for each in (kits.prices(kit, line.unit_price, sale.currency),) for component in kit.components]
+    return replace(sale, lines=(*sale.lines, *parts)) if parts else sale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +379,9 @@ def original_sale_covers_it(m: Matter) -> Iterator[Finding]:
         yield m.finding("ORDER_UNKNOWN", f"Order '{m.line.order}' is not in {m.entity.id}.")
         return
     sold = sale.of(m.line.sku)
+    if not sold and (whole := [kit for kit in kits.whole_only(m.line.sku, m.rules.kits) if sale.of(kit)]):
+        yield m.finding("KIT_NOT_WHOLE", f"{m.line.sku} is part of {', '.join(whole)} of order {sale.number}, which comes back whole only.")
+        return
     if not sold:
         yield m.finding("ORDER_LINE_UNKNOWN", f"Order {sale.number} sold no '{m.line.sku}'.")
         return
@@ -473,7 +488,7 @@ CODES: Final = frozenset({
     "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN", "DISPOSITION_CODE_UNKNOWN", "REPLACEMENT_ORDER", "NO_CUSTOMER", "CUSTOMER_UNKNOWN",
     "CUSTOMER_ON_HOLD", "ORDER_MISSING",
     "ORDER_UNKNOWN", "MATCH_DIFFERS", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
-    "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
+    "KIT_NOT_WHOLE", "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
 })
 """Everything a check can find; what is found here is found again, or not, each time the line is judged."""
 
