@@ -115,7 +115,8 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
             else:
                 plan = _plan(picture, rules, routes)
                 found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture),
-                         *posted_differences(picture.credited, rules.tolerances.tax), *remarks(picture.verified, rules.tolerances),
+                         *posted_differences(picture.credited, rules.tolerances.tax),
+                         *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
                          *([unconfirmed_finding(tx, rules, picture.case.ref)] if picture.case.ref in unread and plan.postings else []))
                 held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
             tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)

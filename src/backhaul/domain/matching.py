@@ -109,10 +109,11 @@ def _draft(posting: Posting, line: OrderLine, document: ErpDocument, tolerances:
                                                          "a charge or discount nobody asked for.")
 
 
-def remarks(posted: Iterable[tuple[Posting, ErpDocument]], tolerances: Tolerances) -> Iterator[Finding]:
+def remarks(posted: Iterable[tuple[Posting, ErpDocument]], tolerances: Tolerances, books: str = "GBP") -> Iterator[Finding]:
     """Say what finance should know of documents that stand: another account than the mapping expects, another cost than the original's.
 
-    Posted documents stay; this is work beside them (books 7). `posted` are all documents of one return.
+    Posted documents stay; this is work beside them (books 7). `posted` are all documents of one return. Cost is in the
+    currency of the books, whatever the sale was in.
     """
     pairs = list(posted)
     original = {posting.line_id: posting.document for posting, _ in pairs
@@ -126,7 +127,7 @@ def remarks(posted: Iterable[tuple[Posting, ErpDocument]], tolerances: Tolerance
                                    f"expected, the ledger has {', '.join(document.accounts)}.")
         line = original.get(posting.line_id)
         if isinstance(wanted, CreditNote) and line and line.unit_cost is not None and document.cost is not None:
-            cost = rounded(wanted.quantity * line.unit_cost, posting.currency or "GBP")
+            cost = rounded(wanted.quantity * line.unit_cost, books)
             if abs(abs(document.cost) - cost) > tolerances.cost:
                 yield Finding(code="COST_DIFFERS", line_id=posting.line_id,
                               sentence=f"{wanted.quantity} x {wanted.sku} went out at a cost of {cost} and came back at "
