@@ -15,8 +15,9 @@ import pytest
 
 from backhaul.adapters.sql import SqlStore
 from tests.census import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, status_census
+from tests.wirelog import wire_log
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "status_census"]
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "status_census", "wire_log"]
 
 
 @dataclass(slots=True)

@@ -261,3 +261,36 @@ def test_an_erp_that_answers_nothing_at_all_is_not_asked_for_ever(daily: World) 
     assert set(daily.exceptions()) == {"ERP_REJECTED"}
     assert daily.credits == []
     assert all(row.state is not PostingState.SENDING for row in daily.postings())
+
+
+ELSEWHERE: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "B": {"lines": WRITES["lines"]},
+    "C": {"heads": {"path": r"\$batch", "body": "POST [^ ]*/SalesOrderHeadersV2 "}, "lines": {"path": r"\$batch",
+          "body": "POST [^ ]*/SalesOrderLines "}, "release": WRITES["release"], "losses": WRITES["import"]},
+}
+"""What another deployment mode sends and mode A does not send like this."""
+SAMPLED = ("the answer is lost", "it lands after two calls", "an error before, 503", "an error after, 504", "the body is cut")
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+@pytest.mark.parametrize(("mode", "at"), [(mode, at) for mode, kinds in ELSEWHERE.items() for at in kinds])
+def test_in_the_other_modes_whatever_happens_to_a_request_each_line_is_credited_once_and_lies_where_it_belongs(
+    erp: str, tmp_path: Path, mode: str, at: str, name: str,
+) -> None:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'other.sqlite'}", window=DAILY, mode=mode)
+    tell_three_returns(world)
+    world.arm(**FAULTS[name], **ELSEWHERE[mode][at])
+
+    for _ in range(6):
+        if mode == "B":
+            world.arrive()
+        world.pass_evenings(1, turns=3)
+    credited, stock, left = world.credits, world.ledgers["stock"], loose_ends(world)
+    exceptions = world.exceptions()
+    world.house.close()
+
+    assert credited == CREDITS
+    assert {place: units for place, units in stock.items() if units} == {
+        "TEA|S1|GB-DC-01|SALE": 2, "CUP|S1|GB-DC-01|OUTLET": 2, "POT|S1|GB-DC-01|QUAR": 1}
+    assert exceptions == {}
+    assert left == []

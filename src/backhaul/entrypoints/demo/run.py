@@ -71,8 +71,11 @@ def examples() -> Path:
 
 @contextmanager
 def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit: int | None = None,  # noqa: PLR0913
-              real_time: bool = False, data: Path | None = None) -> Iterator[Stage]:
-    """Start both emulators and Backhaul on loopback, load master data and returns; all is kept under `state`."""
+              real_time: bool = False, data: Path | None = None, mode: str = "") -> Iterator[Stage]:
+    """Start both emulators and Backhaul on loopback, load master data and returns; all is kept under `state`.
+
+    `mode` is a deployment mode other than the profile's.
+    """
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
     data = data or examples() / "online-retail"
@@ -93,6 +96,10 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
         if real_time:
             profile = house.profiles[TENANT]
             house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, window=Window(close=Close.AT_ONCE), windows={}))}
+        if mode:
+            profile = house.profiles[TENANT]
+            entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
+            house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, entities=entities))}
         web = stack.enter_context(_closing(serve(create_app(house), "127.0.0.1", port)))
         stage = Stage(house=house, erp=erp.base_url, platform=platform.base_url, web=web)
         start = datetime.combine(FIRST, time(0), tzinfo=UTC).isoformat()

@@ -75,6 +75,7 @@ class Emulator:
         """Begin empty, or where the state file left off."""
         self.world = World(state)
         self.control = Control(self.world)
+        self.wire: list[Request] = []
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
         self.app = Starlette(routes=[Route("/{path:path}", endpoint=_Wire(self))])
 
@@ -83,6 +84,9 @@ class Emulator:
     def steer(self, request: Request) -> Answer:
         """Answer a control request."""
         self._count(request)
+        if (request.method, request.path) == ("GET", "/control/wire"):
+            return answer_json(200, {"requests": [
+                {"method": each.method, "target": each.target, "body": base64.b64encode(each.body).decode()} for each in self.wire]})
         action = self.control.actions.get((request.method, request.path.removeprefix("/control/").strip("/")))
         if action is None:
             return answer_json(404, {"error": f"There is no {request.method} {request.path}."})
@@ -234,7 +238,9 @@ class Emulator:
         del calls["log"][:-LOGGED]
 
     def note(self, request: Request, status: int) -> None:
-        """Count a request that has been answered (status 0: the connection was dropped)."""
+        """Count a request that has been answered (status 0: the connection was dropped), and keep the youngest as they came."""
+        self.wire.append(request)
+        del self.wire[:-LOGGED]
         self._count(request, status)
 
 
