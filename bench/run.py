@@ -47,6 +47,7 @@ from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import process, receive
 from backhaul.application.ports import Store, Tx
 from backhaul.domain.delivery import Delivery, DeliveryState
+from backhaul.entrypoints.demo.modes import same_returns
 from backhaul.entrypoints.web.app import WallClock, serve
 from backhaul.entrypoints.web.hooks import Hooks
 from backhaul.profile import load_profile
@@ -403,6 +404,18 @@ def _naive_read(answer: bytes) -> list[dict[str, Any]]:
     return told
 
 
+# --- deployment modes -----------------------------------------------------------------------------------------
+
+
+def modes(size: int) -> dict[str, Any]:
+    """Carry the same returns through every deployment mode, once, because calls do not vary; they must end in equal stock and credit."""
+    told = {mode: same_returns(WORK / f"mode-{mode}", mode, size) for mode in "ABC"}
+    for mode in "BC":
+        assert told[mode]["stock"] == told["A"]["stock"], f"stock in mode {mode}"
+        assert told[mode]["credits"] == told["A"]["credits"], f"credits in mode {mode}"
+    return {mode: {name: each[name] for name in ("returns", "calls", "calls_per_return", "credit_notes")} for mode, each in told.items()}
+
+
 # --- all of it ----------------------------------------------------------------------------------------------
 
 
@@ -468,6 +481,8 @@ def table(result: Mapping[str, Any]) -> str:
         lines.append(f"| {name} | {row['median']:{form}} | {row['min']:{form}} | {row['max']:{form}} |")
     lines += ["", "| Ratio of medians | |", "|---|---:|"]
     lines += [f"| {name} | {value:.2f} |" for name, value in result["ratios"].items()]
+    lines += ["", "| Deployment mode | Returns | ERP calls | Calls per return |", "|---|---:|---:|---:|"]
+    lines += [f"| {mode} | {row['returns']} | {row['calls']} | {row['calls_per_return']} |" for mode, row in result["modes"].items()]
     return "\n".join(lines)
 
 
@@ -476,6 +491,7 @@ def measure(*, quick: bool) -> None:
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     told = list(repeat(3 if quick else 5, quick=quick))
+    by_mode = modes(100 if quick else 500)
     shutil.rmtree(WORK, ignore_errors=True)
     summary = summarise(told)
     result = {
@@ -487,7 +503,7 @@ def measure(*, quick: bool) -> None:
             "repetitions": len(told),
             "noisy": sum(bool(each["noisy"]) for each in told), "quick": quick, "connections": CONNECTIONS, "event_bytes": EVENT,
         },
-        "summary": summary, "ratios": ratios(summary), "repetitions": told,
+        "summary": summary, "ratios": ratios(summary), "modes": by_mode, "repetitions": told,
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(table(result))
