@@ -94,6 +94,19 @@ def test_units_that_came_back_at_another_cost_are_a_matter_for_finance_and_the_c
     assert (daily.exceptions(), daily.state("R-1")) == ({}, "settled")
 
 
+def test_a_cost_that_is_not_final_yet_is_used_and_told(daily: World) -> None:
+    issued = [{name: value for name, value in row.items() if not name.startswith("@")}
+              | {"StatusIssue": "Deducted", "CostAmountPhysical": row["CostAmountPosted"], "CostAmountPosted": 0}
+              for row in daily.rows("InventTransBiEntities") if row["ItemId"] == "TEA" and row["ReferenceId"] == "500001"]
+    daily.control("seed", {"settings": {}, "rows": {"InventTransBiEntities": issued}})
+    bring_back(daily)
+
+    daily.pass_days(5)
+
+    assert daily.credits == [("TEA", 2, Decimal("8.50"))]
+    assert daily.exceptions() == {"COST_NOT_FINAL": 1}
+
+
 def test_an_item_at_standard_cost_is_sent_no_cost_and_compared_with_none(daily: World) -> None:
     settle(daily, standardCost=["TEA"])
     erp: Any = daily.house.desk(TENANT, "gb01").erp

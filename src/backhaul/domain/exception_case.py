@@ -191,6 +191,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "ACCOUNT_DIFFERS": _kind("A voucher does not touch the account the mapping expects.", _F, 3,
                              "Correct the ERP's posting set-up or the mapping row; rebook if needed, then waive this.",
                              severity=Severity.NOTE, waivable=True),
+    "COST_NOT_FINAL": _kind("Units came back at the cost of an issue that was not financially posted yet.", _F, 5,
+                            "Compare once the sale is invoiced; revalue the units or waive this.", severity=Severity.NOTE, waivable=True),
     "COST_DIFFERS": _kind("Returned units came back at another cost than they went out at.", _F, 5,
                           "Value the units: correct the cost in the ERP, or accept the difference and waive this.",
                           severity=Severity.NOTE, waivable=True),

@@ -126,6 +126,10 @@ def remarks(posted: Iterable[tuple[Posting, ErpDocument]], tolerances: Tolerance
                           sentence=f"{posting.key.kind.value} {document.number}, voucher {document.voucher}: account {expected} was "
                                    f"expected, the ledger has {', '.join(document.accounts)}.")
         line = original.get(posting.line_id)
+        if isinstance(wanted, CreditNote) and line and (open_ := [share.lot for share in line.lots if not share.final]):
+            yield Finding(code="COST_NOT_FINAL", line_id=posting.line_id,
+                          sentence=f"{wanted.sku}: the cost of the original issue ({', '.join(open_)}) was not final when it was taken for "
+                                   f"{posting.key.kind.value} {document.number}.")
         if isinstance(wanted, CreditNote) and line and line.unit_cost is not None and document.cost is not None:
             cost = rounded(wanted.quantity * line.unit_cost, books)
             if abs(abs(document.cost) - cost) > tolerances.cost:

@@ -157,6 +157,8 @@ class LotShare:
     lot: str
     quantity: Decimal
     unit_cost: Decimal | None = None
+    final: bool = True
+    """Whether that cost is financially posted; until then the ERP may still change it (books 7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,7 @@ class SaleLine:
     unit_price: Decimal
     lot: str = ""
     unit_cost: Decimal | None = None
+    cost_is_final: bool = True
     returned: Decimal = NOTHING
     returned_net: Decimal = NOTHING
     tax_group: str = ""

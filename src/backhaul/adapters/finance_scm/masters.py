@@ -249,15 +249,22 @@ def _customer(row: Row) -> Customer:
                     tax_group=str(row.get("SalesTaxGroup") or ""), currency=str(row.get("SalesCurrencyCode") or ""))
 
 
-def _costs(rows: Iterable[Row]) -> dict[str, Decimal]:
-    """Give the unit cost of each issued lot, from its financial cost; lots without one are left out (books 7)."""
+def _costs(rows: Iterable[Row]) -> dict[str, tuple[Decimal, bool]]:
+    """Give the unit cost of each issued lot and whether it is final; what is shipped and not invoiced counts at its physical cost.
+
+    Lots without a cost are left out (books 7).
+    """
     units: dict[str, Decimal] = {}
     costs: dict[str, Decimal] = {}
+    shipped = set[str]()
     for row in rows:
         lot = str(row.get("InventTransId"))
         units[lot] = units.get(lot, Decimal(0)) + number(row.get("Qty"))
         costs[lot] = costs.get(lot, Decimal(0)) + number(row.get("CostAmountPosted")) + number(row.get("CostAmountAdjustment"))
-    return {lot: costs[lot] / quantity for lot, quantity in units.items() if quantity < 0 and costs[lot]}
+        if row.get("StatusIssue") == "Deducted":
+            shipped.add(lot)
+            costs[lot] += number(row.get("CostAmountPhysical"))
+    return {lot: (costs[lot] / quantity, lot not in shipped) for lot, quantity in units.items() if quantity < 0 and costs[lot]}
 
 
 def _returned(orders: Iterable[Row]) -> dict[tuple[str, ErpItem], list[Row]]:
@@ -271,7 +278,7 @@ def _returned(orders: Iterable[Row]) -> dict[tuple[str, ErpItem], list[Row]]:
     return lines
 
 
-def _sales(headers: Iterable[Row], lines: Iterable[Row], costs: dict[str, Decimal],
+def _sales(headers: Iterable[Row], lines: Iterable[Row], costs: dict[str, tuple[Decimal, bool]],
            returned: dict[tuple[str, ErpItem], list[Row]], names: dict[ErpItem, list[str]]) -> dict[str, Sale]:
     """Put orders together, with what somebody else returned of each line; a line bears the codes that were asked for, else its item's."""
     by_order: dict[str, list[SaleLine]] = {}
@@ -280,7 +287,8 @@ def _sales(headers: Iterable[Row], lines: Iterable[Row], costs: dict[str, Decima
             lot, order = (str(row.get(name) or "") for name in ("InventoryLotId", "SalesOrderNumber"))
             sku, *also = names.get(item := wire.item_of(row), [_own(item)])
             by_order.setdefault(order, []).append(SaleLine(
-                sku=sku, also=tuple(also), quantity=quantity, unit_price=_net_price(row, quantity), lot=lot, unit_cost=costs.get(lot),
+                sku=sku, also=tuple(also), quantity=quantity, unit_price=_net_price(row, quantity), lot=lot,
+                unit_cost=costs.get(lot, (None, True))[0], cost_is_final=costs.get(lot, (None, True))[1],
                 tax_group=str(row.get("SalesTaxGroupCode") or ""), tax_item_group=str(row.get("SalesTaxItemGroupCode") or "")))
     for (order, item), back in returned.items():
         for line in back:

@@ -93,7 +93,7 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
                     *PRODUCT),
     LEDGER: ("Voucher", "AccountingDate", "LedgerAccount", "PostingType", "TransactionCurrencyAmount", "AccountingCurrencyAmount",
              "DataArea"),
-    STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "StatusIssue", "VoucherPhysical", "CostAmountPosted",
+    STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "StatusIssue", "VoucherPhysical", "CostAmountPhysical", "CostAmountPosted",
             "CostAmountAdjustment"),
     CUSTOMER_LEDGER: ("Voucher", "Invoice", "AccountNum", "AmountCur", "CurrencyCode", "TransDate"),
 }
