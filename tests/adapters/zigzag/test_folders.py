@@ -19,7 +19,7 @@ from tests.written import as_file
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.files import local_shelf, sftp_shelf
 from backhaul.adapters.zigzag.files.pull import Pulled, opened, pull
-from backhaul.adapters.zigzag.files.shelf import Folder, Server, host_key
+from backhaul.adapters.zigzag.files.shelf import Folder, Server, Stuck, host_key
 from backhaul.profile import Profile, load_profile
 from backhaul.secret import Secret
 from backhaul.testing.interrupting import Fuse, Interrupted, InterruptingStore
@@ -244,6 +244,14 @@ def test_a_link_out_of_the_folder_is_not_opened(place: Place, tmp_path: Path) ->
     (place.root / "link.csv").unlink()
     place.look()
     assert not place.open()
+
+
+def test_a_link_that_takes_a_files_place_after_the_look_is_not_opened_either(here: Place, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_bytes(b"not for you")
+    (here.root / "link.csv").symlink_to(tmp_path / "secret.csv")
+
+    with local_shelf.opened(here.folder) as shelf, pytest.raises(Stuck, match=r"'link\.csv' cannot be read"):
+        shelf.read("link.csv", 100)
 
 
 def test_a_folder_for_done_files_that_leads_elsewhere_is_not_used(place: Place, tmp_path: Path) -> None:
