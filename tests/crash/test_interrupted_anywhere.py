@@ -1,9 +1,9 @@
 """Whatever moment the process dies at, every accepted line has exactly one credit note in the end."""
 
 import shutil
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 
 import httpx
@@ -15,10 +15,19 @@ from backhaul.domain.rules import Close, Window
 from backhaul.testing.interrupting import Fuse, Interrupted
 from tests.journeys.stage import World, life, line, open_world, sold
 
-LAST_DAY = 4
 DAILY = Window(close=Close.DAILY)
 WANTED = [("CUP", Decimal(2), Decimal("5.90")), ("SVC-CARRIAGE", Decimal(1), Decimal("7.50")),
           ("TEA", Decimal(1), Decimal("4.25")), ("TEA", Decimal(2), Decimal("8.50"))]
+
+
+@dataclass(slots=True)
+class Noting(Fuse):
+    """A fuse that never blows and writes down what it passes."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def pass_(self, where: str) -> None:
+        self.seen.append(where)
 
 
 def fresh(erp: str, folder: Path) -> None:
@@ -28,47 +37,64 @@ def fresh(erp: str, folder: Path) -> None:
     httpx.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
 
 
-def story(world: World) -> None:
-    """A return of three lines, one of them graded in two ways; told again after a death, it changes nothing."""
+def story(world: World, days: int, *, arrive: bool) -> None:
+    """A return of three lines, one of them graded in two ways; told again after a death, it changes nothing. People register by day."""
     world.tell(*life("R-1", [
         line("TEA", 3, "4.25", received=3, grades=[("A", "RESELL", 2, True), ("D", "SCRAP", 1, True)]),
         line("CUP", 2, "2.95", received=2, grades=[("B", "OUTLET", 2, True)]),
         line("POST", 1, "7.50", order=None),
     ], at=datetime(2010, 12, 1, 9, tzinfo=UTC)))
     world.turn()
-    while world.at.day < LAST_DAY:
+    while world.at.day < days:
+        if arrive:
+            world.arrive()
         world.pass_days()
 
 
 @pytest.mark.timeout(900)
-def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(finance_scm: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("mode", "days", "every", "through"), [
+    ("A", 4, 1, {"before commit", "after commit", "before post receipt", "after post receipt", "after post fee-release", "after find",
+                 "after master_data"}),
+    # What differs in the other modes is which kinds are sent: each of them is hit, and every so manieth point besides.
+    ("B", 5, 8, {"after post order-line", "before post fee-release"}),
+    ("C", 6, 8, {"after post order-line", "before post release", "after post issue"}),
+])
+def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(
+    finance_scm: str, tmp_path: Path, mode: str, days: int, every: int, through: set[str],
+) -> None:
     template = tmp_path / "template.sqlite"
     empty = SqlStore(f"sqlite:///{template}")
     empty.migrate()
     empty.close()
-    died: list[str] = []
 
-    for point in count(1):
-        fresh(finance_scm, tmp_path / "sales")
+    def open_at(point: int, fuse: Fuse | None = None) -> World:
         file = tmp_path / f"{point}.sqlite"
-        shutil.copy(template, file)
+        if not file.exists():
+            fresh(finance_scm, tmp_path / "sales")
+            shutil.copy(template, file)
+        return open_world(finance_scm, f"sqlite:///{file}", window=DAILY, fuse=fuse, mode=mode)
+
+    noted = Noting(at=0)
+    calm = open_at(0, noted)
+    story(calm, days, arrive=mode == "B")
+    stock = calm.ledgers["stock"]
+    calm.house.close()
+    points = {noted.seen.index(where) + 1 for where in through} | set(range(1, len(noted.seen) + 1, every))
+
+    for point in sorted(points):
         fuse = Fuse(at=point)
-        world = open_world(finance_scm, f"sqlite:///{file}", window=DAILY, fuse=fuse)
-        try:
-            story(world)
-        except Interrupted as where:
-            died.append(str(where))
-            world.house.close()
-            at = world.at
-            world = open_world(finance_scm, f"sqlite:///{file}", window=DAILY)
-            world.at = at + LASTING  # the lease of the dead one has to be over
-            story(world)
-        credited = world.credits
+        world = open_at(point, fuse)
+        with pytest.raises(Interrupted):
+            story(world, days, arrive=mode == "B")
+        at = world.at
+        world.house.close()
+        world = open_at(point)
+        world.at = at + LASTING  # the lease of the dead one has to be over
+        story(world, days, arrive=mode == "B")
+        credited, left = world.credits, world.ledgers["stock"]
         world.house.close()
         assert credited == WANTED, f"after dying at point {point}, {fuse.where}"
-        if not fuse.where:
-            break
+        assert left == stock, f"after dying at point {point}, {fuse.where}"
 
-    assert {"before commit", "after commit", "before post receipt", "after post receipt", "after post fee-release",
-            "after find", "after master_data"} <= set(died)
-    assert len(died) > 100
+    assert through <= set(noted.seen)
+    assert len(points) > 100 / every
