@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -264,22 +263,20 @@ def test_everything_is_found_again_after_a_restart(env: Any, reopen: Any) -> Non
     assert again.line(again.header("ZZ-2"))["ReturnInventoryLotId"] != line["ReturnInventoryLotId"]
 
 
-def test_many_sales_and_returns_are_fast(env: Any) -> None:
+def test_many_sales_and_returns_are_taken_in_one_call_each(env: Any) -> None:
     line = {"item": "m", "quantity": 5, "price": "9.99"}
     orders = [
         {"legalEntity": "usmf", "salesOrder": f"S{n}", "customer": "C1", "currency": "GBP", "date": "2025-01-02", "lines": [line] * 3}
         for n in range(1000)
     ]
-    begun = time.monotonic()
+    env.control("calls/reset")
     env.control("sales", {"orders": orders})
-    sold = time.monotonic()
     body = {"CustomerAccountNumber": "C1", "DefaultReturnWarehouseId": "RET"}
     answer = env.batch(*([("POST", "ReturnOrderHeadersV2", body | {"CustomersOrderReference": f"Z{n}"})] for n in range(300)))
-    posted = time.monotonic()
 
     assert answer.text.count("HTTP/1.1 201") == 300
-    assert sold - begun < 4
-    assert posted - sold < 2
+    assert env.control("calls", get=True)["counted"] == 1
+    assert len(env.rows("SalesOrderHeadersV2")) == 1000
 
 
 def test_calls_are_counted_as_an_administrator_would_count_them(env: Any) -> None:
