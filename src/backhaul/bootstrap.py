@@ -7,9 +7,10 @@ group `backhaul.erp`, ours included, so a third party adds one without touching 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from os import getpid
+from pathlib import Path
 from secrets import token_hex
 from socket import gethostname
 from typing import Any, Final
@@ -18,12 +19,12 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.client import Moment, ZigZagClient
 from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
 from backhaul.application.lease import LASTING
-from backhaul.application.ports import Capabilities, Clock, Erp, Platform
+from backhaul.application.ports import Capabilities, Clock, Erp, KeptProfile, Platform, Store
 from backhaul.application.post import Desk
 from backhaul.application.sweep import SOURCE
 from backhaul.config import Settings
 from backhaul.domain.errors import Misconfigured, RetryLater
-from backhaul.profile import Profile, load_profile
+from backhaul.profile import Profile, load_profile, read_profile
 
 ERP_GROUP: Final = "backhaul.erp"
 
@@ -122,10 +123,34 @@ def examine(profile: Profile, legal_entity: str) -> Mapping[str, Any]:
                     "documents": {kind.value: able.route.nature[kind].value for kind in able.route.steps}}
 
 
+def keep(store: Store, profile: Profile, now: datetime) -> None:
+    """Keep a profile whole under its version; another content under the same name is refused with `Misconfigured` (INV-16)."""
+    mine = KeptProfile(tenant=profile.tenant, version=profile.name, sha256=profile.sha256, text=profile.text)
+    with store.begin() as tx:
+        kept = tx.keep_profile(mine, at=now)
+    if kept.sha256 != mine.sha256:
+        message = (f"{profile.path}: version '{profile.name}' of tenant '{profile.tenant}' was in force with other content "
+                   f"(SHA-256 {kept.sha256}; this file has {mine.sha256}). Give the changed profile a version of its own.")
+        raise Misconfigured(message)
+
+
+def recall(store: Store, tenant: str, version: str) -> Profile:
+    """Give a profile that was in force, by its version with or without the hash; one that never was is `Misconfigured`."""
+    name, _, start = version.partition("+")
+    with store.begin() as tx:
+        kept = tx.profile(tenant, name)
+    if kept is None or not kept.sha256.startswith(start):
+        message = f"no profile of tenant '{tenant}' was in force under version '{version}', and there is no such file"
+        raise Misconfigured(message)
+    return read_profile(kept.text.encode(), Path(f"(version {name})"), None)
+
+
 def build(settings: Settings) -> House:
     """Open the store, bring its tables up to date, check that it is safe, and load the profiles."""
     store = SqlStore(settings.database_url)
     store.migrate()
     store.check()
     profiles = [load_profile(path, settings) for path in settings.profiles]
+    for profile in profiles:
+        keep(store, profile, datetime.now(UTC))
     return House(settings=settings, store=store, profiles={each.rules.tenant: each for each in profiles})

@@ -67,6 +67,8 @@ class Profile:
     """One tenant's decisions, ready to work by: `rules` for the domain, `sources` and `wire` for the platform."""
 
     path: Path
+    name: str
+    text: str
     rules: Rules
     sources: tuple[Source, ...]
     wire: Payload
@@ -81,8 +83,13 @@ class Profile:
 
     @property
     def version(self) -> str:
-        """Give the version, which no two different files share."""
+        """Give the version, which no two different files share: the `name` it gives itself, and the beginning of its hash."""
         return self.rules.version
+
+    @property
+    def sha256(self) -> str:
+        """Give the hash of the whole file."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def profile_schema() -> dict[str, Any]:
@@ -107,11 +114,20 @@ def load_profile(path: Path, secrets: Mapping[str, str] | Started | None = None,
     """
     try:
         content = path.read_bytes()
-        text = content.decode()
-        told = tomllib.loads(text, parse_float=Decimal)
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise Misconfigured(message) from error
+    environ: Mapping[str, str] = os.environ
+    if secrets is not None:
+        environ = secrets if isinstance(secrets, Mapping) else secrets.environ
+    return read_profile(content, path, None if offline else environ)
+
+
+def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) -> Profile:
+    """Read the bytes of a profile that stands at `path`, or stood there once; without an environment its references stay unresolved."""
+    try:
+        text = content.decode()
+        told = tomllib.loads(text, parse_float=Decimal)
     except UnicodeDecodeError as error:
         message = f"{path}:{content[:error.start].count(10) + 1}: not UTF-8"
         raise Misconfigured(message) from error
@@ -125,16 +141,14 @@ def load_profile(path: Path, secrets: Mapping[str, str] | Started | None = None,
     except msgspec.ValidationError as error:
         message = lines.explain(path, str(error))
         raise Misconfigured(message) from error
-    environ: Mapping[str, str] = os.environ
-    if secrets is not None:
-        environ = secrets if isinstance(secrets, Mapping) else secrets.environ
-    flawed = list(_flaws(file, None if offline else environ))
+    flawed = list(_flaws(file, environ))
     if flawed:
         message = "\n".join(f"{path}:{lines.find(place)}: {sentence}" for place, sentence in flawed)
         raise Misconfigured(message)
     version = f"{file.version}+{hashlib.sha256(content).hexdigest()[:8]}"
-    return Profile(path=path, rules=_rules(file, version, None if offline else environ), sources=tuple(_sources(file, environ)),
-                   wire=file.payload, files=file.files, reach=reach_of(file, environ), folders=tuple(folders_of(file.folders, environ)))
+    known: Mapping[str, str] = os.environ if environ is None else environ
+    return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
+                   wire=file.payload, files=file.files, reach=reach_of(file, known), folders=tuple(folders_of(file.folders, known)))
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------

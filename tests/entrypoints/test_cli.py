@@ -145,6 +145,27 @@ def test_trouble_with_a_file_is_not_retried_but_says_what_to_do(shell: Shell) ->
     assert "Mend the file, or have it sent anew" in sentence(result)
 
 
+def test_a_preview_shows_what_stands_in_the_way_and_what_another_file_would_change(busy_shell: Shell) -> None:
+    profile = busy_shell.environment["BACKHAUL_PROFILE"]
+    told, compared = busy_shell.told("preview", "R-2"), busy_shell.told("preview", "R-2", "--mapping", profile)
+
+    assert "PRICE_ABOVE_SOLD" in {finding["code"] for finding in told["findings"]}
+    assert (told["asked"], compared["difference"]) == (True, [])
+    assert "letter by letter" in sentence(busy_shell.run("preview", "R-0"))
+    busy_shell.environment["BACKHAUL_ERP_URL"] = "http://127.0.0.1:9"
+    away = busy_shell.told("preview", "R-2")
+    assert (away["asked"], "no ERP answered" in away["not_checked"]) == (False, True)
+
+
+def test_a_changed_profile_needs_a_version_of_its_own(busy_shell: Shell) -> None:
+    profile = Path(busy_shell.environment["BACKHAUL_PROFILE"])
+    changed = busy_shell.folder / "changed.toml"
+    changed.write_text(profile.read_text(encoding="utf-8").replace("attempts = 8", "attempts = 7"), encoding="utf-8")
+    busy_shell.environment["BACKHAUL_PROFILE"] = str(changed)
+
+    assert "was in force with other content" in sentence(busy_shell.run("work", "--once"))
+
+
 def test_work_reads_posts_and_says_how_much(busy_shell: Shell) -> None:
     told = busy_shell.told("work", "--once")
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
 from backhaul.domain.errors import RetryLater
-from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome
+from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
 from backhaul.domain.validation import MasterData, Questions
 
 LASTING: Final = timedelta(minutes=5)
@@ -78,6 +78,11 @@ class LeasedErp:
 
     erp: Erp
     lease: Lease
+
+    @property
+    def route(self) -> Route:
+        """Say which documents this deployment needs."""
+        return self.erp.route
 
     def capabilities(self) -> Capabilities:
         """Probe the environment."""

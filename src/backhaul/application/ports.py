@@ -49,6 +49,11 @@ class Erp(Protocol):
     it never will. Everything that may have had an effect comes back as an outcome, never as an exception.
     """
 
+    @property
+    def route(self) -> Route:
+        """Say which documents this deployment needs, without a call."""
+        ...
+
     def capabilities(self) -> Capabilities:
         """Probe the environment: what it can do and what the chosen deployment lacks."""
         ...
@@ -225,6 +230,16 @@ class KeptWindow:
     returns: int = 0
     controls: Mapping[str, Any] = field(default_factory=dict)
     ledger: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptProfile:
+    """A profile that was in force, whole: what it calls itself, the SHA-256 of its bytes, and its text."""
+
+    tenant: str
+    version: str
+    sha256: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -439,6 +454,15 @@ class Tx(Protocol):
         """Give the windows of an entity, oldest first."""
         ...
 
+    # profiles
+    def keep_profile(self, profile: KeptProfile, *, at: datetime) -> KeptProfile:
+        """Keep a profile that is in force from now on; give what is kept under its version, which an earlier one may hold."""
+        ...
+
+    def profile(self, tenant: str, version: str) -> KeptProfile | None:
+        """Give the profile that was in force under this version."""
+        ...
+
     # leases
     def take_lease(self, tenant: str, legal_entity: str, *, holder: str, now: datetime, until: datetime) -> KeptLease:
         """Take the lease of a legal entity if it is free or was over by `now`, under the next token; otherwise say who holds it."""
@@ -490,5 +514,5 @@ class Clock(Protocol):
 
 __all__ = [
     "FIXED", "RETRIED", "Capabilities", "Clock", "Erp", "Fence", "Finding", "Found", "KeptAttempt", "KeptCase", "KeptException",
-    "KeptLease", "KeptPosting", "KeptWindow", "Platform", "PlatformApi", "PostingState", "Store", "Tx", "Unusable",
+    "KeptLease", "KeptPosting", "KeptProfile", "KeptWindow", "Platform", "PlatformApi", "PostingState", "Store", "Tx", "Unusable",
 ]

@@ -6,6 +6,7 @@ Between the two a plan may change freely; after `judge` its content never does.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, Kept
 from backhaul.application.read_back import finding as unconfirmed_finding, unconfirmed
 from backhaul.domain import original, validation
 from backhaul.domain.charges import debited_line, is_charge
+from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.kits import explode
@@ -107,21 +109,27 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
         refs = tx.touched(rules.tenant, limit)
         unread = unconfirmed(tx, rules, refs)
         for picture in pictures(tx, rules, refs).values():
-            if picture.case.unminted:
-                tx.add_facts(rules.tenant, [LinesMinted(return_ref=picture.case.ref, at=now, lines=picture.case.unminted)])
-            if _is_backlog(picture, rules):
-                plan = Plan(findings=tuple(_backlog(picture, rules, now)))
-                held = _own(tx, picture, rules, now, plan.findings, replaces=lambda _: True)
-            else:
-                plan = _plan(picture, rules, routes)
-                found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture),
-                         *posted_differences(picture.credited, rules.tolerances.tax),
-                         *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
-                         *([unconfirmed_finding(tx, rules, picture.case.ref)] if picture.case.ref in unread and plan.postings else []))
-                held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
-            tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
-            _save(tx, picture, rules, plan, held, now=now)
+            _take_stock(tx, picture, rules, routes, now, unread=picture.case.ref in unread)
     return len(refs)
+
+
+def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Route], now: datetime, *,  # noqa: PLR0913  the whole picture
+                unread: bool) -> None:
+    """Plan one return by what is known of it, and give an owner to what stands in the way."""
+    if picture.case.unminted:
+        tx.add_facts(rules.tenant, [LinesMinted(return_ref=picture.case.ref, at=now, lines=picture.case.unminted)])
+    if _is_backlog(picture, rules):
+        plan = Plan(findings=tuple(_backlog(picture, rules, now)))
+        held = _own(tx, picture, rules, now, plan.findings, replaces=lambda _: True)
+    else:
+        plan = _plan(picture, rules, routes)
+        found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture),
+                 *posted_differences(picture.credited, rules.tolerances.tax),
+                 *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
+                 *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))
+        held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
+    tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
+    _save(tx, picture, rules, plan, held, now=now)
 
 
 def look_again(tx: Tx, rules: Rules) -> int:
@@ -294,6 +302,46 @@ def judge(  # noqa: PLR0913, PLR0917  the whole bench
         known = pictures(tx, rules, refs)
         docket = _Docket(tx, rules, entity, route, master, known, window, period, now, kinds)
         return sum(docket.hear(ref) for ref in refs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What a return is now, and what it would be after both passes. Without `asked` no ERP answered and its checks were not made."""
+
+    before: Picture
+    after: Picture
+    asked: bool
+
+
+class _Undone(Exception):  # noqa: N818  raised and caught within a few lines
+    """The rehearsal is over; nothing of it is kept."""
+
+
+def rehearse(  # noqa: PLR0913  the whole bench
+    store: Store, erps: Mapping[str, Erp], rules: Rules, routes: Mapping[str, Route], ref: str, *,
+    periods: Mapping[str, str], now: datetime,
+) -> Rehearsal | None:
+    """Play both passes about one return in a transaction that is never committed; None if nobody ever heard of it.
+
+    It is the code that plans and fixes, so what it shows is what will be sent, if nothing is learned until then.
+    """
+    with store.begin() as tx:
+        if not tx.facts(rules.tenant, [ref]):
+            return None
+        before = after = pictures(tx, rules, [ref])[ref]
+    entity, master = before.entity, None
+    if entity is not None and entity.id in erps:
+        with suppress(RetryLater):
+            master = erps[entity.id].master_data(validation.questions(entity, rules, (before.case,)))
+    with suppress(_Undone), store.begin() as tx:
+        before = pictures(tx, rules, [ref])[ref]
+        _take_stock(tx, before, rules, routes, now, unread=ref in unconfirmed(tx, rules, [ref]))
+        if master is not None and entity is not None:
+            planned = pictures(tx, rules, [ref])
+            _Docket(tx, rules, entity, routes[entity.id], master, planned, "", periods[entity.id], now, frozenset(PostingKind)).hear(ref)
+        after = pictures(tx, rules, [ref])[ref]
+        raise _Undone
+    return Rehearsal(before=before, after=after, asked=master is not None)
 
 
 def _missed(picture: Picture, line_id: str) -> frozenset[str]:

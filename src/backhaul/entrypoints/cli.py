@@ -374,6 +374,22 @@ def doctor(*, tenant: Tenant = "", as_json: Json = False) -> None:
 
 
 @app.command()
+def preview(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return's reference at the platform.")], *,
+            mapping: Annotated[str, typer.Option(help="Compare with another profile: a file, or a version that was in force.")] = "",
+            tenant: Tenant = "", as_json: Json = False) -> None:
+    """Show the exact documents a return would make now and what stands in the way; nothing is posted and nothing is kept."""
+    from backhaul.entrypoints import preview as previews
+
+    with _house() as house:
+        name = _tenant(house, tenant)
+        told = previews.preview(house, name, ref, mapping=mapping, now=datetime.now(UTC))
+    if told is None:
+        message = f"no return '{ref}' for tenant '{name}'; references are compared letter by letter"
+        raise typer.BadParameter(message)
+    _print(told) if as_json else previews.show(out, told)
+
+
+@app.command()
 def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Check the tamper-evident trail; names the first entry that does not fit and exits with status 1."""
     from backhaul.domain.trail import GENESIS, first_break

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
-from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome
+from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
 from backhaul.domain.validation import MasterData, Questions
 
 
@@ -41,6 +41,11 @@ class InterruptingErp:
 
     erp: Erp
     fuse: Fuse
+
+    @property
+    def route(self) -> Route:
+        """Say which documents this deployment needs."""
+        return self.erp.route
 
     def capabilities(self) -> Capabilities:
         """Probe; reads of the environment at start are no point of interest."""

@@ -40,6 +40,7 @@ from backhaul.domain.posting import (
     Receipt,
     Rejected,
     Release,
+    Route,
     Spare,
     Stop,
     Unconfirmed,
@@ -79,6 +80,11 @@ class FinanceScm:
         self.linked: bool | None = None
         self.imports = Imports(odata=odata, told=told, sleep=sleep)
         self.journals = Journals(odata=odata, told=told, entity=entity, rules=rules, masters=self.masters, imports=self.imports, now=now)
+
+    @property
+    def route(self) -> Route:
+        """Say which documents the mode needs."""
+        return self.mode.route
 
     def capabilities(self) -> Capabilities:
         """Probe the metadata service: which needs of its mode the environment leaves unmet, by name."""

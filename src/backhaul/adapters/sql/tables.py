@@ -213,6 +213,13 @@ leases = Table(
     PrimaryKeyConstraint("tenant", "legal_entity", name="leases_entity"),
 )
 
+profiles = Table(
+    "profiles", metadata,
+    _words("tenant"), _words("version"), _words("sha256"), _words("text"),
+    Column("at", Utc(), nullable=False),
+    PrimaryKeyConstraint("tenant", "version", name="profiles_version"),
+)
+
 exceptions = Table(
     "exceptions", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
@@ -278,7 +285,8 @@ trail_heads = Table(
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "trail_stay", "trail_fixed", "attempts_stay",
     "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
-    "exceptions_stay", "exceptions_done", "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
+    "exceptions_stay", "exceptions_done", "profiles_stay", "profiles_fixed",
+    "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 
