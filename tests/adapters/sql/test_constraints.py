@@ -1,6 +1,7 @@
 """Does the database itself refuse what the code above it must never do?"""
 # ruff: noqa: S608  every statement here is put together from words of this file
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from backhaul.adapters.sql import SqlStore
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import PostingState
 from backhaul.domain.errors import RetryLater
+from backhaul.domain.facts import Decided, Decision
 
 Refused = Callable[[str], str]
 
@@ -187,6 +189,35 @@ def test_a_delivery_has_the_bytes_and_the_reason_its_state_asks_for(
     one_of_each(store, story)
 
     assert "deliveries_" in refused(f"UPDATE deliveries SET {change}")
+
+
+@pytest.mark.parametrize(("actor", "approver"), [("ann", "ann"), ("ann", " ANN "), ("ann", ""), ("ann", "  ")])
+def test_a_decision_needs_a_second_person_whoever_writes_it_down(store: SqlStore, refused: Refused, actor: str, approver: str) -> None:
+    said = json.dumps({"decision": "waive", "actor": actor, "approver": approver})
+
+    answer = refused("INSERT INTO facts (tenant, return_ref, kind, identity, at, body) VALUES "
+                     f"('acme', 'R1', 'Decided', 'i', '2011-03-01T12:00:00+00:00', '{said}')")
+
+    assert "INV-30" in answer
+
+
+def test_a_decision_of_two_people_is_kept(store: SqlStore, story: Any) -> None:
+    decided = Decided(return_ref="R1", at=story.noon, decision=Decision.CLOSE, line_id="1", actor="ann", approver="bob", reason="lost")
+
+    with store.begin() as tx:
+        tx.add_facts("acme", [decided, story.fact()])
+
+    with store.begin() as tx:
+        assert set(tx.facts("acme", ["R1"])["R1"]) == {decided, story.fact()}
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM profiles", "UPDATE profiles SET text = 'x'", "UPDATE profiles SET version = 'v2'"])
+def test_a_profile_that_was_in_force_stays_as_it_was(store: SqlStore, refused: Refused, change: str) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("INSERT INTO profiles (tenant, version, sha256, text, at) VALUES "
+                                "('acme', 'v1', 'h', 'version = 1', '2011-03-01T12:00:00+00:00')"))
+
+    assert "INV-16" in refused(change)
 
 
 def test_a_plan_may_be_deleted(store: SqlStore, story: Any) -> None:

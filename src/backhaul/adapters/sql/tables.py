@@ -283,7 +283,7 @@ trail_heads = Table(
 )
 
 GUARDS: Final = frozenset({
-    "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "trail_stay", "trail_fixed", "attempts_stay",
+    "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "trail_stay", "trail_fixed", "attempts_stay",
     "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
     "exceptions_stay", "exceptions_done", "profiles_stay", "profiles_fixed",
     "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
