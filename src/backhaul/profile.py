@@ -29,6 +29,7 @@ from backhaul.adapters.zigzag.payload import Payload, aliases
 from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
 from backhaul.adapters.zigzag.wire import Line, ZigZagWire
 from backhaul.application.ports import Unusable
+from backhaul.application.push import PushPlan
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.disposition import Circumstance, JournalType, MappingRow, Place, Sellability, choose, flaws
 from backhaul.domain.errors import Misconfigured
@@ -54,6 +55,7 @@ from backhaul.domain.rules import (
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
+from backhaul.profile_push import push_flaws, push_of
 from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, TaxRateTable, WindowTable
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
@@ -75,6 +77,7 @@ class Profile:
     files: Layout
     reach: Reach | None = None
     folders: tuple[Folder, ...] = ()
+    push: PushPlan | None = None
 
     @property
     def tenant(self) -> str:
@@ -148,7 +151,8 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
     version = f"{file.version}+{hashlib.sha256(content).hexdigest()[:8]}"
     known: Mapping[str, str] = os.environ if environ is None else environ
     return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
-                   wire=file.payload, files=file.files, reach=reach_of(file, known), folders=tuple(folders_of(file.folders, known)))
+                   wire=file.payload, files=file.files, reach=reach_of(file, known), folders=tuple(folders_of(file.folders, known)),
+                   push=push_of(file))
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -168,6 +172,9 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from row_flaws
     if not entity_flaws and not row_flaws:
         yield from _mapping_flaws(file)
+        surplus = [Place(warehouse=entity.warehouses.get(name, ""), location=table.location, status=table.status)
+                   for entity in file.legal_entities for name, table in file.surplus.get(entity.id, {}).items()]
+        yield from push_flaws(file, _sellability(file), [*(row.place for _, row in _rows(file)), *surplus])
     yield from _surplus_flaws(file)
     yield from _tax_flaws(file)
     yield from ((f"kits.{sku}", sentence) for sku, table in file.kits.items() for sentence in kit_flaws(_kit(sku, table)))
@@ -261,6 +268,7 @@ def _mapping_flaws(file: ProfileFile) -> Iterator[Flaw]:
         yield f"mapping[{number}]", sentence
     known = {code for table in file.legal_entities for code in table.warehouses.values()}
     known |= {table.to_warehouse for table in file.mapping}
+    known |= {code for warehouses in (file.push.retailers if file.push else {}).values() for code in warehouses.values()}
     for place in file.sellable.places:
         if place.warehouse not in known:
             yield "sellable.places", f"no warehouse of this tenant is '{place.warehouse}', so nothing there could be told apart"

@@ -88,6 +88,21 @@ class SweepTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     alarm: str = "6h"
 
 
+class PushTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[push]`: what the platform is told of stock, of which SKUs, and for each retailer which of its warehouses is which of the ERP's."""
+
+    retailers: dict[str, dict[str, str]]
+    stock: bool = True
+    non_returnable: bool = False
+    skus: tuple[str, ...] = ()
+    seen: str = "90d"
+    countries: tuple[str, ...] = ()
+    message_key: str = ""
+    country_field: str = "countryIso2Code"
+    every: str = "1h"
+    alarm: str = "6h"
+
+
 class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[legal_entities]]`: one company in one ERP.
 
@@ -272,6 +287,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     payloads: dict[str, Payload] = {}
     platform: PlatformTable | None = None
     sweep: SweepTable | None = None
+    push: PushTable | None = None
     legal_entities: tuple[EntityTable, ...]
     sellable: SellableTable
     mapping: tuple[MappingTable, ...]

@@ -17,6 +17,7 @@ from typing import Final
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
+from backhaul.domain.pushing import Stock
 from backhaul.domain.validation import MasterData, Questions
 
 LASTING: Final = timedelta(minutes=5)
@@ -109,6 +110,11 @@ class LeasedErp:
         """Read the ledger side."""
         self.lease.check()
         return self.erp.documents(first, last)
+
+    def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
+        """Count what is on sale."""
+        self.lease.check()
+        return self.erp.stock(skus, warehouses)
 
 
 @contextmanager

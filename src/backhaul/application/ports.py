@@ -25,6 +25,7 @@ from backhaul.domain.posting import (
     PostingOutcome,
     Route,
 )
+from backhaul.domain.pushing import Row, Stock
 from backhaul.domain.trail import TrailEntry
 from backhaul.domain.validation import Claims, MasterData, Questions
 
@@ -82,6 +83,13 @@ class Erp(Protocol):
         """Read every credit document the ledger holds between two posting dates, ours or not, from the ledger side."""
         ...
 
+    def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
+        """Count what is on sale of these SKUs in these warehouses of the ERP, and say which are stopped.
+
+        `Misconfigured` where what is on sale cannot be told from what is not: nothing that may be damaged is ever counted.
+        """
+        ...
+
 
 # --- the platform ------------------------------------------------------------------------------------
 
@@ -110,6 +118,14 @@ class PlatformApi(Protocol):
 
     def put(self, path: str, body: Mapping[str, Any]) -> bytes:
         """Replace what the platform has by absolute values; give its answer."""
+        ...
+
+    def put_stock(self, retailer: str, rows: Sequence[Row]) -> None:
+        """Tell absolute quantities; a time-out says nothing."""
+        ...
+
+    def put_returnable(self, retailer: str, rows: Sequence[Row], *, message_key: str, country_field: str) -> None:
+        """Tell what may be returned; that it is accepted does not say that each row was taken."""
         ...
 
 

@@ -113,6 +113,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                        "Run `backhaul sweep --since` from the time named, or take in a file of that time, then close this."),
     "PLATFORM_OMITS": _kind("We heard of a return and the platform does not name it when asked what changed.", _I, 2,
                             "Ask the platform whether it exists; until it names it, treat its messages with doubt."),
+    "PUSH_FAILED": _kind("The platform could not be told what is on sale or may not be returned.", _I, 1,
+                         "Read the sentence: mend access or profile; the next push tells the present state whole."),
     # mapping
     "UNMAPPED_DISPOSITION": _kind("No approved mapping row fits this disposition, condition and warehouse.", _W, 2,
                                   "Agree the target with finance and add the row; nothing goes to a default."),

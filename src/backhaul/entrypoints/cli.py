@@ -274,6 +274,26 @@ def sweep(*, since: Annotated[str, typer.Option(help="From when; otherwise from 
 
 
 @app.command()
+def push(*, plan: Annotated[bool, typer.Option("--plan", help="Show what would be told; tell nothing.")] = False,
+         actor: Annotated[str, typer.Option(help="Who you are.")] = "backhaul", tenant: Tenant = "", as_json: Json = False) -> None:
+    """Tell the platform what is on sale and what may not be returned, as absolute values; status 1 if not all of it could be told."""
+    from backhaul.entrypoints import worker
+
+    with _house() as house:
+        done = worker.push_now(house, _tenant(house, tenant), datetime.now(UTC), plan_only=plan, actor=actor)
+    if as_json:
+        _print({"plan": plan, "retailers": done})
+    else:
+        for told in done:
+            products = told.get("products_not_confirmed_by_row", ())
+            out.print(f"{told['retailer']}: {len(told.get('stock', ()))} quantities and {len(products)} products differ, "
+                      f"{told['sent']} sent, {len(told.get('unknown_skus', ()))} SKUs unknown. {told['sentence']}",
+                      highlight=False, markup=False)
+    if not plan and not all(told["complete"] for told in done):
+        raise typer.Exit(1)
+
+
+@app.command()
 def replay(  # noqa: PLR0913  each is an option
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Show what reading messages again would touch; keep that as a plan.")] = False,

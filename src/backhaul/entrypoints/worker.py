@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
-from backhaul.application import control, process, read_back, receive, replay, sweep as sweeping
+from backhaul.application import control, process, push as pushing, read_back, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
@@ -38,6 +38,7 @@ def steps(house: House) -> Mapping[str, Any]:
         "pull": lambda tenant, now: pulled(look_into_folders(house, tenant, now)),
         "read": lambda tenant, now: read(house, tenant, now),
         "post": lambda tenant, now: post(house, tenant, now),
+        "push": lambda tenant, now: push_when_due(house, tenant, now),
     }
 
 
@@ -88,6 +89,40 @@ def sweep_now(house: House, tenant: str, now: datetime, *, since: datetime | Non
     return {"since": swept.since.isoformat(), "until": swept.until.isoformat(), "complete": swept.complete, "named": swept.named,
             "kept": swept.kept, "news": swept.news, "recovered": swept.recovered, "left_out": swept.left_out,
             "missing": list(swept.missing), "sentence": swept.sentence}
+
+
+def push_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Tell the platform what is on sale and what may not be returned, for each retailer whose time it is."""
+    profile, api = house.profiles[tenant], house.api(tenant)
+    retailers = [each for each in (profile.push.retailers if profile.push and api else ())
+                 if pushing.due(house.store, profile.rules, each, now)]
+    return {"retailers": push_now(house, tenant, now, retailers=retailers)} if retailers else {}
+
+
+def push_now(house: House, tenant: str, now: datetime, *, retailers: Sequence[str] = (), plan_only: bool = False,  # noqa: PLR0913  options
+             actor: str = "backhaul") -> list[Mapping[str, Any]]:
+    """Tell it now, or only say what would be told; one sender at a time for each retailer, under a lease."""
+    profile, api = house.profiles[tenant], house.api(tenant)
+    plan, rules = profile.push, profile.rules
+    if plan is None or api is None:
+        message = f"{profile.path}: tenant '{tenant}' has no [push]; name the retailers and their warehouses"
+        raise Misconfigured(message)
+    told: list[Mapping[str, Any]] = []
+    owners = {retailer: entity for entity in rules.entities for retailer in entity.retailers}
+    for retailer in retailers or plan.retailers:
+        entity = owners[retailer]
+        if plan_only:
+            told.append(pushing.work_out(house.store, house.desk(tenant, entity.id).erp, rules, plan, retailer, now).told())
+            continue
+        try:
+            with held(house.store, tenant, f"push:{retailer}", holder=house.worker, now=now, lasting=house.lasting,
+                      elapsed=house.elapsed) as lease:
+                erp = LeasedErp(erp=house.desk(tenant, entity.id).erp, lease=lease)
+                told.append(pushing.push(LeasedStore(store=house.store, lease=lease), erp, api, rules, plan, retailer, now,
+                                         check=lease.check, actor=actor).told())
+        except HeldElsewhere as other:
+            told.append({"retailer": retailer, "complete": False, "sent": 0, "sentence": str(other)})
+    return told
 
 
 def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from datetime import date
 
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
 from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
+from backhaul.domain.pushing import Stock
 from backhaul.domain.validation import MasterData, Questions
 
 
@@ -79,6 +80,13 @@ class InterruptingErp:
         self.fuse.pass_("before documents")
         yield from self.erp.documents(first, last)
         self.fuse.pass_("after documents")
+
+    def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
+        """Count what is on sale."""
+        self.fuse.pass_("before stock")
+        told = self.erp.stock(skus, warehouses)
+        self.fuse.pass_("after stock")
+        return told
 
 
 @dataclass(slots=True)

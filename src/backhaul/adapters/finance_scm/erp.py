@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from backhaul.adapters.finance_scm import package, wire
+from backhaul.adapters.finance_scm import on_hand, package, wire
 from backhaul.adapters.finance_scm.imports import Imports, refused
 from backhaul.adapters.finance_scm.journal_names import ENTITIES, names_unmet
 from backhaul.adapters.finance_scm.journals import Journals
@@ -45,6 +45,7 @@ from backhaul.domain.posting import (
     Stop,
     Unconfirmed,
 )
+from backhaul.domain.pushing import Stock
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.validation import MasterData, Questions
 
@@ -117,6 +118,10 @@ class FinanceScm:
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit document between two posting dates, inclusive, from the ledger side."""
         return credits_between(self.odata, self.told, first, last)
+
+    def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
+        """Count what is on sale, by warehouse or by status, and say which items are stopped."""
+        return on_hand.stock(self.masters, self.rules.sellability, skus, warehouses)
 
     # --- post ----------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from backhaul.adapters.zigzag.reader import Path, bare_key, get, normalise, read
 from backhaul.adapters.zigzag.webhook import Revealing
 from backhaul.application.ports import Clock, Found, Unusable
 from backhaul.domain.errors import Misconfigured, NeedsOperator, RetryLater
+from backhaul.domain.pushing import Row
 
 BODY: Final = 20 * 1024 * 1024
 """A larger answer is not read to its end."""
@@ -31,6 +32,8 @@ TOLD: Final = 300
 """So much of the platform's own words goes into a sentence of ours."""
 LONGEST_WAIT: Final = 3600.0
 """An answer that asks for more than an hour is asked again after one."""
+STOCK: Final = "/Return/api/v1/ExchangeStocks/Update"
+PRODUCTS: Final = "/Return/api/v1/NonReturnableProducts"
 GONE: Final = frozenset({404, 410})
 BUSY: Final = frozenset({429, 503})
 LOCAL: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -146,6 +149,17 @@ class ZigZagClient:
     def put(self, path: str, body: Mapping[str, Any]) -> bytes:
         """Replace what the platform has by absolute values; a time-out says nothing, so the same is sent whole again later."""
         return self._judged(f"PUT {path}", *self._send("PUT", path, msgspec.json.encode(body)))
+
+    def put_stock(self, retailer: str, rows: Sequence[Row]) -> None:
+        """Tell absolute quantities (facts/zigzag 3.1)."""
+        self.put(STOCK, {"retailerCode": retailer, "exchangeStocks": [
+            {"sku": row.sku, "warehouseDcCode": row.at, "availableQuantity": row.value} for row in rows]})
+
+    def put_returnable(self, retailer: str, rows: Sequence[Row], *, message_key: str, country_field: str) -> None:
+        """Tell what may be returned; no country means every one. Invalid rows are left out without a word (facts/zigzag 3.1)."""
+        self.put(PRODUCTS, {"retailerCode": retailer, "nonReturnableProducts": [
+            {"sku": row.sku, **({country_field: row.at} if row.at else {}), "messageKey": message_key, "isReturnable": row.value}
+            for row in rows]})
 
     # --- the wire
 

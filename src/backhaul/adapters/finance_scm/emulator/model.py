@@ -26,6 +26,7 @@ Record = dict[tuple[str, Key], Row | None]
 READ_ONLY = frozenset({
     "SalesInvoiceHeadersV2", "SalesInvoiceV2Lines", "InventTransBiEntities", "GeneralJournalAccountEntries", "CustTransBiEntities",
     "InventoryJournalTableBiEntities", "InventoryJournalTransBiEntities", "WarehousesOnHandV2", "BatchJobs", "ReturnReasonCodeBiEntities",
+    "WarehouseInventoryStatusesOnHandV2",
     "LedgerFiscalCalendarPeriods", "InventoryAdjustmentJournalNames", "InventoryMovementJournalNames", "InventoryTransferJournalNames",
 })  # fmt: skip
 

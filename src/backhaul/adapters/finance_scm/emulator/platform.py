@@ -130,6 +130,28 @@ class Platform:
             total_return(self.world, row["dataAreaId"], row["ReturnOrderNumber"])
 
 
+def on_hand_by_status_rows(world: World) -> list[Row]:
+    """Compute on-hand stock per variant, warehouse and inventory status."""
+    sums: dict[tuple[str, str, str, str, str, tuple[str, ...]], Decimal] = {}
+    for (company, item, place), quantity in on_hand(world).items():
+        at = (company, item, place.site, place.warehouse, place.status, place.product)
+        sums[at] = sums.get(at, ZERO) + quantity
+    return [
+        {
+            "dataAreaId": company,
+            "ItemNumber": item,
+            "InventorySiteId": site,
+            "InventoryWarehouseId": warehouse,
+            "InventoryStatusId": status,
+            "OnHandQuantity": quantity,
+            "AvailableOnHandQuantity": quantity,
+            "TotalAvailableQuantity": quantity,
+            **dict(zip(PRODUCT, product, strict=True)),
+        }
+        for (company, item, site, warehouse, status, product), quantity in sorted(sums.items())
+    ]
+
+
 def on_hand_rows(world: World) -> list[Row]:
     """Compute on-hand stock per variant and warehouse from the inventory transactions."""
     sums: dict[tuple[str, str, str, str, tuple[str, ...]], Decimal] = {}
@@ -238,6 +260,7 @@ def batch_jobs(world: World) -> list[Row]:
 COMPUTED: Mapping[str, Callable[[World], list[Row]]] = {
     "BatchJobs": batch_jobs,
     "WarehousesOnHandV2": on_hand_rows,
+    "WarehouseInventoryStatusesOnHandV2": on_hand_by_status_rows,
     "InventoryJournalTableBiEntities": journal_heads,
     "InventoryJournalTransBiEntities": journal_lines,
     "InventoryAdjustmentJournalNames": partial(journal_names, "Adjustment"),
