@@ -18,12 +18,14 @@ from typing import Any, Final
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.client import Moment, ZigZagClient
 from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
+from backhaul.application import drift
 from backhaul.application.lease import LASTING
 from backhaul.application.ports import Capabilities, Clock, Erp, KeptProfile, Platform, Store
 from backhaul.application.post import Desk
 from backhaul.application.sweep import SOURCE
 from backhaul.config import Settings
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.rules import LegalEntity
 from backhaul.profile import Profile, load_profile, read_profile
 
 ERP_GROUP: Final = "backhaul.erp"
@@ -48,6 +50,8 @@ class House:
     capabilities: dict[tuple[str, str], Capabilities] = field(default_factory=dict)
     reviewed: set[str] = field(default_factory=set)
     """Tenants whose open exceptions have been looked at under the profile this process started with."""
+    compared: set[tuple[str, str]] = field(default_factory=set)
+    """Legal entities whose environment has been compared with its recorded contract since this process started."""
     worker: str = field(default_factory=lambda: f"{gethostname()}:{getpid()}:{token_hex(3)}")
     lasting: timedelta = LASTING
     elapsed: Callable[[], float] = elapsed
@@ -73,7 +77,8 @@ class House:
     def desk(self, tenant: str, legal_entity: str) -> Desk:
         """Give a legal entity's desk; at the first time its ERP is connected and probed.
 
-        Raises `Misconfigured`, naming each, if a need of its deployment mode is unmet.
+        Raises `Misconfigured`, naming each, if a need of its deployment mode is unmet. An environment that met them and has drifted since
+        gets its desk all the same: nothing is sent from it, and looking goes on.
         """
         at = (tenant, legal_entity)
         if at not in self._desks:
@@ -81,13 +86,18 @@ class House:
             entity = rules.entity(legal_entity)
             erp = connect(self.profiles[tenant], legal_entity)
             able = self.capabilities.get(at) or erp.capabilities()
-            if able.missing:
+            if able.missing and not self.has_drifted(tenant, entity, able):
                 needs = "".join(f"\n  - {need}" for need in able.missing)
                 message = f"{entity.id}: {entity.erp} deployment {entity.deployment} lacks:{needs}"
                 raise Misconfigured(message)
             self.capabilities[at] = able
             self._desks[at] = Desk(store=self.store, erp=erp, rules=rules, entity=entity, route=able.route)
         return self._desks[at]
+
+    def has_drifted(self, tenant: str, entity: LegalEntity, able: Capabilities) -> bool:
+        """Tell whether an environment no longer shows the contract that was recorded of it."""
+        with self.store.begin() as tx:
+            return bool(drift.seen(tx, self.profiles[tenant].rules, entity, able).stops)
 
     def adopt(self, desk: Desk) -> None:
         """Work from this desk instead of the one that would be built: how a wrapper gets around the ERP port."""
@@ -111,15 +121,21 @@ def connect(profile: Profile, legal_entity: str) -> Erp:
     return erp
 
 
-def examine(profile: Profile, legal_entity: str) -> Mapping[str, Any]:
-    """Say what a legal entity's ERP can do and what its deployment mode lacks; that nobody answers is a need unmet as well."""
+def examine(profile: Profile, legal_entity: str, store: Store) -> Mapping[str, Any]:
+    """Say what a legal entity's ERP can do, what its mode lacks and what differs from its recorded contract.
+
+    That nobody answers is a need unmet as well.
+    """
     entity = profile.rules.entity(legal_entity)
     about = {"legal_entity": entity.id, "erp": entity.erp, "deployment": entity.deployment}
     try:
         able = connect(profile, legal_entity).capabilities()
     except (Misconfigured, RetryLater) as wrong:
-        return about | {"missing": [str(wrong)], "notes": [], "documents": {}}
-    return about | {"missing": list(able.missing), "notes": list(able.notes),
+        return about | {"missing": [str(wrong)], "notes": [], "drift": [], "documents": {}}
+    with store.begin() as tx:
+        differs = drift.seen(tx, profile.rules, entity, able)
+    return about | {"missing": list(able.missing), "notes": [*able.notes, *(f"contract: {note}" for note in differs.notes)],
+                    "drift": list(differs.stops),
                     "documents": {kind.value: able.route.nature[kind].value for kind in able.route.steps}}
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from backhaul.domain.contract import Contract
 from backhaul.domain.delivery import Delivery, DeliveryState
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact
@@ -34,13 +35,17 @@ from backhaul.domain.validation import Claims, MasterData, Questions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What an ERP deployment can do, probed at start. `missing` names every unmet need; a mode with one is refused."""
+    """What an ERP deployment can do, probed at start and daily. `missing` names every unmet need; a mode with one is refused.
+
+    `contract` is what the environment shows of what the adapter uses; None where an ERP shows nothing of the kind.
+    """
 
     erp: str
     deployment: str
     route: Route
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    contract: Contract | None = None
 
 
 class Erp(Protocol):

@@ -180,6 +180,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "SERVICE_ITEM_UNKNOWN": _kind("The mapped service item is not an active service item in the ERP.", _F, 2,
                                   "Create it as a service item or correct the fee map."),
     # posting and proof
+    "CONTRACT_DRIFT": _kind("The ERP no longer shows a set, field or enumeration as its recorded contract has it.", _I, 1,
+                            "Mend what the sentence names in the environment, or let two persons accept it: `backhaul doctor --accept`.",
+                            severity=Severity.STOP),
     "ERP_REJECTED": _kind("The ERP refused the document.", _I, 1, "Read its message, mend the cause, then retry."),
     "ERP_DIFFERS": _kind("What the ERP recorded is not what we asked for.", _F, 1,
                          "Compare the two; nothing more is posted for this line until somebody decided."),

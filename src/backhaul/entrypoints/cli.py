@@ -374,22 +374,31 @@ def payouts(*, tenant: Tenant = "", as_json: Json = False) -> None:
 
 
 @app.command()
-def doctor(*, tenant: Tenant = "", as_json: Json = False) -> None:
-    """Ask each legal entity's ERP what it can do and what its deployment mode lacks; exits with status 1 if a need is unmet."""
+def doctor(  # noqa: PLR0913  each is an option
+    *, accept: Annotated[str, typer.Option(help="Legal entity whose environment is accepted as it is now, as its contract.")] = "",
+    actor: Annotated[str, typer.Option(help="Who accepts it.")] = "", approver: Annotated[str, typer.Option(help="Who agrees.")] = "",
+    reason: Annotated[str, typer.Option(help="Why.")] = "", tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Ask each legal entity's ERP what it can do, what its mode lacks and what differs from its contract; status 1 if any does."""
     from backhaul.bootstrap import examine
+    from backhaul.entrypoints import worker
 
     with _house() as house:
         name = _tenant(house, tenant)
-        told = [dict(examine(house.profiles[name], entity.id)) for entity in house.profiles[name].rules.entities]
+        if accept:
+            worker.accept_contract(house, name, accept, datetime.now(UTC), actor=actor, approver=approver, reason=reason)
+        told = [dict(examine(house.profiles[name], entity.id, house.store)) for entity in house.profiles[name].rules.entities]
     if as_json:
         _print({"tenant": name, "legal_entities": told})
     else:
         for row in told:
-            verdict = "[red]lacks[/]" if row["missing"] else "has all it needs"
+            verdict = "[red]lacks[/]" if row["missing"] else "[red]has drifted[/]" if row["drift"] else "has all it needs"
             out.print(f"[bold]{row['legal_entity']}[/]: {row['erp']}, deployment {row['deployment']}, {verdict}", highlight=False)
-            for sentence in (*row["missing"], *row["notes"]):
-                out.print(f"  {'-' if sentence in row['missing'] else 'note:'} {sentence}", highlight=False, markup=False)
-    if any(row["missing"] for row in told):
+            for sentence in (*row["missing"], *row["drift"]):
+                out.print(f"  - {sentence}", highlight=False, markup=False)
+            for sentence in row["notes"]:
+                out.print(f"  note: {sentence}", highlight=False, markup=False)
+    if any(row["missing"] or row["drift"] for row in told):
         raise typer.Exit(1)
 
 

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
-from backhaul.application import control, process, push as pushing, read_back, receive, replay, sweep as sweeping
+from backhaul.application import control, drift, process, push as pushing, read_back, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
-from backhaul.bootstrap import House
-from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.bootstrap import House, connect
+from backhaul.domain.errors import Misconfigured, NeedsOperator, RetryLater
 from backhaul.domain.legs import Queue, queues
 from backhaul.domain.period import closes, period_of, predicted_posting
 from backhaul.domain.posting import Route, in_words, per_currency
@@ -217,6 +217,9 @@ def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) ->
     free = house.desk(rules.tenant, entity.id)
     with held(free.store, rules.tenant, entity.id, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed) as lease:
         desk = replace(free, store=LeasedStore(store=free.store, lease=lease), erp=LeasedErp(erp=free.erp, lease=lease))
+        if _stopped(house, desk, now):
+            _look_on(desk, now)
+            return 0, 0
         sent, windows = drive(desk, now), 0
         _process(house, rules, now, desk.store)
         for queue in queues(rules):
@@ -227,6 +230,38 @@ def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) ->
                 _process(house, rules, now, desk.store)
         control.balance(desk.store, desk.erp, rules, entity, now)
     return sent, windows
+
+
+def _stopped(house: House, desk: Desk, now: datetime) -> bool:
+    """Tell whether the environment has drifted from its contract, as it was probed at start and is asked once a day."""
+    at = (desk.rules.tenant, desk.entity.id)
+    probed = None if at in house.compared else house.capabilities.get(at)
+    try:
+        stops = drift.stops(desk.store, desk.erp, desk.rules, desk.entity, now, probed=probed)
+    except RetryLater:
+        _look_on(desk, now)
+        raise
+    house.compared.add(at)
+    return bool(stops)
+
+
+def _look_on(desk: Desk, now: datetime) -> None:
+    """Settle what is open and send nothing; what cannot be read of an environment that drifted stays open."""
+    try:
+        look(desk, now)
+    except (Misconfigured, NeedsOperator) as unreadable:
+        log.warning("not_looked", extra={"tenant": desk.rules.tenant, "legal_entity": desk.entity.id, "why": str(unreadable)})
+
+
+def accept_contract(  # noqa: PLR0913  each is named at the call
+    house: House, tenant: str, legal_entity: str, now: datetime, *, actor: str, approver: str, reason: str,
+) -> None:
+    """Accept what an environment shows now as its contract, while nobody else acts for the legal entity."""
+    rules = house.profiles[tenant].rules
+    entity, erp = rules.entity(legal_entity), connect(house.profiles[tenant], legal_entity)
+    with held(house.store, tenant, entity.id, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed) as lease:
+        drift.accept(LeasedStore(store=house.store, lease=lease), LeasedErp(erp=erp, lease=lease), rules, entity, now,
+                     actor=actor, approver=approver, reason=reason)
 
 
 def drive(desk: Desk, now: datetime) -> int:

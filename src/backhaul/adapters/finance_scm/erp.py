@@ -92,13 +92,13 @@ class FinanceScm:
         surplus = any(entity == self.entity.id for entity, _ in self.rules.surplus)
         mapped = frozenset(row.erp_disposition for row in self.rules.mapping if row.when.legal_entity == self.entity.id)
         journals = surplus or self._loses_by_journal()
-        missing, notes = needs_unmet(self.odata, self.told, self.mode, mapped=mapped, journals=journals)
+        missing, notes, contract = needs_unmet(self.odata, self.told, self.mode, mapped=mapped, journals=journals)
         if journals and not missing:
             wanted = self.rules.journals(self.entity.id) | {(JournalType.ADJUSTMENT, "")}
             more = names_unmet(self.odata, self.told, wanted, public_sets(self.odata, ENTITIES))
             missing, notes = missing + more[0], notes + more[1]
         return Capabilities(erp="finance-scm", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
-                            notes=tuple(notes))
+                            notes=tuple(notes), contract=contract)
 
     def _loses_by_journal(self) -> bool:
         """Tell whether a mapping row of ours needs an inventory journal for its loss."""

@@ -12,6 +12,7 @@ from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.finance_scm.masters import BARCODES, COLUMNS, OPTIONAL, REASONS, RETURNED, VARIANTS, replacing, tax_values
 from backhaul.adapters.finance_scm.routes import Mode
 from backhaul.adapters.odata import OData, Query, quoted
+from backhaul.domain.contract import Contract, Trait
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.posting import PostingKind as K
 
@@ -69,8 +70,10 @@ def unused(mode: Mode, told: wire.Settings, *, journals: bool) -> frozenset[str]
 
 
 def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool = False,
-                mapped: frozenset[str] = frozenset()) -> tuple[list[str], list[str]]:
-    """Give what is missing and what is worth knowing; raise `RetryLater` when the metadata cannot be read.
+                mapped: frozenset[str] = frozenset()) -> tuple[list[str], list[str], Contract]:
+    """Give what is missing, what is worth knowing and what the environment shows of what is used.
+
+    Raises `RetryLater` when the metadata cannot be read.
 
     Inventory `journals` are needed only where the profile says where surplus units go, or where a loss is booked by one.
     None of the `mapped` disposition codes may make a replacement order.
@@ -79,11 +82,13 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
     wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if name not in apart}
     described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
     found = {str(row.get("EntitySetName")): _fields(row) for row in described}
+    shown = {str(row.get("EntitySetName")): _traits(row) for row in described}
     optional = {name: columns for name, columns in wanted.items() if name in OPTIONAL}
     missing = [line for name, columns in wanted.items() if name not in OPTIONAL for line in _lacks(name, columns, found)]
     notes = [f"optional: {line}" for name, columns in optional.items() for line in _lacks(name, columns, found)]
     tables = (WRITTEN, BY_MODE[mode.letter], BY_VARIANT if told.sku != "item" else {})
-    for name, columns in [each for table in tables for each in table.items() if each[0] in wanted]:
+    written = [each for table in tables for each in table.items() if each[0] in wanted]
+    for name, columns in written:
         missing += [f"{name}.{column} cannot be written" for column in columns if found.get(name, {}).get(column) is False]
     members_of = {name: members for name, members in MEMBERS.items() if name == "NoYes" or K.ORDER not in mode.sales}
     enums = {str(row.get("Name")): {str(member.get("Name")) for member in row.get("Members") or ()}
@@ -107,7 +112,10 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
         more = _masters(odata, told, mode, entities, mapped)
         missing += more[0]
         notes += more[1]
-    return missing, notes
+    used = {f"{name}.{column}" for name, columns in (*wanted.items(), *written, (wire.RETURN_LINES, ("ReturningInventoryLotId",)))
+            for column in columns}
+    return missing, notes, Contract(sets=shown, enums={name: tuple(sorted(members)) for name, members in enums.items()},
+                                    used=frozenset({*wanted, *members_of, *used}))
 
 
 def _of_returns(described: Iterable[Mapping[str, Any]], found: Mapping[str, Mapping[str, bool]]) -> list[str]:
@@ -145,6 +153,12 @@ def _told(odata: OData, name: str, column: str, value: str) -> Iterator[Mapping[
 
 def _fields(row: Mapping[str, Any]) -> dict[str, bool]:
     return {str(field.get("Name")): bool(field.get("AllowEdit", True)) for field in row.get("Properties") or ()}
+
+
+def _traits(row: Mapping[str, Any]) -> dict[str, Trait]:
+    return {str(field.get("Name")): Trait(type=str(field.get("TypeName") or field.get("DataType") or ""), key=bool(field.get("IsKey")),
+                                          editable=bool(field.get("AllowEdit", True)), mandatory=bool(field.get("IsMandatory")))
+            for field in row.get("Properties") or ()}
 
 
 def _lacks(name: str, columns: Iterable[str], found: Mapping[str, Mapping[str, bool]]) -> list[str]:

@@ -38,6 +38,7 @@ class Control:
             ("POST", "jobs/run"): self.run,
             ("POST", "arrivals"): self.arrive,
             ("POST", "periods"): self.set_periods,
+            ("POST", "metadata"): self.drift,
             ("GET", "calls"): self.count,
             ("POST", "calls/reset"): self.forget_calls,
             ("GET", "ledgers"): lambda _: ledger.statement(self.world),
@@ -156,6 +157,11 @@ class Control:
         if not exact:
             key = {"dataAreaId": company, "CalendarId": "Fiscal", "FiscalYear": begins[:4], "PeriodName": f"{begins[:10]}..{ends[:10]}"}
             self.world.keep(name, {**key, "StartDate": begins, "EndDate": ends, "PeriodStatus": status})
+
+    def drift(self, told: Told) -> object:
+        """Let the metadata tell something else: what is `gone` by name, what is `changed` by name and property; nothing told repairs it."""
+        self.world.settings["drift"] = {"gone": list(told.get("gone", ())), "changed": dict(told.get("changed", {}))}
+        return {"drift": self.world.settings["drift"]}
 
     def count(self, _: Told) -> object:
         """Tell how many calls were made."""

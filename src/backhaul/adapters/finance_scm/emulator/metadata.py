@@ -85,11 +85,27 @@ class _Rows:
         return 10_000
 
     def rows(self, entity_set: str, hint: Hint | None) -> list[Row]:
-        del hint
         if entity_set == "PublicEnumerations":
-            return [self._enumeration(name, list(members)) for name, members in self._world.catalogue.enums.items()]
+            return self._drifted([self._enumeration(name, list(members)) for name, members in self._world.catalogue.enums.items()],
+                                 "Name", "Members")
+        named = {"EntitySetName": "name", "PublicCollectionName": "name", "Name": "entity" if entity_set == "DataEntities" else "type"}
+        asked = [told for told in self._world.catalogue.sets.values()
+                 if hint is None or hint[0] not in named or getattr(told, named[hint[0]]) in hint[1]]
         describe = self._data_entity if entity_set == "DataEntities" else self._public_entity
-        return [describe(told) for told in self._world.catalogue.sets.values()]
+        rows = [describe(told) for told in asked]
+        return rows if entity_set == "DataEntities" else self._drifted(rows, "EntitySetName", "Properties")
+
+    def _drifted(self, rows: list[Row], named: str, parts: str) -> list[Row]:
+        """Tell the rows as an update of the environment left them; the data service goes on as before."""
+        drift = self._world.settings.get("drift", {})
+        gone, changed = set(drift.get("gone", ())), drift.get("changed", {})
+        return [
+            {**row, parts: [
+                part | changed.get(f"{row[named]}.{part['Name']}", {})
+                for part in row[parts] if f"{row[named]}.{part['Name']}" not in gone
+            ]}
+            for row in rows if row[named] not in gone
+        ]
 
     def find(self, entity_set: str, key: tuple[str, ...]) -> Row | None:
         return next((row for row in self.rows(entity_set, None) if row["Name"] == key[0]), None)

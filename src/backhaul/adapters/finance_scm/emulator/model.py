@@ -98,6 +98,7 @@ DEFAULTS: Mapping[str, Any] = {
     "invoicePools": ["INV"],
     "editable": [],
     "readOnly": [],
+    "drift": {},
     "currencyDecimals": {"JPY": 0, "KWD": 3},
     "schedule": {"arrivals": ["01:00"], "inventory": ["01:15"], "packing-slip": ["01:30"], "invoice": ["02:00"]},
     "accounts": {

@@ -1,0 +1,114 @@
+"""Is the environment still the one the adapter was made for?
+
+What an ERP shows of the sets and fields we use is recorded once per legal entity, and compared at start and every day. While
+something we use is gone or changed nothing is sent: a refused write would say so late, a defaulted one not at all.
+Two persons accept what is new, or somebody mends it and the line opens by itself.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from backhaul.application.ports import Capabilities, Erp, Store, Tx
+from backhaul.domain.contract import Contract, Drift, compare
+from backhaul.domain.errors import Misconfigured, NeedsOperator
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.money import Money
+from backhaul.domain.returns import NOTHING
+from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.trail import digest
+
+EVERY: Final = timedelta(days=1)
+WHILE_STOPPED: Final = timedelta(hours=1)
+"""How often an environment is asked again, and how often while it stops the line."""
+
+
+def stops(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datetime, *,  # noqa: PLR0913  as `control.balance`, and the probe
+          probed: Capabilities | None = None) -> tuple[str, ...]:
+    """Say what stops sending for a legal entity; `probed` was shown just now, otherwise the environment is asked when that is due.
+
+    Raises `RetryLater` when it cannot be asked: not to know is never taken for unchanged.
+    """
+    if probed is None:
+        with store.begin() as tx:
+            memory = tx.recall(rules.tenant, _name(entity))
+        if not memory:
+            return ()
+        if now < datetime.fromisoformat(memory["again"]):
+            return tuple(memory["stops"])
+        probed = erp.capabilities()
+    if probed.contract is None:
+        return ()
+    with store.begin() as tx:
+        return _concluded(tx, rules, entity, probed.contract, now, lacks=probed.missing)
+
+
+def _concluded(tx: Tx, rules: Rules, entity: LegalEntity, shown: Contract, now: datetime, *,  # noqa: PLR0913  what is compared, and where
+               lacks: tuple[str, ...]) -> tuple[str, ...]:
+    """Compare, remember, and open or close the work; what was never recorded is recorded now."""
+    name = _name(entity)
+    memory = tx.recall(rules.tenant, name)
+    before = Contract.of(memory["baseline"]) if memory else shown
+    baseline, drift = before.widened(shown).plain(), compare(before, shown)
+    # A line that stands is opened only to an environment that lacks nothing else either.
+    told = (*drift.stops, *lacks) if drift.stops or memory.get("stops") else ()
+    if not memory or digest(baseline) != memory["sha256"]:
+        tx.record(rules.tenant, subject=name, action="contract.recorded", at=now, actor="backhaul", detail={
+            "sha256": digest(baseline), "sets": sorted(baseline["sets"]), "enumerations": sorted(baseline["enums"])})
+    if list(told) != memory.get("stops", []):
+        tx.record(rules.tenant, subject=name, action="contract.drifted" if told else "contract.restored", at=now, actor="backhaul",
+                  detail={"differs": list(told), "sha256": digest(baseline)})
+    _remember(tx, rules, name, baseline, told, drift.notes, now)
+    if told:
+        sentence = (f"Nothing is sent for {entity.id}: its environment no longer shows what was recorded. {'; '.join(told)}.")
+        tx.open_exception(ExceptionCase.about(
+            tenant=rules.tenant, return_ref=name, line_id="", findings=(Finding(code="CONTRACT_DRIFT", sentence=sentence),),
+            money=Money(amount=NOTHING, currency=""), now=now, teams=rules.teams))
+    elif memory.get("stops"):
+        tx.close_exceptions(rules.tenant, name, apart_from=(), resolution="the environment shows its recorded contract again", at=now)
+    return told
+
+
+def seen(tx: Tx, rules: Rules, entity: LegalEntity, probed: Capabilities) -> Drift:
+    """Compare what an environment shows with what is recorded of it, and keep nothing; empty where nothing is recorded."""
+    memory = tx.recall(rules.tenant, _name(entity))
+    return compare(Contract.of(memory["baseline"]), probed.contract) if memory and probed.contract else Drift()
+
+
+def accept(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datetime, *,  # noqa: PLR0913  each is named at the call
+           actor: str, approver: str, reason: str) -> Drift:
+    """Take what the environment shows now as its contract, because two persons say so; give what differed from the one before.
+
+    Refused with `NeedsOperator` for fewer than two persons, no reason, or while the environment lacks what the mode needs.
+    """
+    if not actor.strip() or not reason.strip() or not approver.strip() or approver.strip().casefold() == actor.strip().casefold():
+        message = f"the contract of {entity.id} is accepted by two different persons and for a reason: --actor, --approver, --reason"
+        raise NeedsOperator(message)
+    probed = erp.capabilities()
+    if probed.missing:
+        message = (f"{entity.id}: what deployment {entity.deployment} needs is not there, and no person can accept that: "
+                   f"{'; '.join(probed.missing)}. Mend it in the environment.")
+        raise NeedsOperator(message)
+    if probed.contract is None:
+        message = f"{entity.id}: the ERP '{entity.erp}' shows no contract, so there is none to accept"
+        raise Misconfigured(message)
+    name, baseline = _name(entity), probed.contract.plain()
+    with store.begin() as tx:
+        drift, memory = seen(tx, rules, entity, probed), tx.recall(rules.tenant, name)
+        _remember(tx, rules, name, baseline, (), (), now)
+        tx.record(rules.tenant, subject=name, action="contract.accepted", at=now, actor=actor, detail={
+            "approver": approver, "reason": reason, "before": memory.get("sha256", ""), "sha256": digest(baseline),
+            "differed": [*drift.stops, *drift.notes]})
+        tx.close_exceptions(rules.tenant, name, apart_from=(), resolution=reason, at=now, actor=actor)
+    return drift
+
+
+def _remember(tx: Tx, rules: Rules, name: str, baseline: Mapping[str, Any], told: tuple[str, ...],  # noqa: PLR0913, PLR0917  one row
+              notes: tuple[str, ...], now: datetime) -> None:
+    tx.remember(rules.tenant, name, {
+        "baseline": baseline, "sha256": digest(baseline), "stops": list(told), "notes": list(notes),
+        "checked": now.isoformat(), "again": (now + (WHILE_STOPPED if told else EVERY)).isoformat()})
+
+
+def _name(entity: LegalEntity) -> str:
+    return f"contract:{entity.id}"
