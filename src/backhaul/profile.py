@@ -56,7 +56,7 @@ from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
 from backhaul.profile_push import push_flaws, push_of
-from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, TaxRateTable, WindowTable
+from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, SignalTable, TaxRateTable, WindowTable
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
@@ -78,6 +78,7 @@ class Profile:
     reach: Reach | None = None
     folders: tuple[Folder, ...] = ()
     push: PushPlan | None = None
+    signals: tuple[Source, ...] = ()
 
     @property
     def tenant(self) -> str:
@@ -151,8 +152,8 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
     version = f"{file.version}+{hashlib.sha256(content).hexdigest()[:8]}"
     known: Mapping[str, str] = os.environ if environ is None else environ
     return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
-                   wire=file.payload, files=file.files, reach=reach_of(file, known), folders=tuple(folders_of(file.folders, known)),
-                   push=push_of(file))
+                   signals=tuple(_signals(file, known)), wire=file.payload, files=file.files, reach=reach_of(file, known),
+                   folders=tuple(folders_of(file.folders, known)), push=push_of(file))
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -184,15 +185,17 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
 
 
 def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
-    for name, table in file.source.items():
-        here = f"source.{name}"
+    senders: list[tuple[str, str, SignalTable]] = [("source", *each) for each in file.source.items()]
+    senders += [("signal", *each) for each in file.signal.items()]
+    for kind, name, table in senders:
+        here = f"{kind}.{name}"
         if not NAME.fullmatch(name):
             yield here, f"'{name}' is part of an address: small letters, digits and hyphens only"
         for key in ("secret", "previous_secret"):
             if reference := getattr(table, key):
                 yield from _secret_flaw(f"{here}.{key}", reference, environ if key == "secret" else None)
         if not table.secret:
-            yield f"{here}.secret", "a source needs a secret: env:NAME or file:PATH"
+            yield f"{here}.secret", f"a {kind} needs a secret: env:NAME or file:PATH"
         if table.template.count("{body}") != 1:
             yield f"{here}.template", "the template must hold {body} once"
         if table.encoding not in {"hex", "base64"}:
@@ -376,12 +379,22 @@ def _zone(name: str) -> bool:
 
 def _sources(file: ProfileFile, environ: Mapping[str, str]) -> Iterator[Source]:
     for name, table in file.source.items():
-        references = [reference for reference in (table.secret, table.previous_secret) if reference]
         paths = file.payload.fields.event_id if table.event_id is None else table.event_id
-        yield Source(name=name, tenant=file.tenant, event_id=aliases(paths), tests_only=table.tests_only, proof=Proof(
-            kind=table.auth, secrets=tuple(Secret(reference, environ) for reference in references),
-            header=table.header, timestamp_header=table.timestamp_header, prefix=table.prefix, template=table.template,
-            encoding=table.encoding, username=table.username, tolerance=int(_duration(table.tolerance).total_seconds())))
+        yield Source(name=name, tenant=file.tenant, event_id=aliases(paths), tests_only=table.tests_only, proof=_proof(table, environ))
+
+
+def _signals(file: ProfileFile, environ: Mapping[str, str]) -> Iterator[Source]:
+    """Give who may tell what an ERP did; a repeat is known by its bytes, for nothing in them is trusted."""
+    for name, table in file.signal.items():
+        yield Source(name=name, tenant=file.tenant, proof=_proof(table, environ))
+
+
+def _proof(table: SignalTable, environ: Mapping[str, str]) -> Proof:
+    references = [reference for reference in (table.secret, table.previous_secret) if reference]
+    return Proof(
+        kind=table.auth, secrets=tuple(Secret(reference, environ) for reference in references),
+        header=table.header, timestamp_header=table.timestamp_header, prefix=table.prefix, template=table.template,
+        encoding=table.encoding, username=table.username, tolerance=int(_duration(table.tolerance).total_seconds()))
 
 
 def _rows(file: ProfileFile) -> Iterator[tuple[int, MappingRow]]:

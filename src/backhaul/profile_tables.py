@@ -23,20 +23,27 @@ Values: TypeAlias = str | tuple[str, ...]
 """One exact value, or a list of them. There are no wildcards."""
 
 
-class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[source.NAME]`: one subscription, reached at ``/hooks/zigzag/NAME``. Two secrets are valid at once."""
+class SignalTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[signal.NAME]`: an ERP's events, reached at ``/hooks/dynamics/NAME``. Two secrets are valid at once."""
 
     auth: Kind
     secret: str
     previous_secret: str = ""
     tolerance: str = "300s"
-    event_id: Paths | None = None
-    header: str = "x-zigzag-signature"
-    timestamp_header: str = "x-zigzag-timestamp"
+    header: str = "x-backhaul-signature"
+    timestamp_header: str = "x-backhaul-timestamp"
     prefix: str = "sha256="
     template: str = "{timestamp}.{body}"
     encoding: str = "hex"
     username: str = ""
+
+
+class SourceTable(SignalTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[source.NAME]`: one subscription, reached at ``/hooks/zigzag/NAME``, proven as a signal is."""
+
+    header: str = "x-zigzag-signature"
+    timestamp_header: str = "x-zigzag-timestamp"
+    event_id: Paths | None = None
     read_back: bool | None = None
     tests_only: bool = False
 
@@ -283,6 +290,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     version: str
     tenant: str
     source: dict[str, SourceTable]
+    signal: dict[str, SignalTable] = {}
     payload: Payload
     payloads: dict[str, Payload] = {}
     platform: PlatformTable | None = None

@@ -35,7 +35,7 @@ DOCS: Final = ROOT / "docs"
 REFERENCE: Final = DOCS / "reference"
 PAGES: Final = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
-    "ProfileFile": "The file", "SourceTable": "source", "Payload": "payload", "Fields": "payload.fields",
+    "ProfileFile": "The file", "SourceTable": "source", "SignalTable": "signal", "Payload": "payload", "Fields": "payload.fields",
     "LookupTable": "platform.lookups", "PlatformTable": "platform", "SweepTable": "sweep", "PushTable": "push",
     "Layout": "files", "Trailer": "files", "FolderTable": "folders", "SftpTable": "folders",
     "EventRule": "payload.events", "Words": "payload.dispositions, payload.conditions, payload.reasons",

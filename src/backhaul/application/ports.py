@@ -299,8 +299,8 @@ class Tx(Protocol):
         """Leave a row for a delivery that is not authentic or too large: hash, size and reason, no body."""
         ...
 
-    def undigested(self, tenant: str, limit: int) -> Sequence[Delivery]:
-        """Give stored deliveries that nobody has read yet, oldest first."""
+    def undigested(self, tenant: str, limit: int, *, events: bool = False) -> Sequence[Delivery]:
+        """Give stored deliveries that nobody has read yet, oldest first: an ERP's events, or everything else."""
         ...
 
     def digested(self, delivery: Delivery, facts: Sequence[Fact]) -> int:

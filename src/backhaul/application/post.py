@@ -290,7 +290,8 @@ class _Entry:
             child = row.posting
             waits = row.state is PostingState.READY and child.key not in self.moved
             if waits and self.nature(child) is Nature.AWAITED and posting.key in child.needs:
-                self.move(child.key, PostingState.AWAITED, look_at=self.next_look(child))
+                # Who was told by an event that it is there already looks now; that look is not one of the daily ones.
+                self.move(child.key, PostingState.AWAITED, look_at=row.look_at or self.next_look(child), looks=-1 if row.look_at else 0)
 
     # --- after a look
 

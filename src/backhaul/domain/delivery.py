@@ -4,6 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+EVENT: Final = "event"
+"""Channel of what an ERP told us happened: a hint when to look, never a fact."""
 
 
 class DeliveryState(StrEnum):
@@ -26,7 +30,7 @@ class Delivery:
     """One HTTP request or one file row from the platform.
 
     `identity` tells repeats apart from news: the event id the profile names, else the body's SHA-256.
-    `channel` is ``webhook`` or ``file:<name>#<row>``. `again` marks one that was read before, under another profile.
+    `channel` is ``webhook``, ``file:<name>#<row>`` or ``event``. `again` marks one that was read before, under another profile.
     """
 
     tenant: str

@@ -11,8 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from backhaul.adapters.business_events import hint
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
-from backhaul.application import control, drift, process, push as pushing, read_back, receive, replay, sweep as sweeping
+from backhaul.application import control, drift, heed as heeding, process, push as pushing, read_back, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
@@ -128,13 +129,23 @@ def push_now(house: House, tenant: str, now: datetime, *, retailers: Sequence[st
 def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Read every stored delivery, then fold and plan every return something was learned about."""
     rules = house.profiles[tenant].rules
-    said = {**digest(house, tenant, now), **read_back_first(house, tenant, now)}
+    said = {**digest(house, tenant, now), **read_back_first(house, tenant, now), **heed(house, tenant, now)}
     with house.store.begin() as tx:
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
     house.reviewed.add(tenant)
     return {**said, "processed": _process(house, rules, now)}
+
+
+def heed(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
+    """Look sooner at what an ERP's events speak of; a tenant whose ERPs send none does nothing here."""
+    profile = house.profiles[tenant]
+    if not profile.signals:
+        return {}
+    events, sooner = heeding.heed(house.store, profile.rules, _routes(house, profile.rules),
+                                  lambda body: hint(profile.rules.entities, body), now=now)
+    return {"events": events, "sooner": sooner}
 
 
 def read_back_first(house: House, tenant: str, now: datetime) -> Mapping[str, int]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select,
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.session import Ref, Seen, Session, chunks, ensure
 from backhaul.application.ports import Clock
-from backhaul.domain.delivery import Delivery, DeliveryState
+from backhaul.domain.delivery import EVENT, Delivery, DeliveryState
 from backhaul.domain.facts import Fact, Unreadable
 
 CONFLICT: Final = "EVENT_CONTENT_CONFLICT"
@@ -101,11 +101,12 @@ class Inbox(Session):
             "tenant": tenant, "source": source, "identity": "", "channel": "webhook", "first": False, "body": None,
             "state": DeliveryState.REFUSED.value, "reason": reason, "received_at": at, "sha256": sha256, "size": size})
 
-    def undigested(self, tenant: str, limit: int) -> Sequence[Delivery]:
-        """Give stored deliveries that nobody has read yet, oldest first."""
+    def undigested(self, tenant: str, limit: int, *, events: bool = False) -> Sequence[Delivery]:
+        """Give stored deliveries that nobody has read yet, oldest first: an ERP's events, or everything else."""
         self._flush_inbox()
         query = select(tables.deliveries).where(
-            tables.deliveries.c.tenant == tenant, tables.deliveries.c.state == DeliveryState.STORED.value)
+            tables.deliveries.c.tenant == tenant, tables.deliveries.c.state == DeliveryState.STORED.value,
+            tables.deliveries.c.channel == EVENT if events else tables.deliveries.c.channel != EVENT)
         return [_delivery(row) for row in self._connection.execute(query.order_by(tables.deliveries.c.id).limit(limit))]
 
     def digested(self, delivery: Delivery, facts: Sequence[Fact]) -> int:
@@ -133,7 +134,7 @@ class Inbox(Session):
         self._flush_inbox()
         table, facts = tables.deliveries, tables.facts
         told = select(facts.c.delivery_id).where(facts.c.tenant == tenant)
-        query = select(table).where(table.c.tenant == tenant, table.c.first, table.c.state.in_(READ_ONCE))
+        query = select(table).where(table.c.tenant == tenant, table.c.first, table.c.state.in_(READ_ONCE), table.c.channel != EVENT)
         if since is not None:
             query = query.where(table.c.received_at >= since)
         if until is not None:

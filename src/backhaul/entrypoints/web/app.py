@@ -80,6 +80,11 @@ class ProfileLike(Protocol):
         """Give the webhook's sources."""
         ...
 
+    @property
+    def signals(self) -> Sequence[Source]:
+        """Give the webhook's signals."""
+        ...
+
 
 class HouseLike(Protocol):
     """The parts of a running Backhaul that the web layer uses."""
@@ -204,7 +209,8 @@ def create_app(house: HouseLike, *, clock: Clock | None = None) -> Hooks:
         template_config=TemplateConfig(instance=JinjaTemplateEngine(engine_instance=_environment())),
         after_request=_secure, exception_handlers={Exception: _failed}, openapi_config=None)
     sources = [source for profile in house.profiles.values() for source in profile.sources]
-    return Hooks(cast("App", pages), store=house.store, sources=sources, clock=clock)
+    signals = [signal for profile in house.profiles.values() for signal in profile.signals]
+    return Hooks(cast("App", pages), store=house.store, sources=sources, signals=signals, clock=clock)
 
 
 def _environment() -> Environment:

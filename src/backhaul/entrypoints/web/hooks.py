@@ -1,7 +1,7 @@
-"""Where do ZigZag's messages arrive, and what are they told?
+"""Where do ZigZag's messages and an ERP's events arrive, and what are they told?
 
-``POST /hooks/zigzag/{source}``, as the outermost layer around everything else: 200 after the bytes are
-durable, 401 whenever we do not know who sent them, 500 whenever we could not keep them, and otherwise a
+``POST /hooks/zigzag/{source}`` and ``POST /hooks/dynamics/{source}``, as the outermost layer around everything
+else: 200 after the bytes are durable, 401 whenever we do not know who sent them, 500 whenever we could not keep them, and otherwise a
 closed connection. Nothing else ever leaves this route, because the platform sends again only after a
 short list of answers, once a day, for a week (facts/zigzag 2.2; INV-02, IN-21).
 """
@@ -11,11 +11,12 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from backhaul.adapters.zigzag.webhook import Headers, Source, identity, verify
 from backhaul.application.ports import Clock, Store
-from backhaul.domain.delivery import Delivery
+from backhaul.domain.delivery import EVENT, Delivery
 from backhaul.domain.errors import Misconfigured
 from backhaul.entrypoints.web.commit import Committer, Refusal
 from backhaul.entrypoints.web.quiet import HEADERS, cut
@@ -27,6 +28,9 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ROOT: Final = "/hooks"
 ROUTE: Final = "/hooks/zigzag/"
+SIGNALS: Final = "/hooks/dynamics/"
+SIGNAL: Final = "dynamics:"
+"""How the name begins under which an ERP's events are kept; no source of the platform is called so."""
 BODY: Final = 5 * 1024 * 1024
 """A larger body is refused with 500, so that it comes again and raising the cap can still save it."""
 NOTICE: Final = 256 * 1024
@@ -58,13 +62,14 @@ class Gone(Exception):  # noqa: N818  raised and caught here
 
 
 class Hooks:
-    """The route of the platform's messages, around another application. `census` counts what left it."""
+    """The routes of the platform's messages and of an ERP's events, around another application. `census` counts what left them."""
 
-    def __init__(self, app: App, *, store: Store, sources: Iterable[Source], clock: Clock) -> None:
-        """Take the sources of all tenants; two of one name are a `Misconfigured`."""
+    def __init__(self, app: App, *, store: Store, sources: Iterable[Source], clock: Clock,
+                 signals: Iterable[Source] = ()) -> None:
+        """Take the sources and signals of all tenants; two of one name are a `Misconfigured`."""
         self._app, self._clock = app, clock
         self._sources: dict[bytes, Source] = {}
-        for source in sources:
+        for source in (*sources, *(replace(signal, name=SIGNAL + signal.name) for signal in signals)):
             if self._sources.setdefault(source.name.encode(), source) is not source:
                 message = f"two profiles have a source '{source.name}'; its name is its address, choose another"
                 raise Misconfigured(message)
@@ -110,9 +115,11 @@ class Hooks:
     async def _answer(self, scope: Scope, receive: Receive) -> int | None:
         """Decide about one request; None is to close."""
         path: str = scope["path"]
-        name = path.removeprefix(ROUTE)
-        if scope["type"] != "http" or scope["method"] != "POST" or not path.startswith(ROUTE) or not name or "/" in name:
+        told = next((root for root in (ROUTE, SIGNALS) if path.startswith(root)), "")
+        name = path.removeprefix(told)
+        if scope["type"] != "http" or scope["method"] != "POST" or not told or not name or "/" in name or ":" in name:
             return None
+        name = SIGNAL + name if told == SIGNALS else name
         headers: Headers = scope["headers"]
         if len(headers) > HEADERS:
             return None
@@ -130,7 +137,7 @@ class Hooks:
         if len(body) > NOTICE:
             _log.warning("hook_large", extra={"source": source.name, "size": len(body)})
         delivery = Delivery(tenant=source.tenant, source=source.name, identity=identity(source, headers, body),
-                            body=body, received_at=now)
+                            body=body, received_at=now, channel=EVENT if told == SIGNALS else "webhook")
         await self._committer.keep(delivery)
         return OK
 

@@ -38,6 +38,7 @@ from backhaul.adapters.finance_scm.emulator.ledger import (
     tax_on,
 )
 from backhaul.adapters.finance_scm.emulator.model import TITLES, World, stamp
+from backhaul.adapters.finance_scm.emulator.signals import telling
 from backhaul.adapters.finance_scm.emulator.stock import each, post_inventory, refuse_twin
 
 if TYPE_CHECKING:
@@ -424,7 +425,7 @@ JOBS: Mapping[str, Callable[[World], int]] = {
     "arrivals": post_arrivals,
     "inventory": post_inventory,
     "packing-slip": post_packing_slips,
-    "invoice": post_invoices,
+    "invoice": lambda world: telling(world, post_invoices),
 }
 
 

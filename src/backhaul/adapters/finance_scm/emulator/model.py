@@ -96,6 +96,7 @@ DEFAULTS: Mapping[str, Any] = {
     "journalNames": {"ZZ-INV": {"type": "Adjustment"}, "ZZ-MOV": {"type": "Movement"}, "ZZ-TRF": {"type": "Transfer"}},
     "inventoryJournalNames": ["ZZ-INV", "ZZ-MOV", "ZZ-TRF"],
     "invoicePools": ["INV"],
+    "businessEvents": {"url": "", "headers": {}, "copies": 1},
     "editable": [],
     "readOnly": [],
     "drift": {},

@@ -1,0 +1,33 @@
+"""Which order does a business event speak of?
+
+Finance & SCM sends "sales invoice posted" with LegalEntity and SalesOrderId beside dates and amounts (facts/finance-scm 2.3).
+Nothing else of it is read, and these two only as a hint.
+"""
+
+from collections.abc import Collection
+
+import msgspec
+
+from backhaul.application.heed import Hint
+from backhaul.domain.rules import LegalEntity
+
+
+class _Event(msgspec.Struct):
+    """What we look at; other fields are not read."""
+
+    company: str = msgspec.field(name="LegalEntity", default="")
+    order: str = msgspec.field(name="SalesOrderId", default="")
+
+
+_READ = msgspec.json.Decoder(_Event)
+
+
+def hint(entities: Collection[LegalEntity], body: bytes) -> Hint | None:
+    """Give the hint in an event; None if it speaks of no company of ours, of no order, or cannot be read."""
+    try:
+        event = _READ.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    companies = {str(entity.options.get("company", entity.id)).casefold(): entity.id for entity in entities if entity.erp == "finance-scm"}
+    entity = companies.get(event.company.strip().casefold(), "")
+    return Hint(legal_entity=entity, order=event.order.strip()) if entity and event.order.strip() else None

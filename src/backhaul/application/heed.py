@@ -1,0 +1,74 @@
+"""When is it worth looking before the poll would?
+
+An ERP may tell that it posted something. Of that, only the legal entity and the order are taken, as a hint: whatever we
+wait for on that order is looked at now instead of after the next jobs. What is found there is read from the ERP as
+ever, so an event that is lost, repeated, late or a lie costs at most one look and decides nothing.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from backhaul.application.ports import KeptPosting, PostingState, Store, Tx
+from backhaul.domain.posting import Nature, PostingKey, Route
+from backhaul.domain.rules import Rules
+
+WAITING: Final = frozenset({PostingState.AWAITED, PostingState.PENDING, PostingState.READY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """Something was posted for this order of this legal entity, somebody says."""
+
+    legal_entity: str
+    order: str
+
+
+Reader: TypeAlias = Callable[[bytes], Hint | None]
+
+
+def heed(store: Store, rules: Rules, routes: Mapping[str, Route], read: Reader, *, now: datetime, limit: int = 500) -> tuple[int, int]:  # noqa: PLR0913  each is named
+    """Take up to `limit` events; give how many there were, and how many postings are looked at sooner because of them."""
+    with store.begin() as tx:
+        events = tx.undigested(rules.tenant, limit, events=True)
+        hinted: dict[str, set[str]] = {}
+        for event in events:
+            if hint := read(event.body):
+                hinted.setdefault(hint.legal_entity, set()).add(hint.order)
+            tx.digested(event, ())
+        sooner = sum(_bring_forward(tx, rules, entity, routes[entity], orders, now)
+                     for entity, orders in sorted(hinted.items()) if entity in routes)
+    return len(events), sooner
+
+
+def _bring_forward(tx: Tx, rules: Rules, entity: str, route: Route, orders: set[str], now: datetime) -> int:  # noqa: PLR0913, PLR0917  one call, private
+    """Make due what is waited for on these orders, unless it is due anyway; the look this adds does not count against our patience."""
+    rows = [row for row in tx.in_state(rules.tenant, entity, WAITING)
+            if row.state is not PostingState.READY or route.nature.get(row.posting.key.kind) is Nature.AWAITED]
+    family = {row.posting.key: row for kept in tx.postings(rules.tenant, {row.posting.key.return_ref for row in rows}).values()
+              for row in kept}
+    sooner = 0
+    for row in rows:
+        begins_later = row.look_at is None if row.state is PostingState.READY else row.look_at is not None and row.look_at > now
+        if begins_later and any(_is(order, each) for order in orders for each in _beneath(row, family)):
+            looks = row.looks - (row.state is not PostingState.READY)
+            tx.set_state(row.posting.key, row.state, look_at=now, looks=looks, note=row.note, at=now)
+            sooner += 1
+    return sooner
+
+
+def _beneath(row: KeptPosting, family: Mapping[PostingKey, KeptPosting]) -> Iterable[KeptPosting]:
+    """Give a posting and all it rests on."""
+    asked, known = [row.posting.key], set[PostingKey]()
+    while asked:
+        key = asked.pop()
+        if key in family and key not in known:
+            known.add(key)
+            asked.extend(family[key].posting.needs)
+            yield family[key]
+
+
+def _is(order: str, row: KeptPosting) -> bool:
+    """Tell whether the ERP's document behind a posting is this order or stands on it."""
+    return row.document is not None and order in {row.document.number, *row.document.ids.values()}
