@@ -9,7 +9,7 @@ BIN         := $(VENV)/bin
 STAMP       := $(VENV)/.set-up
 LOCK        := requirements/dev.lock
 PIP         := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
-JOBS        ?= 0
+JOBS        ?= 2
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
 BENCH_ARGS  ?=
@@ -32,7 +32,7 @@ $(STAMP): $(LOCK) pyproject.toml
 demo: setup ## Run the main job on real returns, ZigZag and Dynamics 365 emulated on loopback (DEMO_ARGS)
 	@$(BIN)/backhaul demo $(DEMO_ARGS)
 
-test: setup ## Run every test; JOBS=2 runs them in parallel, PYTEST_ARGS goes to pytest
+test: setup ## Run every test, in two processes; JOBS=0 for one, PYTEST_ARGS goes to pytest
 	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS)) $(PYTEST_ARGS)
 
 check: setup ## Read the code and the docs: style, types, imports, references
