@@ -2,7 +2,7 @@
 
 One journal per batch, its number the batch's key and its lines as they were committed (`domain.allocation`), because a journal line has no
 other field for a mark. Adjustments and movements travel as a data package unless told otherwise, transfers by OData: what is known of their
-sets was observed there (facts/finance-scm 1.4, decision 20). Lines are never sent in parallel, and a number is never omitted: the import
+sets was observed there (facts/finance-scm 1.4, decision 13). Lines are never sent in parallel, and a number is never omitted: the import
 would begin a new journal every 1000 lines (facts/finance-scm 3). The ERP's own job posts what stands open.
 """
 
