@@ -57,6 +57,15 @@ def test_what_nobody_uses_may_change_and_is_noted(field: str, trait: Trait | Non
     assert drift.notes == (sentence,)
 
 
+def test_what_may_be_written_now_or_need_not_be_any_more_hinders_nobody_and_is_noted() -> None:
+    strict = replace(PRICE, editable=False, mandatory=True)
+
+    drift = compare(shown("Price", strict), RECORDED)
+
+    assert drift.stops == ()
+    assert drift.notes == ("Lines.Price: AllowEdit was no, is yes", "Lines.Price: IsMandatory was yes, is no")
+
+
 def test_a_renamed_field_stops_the_line_and_its_new_name_is_shown() -> None:
     fields = {name: trait for name, trait in RECORDED.sets["Lines"].items() if name != "Price"}
     now = replace(RECORDED, sets={"Lines": {**fields, "UnitPrice": PRICE}})

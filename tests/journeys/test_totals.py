@@ -122,6 +122,7 @@ def test_an_item_at_standard_cost_is_sent_no_cost_and_compared_with_none(daily: 
     assert daily.exceptions() == {}
 
 
+@pytest.mark.editable("ReturnOrderLinesV2.ReturningInventoryLotId")
 def test_the_original_lot_is_named_where_the_environment_lets_it_and_its_cost_is_reversed(daily: World) -> None:
     settle(daily, editable=["ReturnOrderLinesV2.ReturningInventoryLotId"])
     bring_back(daily)

@@ -67,8 +67,8 @@ def compare(recorded: Contract, shown: Contract) -> Drift:
         if name not in shown.sets:
             stops.append(f"entity set {name} is gone")
             continue
-        for field, sentence in _of_fields(name, recorded.sets[name], shown.sets[name]):
-            (stops if field in recorded.sets[name] and f"{name}.{field}" in shown.used else notes).append(sentence)
+        for field, sentence, eases in _of_fields(name, recorded.sets[name], shown.sets[name]):
+            (stops if f"{name}.{field}" in shown.used and not eases else notes).append(sentence)
     for name in sorted(recorded.enums.keys() & shown.used):
         if name not in shown.enums:
             stops.append(f"enumeration {name} is gone")
@@ -79,19 +79,23 @@ def compare(recorded: Contract, shown: Contract) -> Drift:
     return Drift(stops=tuple(stops), notes=tuple(notes))
 
 
-def _of_fields(name: str, was: Mapping[str, Trait], now: Mapping[str, Trait]) -> list[tuple[str, str]]:
-    """Give the fields of a set that differ, each with its sentence."""
+EASES: Final = frozenset({("editable", True), ("mandatory", False)})
+"""What a trait may become without standing in anybody's way: what may be written now, what need not be any more."""
+
+
+def _of_fields(name: str, was: Mapping[str, Trait], now: Mapping[str, Trait]) -> list[tuple[str, str, bool]]:
+    """Give the fields of a set that differ, each with its sentence, and whether that hinders nobody."""
     told = []
     for field in sorted(was.keys() | now.keys()):
         if field not in now:
             alike = sorted(each for each in now.keys() - was.keys() if now[each] == was[field])
-            told.append((field, f"{name}.{field} is gone" + (f"; new and of its kind: {', '.join(alike)}" if alike else "")))
+            told.append((field, f"{name}.{field} is gone" + (f"; new and of its kind: {', '.join(alike)}" if alike else ""), False))
         elif field not in was:
-            told.append((field, f"{name}.{field} is new" + (", and mandatory" if now[field].mandatory else "")))
+            told.append((field, f"{name}.{field} is new" + (", and mandatory" if now[field].mandatory else ""), True))
         else:
-            changed = [(WORDS[each.name], getattr(was[field], each.name), getattr(now[field], each.name)) for each in fields(Trait)]
-            told += [(field, f"{name}.{field}: {word} was {_said(before)}, is {_said(after)}")
-                     for word, before, after in changed if before != after]
+            changed = [(each.name, getattr(was[field], each.name), getattr(now[field], each.name)) for each in fields(Trait)]
+            told += [(field, f"{name}.{field}: {WORDS[trait]} was {_said(before)}, is {_said(after)}", (trait, after) in EASES)
+                     for trait, before, after in changed if before != after]
     return told
 
 

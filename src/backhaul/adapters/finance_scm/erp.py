@@ -77,7 +77,7 @@ class FinanceScm:
                  age: Callable[[], float] = time.monotonic) -> None:
         """Keep what it works with; clock and sleep can be handed in."""
         self.odata, self.told, self.entity, self.rules, self.now, self.sleep = odata, told, entity, rules, now, sleep
-        self.mode, self.masters = mode_of(entity), Masters(odata, told, age)
+        self.mode, self.masters, self.complete = mode_of(entity), Masters(odata, told, age), False
         self.linked: bool | None = None
         self.imports = Imports(odata=odata, told=told, sleep=sleep)
         self.journals = Journals(odata=odata, told=told, entity=entity, rules=rules, masters=self.masters, imports=self.imports, now=now)
@@ -88,15 +88,20 @@ class FinanceScm:
         return self.mode.route
 
     def capabilities(self) -> Capabilities:
-        """Probe the metadata service: which needs of its mode the environment leaves unmet, by name."""
+        """Probe the metadata service: which needs of its mode the environment leaves unmet, by name.
+
+        The masters its mode needs are read once, until nothing is missing: the daily look at the contract costs no call of data.
+        """
         surplus = any(entity == self.entity.id for entity, _ in self.rules.surplus)
         mapped = frozenset(row.erp_disposition for row in self.rules.mapping if row.when.legal_entity == self.entity.id)
         journals = surplus or self._loses_by_journal()
-        missing, notes, contract = needs_unmet(self.odata, self.told, self.mode, mapped=mapped, journals=journals)
-        if journals and not missing:
+        missing, notes, contract = needs_unmet(self.odata, self.told, self.mode, mapped=mapped, journals=journals,
+                                               masters=not self.complete)
+        if journals and not missing and not self.complete:
             wanted = self.rules.journals(self.entity.id) | {(JournalType.ADJUSTMENT, "")}
             more = names_unmet(self.odata, self.told, wanted, public_sets(self.odata, ENTITIES))
             missing, notes = missing + more[0], notes + more[1]
+        self.complete = self.complete or not missing
         return Capabilities(erp="finance-scm", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
                             notes=tuple(notes), contract=contract)
 

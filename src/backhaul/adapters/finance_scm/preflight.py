@@ -69,14 +69,14 @@ def unused(mode: Mode, told: wire.Settings, *, journals: bool) -> frozenset[str]
             | (frozenset() if journals else wire.SURPLUS))
 
 
-def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool = False,
-                mapped: frozenset[str] = frozenset()) -> tuple[list[str], list[str], Contract]:
+def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool = False,  # noqa: PLR0913  what it depends on
+                mapped: frozenset[str] = frozenset(), masters: bool = True) -> tuple[list[str], list[str], Contract]:
     """Give what is missing, what is worth knowing and what the environment shows of what is used.
 
     Raises `RetryLater` when the metadata cannot be read.
 
     Inventory `journals` are needed only where the profile says where surplus units go, or where a loss is booked by one.
-    None of the `mapped` disposition codes may make a replacement order.
+    None of the `mapped` disposition codes may make a replacement order. Without `masters` only the metadata service is asked.
     """
     apart = unused(mode, told, journals=journals)
     wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if name not in apart}
@@ -108,7 +108,7 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
     rates = tax_values(odata)
     notes.append(f"Tax rates by date are read from {rates}." if rates else
                  "No public set of tax rates: expected VAT comes from the profile's [[tax_rates]], or is not compared.")
-    if not missing:
+    if masters and not missing:
         more = _masters(odata, told, mode, entities, mapped)
         missing += more[0]
         notes += more[1]
