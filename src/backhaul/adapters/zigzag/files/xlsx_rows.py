@@ -52,7 +52,7 @@ def _check(name: str, content: bytes, layout: Layout) -> None:
     """Refuse an archive that is none, is locked, or would unpack to more than it may; nothing is unpacked for that."""
     try:
         parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:  # the last is how zipfile names a compression it does not know
         raise Refused(name, f"the workbook is damaged or cut off ({error})", "ask the sender for the file anew") from error
     if any(part.flag_bits & 1 for part in parts):
         raise Refused(name, "it is protected by a password", "save it without one and send it again")
