@@ -39,10 +39,8 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {typing.Union, types.UnionType}:
         return st.one_of([anything(each) for each in arguments])
-    if origin is tuple and arguments[-1] is not ...:
-        return st.tuples(*map(anything, arguments))
     if origin is tuple:
-        return st.lists(anything(arguments[0]), max_size=3).map(tuple)
+        return st.lists(anything(arguments[0]), max_size=3).map(tuple) if ... in arguments else st.tuples(*map(anything, arguments))
     if origin in {dict, Mapping}:
         return st.dictionaries(anything(arguments[0]), anything(arguments[1]), max_size=3)
     if isinstance(kind, type) and issubclass(kind, Enum):
