@@ -28,7 +28,7 @@ PLAIN: dict[object, st.SearchStrategy[Any]] = {
     str: TEXT, Decimal: DECIMALS, datetime: TIMES, date: st.dates(date(2000, 1, 1), date(2100, 1, 1)), bool: st.booleans(),
     int: st.integers(0, 2**31 - 1), type(None): st.none()}
 
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 NUMBERS = count(1)
 
 
