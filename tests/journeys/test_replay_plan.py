@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from backhaul.adapters.zigzag.payload import Words
+from backhaul.adapters.zigzag.payload import Basis, Words
 from backhaul.application import replay
 from backhaul.application.ports import FIXED
 from backhaul.application.replay import Selection
 from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.facts import Reread
 from backhaul.domain.rules import Close, Window
 from backhaul.entrypoints import worker
 from tests.journeys.stage import TENANT, World, life, line, open_world
@@ -152,3 +154,94 @@ def test_a_run_whose_process_died_goes_on_where_it_stopped(world: World) -> None
 
     assert (done["state"], done["read_again"]) == ("done", 8)
     assert [item for item, *_ in world.credits] == ["CUP", "TEA"]
+
+
+# --- read otherwise ---------------------------------------------------------------------------------------
+
+
+def read_as(world: World, basis: Basis = Basis.NET, **fields: tuple[str, ...]) -> None:
+    """Let the profile take prices for net or gross from here on, and find these fields elsewhere."""
+    profile = world.house.profiles[TENANT]
+    wire = msgspec.structs.replace(profile.wire, amounts=basis, tax_rate=Decimal(20),
+                                   fields=msgspec.structs.replace(profile.wire.fields, **fields))
+    world.house.profiles = {TENANT: replace(profile, wire=wire)}
+    world.house._platforms.clear()
+
+
+def replay_all(world: World) -> dict[str, Any]:
+    told = plan(world)
+    run(world, told["replay"])
+    return told
+
+
+def test_a_price_that_was_read_wrongly_is_credited_as_it_is_read_after_the_profile_was_mended(world: World) -> None:
+    read_as(world, Basis.GROSS)
+    world.tell(*life("R-1", GOOD, at=world.at))
+    world.turn()
+    read_as(world, Basis.NET)
+
+    told = replay_all(world)
+    replay_all(world)
+    world.pass_days(3)
+
+    assert (told["findings"], told["changed"] > 0, told["credit_after"]) == (0, True, "-8.50")
+    assert (world.credits, world.exceptions()) == ([("TEA", 2, Decimal("8.50"))], {})
+    with world.house.store.begin() as tx:
+        rereads = [fact for fact in tx.facts(TENANT, ["R-1"])["R-1"] if isinstance(fact, Reread)]
+    assert {(fact.profile, fact.asked) for fact in rereads} == {
+        (world.house.profiles[TENANT].rules.version, f"read again by ann, replay {told['replay']}")}
+    assert len(rereads) == len({fact.message for fact in rereads}), "the second replay had nothing to add"
+
+
+def test_what_was_credited_by_the_old_reading_stays_and_the_other_price_is_a_finding_with_an_owner(world: World) -> None:
+    read_as(world, Basis.GROSS)
+    world.tell(*life("R-1", GOOD, at=world.at))
+    world.pass_days(3)
+    before, credited = fixed(world), world.credits
+    read_as(world, Basis.NET)
+
+    told = replay_all(world)
+    world.pass_days(3)
+
+    assert (told["findings"], told["added"]) == (1, 0)
+    assert (fixed(world), world.credits) == (before, credited)
+    assert [(row.case.kind, row.case.owner) for row in world.open()] == [("CHANGED_AFTER_POSTING", "finance")]
+    read_as(world, Basis.GROSS)
+    replay_all(world)
+    assert world.exceptions() == {}, "mended back, it agrees again"
+
+
+def test_another_item_in_the_place_of_a_credited_one_is_not_credited_beside_it(world: World) -> None:
+    world.tell(*life("R-1", [{**GOOD[0], "variantSku": "CUP", "orderNumber": "500001"}], at=world.at))
+    world.pass_days(3)
+    read_as(world, sku=("return.lines[].variantSku",))
+
+    told = replay_all(world)
+    world.pass_days(3)
+
+    assert (told["added"], [item for item, *_ in world.credits]) == (0, ["TEA"])
+    assert "CHANGED_AFTER_POSTING" in {finding.code for row in world.open() for finding in row.case.findings}
+
+
+def test_a_return_that_is_read_under_another_name_after_its_credit_is_not_credited_twice(world: World) -> None:
+    world.tell(*({**each, "number": "Z-9"} for each in life("R-1", GOOD, at=world.at)))
+    world.pass_days(3)
+    read_as(world, return_ref=("number",))
+
+    told = replay_all(world)
+    world.pass_days(3)
+
+    assert (told["added"], world.credits) == (0, [("TEA", 2, Decimal("8.50"))])
+    assert {row.case.return_ref: row.case.kind for row in world.open()} == dict.fromkeys(("R-1", "Z-9"), "CHANGED_AFTER_POSTING")
+
+
+def test_a_return_that_is_read_under_another_name_before_anything_was_made_is_credited_under_that(world: World) -> None:
+    world.tell(*({**each, "number": "Z-9"} for each in life("R-1", GOOD, at=world.at)))
+    world.turn()
+    read_as(world, return_ref=("number",))
+
+    replay_all(world)
+    world.pass_days(3)
+
+    assert (world.credits, world.exceptions()) == ([("TEA", 2, Decimal("8.50"))], {})
+    assert {row.posting.key.return_ref for row in world.postings()} == {"Z-9"}

@@ -311,8 +311,11 @@ class Tx(Protocol):
         """Set a delivery aside; its bytes stay."""
         ...
 
-    def reread(self, tenant: str, *, identities: Collection[str] = (), sha256s: Collection[str] = ()) -> int:
-        """Let deliveries that could not be read, by identity, or were read in part, by hash, be read once more; give how many."""
+    def reread(self, tenant: str, asked: str, *, identities: Collection[str] = (), sha256s: Collection[str] = ()) -> int:
+        """Let deliveries that could not be read, by identity, or were read in part, by hash, be read once more; give how many.
+
+        `asked` says who wants that, and why.
+        """
         ...
 
     def kept(
@@ -326,8 +329,8 @@ class Tx(Protocol):
         """Give those of these returns of which one of these sources was the first to tell something."""
         ...
 
-    def read_again(self, tenant: str, ids: Collection[int]) -> Collection[str]:
-        """Let these deliveries be read once more, by number; give the hashes of their bodies."""
+    def read_again(self, tenant: str, asked: str, ids: Collection[int]) -> int:
+        """Let these deliveries be read once more, by number; give how many. `asked` says who wants that, and why."""
         ...
 
     def told_in(self, tenant: str, ids: Collection[int]) -> Collection[str]:

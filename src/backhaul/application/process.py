@@ -154,6 +154,9 @@ def _backlog(picture: Picture, rules: Rules, now: datetime) -> Iterable[Finding]
 
 
 def _plan(picture: Picture, rules: Rules, routes: Mapping[str, Route]) -> Plan:
+    if not picture.case.lines and picture.fixed:
+        return Plan(findings=(Finding(code="CHANGED_AFTER_POSTING",
+                                      sentence="No message is read as about this return any more, and documents were made for it."),))
     if picture.entity is None:
         if not picture.case.lines:
             return Plan()

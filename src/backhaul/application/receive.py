@@ -1,14 +1,14 @@
 """Step 1. Keep what the platform sent, then read what it says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from backhaul.application.ports import Platform, Store, Tx, Unusable
+from backhaul.application.ports import FIXED, Platform, Store, Tx, Unusable
 from backhaul.domain.delivery import Delivery, DeliveryState
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Unreadable
 from backhaul.domain.money import Money
+from backhaul.domain.reading import Reading, read_again
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
 
@@ -36,11 +36,12 @@ class Digested:
 def digest(store: Store, platform: Platform, rules: Rules, *, now: datetime, limit: int = 500) -> Digested:
     """Read up to `limit` stored deliveries; what cannot be read is set aside with an owner, its bytes kept.
 
-    One that is read again under a mended profile closes what stood about it, or says anew what is wrong.
+    One that is read again under a mended profile closes what stood about it; what it said before and says no more counts no more.
     """
     with store.begin() as tx:
         waiting = tx.undigested(rules.tenant, limit)
         facts = unusable = 0
+        again: dict[int, Reading] = {}
         for delivery in waiting:
             try:
                 said = platform.facts(delivery)
@@ -50,10 +51,19 @@ def digest(store: Store, platform: Platform, rules: Rules, *, now: datetime, lim
                 _own(tx, delivery, rules.teams, Finding(code="UNREADABLE", sentence=f"{delivery.channel}: {reason}"))
             else:
                 if delivery.again:
-                    said = [replace(fact, at=now) if isinstance(fact, Unreadable) else fact for fact in said]
+                    again[delivery.id] = Reading(message=delivery.sha256, asked=delivery.again, said=said)
                     tx.close_exceptions(rules.tenant, f"delivery:{delivery.identity}", apart_from=(), resolution="read again", at=now)
                 facts += tx.digested(delivery, said)
+        if again:
+            _supersede(tx, rules, again, now)
     return Digested(deliveries=len(waiting), facts=facts, unusable=unusable)
+
+
+def _supersede(tx: Tx, rules: Rules, again: Mapping[int, Reading], now: datetime) -> None:
+    """Keep beside what messages say now what of their earlier readings counts no more."""
+    refs = {*tx.told_in(rules.tenant, again), *(fact.return_ref for reading in again.values() for fact in reading.said)}
+    made = {ref for ref, rows in tx.postings(rules.tenant, refs).items() if any(row.state in FIXED for row in rows)}
+    tx.add_facts(rules.tenant, read_again(list(again.values()), tx.facts(rules.tenant, refs), made, at=now, profile=rules.version))
 
 
 def _own(tx: Tx, delivery: Delivery, teams: Mapping[str, str], finding: Finding) -> None:

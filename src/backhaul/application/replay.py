@@ -6,18 +6,20 @@ for any message, and a posting that was fixed stays as it is, under the mapping 
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from backhaul.application.ports import FIXED, Platform, Store, Tx, Unusable
+from backhaul.application.ports import FIXED, Platform, Store, Unusable
 from backhaul.application.process import Picture, pictures, wanted
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.facts import Fact, Reread, Unreadable
+from backhaul.domain.facts import Fact
 from backhaul.domain.posting import Posting, Route
+from backhaul.domain.reading import Reading, read_again
 from backhaul.domain.returns import NOTHING, fold
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
@@ -68,7 +70,7 @@ class Impact:
 def plan(store: Store, platform: Platform, rules: Rules, routes: Mapping[str, Route], selection: Selection, *,  # noqa: PLR0913
          actor: str, now: datetime) -> tuple[str, Impact]:
     """Work out what a replay would touch, changing nothing but that it was shown; give its number and its impact."""
-    impact, ids, shown = _foresee(store, platform, rules, routes, selection)
+    impact, ids, shown = _foresee(store, platform, rules, routes, selection, now)
     number = shown[:12]
     with store.begin() as tx:
         tx.remember(rules.tenant, _name(number), {
@@ -87,7 +89,7 @@ def run(store: Store, platform: Platform, rules: Rules, routes: Mapping[str, Rou
         message = f"replay {number} is {memory['state']}; make a plan anew"
         raise NeedsOperator(message)
     if memory["state"] == SHOWN:
-        _, _, shown = _foresee(store, platform, rules, routes, _selection(memory))
+        _, _, shown = _foresee(store, platform, rules, routes, _selection(memory), now)
         if shown != memory["hash"]:
             message = f"since replay {number} was planned, messages, facts, postings or the profile have changed; make a plan anew"
             raise NeedsOperator(message)
@@ -102,7 +104,7 @@ def run(store: Store, platform: Platform, rules: Rules, routes: Mapping[str, Rou
             if current["state"] != RUNNING:
                 break
             part = ids[done:done + step]
-            _again(tx, rules.tenant, part, now)
+            tx.read_again(rules.tenant, f"{actor}, replay {number}", part)
             done += len(part)
             tx.remember(rules.tenant, _name(number), {**current, "done": done})
         work()
@@ -147,62 +149,49 @@ def _selection(memory: Mapping[str, Any]) -> Selection:
     return Selection(**times, returns=tuple(memory["returns"]), unreadable=memory["unreadable"])
 
 
-def _again(tx: Tx, tenant: str, ids: Collection[int], now: datetime) -> None:
-    """Let deliveries be read once more; what could not be read of them counts no longer, it is said anew if it still cannot."""
-    hashes = tx.read_again(tenant, ids)
-    refs = tx.told_in(tenant, ids)
-    for ref, facts in tx.facts(tenant, refs).items():
-        unclear = tuple(sorted(fact.identity for fact in facts if isinstance(fact, Unreadable) and fact.delivery in hashes))
-        if unclear:
-            tx.add_facts(tenant, [Reread(return_ref=ref, at=now, instead_of=unclear)])
-
-
 # --- looking ahead ---------------------------------------------------------------------------------------
 
 
-def _foresee(store: Store, platform: Platform, rules: Rules, routes: Mapping[str, Route],
-             selection: Selection) -> tuple[Impact, list[int], str]:
+def _foresee(store: Store, platform: Platform, rules: Rules, routes: Mapping[str, Route],  # noqa: PLR0913, PLR0917  the whole picture
+             selection: Selection, now: datetime) -> tuple[Impact, list[int], str]:
     """Read, fold and plan in memory only; give the impact, the deliveries, and a hash over all that was looked at."""
     with store.begin() as tx:
         kept = tx.kept(rules.tenant, since=selection.since, until=selection.until, refs=selection.returns, unreadable=selection.unreadable)
-    said, unusable = _said(platform, kept)
-    impact = Impact(mapping_version=rules.version, deliveries=len(kept), returns=len(said), unusable=unusable)
-    seen: list[object] = []
+    readings, unusable = _read(platform, kept)
     with store.begin() as tx:
-        known, facts = pictures(tx, rules, sorted(said)), tx.facts(rules.tenant, sorted(said))
-    hashes = frozenset(delivery.sha256 for delivery in kept)
-    for ref in sorted(said):
-        old = facts.get(ref, ())
-        have = {fact.identity for fact in old}
-        new = list({fact.identity: fact for fact in said[ref] if fact.identity not in have}.values())
-        later = _later(ref, old, new, hashes)
+        spoke = tx.told_in(rules.tenant, [delivery.id for delivery in kept])
+        refs = sorted({*spoke, *(fact.return_ref for reading in readings for fact in reading.said)})
+        known, facts = pictures(tx, rules, refs), tx.facts(rules.tenant, refs)
+    news = _news(readings, facts)
+    made = {ref for ref in refs if known[ref].fixed}
+    beside = read_again(readings, {ref: [*facts.get(ref, ()), *news.get(ref, ())] for ref in refs}, made, at=now, profile=rules.version)
+    impact = Impact(mapping_version=rules.version, deliveries=len(kept), returns=len(refs), unusable=unusable)
+    seen: list[object] = []
+    for ref in refs:
+        old, new = facts.get(ref, ()), news.get(ref, [])
+        later = [*old, *new, *(fact for fact in beside if fact.return_ref == ref)]
         impact, what = _compare(impact, known[ref], replace(known[ref], case=fold(ref, later)), rules, routes, len(new))
-        seen.append([ref, sorted(have), what])
+        seen.append([ref, sorted(fact.identity for fact in old), what])
     ids = [delivery.id for delivery in kept]
     return impact, ids, digest({"version": rules.version, "ids": ids, "seen": seen, "impact": impact.told()})
 
 
-def _said(platform: Platform, kept: Sequence[Delivery]) -> tuple[dict[str, list[Fact]], int]:
-    """Give what the deliveries say by the profile of now, by return, and how many still cannot be read."""
-    said: dict[str, list[Fact]] = {}
-    unusable = 0
+def _read(platform: Platform, kept: Sequence[Delivery]) -> tuple[list[Reading], int]:
+    """Give what the deliveries say by the profile of now, and how many still cannot be read."""
+    readings: list[Reading] = []
     for delivery in kept:
-        try:
-            for fact in platform.facts(delivery):
-                said.setdefault(fact.return_ref, []).append(fact)
-        except Unusable:
-            unusable += 1
-    return said, unusable
+        with suppress(Unusable):
+            readings.append(Reading(message=delivery.sha256, asked="", said=platform.facts(delivery)))
+    return readings, len(kept) - len(readings)
 
 
-def _later(ref: str, old: Sequence[Fact], new: Sequence[Fact], hashes: Collection[str]) -> list[Fact]:
-    """Give the facts as they would be: what of these deliveries could not be read is heard anew."""
-    unclear = tuple(fact.identity for fact in old if isinstance(fact, Unreadable) and fact.delivery in hashes)
-    still = [fact for fact in old if isinstance(fact, Unreadable) and fact.identity in unclear]
-    repeated = {(fact.code, fact.sentence) for fact in new if isinstance(fact, Unreadable)}
-    gone = tuple(fact.identity for fact in still if (fact.code, fact.sentence) not in repeated)
-    rereads = [Reread(return_ref=ref, at=old[0].at, instead_of=gone)] if gone else []
-    return [*old, *new, *rereads]
+def _news(readings: Sequence[Reading], facts: Mapping[str, Sequence[Fact]]) -> dict[str, list[Fact]]:
+    """Give, by return, the facts that would be kept."""
+    have = {fact.identity for known in facts.values() for fact in known}
+    news: dict[str, dict[str, Fact]] = {}
+    for fact in (fact for reading in readings for fact in reading.said if fact.identity not in have):
+        news.setdefault(fact.return_ref, {}).setdefault(fact.identity, fact)
+    return {ref: list(new.values()) for ref, new in news.items()}
 
 
 def _compare(impact: Impact, before: Picture, after: Picture, rules: Rules, routes: Mapping[str, Route],  # noqa: PLR0913, PLR0917

@@ -11,7 +11,7 @@ from typing import Final
 from backhaul.application.ports import RETRIED, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.facts import Decided, Decision, Matched, Reread, Unreadable
+from backhaul.domain.facts import Decided, Decision, Matched, Unreadable
 from backhaul.domain.late_change import WHY
 from backhaul.domain.posting import Nature, Route
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
@@ -61,13 +61,12 @@ def retry(  # noqa: PLR0913  each is named at the call
 
 def _reread(tx: Tx, tenant: str, row: KeptException, actor: str, now: datetime) -> int:
     """Have the deliveries read again that an exception is about; their bytes were kept for this."""
-    ref = row.case.return_ref
+    ref, asked = row.case.return_ref, f"{actor}, exception {row.id}"
     if ref.startswith("delivery:"):
-        count = tx.reread(tenant, identities=[ref.removeprefix("delivery:")])
+        count = tx.reread(tenant, asked, identities=[ref.removeprefix("delivery:")])
     else:
         unclear = [fact for fact in tx.facts(tenant, [ref]).get(ref, ()) if isinstance(fact, Unreadable)]
-        count = tx.reread(tenant, sha256s=sorted({fact.delivery for fact in unclear}))
-        tx.add_facts(tenant, [Reread(return_ref=ref, at=now, instead_of=tuple(sorted(fact.identity for fact in unclear)))])
+        count = tx.reread(tenant, asked, sha256s=sorted({fact.delivery for fact in unclear}))
     tx.record(tenant, subject=ref, action="delivery.reread", at=now, actor=actor, detail={"exception": row.id, "deliveries": count})
     return count
 

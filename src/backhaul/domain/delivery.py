@@ -30,7 +30,7 @@ class Delivery:
     """One HTTP request or one file row from the platform.
 
     `identity` tells repeats apart from news: the event id the profile names, else the body's SHA-256.
-    `channel` is ``webhook``, ``file:<name>#<row>`` or ``event``. `again` marks one that was read before, under another profile.
+    `channel` is ``webhook``, ``file:<name>#<row>`` or ``event``. `again` says of one that was read before who has it read once more.
     """
 
     tenant: str
@@ -40,7 +40,7 @@ class Delivery:
     received_at: datetime
     channel: str = "webhook"
     id: int = 0
-    again: bool = False
+    again: str = ""
 
     @property
     def sha256(self) -> str:

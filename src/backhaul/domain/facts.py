@@ -307,9 +307,17 @@ class Unreadable(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reread(Fact):
-    """Messages are read again because the profile was mended; these `Unreadable` facts, by identity, count no more."""
+    """A kept message was read again by the profile of then: what it said before and does not say now counts no more (`reading`).
+
+    `message` is the hash of its body; `says` what it says of this return now and `instead_of` all else it ever said of it, by identity.
+    Of several about one message the highest `version` holds. `profile` is the version it was read by; `asked` who had it read again.
+    """
 
     instead_of: tuple[str, ...]
+    message: str = ""
+    says: tuple[str, ...] = ()
+    profile: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def derive_postings(  # noqa: PLR0913  the whole picture of one return
     carriage is not credited because the goods that were refused are left out of sight.
     """
     drafting = _Drafting(case, rules, entity, route, fixed)
-    if drafting.moved_house():
+    if drafting.moved_house() or drafting.read_otherwise():
         return Plan(findings=tuple(drafting.findings))
     for line in case.lines:
         if line.closed or not {"", line.line_id}.isdisjoint(apart_from):
@@ -108,6 +108,24 @@ class _Drafting(Draft):
                 code="CHANGED_AFTER_POSTING", sentence=f"Documents were made in {', '.join(others)}; now retailer code "
                                                        f"'{self.case.retailer}' names {self.entity.id}."))
         return bool(others)
+
+    def read_otherwise(self) -> bool:
+        """Notice, after a message was read again, documents of another head or of lines it no longer names.
+
+        What is read in their place may be the same goods, so nothing more is wanted before somebody has looked.
+        """
+        if not self.case.reread:
+            return False
+        gone = sorted({posting.line_id for posting in self.fixed.values()}
+                      & {line.line_id for line in self.case.lines if line.announced <= 0 and not line.closed})
+        heads = {(posting.document.customer, posting.document.currency) for posting in self.fixed.values()
+                 if isinstance(posting.document, ReturnOrder)}
+        other = sorted(" in ".join(head) for head in heads - {(self.customer, self.case.currency)})
+        if gone or other:
+            self.findings.append(Finding(code="CHANGED_AFTER_POSTING", sentence=(
+                f"Read by the profile of now, the return is {self.customer}'s in {self.case.currency} and no longer names "
+                f"{', '.join(gone) or 'what it named'}; documents were made for {', '.join([*gone, *other])}.")))
+        return bool(gone or other)
 
     def goods(self, line: ReturnLine) -> None:
         """Want a return order once the goods are here, and receipt and credit for accepted units.

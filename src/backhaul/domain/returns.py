@@ -18,6 +18,7 @@ from backhaul.domain.facts import (
     Announced,
     AnnouncedLine,
     Charged,
+    Confirmed,
     Counting,
     Decided,
     Decision,
@@ -36,9 +37,13 @@ from backhaul.domain.facts import (
     Unreadable,
 )
 from backhaul.domain.goods import found_lines, grade, lost, receive, shares, without_surplus, wrong_items
+from backhaul.domain.reading import standing as what_counts
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
+
+BESIDE = (Unreadable, Reread, LinesMinted, Decided, Matched, Confirmed)
+"""Facts that do not say that the goods moved: what nobody could read, and what we or people said beside the messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class ReturnCase:
     """One ZigZag return and how far its goods have come.
 
     `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name. `lost`: the
-    carrier lost it, or a parcel of it.
+    carrier lost it, or a parcel of it. `reread`: a message of it is read otherwise than it was at first.
     """
 
     ref: str
@@ -76,6 +81,7 @@ class ReturnCase:
     exchange: Exchanged | None = None
     findings: tuple[Finding, ...] = ()
     unminted: tuple[MintedLine, ...] = ()
+    reread: bool = False
 
     @property
     def stage(self) -> Stage | None:
@@ -101,21 +107,21 @@ class ReturnCase:
 def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     """Say what the facts about one return add up to, whatever their order and however often each came."""
     known = {fact.identity: fact for fact in facts}
-    ordered = [fact for _, fact in sorted(known.items(), key=_age)]
+    standing = what_counts(known.values())
+    reread = any(not isinstance(known[identity], Unreadable) for identity in known.keys() - standing.keys())
+    ordered = [fact for _, fact in sorted(standing.items(), key=_age)]
     reached: dict[Stage, datetime] = {}
     parcels: dict[str, dict[Stage, datetime]] = {}
     for progressed in _of(ordered, Progressed):
         for stages in (reached, *([parcels.setdefault(progressed.parcel, {})] if progressed.parcel else [])):
             stages[progressed.stage] = min(stages.get(progressed.stage, progressed.at), progressed.at)
     announcements = _of(ordered, Announced)
-    again = {identity for reread in _of(ordered, Reread) for identity in reread.instead_of}
-    findings = [Finding(code=bad.code, sentence=bad.sentence, hint=bad.value) for bad in _of(ordered, Unreadable)
-                if bad.identity not in again]
+    findings = [Finding(code=bad.code, sentence=bad.sentence, hint=bad.value) for bad in _of(ordered, Unreadable)]
     refunds = tuple({paid.reference: paid for paid in _of(ordered, Refunded)}.values())
     if not announcements:
-        if any(not isinstance(fact, (Unreadable, Reread)) for fact in ordered):
+        if any(not isinstance(fact, BESIDE) for fact in ordered):
             findings.append(Finding(code="UNREADABLE", sentence=f"Return {ref} moved, but nobody announced it."))
-        return ReturnCase(ref=ref, reached=reached, parcels=parcels, refunds=refunds, findings=tuple(findings))
+        return ReturnCase(ref=ref, reached=reached, parcels=parcels, refunds=refunds, findings=tuple(findings), reread=reread)
     latest = announcements[-1]
     names = _name_lines(latest.lines, _minted(_of(ordered, LinesMinted)))
     findings += (*_conflicts(ordered), *names.findings)
@@ -134,7 +140,7 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
         warehouse=latest.warehouse, retailer=latest.retailer, announced_at=announcements[0].at,
         inspected_at=inspections[-1].at if inspections else None, reached=reached, parcels=parcels,
         lost=bool(_of(ordered, Lost)), lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
-        exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh,
+        exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh, reread=reread,
     )
 
 

@@ -15,7 +15,7 @@ from backhaul.domain.facts import Fact, Unreadable
 
 CONFLICT: Final = "EVENT_CONTENT_CONFLICT"
 AGAIN: Final = "read again"
-"""Why a stored delivery waits that was read before."""
+"""How the reason begins why a stored delivery waits that was read before; who wants it read again follows."""
 READ_ONCE: Final = (DeliveryState.DIGESTED.value, DeliveryState.QUARANTINED.value)
 """States of a delivery somebody tried to read."""
 Identity = tuple[str, str, str]
@@ -118,14 +118,14 @@ class Inbox(Session):
         """Set a delivery aside; its bytes stay."""
         self._judge(delivery, DeliveryState.QUARANTINED, reason)
 
-    def reread(self, tenant: str, *, identities: Collection[str] = (), sha256s: Collection[str] = ()) -> int:
+    def reread(self, tenant: str, asked: str, *, identities: Collection[str] = (), sha256s: Collection[str] = ()) -> int:
         """Let deliveries that could not be read, or were read in part, be read once more; give how many."""
         self._flush_inbox()
         table, states = tables.deliveries, (DeliveryState.QUARANTINED.value, DeliveryState.DIGESTED.value)
         found = self._connection.execute(update(table).where(
             table.c.tenant == tenant, table.c.state.in_(states),
             or_(table.c.identity.in_(list(identities)), table.c.sha256.in_(list(sha256s))),
-        ).values(state=DeliveryState.STORED.value, reason=AGAIN))
+        ).values(state=DeliveryState.STORED.value, reason=f"{AGAIN} by {asked}"))
         return int(found.rowcount)
 
     def kept(self, tenant: str, *, since: datetime | None = None, until: datetime | None = None, refs: Collection[str] = (),
@@ -156,15 +156,15 @@ class Inbox(Session):
                     facts.tenant == tenant, facts.return_ref.in_(part), deliveries.source.in_(sorted(sources)))).scalars())
         return told
 
-    def read_again(self, tenant: str, ids: Collection[int]) -> Collection[str]:
-        """Let these deliveries be read once more, by number; give the hashes of their bodies."""
+    def read_again(self, tenant: str, asked: str, ids: Collection[int]) -> int:
+        """Let these deliveries be read once more, by number; give how many."""
         self._flush_inbox()
-        table, hashes = tables.deliveries, set[str]()
+        table, count = tables.deliveries, 0
         for part in chunks(sorted(ids)):
-            hashes |= set(self._connection.execute(update(table).where(
+            count += self._connection.execute(update(table).where(
                 table.c.tenant == tenant, table.c.id.in_(part), table.c.first, table.c.state.in_(READ_ONCE),
-            ).values(state=DeliveryState.STORED.value, reason=AGAIN).returning(table.c.sha256)).scalars())
-        return hashes
+            ).values(state=DeliveryState.STORED.value, reason=f"{AGAIN} by {asked}")).rowcount
+        return count
 
     def told_in(self, tenant: str, ids: Collection[int]) -> Collection[str]:
         """Give the returns that these deliveries, by number, told us of."""
@@ -304,7 +304,7 @@ class Inbox(Session):
 
 def _delivery(row: Any) -> Delivery:  # noqa: ANN401  a row of the table
     return Delivery(id=row.id, tenant=row.tenant, source=row.source, identity=row.identity, body=row.body,
-                    received_at=row.received_at, channel=row.channel, again=row.reason == AGAIN)
+                    received_at=row.received_at, channel=row.channel, again=row.reason if row.reason.startswith(AGAIN) else "")
 
 
 def _row(delivery: Delivery, state: DeliveryState, *, reason: str, first: bool) -> dict[str, Any]:
