@@ -16,6 +16,7 @@ DOCS: Final = ROOT / "docs"
 PAGES: Final = {
     "facts/zigzag": DOCS / "facts" / "zigzag.md",
     "facts/finance-scm": DOCS / "facts" / "finance-scm.md",
+    "facts/business-central": DOCS / "facts" / "business-central.md",
     "facts/engine": DOCS / "facts" / "engine.md",
     "books": DOCS / "explanation" / "books.md",
     "reliability": DOCS / "explanation" / "reliability.md",
@@ -75,18 +76,18 @@ def test_no_citation_leads_astray() -> None:
     assert not unknown
 
 
-@pytest.mark.parametrize("page", ["facts/zigzag", "facts/finance-scm", "facts/engine"])
+@pytest.mark.parametrize("page", ["facts/zigzag", "facts/finance-scm", "facts/business-central", "facts/engine"])
 def test_every_row_of_facts_says_how_sure_it_is(page: str) -> None:
     text = PAGES[page].read_text(encoding="utf-8")
 
     unmarked = [line for table in re.findall(r"\|[^\n]*\| Mark \|\n\|[-|]+\|\n((?:\|[^\n]*\n)+)", text) for line in table.splitlines()
-                if not re.search(r"\[[DIUM]\]", line.rsplit("|", 2)[1])]
+                if not re.search(r"\[[DEIMSU]\]", line.rsplit("|", 2)[1])]
 
     assert not unmarked
 
 
 def test_every_source_that_is_named_is_listed_and_every_listed_one_is_named() -> None:
-    for page, letter in (("facts/zigzag", "Z"), ("facts/finance-scm", "F")):
+    for page, letter in (("facts/zigzag", "Z"), ("facts/finance-scm", "F"), ("facts/business-central", "B")):
         text, _, sources = PAGES[page].read_text(encoding="utf-8").rpartition("Sources\n")
         assert set(re.findall(rf"\b{letter}\d+\b", text)) == set(re.findall(rf"^\| ({letter}\d+) \|", sources, flags=re.MULTILINE))
 

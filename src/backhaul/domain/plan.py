@@ -6,7 +6,7 @@ it gives the same; run after posting, it gives nothing.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -81,6 +81,7 @@ def derive_postings(  # noqa: PLR0913  the whole picture of one return
             take_in(drafting, line, due=drafting.inspected(line))
     drafting.charges(apart_from)
     drafting.release()
+    drafting.add_up()
     return Plan(postings=tuple(drafting.postings), findings=tuple(drafting.findings))
 
 
@@ -338,3 +339,14 @@ class _Drafting(Draft):
                     self.want(Posting(key=self.key(kind, head.key.subject, head.key.part), needs=(head.key, *lines),
                                       currency=self.case.currency,
                                       document=Release(return_ref=self.case.ref, lines=tuple(line.marker for line in lines))))
+
+    def add_up(self) -> None:
+        """Say on each head that is still wanted what its lines come to."""
+        sums: dict[PostingKey, Decimal] = {}
+        for posting in self.postings:
+            line = posting.document
+            if isinstance(line, OrderLine):
+                net = rounded(line.quantity * line.unit_price, self.case.currency)
+                sums[posting.needs[0]] = sums.get(posting.needs[0], NOTHING) + net
+        self.postings = [replace(posting, document=replace(posting.document, net=sums.get(posting.key, NOTHING)))
+                         if isinstance(posting.document, ReturnOrder) else posting for posting in self.postings]

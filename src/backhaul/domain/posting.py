@@ -128,7 +128,11 @@ def mark(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnOrder:
-    """Head of the ERP's return order, or of the negative sales order for fees. One per original order."""
+    """Head of the ERP's return order, or of the negative sales order for fees. One per original order.
+
+    `net` is what its lines come to: positive for a credit, negative where they take more from the customer than they give, for an ERP
+    whose credits and charges are two kinds of document.
+    """
 
     return_ref: str
     customer: str
@@ -136,6 +140,7 @@ class ReturnOrder:
     warehouse: str
     order: str = ""
     reason: str = ""
+    net: Decimal = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

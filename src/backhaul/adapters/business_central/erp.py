@@ -1,0 +1,290 @@
+"""How does one legal entity in Dynamics 365 Business Central keep our postings?
+
+A draft is written head by head and line by line in batches, read back and compared, and only then posted, each document by a call of its
+own: posting is what makes stock, credit and ledger move, at once (facts/business-central 1 and 12). Whatever may have had an effect comes
+back as an outcome; an error from posting hides a success now and then, so the document is read again by its id before anything is said.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlsplit
+
+from backhaul.adapters.business_central import on_hand, preflight, wire
+from backhaul.adapters.business_central.central import Ask, Central, Limits, Write
+from backhaul.adapters.business_central.looking import Look, credits_between, draft_numbers, entries_of, head_of
+from backhaul.adapters.business_central.masters import LOCATIONS, REASONS, Masters
+from backhaul.adapters.business_central.refusals import POSTED, TAKEN, says, sentence_of
+from backhaul.adapters.business_central.routes import HEADS, LINES, RELEASES, mode_of
+from backhaul.adapters.business_central.wire import Invoice
+from backhaul.adapters.odata import Answer, Connection, Meaning, Row, Then
+from backhaul.application.ports import Capabilities
+from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.posting import (
+    ErpDocument,
+    JournalLine,
+    OrderLine,
+    Posted,
+    Posting,
+    PostingBatch,
+    PostingKey,
+    PostingOutcome,
+    Rejected,
+    Release,
+    ReturnOrder,
+    Route,
+    Spare,
+    Unconfirmed,
+    intake,
+)
+from backhaul.domain.pushing import Stock
+from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.validation import MasterData, Questions
+
+log = logging.getLogger(__name__)
+CHANGED: Final = frozenset({409, 412})
+"""The record is another than the one that was read; nothing was done to it (`Request_EntityChanged`)."""
+NOT_RUN: Final = frozenset({401, 403, 404, 405, 413, 415, 429})
+"""What an action answers that was never begun."""
+
+
+def connect(entity: LegalEntity, rules: Rules, secrets: Mapping[str, str]) -> "BusinessCentral":
+    """Open a legal entity's company by its options; what is missing or malformed is `Misconfigured`. Sends nothing yet."""
+    told = entity.options
+    try:
+        where = urlsplit(told["base_url"])
+        connection = Connection(
+            base_url=told["base_url"], token_url=told["token_url"], client_id=told["client_id"], client_secret=secrets["client_secret"],
+            scope=told.get("scope", f"{where.scheme}://{where.netloc}/.default"), timeout=float(told.get("timeout_seconds", "600")),
+            page_size=int(told.get("page_size", "0")))
+    except (KeyError, ValueError) as wrong:
+        message = f"Legal entity {entity.id}: option or secret {wrong} is missing or no number."
+        raise Misconfigured(message) from None
+    mode_of(entity)
+    settings = wire.Settings.of(entity)
+    limits = Limits(operations=settings.operations, per_minute=settings.per_minute)
+    return BusinessCentral(Central(connection, settings.company, limits, company_id=settings.company_id), settings, entity, rules)
+
+
+class BusinessCentral:
+    """The port `Erp`, for one legal entity."""
+
+    def __init__(self, central: Central, told: wire.Settings, entity: LegalEntity, rules: Rules, *,
+                 age: Callable[[], float] = time.monotonic) -> None:
+        """Keep what it works with."""
+        self.central, self.told, self.entity, self.rules = central, told, entity, rules
+        self.mode = mode_of(entity)
+        self.masters = Masters(central=central, told=told, rates=entity.id in rules.taxes, clock=age)
+
+    @property
+    def route(self) -> Route:
+        """Say which documents the mode needs."""
+        return self.mode.route
+
+    def capabilities(self) -> Capabilities:
+        """Probe the company: version, surfaces, what its mode lacks and what it loses."""
+        missing, notes = preflight.probe(self.central, self.mode, self.told, self.entity, self.rules)
+        return Capabilities(erp="business-central", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
+                            notes=tuple(notes))
+
+    def master_data(self, questions: Questions) -> MasterData:
+        """Answer with two batches at most; items, customers and places are kept for `master_ttl_seconds`."""
+        return self.masters.answer(questions)
+
+    def find(self, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
+             batches: Mapping[PostingKey, str],  # noqa: ARG002  no journal of items is written here, so no batch has a document of its own
+             allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> Mapping[PostingKey, ErpDocument]:  # noqa: ARG002  the same
+        """Look for documents by mark and by id, with one `$batch` of reads, or two where something is posted."""
+        return Look(self.central, self.masters, postings, basis).run() if postings else {}
+
+    def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
+        """Read every credit memo between two posting dates, inclusive, from the ledger side."""
+        return credits_between(self.central, self.told, first, last)
+
+    def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
+        """Count what is on sale by location, where the environment publishes that."""
+        return on_hand.stock(self.central, self.masters, self.rules.sellability, skus, warehouses)
+
+    # --- post ----------------------------------------------------------------------------------------
+
+    def post(self, batch: PostingBatch) -> Sequence[PostingOutcome]:
+        """Send drafts and removals in batches, postings one by one; one outcome per posting, in order."""
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        writes = self._writes(batch, outcomes)
+        for (posting, _), answer in zip(writes, self.central.write([write for _, write in writes]) if writes else (), strict=True):
+            outcomes[posting.key] = self._outcome(posting, answer, batch.basis)
+        outcomes |= self._post_each(batch)
+        for posting in batch.postings:
+            log.info("posting_%s", type(outcomes[posting.key]).__name__.lower(), extra={"posting": str(posting.key), "batch": batch.key})
+        return [outcomes[posting.key] for posting in batch.postings]
+
+    def _writes(self, batch: PostingBatch, outcomes: dict[PostingKey, PostingOutcome]) -> list[tuple[Posting, Write]]:
+        """Write down what may leave; what may not, or names what nobody knows, is refused before anything is sent."""
+        invoices = self._invoices(batch)
+        etags = self._etags(batch)
+        writes: list[tuple[Posting, Write]] = []
+        for posting in batch.postings:
+            if posting.key.kind in RELEASES:
+                continue
+            if wrong := self._on_sale(posting):
+                outcomes[posting.key] = Rejected(sentence=wrong)
+                continue
+            if isinstance(posting.document, Spare) and posting.key not in etags:
+                outcomes[posting.key] = Rejected(sentence=f"{posting.document.ids['id']} is no draft any more; it was not removed.")
+                continue
+            try:
+                writes.append((posting, self._write(posting, batch.basis, invoices, etags)))
+            except (KeyError, TypeError) as unknown:
+                outcomes[posting.key] = Rejected(sentence=f"{posting.key.kind.value} of {posting.key.return_ref} cannot be written: "
+                                                          f"{unknown} is not known. Nothing was sent.")
+        return writes
+
+    def _on_sale(self, posting: Posting) -> str:
+        """Say what is wrong with a line that would take goods on sale."""
+        brought = intake(posting.document)
+        return wire.unsellable_on_sale(brought, self.rules.sellability) if brought else ""
+
+    def _write(self, posting: Posting, basis: Mapping[PostingKey, ErpDocument], invoices: dict[str, Invoice],
+               etags: Mapping[PostingKey, str]) -> Write:
+        """Write one posting; what it hangs on must be in the basis, else `KeyError`."""
+        kind, document = posting.key.kind, posting.document
+        if kind in HEADS and isinstance(document, ReturnOrder):
+            invoice = invoices.get(document.order)
+            applied = bool(invoice) and self._applies(document, invoices)
+            reason = self.masters.list_of(REASONS)[document.reason] if document.reason else ""
+            return wire.head(posting, reason_id=reason, invoice=invoice, applied=applied)
+        if kind in LINES and isinstance(document, OrderLine):
+            about = next((basis[key].number for key in posting.needs[1:]), "") if len(posting.needs) > 1 else ""
+            place = document.intake.place.warehouse if document.intake else ""
+            item = document.item
+            return wire.line(posting, basis[posting.needs[0]].ids, about=about,
+                             location_id=self.masters.list_of(LOCATIONS)[place] if place else "",
+                             variant_id=self.masters.variant_id(item) if item else "")
+        if isinstance(document, Spare):
+            return wire.removal(document, etags[posting.key])
+        message = f"how to send a {kind.value}, which posting makes itself,"
+        raise TypeError(message)
+
+    def _applies(self, head: ReturnOrder, invoices: dict[str, Invoice]) -> bool:
+        """Tell whether a memo is applied to its invoice, and take what it comes to off what is open for the next one (books 7)."""
+        invoice = invoices[head.order]
+        if not self.told.apply_to_invoice or not invoice.covers(head):
+            return False
+        left = invoice.remaining - head.net * (1 + invoice.rate / 100)
+        invoices[head.order] = Invoice(id=invoice.id, number=invoice.number, date=invoice.date, customer=invoice.customer,
+                                       currency=invoice.currency, rate=invoice.rate, remaining=max(left, Decimal(0)))
+        return True
+
+    def _invoices(self, batch: PostingBatch) -> dict[str, Invoice]:
+        """Read the invoices that heads refer to, as they are now."""
+        orders = {posting.document.order for posting in batch.postings if isinstance(posting.document, ReturnOrder)} - {""}
+        return self.masters.invoices(orders) if orders else {}
+
+    def _etags(self, batch: PostingBatch) -> dict[PostingKey, str]:
+        """Read spares once more: only what is a draft now, and still is when it is removed, may be (facts/business-central 3.3)."""
+        spares = {posting.key: posting.document for posting in batch.postings if isinstance(posting.document, Spare)}
+        if not spares:
+            return {}
+        asked = [Ask(entity_set=entity, select=wire.SELECT[entity], column="id", numeric=True, values=tuple(
+            {each.ids["id"] for each in spares.values() if wire.entity_of(each) == entity})) for entity in wire.LINES_OF]
+        rows = {(entity, str(row["id"])): row for entity, found in zip(wire.LINES_OF, self.central.read(asked), strict=True)
+                for row in found if wire.plain(row.get("status")) == "Draft"}
+        tags = {key: str(rows.get((wire.entity_of(spare), spare.ids["id"]), {}).get("@odata.etag") or "") for key, spare in spares.items()}
+        return {key: tag for key, tag in tags.items() if tag}
+
+    def _outcome(self, posting: Posting, answer: Answer, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
+        """Turn one answer into an outcome by reliability appendix A; the record that came back must carry our mark."""
+        kind = posting.key.kind
+        column = "externalDocumentNumber" if kind in HEADS else "description2" if kind in LINES else None
+        meaning, then = answer.verdict(ours=None if column is None else lambda row: row.get(column) == posting.key.marker)
+        if meaning is Meaning.OK:
+            return Posted(document=self._document(posting, answer.body if isinstance(answer.body, dict) else {}, basis))
+        if kind in LINES and says(answer, TAKEN):
+            return Unconfirmed(sentence=f"A line has this number already: {sentence_of(answer)}")
+        if answer.status in CHANGED:
+            return Rejected(sentence=sentence_of(answer), transient=True)
+        if meaning is Meaning.NO:
+            return _refused(answer, then)
+        if then is Then.ALERT:
+            log.error("erp_answer_strange", extra={"posting": str(posting.key), "status": answer.status})
+        return Unconfirmed(sentence=f"Nobody knows: {sentence_of(answer)}")
+
+    def _document(self, posting: Posting, row: Row, basis: Mapping[PostingKey, ErpDocument]) -> ErpDocument:
+        if isinstance(posting.document, ReturnOrder):
+            return wire.head_document(row, wire.kind_of(posting.document))
+        if isinstance(posting.document, Spare):
+            return ErpDocument(number=posting.document.ids["id"], ids=dict(posting.document.ids))
+        return wire.line_document(row, basis[posting.needs[0]].ids, None, None)
+
+    # --- posting: one document, one call ---------------------------------------------------------------
+
+    def _post_each(self, batch: PostingBatch) -> dict[PostingKey, PostingOutcome]:
+        """Post documents one after the other; once the service is away or busy the rest is not sent (INV-21)."""
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        away: Answer | None = None
+        for posting in batch.postings:
+            if posting.key.kind not in RELEASES:
+                continue
+            if away is not None:
+                outcomes[posting.key] = Rejected(sentence=f"Nothing was sent: {sentence_of(away)}", transient=True, after_seconds=away.wait)
+                continue
+            document, ids = posting.document, head_of(posting, batch.basis)
+            whole = isinstance(document, Release) and set(document.lines) == {key.marker for key in posting.needs[1:]}
+            if not ids or not whole or any(key not in batch.basis for key in posting.needs):
+                outcomes[posting.key] = Rejected(sentence=f"{posting.key.kind.value} of {posting.key.return_ref}: not every line it must "
+                                                          "hold is known. Nothing was sent.")
+                continue
+            try:
+                answer = self.central.act(f"{ids['entity']}({ids['id']})/Microsoft.NAV.post")
+            except RetryLater as busy:
+                outcomes[posting.key] = Rejected(sentence=str(busy), transient=True, after_seconds=busy.after_seconds)
+                continue
+            away = answer if answer.status in {429, 503} or not answer.sent else None
+            outcomes[posting.key] = self._posted(posting, answer, batch.basis)
+        return outcomes
+
+    def _posted(self, posting: Posting, answer: Answer, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
+        """Say what became of a document: an error may follow a success, so a refusal is believed only once the document was read again."""
+        meaning, then = answer.verdict()
+        ids = head_of(posting, basis)
+        mine = ErpDocument(number=basis[posting.needs[0]].number, ids={name: text for name, text in ids.items() if name != "etag"})
+        if meaning is Meaning.OK:
+            return Posted(document=mine)
+        if not answer.sent or answer.status in NOT_RUN:
+            return _refused(answer, then)
+        if answer.status is None or (meaning is Meaning.UNKNOWN and answer.status not in CHANGED):
+            return Unconfirmed(sentence=f"Nobody knows: {sentence_of(answer)}")
+        return self._despite(posting, answer, mine, basis)
+
+    def _despite(self, posting: Posting, answer: Answer, mine: ErpDocument, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
+        """Read a document again that posting refused: it may be posted all the same (facts/business-central 1)."""
+        ids = mine.ids
+        try:
+            there = self._is_posted(ids, draft_numbers(basis).get(ids["id"], ""))
+        except (RetryLater, Misconfigured) as unread:
+            return Unconfirmed(sentence=f"It answered '{sentence_of(answer)}', and cannot be read again: {unread}")
+        if there:
+            log.warning("posted_despite_error", extra={"posting": str(posting.key), "status": answer.status})
+            return Posted(document=mine)
+        if says(answer, POSTED):
+            return Unconfirmed(sentence=f"It says that it is posted, and reads as a draft: {sentence_of(answer)}")
+        return Rejected(sentence=sentence_of(answer), transient=answer.status in CHANGED)
+
+    def _is_posted(self, ids: Mapping[str, str], draft: str) -> bool:
+        (rows,) = self.central.read([Ask(entity_set=ids["entity"], select=wire.SELECT[ids["entity"]], column="id", numeric=True,
+                                         values=(ids["id"],))])
+        row = next(iter(rows), {})
+        told = wire.is_posted(row, draft) if row else False
+        return entries_of(self.central, {str(row["number"])}).holds(str(row["number"]), ids["entity"]) if told is None else told
+
+
+def _refused(answer: Answer, then: Then) -> Rejected:
+    """Say what a clean refusal comes to: again after a wait or a new token, never by itself, or once somebody gave the right."""
+    busy = then in {Then.RETRY, Then.WAIT, Then.REFRESH}
+    return Rejected(sentence=sentence_of(answer), transient=busy or then is Then.REREAD, after_seconds=answer.wait, counts=not busy)
+
+
+__all__ = ["BusinessCentral", "connect"]

@@ -1,0 +1,227 @@
+"""What does Business Central hold with our marks?
+
+Reading only. A look asks for documents by mark and by id with one `$batch`, and for ledger entries with a second one only where a document
+is posted. Servers fold case, so every mark is compared again here, letter by letter (ERP-22). Posted or not is never told by `Open` alone:
+a released draft says so too (facts/business-central 3.3).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from backhaul.adapters.business_central import wire
+from backhaul.adapters.business_central.central import Ask, Central
+from backhaul.adapters.business_central.masters import COLUMNS, OURS, STOCK, Masters
+from backhaul.adapters.business_central.routes import CREDITS, HEADS, LINES, RELEASES
+from backhaul.adapters.business_central.wire import INVOICES, LINES_OF, MEMOS, NO_BIN, plain
+from backhaul.adapters.odata import Row, day_of, number
+from backhaul.domain.disposition import Place
+from backhaul.domain.posting import ErpDocument, Posting, PostingKey, ReturnOrder, Spare
+
+Found = dict[PostingKey, ErpDocument]
+LEDGER: Final = "generalLedgerEntries"
+LEDGER_COLUMNS: Final = ("entryNumber", "postingDate", "documentNumber", "documentType", "accountNumber", "debitAmount", "creditAmount")
+LEDGER_TYPE: Final[Mapping[str, str]] = {MEMOS: "Credit Memo", INVOICES: "Invoice"}
+STOCK_TYPES: Final = frozenset({"Sales Credit Memo", "Sales Return Receipt"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Entries:
+    """What the ledgers say of posted documents, by their numbers."""
+
+    ledger: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    stock: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+    def holds(self, document: str, entity: str) -> bool:
+        """Tell whether the general ledger has a document of this kind under this number."""
+        return any(plain(row.get("documentType")) == LEDGER_TYPE[entity] for row in self.ledger.get(document, ()))
+
+
+def head_of(posting: Posting, basis: Mapping[PostingKey, ErpDocument]) -> Mapping[str, str]:
+    """Give the ids of the document a posting hangs on, from whatever it needs; empty while that is unknown."""
+    return next((basis[key].ids for key in posting.needs if key in basis and basis[key].ids.get("id")), {})
+
+
+def draft_numbers(basis: Mapping[PostingKey, ErpDocument]) -> dict[str, str]:
+    """Give the numbers documents had as drafts, by id; posting replaces them."""
+    return {document.ids["id"]: document.number for key, document in basis.items() if key.kind in HEADS and document.ids.get("id")}
+
+
+class Look:
+    """One look: what is asked for, then the documents that came back."""
+
+    def __init__(self, central: Central, masters: Masters, postings: Collection[Posting],
+                 basis: Mapping[PostingKey, ErpDocument]) -> None:
+        """Sort out which documents are asked for by which column."""
+        self.central, self.masters, self.basis = central, masters, basis
+        self.postings = sorted(postings, key=lambda posting: posting.key)
+        self.drafts = draft_numbers(basis)
+        self.rows: dict[tuple[str, str], Row] = {}
+        self.entries = Entries()
+
+    def run(self) -> Found:
+        """Ask, then match each posting with what came back."""
+        marks: dict[str, set[str]] = {MEMOS: set(), INVOICES: set()}
+        ids: dict[str, set[str]] = {MEMOS: set(), INVOICES: set()}
+        for posting in self.postings:
+            head, document = head_of(posting, self.basis), posting.document
+            if isinstance(document, ReturnOrder):
+                marks[wire.kind_of(document)].add(posting.key.marker)
+            elif isinstance(document, Spare):
+                ids[wire.entity_of(document)].add(document.ids["id"])
+            elif head:
+                ids[head["entity"]].add(head["id"])
+        asked = [(entity, Ask(entity_set=entity, select=wire.SELECT[entity], column=column, values=tuple(values), expand=LINES_OF[entity],
+                              numeric=column == "id"))
+                 for column, table in (("externalDocumentNumber", marks), ("id", ids)) for entity, values in table.items()]
+        for (entity, _), rows in zip(asked, self.central.read([each for _, each in asked]), strict=True):
+            self.rows |= {(entity, str(row["id"])): row for row in rows}
+        self.entries = self._ledgers()
+        found = {posting.key: self._of(posting) for posting in self.postings}
+        return {key: document for key, document in found.items() if document is not None}
+
+    def _of(self, posting: Posting) -> ErpDocument | None:
+        kind = posting.key.kind
+        if kind in HEADS:
+            return self._head(posting)
+        if isinstance(posting.document, Spare):
+            return self._spare(posting.document)
+        head = head_of(posting, self.basis)
+        row = self.rows.get((head["entity"], head["id"])) if head else None
+        if row is None:
+            return None
+        if kind in LINES:
+            return self._line(posting.key.marker, row, head["entity"])
+        if kind in RELEASES:
+            return wire.head_document(row, head["entity"]) if self._posted(row, head["entity"]) else None
+        return self._credit(posting, row, head["entity"]) if kind in CREDITS else None
+
+    # the ledgers
+
+    def _ledgers(self) -> Entries:
+        """Read the ledger entries of documents that may be posted, where something is asked that only they say."""
+        numbers = {str(row["number"]) for row in self.rows.values() if plain(row.get("status")) not in wire.DRAFTS}
+        asking = any(posting.key.kind in CREDITS | RELEASES for posting in self.postings)
+        return entries_of(self.central, numbers if asking else set())
+
+    def _posted(self, row: Row, entity: str) -> bool:
+        told = wire.is_posted(row, self.drafts.get(str(row["id"]), ""))
+        return self.entries.holds(str(row["number"]), entity) if told is None else told
+
+    # documents
+
+    def _head(self, posting: Posting) -> ErpDocument | None:
+        """Find a head by its mark: what has lines of ours counts before what has none, drafts beyond the first are spares."""
+        entity = wire.kind_of(posting.document) if isinstance(posting.document, ReturnOrder) else MEMOS
+        rows = [row for (kind, _), row in self.rows.items() if kind == entity and row.get("externalDocumentNumber") == posting.key.marker]
+        rows.sort(key=lambda row: (plain(row.get("status")) in wire.DRAFTS, -len(row.get(LINES_OF[entity]) or ()), str(row.get("number"))))
+        if not rows:
+            return None
+        spares = tuple(Spare(entity=entity, ids={"id": str(row["id"])}) for row in rows[1:] if plain(row.get("status")) == "Draft")
+        return replace(wire.head_document(rows[0], entity), copies=len(rows), spares=spares)
+
+    def _spare(self, spare: Spare) -> ErpDocument | None:
+        """Give a spare that is still there, as open; one that is gone is not found, which is what its posting wants."""
+        row = self.rows.get((wire.entity_of(spare), spare.ids["id"]))
+        return ErpDocument(number=str(row["number"]), ids=dict(spare.ids), open=True) if row else None
+
+    def _line(self, mark: str, row: Row, entity: str) -> ErpDocument | None:
+        """Find a line by its mark; what the document's total holds beyond our lines is told with each of them."""
+        lines = [line for line in row.get(LINES_OF[entity]) or () if line.get("description2") == mark]
+        if not lines:
+            return None
+        ids = wire.ids_of(row, entity)
+        document = wire.line_document(lines[0], ids, self._place(lines[0]), self.masters.item_of(lines[0]))
+        return replace(document, currency=str(row.get("currencyCode") or ""), copies=len(lines), unexplained=_unexplained(row, entity))
+
+    def _place(self, line: Row) -> Place | None:
+        code = self.masters.location_of(str(line.get("locationId") or ""))
+        return Place(warehouse=code, location=NO_BIN) if code else None
+
+    def _credit(self, posting: Posting, row: Row, entity: str) -> ErpDocument | None:
+        """Find the credit of a line in its document once that is posted, with what its units came back at and the accounts it touched."""
+        mark = next((mark for key in posting.needs if key in self.basis and (mark := self.basis[key].ids.get("mark"))), "")
+        line = self._line(mark, row, entity) if mark else None
+        if line is None or not self._posted(row, entity):
+            return None
+        document = str(row["number"])
+        accounts = dict.fromkeys(str(each.get("accountNumber")) for each in self.entries.ledger.get(document, ()))
+        wanted = getattr(posting.document, "expected_account", "")
+        return wire.credit_document(wire.head_document(row, entity), line, self._cost(line, row, entity), tuple(accounts) if wanted else ())
+
+    def _cost(self, line: ErpDocument, row: Row, entity: str) -> Decimal | None:
+        """Give what the units of a line came back to stock at: its share, by units, of the document's entries for the item."""
+        item = line.item.number if line.item else ""
+        entries = [each for each in self.entries.stock.get(str(row["number"]), ()) if each.get("itemNumber") == item
+                   and plain(each.get("documentType")) in STOCK_TYPES]
+        alike = [each for each in row.get(LINES_OF[entity]) or () if each.get("lineObjectNumber") == item]
+        units = sum((number(each.get("quantity")) for each in alike), Decimal(0))
+        if not entries or not units or line.quantity is None:
+            return None
+        total = sum((number(each.get("costAmountActual")) for each in entries), Decimal(0))
+        return total * abs(line.quantity) / units
+
+
+def _unexplained(row: Row, entity: str) -> Decimal | None:
+    """Give what a document's total holds beyond lines with a mark: a charge or discount nobody of ours asked for."""
+    if row.get("totalAmountExcludingTax") is None:
+        return None
+    lines = (line for line in row.get(LINES_OF[entity]) or () if OURS.fullmatch(str(line.get("description2") or "")))
+    return number(row["totalAmountExcludingTax"]) - sum((number(line.get("netAmount")) for line in lines), Decimal(0))
+
+
+def entries_of(central: Central, numbers: Iterable[str]) -> Entries:
+    """Read general ledger and item ledger by document number, with one batch."""
+    wanted = tuple(numbers)
+    ledger, stock = central.read([Ask(entity_set=LEDGER, select=LEDGER_COLUMNS, column="documentNumber", values=wanted),
+                                  Ask(entity_set=STOCK, select=COLUMNS[STOCK], column="documentNumber", values=wanted)])
+    return Entries(ledger=_by(ledger), stock=_by(stock))
+
+
+def _by(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(str(row.get("documentNumber")), []).append(row)
+    return found
+
+
+# --- the ledger side ----------------------------------------------------------------------------------
+
+
+def credits_between(central: Central, told: wire.Settings, first: date, last: date) -> Iterator[ErpDocument]:
+    """Read every credit memo between two posting dates from the ledger side: three calls, plus pages.
+
+    General ledger, item ledger and the memos themselves are read by date. Gross and tax come from the accounts the options name, in the
+    currency of the books; without such options a memo keeps its own amounts, and the ledger says only that it holds it.
+    """
+    span = f"postingDate ge {first.isoformat()} and postingDate le {last.isoformat()}"
+    memos, ledger, stock = central.read([
+        Ask(entity_set=MEMOS, select=wire.SELECT[MEMOS], where=span), Ask(entity_set=LEDGER, select=LEDGER_COLUMNS, where=span),
+        Ask(entity_set=STOCK, select=COLUMNS[STOCK], where=span)])
+    booked = _by(row for row in ledger if plain(row.get("documentType")) == LEDGER_TYPE[MEMOS])
+    heads = {str(row["number"]): row for row in memos if plain(row.get("status")) not in wire.DRAFTS}
+    goods = _by(row for row in stock if plain(row.get("documentType")) in STOCK_TYPES)
+    for document in sorted({*booked, *(name for name, row in heads.items() if plain(row.get("status")) in wire.ENDED)}):
+        yield _credit(document, heads.get(document, {}), booked.get(document, []), goods.get(document, []), told)
+
+
+def _credit(document: str, row: Row, booked: Sequence[Row], goods: Sequence[Row], told: wire.Settings) -> ErpDocument:
+    """Put one credit together; what the ledgers do not say stays unknown, so that a missing entry shows."""
+    days = [day for each in booked if (day := day_of(each.get("postingDate")))]
+    ids = {name: str(row[name]) for name in ("id", "externalDocumentNumber", "customerNumber") if row.get(name)}
+    cost = sum((number(each.get("costAmountActual")) for each in goods), Decimal(0)) if goods else None
+    named = bool(told.receivable_accounts and told.tax_accounts)
+    if not booked or not named:
+        mine = wire.head_document(row, MEMOS) if row and booked else ErpDocument(number=document)
+        return replace(mine, number=document, voucher=document if booked else "", ids=ids, cost=cost, posted_on=min(days, default=None))
+    gross, tax = (_on(booked, accounts) for accounts in (told.receivable_accounts, told.tax_accounts))
+    return ErpDocument(number=document, voucher=document, ids=ids, gross=gross, tax=-tax, net=gross + tax, cost=cost,
+                       currency=str(row.get("currencyCode") or ""), posted_on=min(days, default=None))
+
+
+def _on(booked: Iterable[Row], accounts: Collection[str]) -> Decimal:
+    """Give what a document debited to accounts, less what it credited to them."""
+    return sum((number(each.get("debitAmount")) - number(each.get("creditAmount")) for each in booked
+                if str(each.get("accountNumber")) in accounts), Decimal(0))
