@@ -1,4 +1,4 @@
-"""The emulated ERP, one for the whole run; each test starts from its own empty world."""
+"""Both emulators, one of each for the whole run; each test starts from its own empty world."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from backhaul.adapters.finance_scm.emulator import serve
+from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
+from tests.journeys.reaching import ask
 from tests.journeys.stage import World, open_world, sold
 
 
@@ -30,3 +32,17 @@ def world(erp: str, tmp_path: Path) -> Iterator[World]:
     world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     yield world
     world.house.close()
+
+
+@pytest.fixture(scope="session")
+def zigzag() -> Iterator[str]:
+    with serve_zigzag() as running:
+        yield running.base_url
+
+
+@pytest.fixture
+def platform(zigzag: str) -> str:
+    """Give the emulated platform that knows of no return and misbehaves in no way."""
+    ask(zigzag, "load", {"lines": [], "replace": True})
+    ask(zigzag, "api", {})
+    return zigzag

@@ -1,13 +1,11 @@
 """What a sender told that cannot sign moves nothing before the platform itself told the same."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backhaul.adapters.zigzag.emulator import serve
 from backhaul.application.ports import PostingState
 from backhaul.application.post import send
 from backhaul.application.process import pictures
@@ -20,19 +18,6 @@ from tests.journeys.stage import TENANT, World, life, line
 STATUS = {"ReturnCreated": "REGISTERED", "ParcelReceived": "RECEIVED", "ReturnInspected": "INSPECTED", "ReturnCompleted": "COMPLETED"}
 BACK = TABLES.replace("[platform]", '[platform]\nread_back = "one"', 1)
 CREDITED = ["TEA"]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[str]:
-    with serve() as platform:
-        yield platform.base_url
-
-
-@pytest.fixture
-def platform(running: str) -> str:
-    ask(running, "load", {"lines": [], "replace": True})
-    ask(running, "api", {})
-    return running
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A message that never came is asked for; what a list leaves out is noticed; nothing is skipped because something failed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from backhaul.adapters.zigzag.emulator import serve
 from backhaul.domain.errors import Misconfigured
 from backhaul.entrypoints import worker
 from tests.journeys.reaching import TABLES, adopt, ask, reaching
@@ -16,19 +15,6 @@ from tests.journeys.stage import TENANT, World, life, line
 
 TEA = [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])]
 STATUS = {"ReturnCreated": "REGISTERED", "ParcelReceived": "RECEIVED", "ReturnInspected": "INSPECTED", "ReturnCompleted": "COMPLETED"}
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[str]:
-    with serve() as platform:
-        yield platform.base_url
-
-
-@pytest.fixture
-def platform(running: str) -> str:
-    ask(running, "load", {"lines": [], "replace": True})
-    ask(running, "api", {})
-    return running
 
 
 @pytest.fixture

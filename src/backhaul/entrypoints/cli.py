@@ -4,36 +4,24 @@ Every command prints for people and, with `--json`, one JSON object for programs
 environment (`BACKHAUL_…`) and the profile only.
 """
 
-import json
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.domain.facts import Decision
-
-out: Final = Console()
-err: Final = Console(stderr=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Tenant = Annotated[str, typer.Option("--tenant", help="Which tenant; needed only where several are configured.")]
+from backhaul.entrypoints.deciding import exceptions_app
+from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
 app: Final = typer.Typer(
     name="backhaul", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
     help="Carries returns from ZigZag into Dynamics 365 and proves that goods, stock, credit notes and ledger agree.")
-exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, match.")
 profile_app: Final = typer.Typer(no_args_is_help=True, help="One tenant's settings: check them, see what a payload would become.")
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profile_app, name="profile")
@@ -46,48 +34,6 @@ def main() -> None:
     except BackhaulError as stopped:
         err.print(f"[red]backhaul:[/] {stopped}", markup=True, highlight=False)
         raise SystemExit(2) from None
-
-
-def _print(value: Any) -> None:  # noqa: ANN401  whatever a command has to say
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
-
-
-@contextmanager
-def _house() -> Iterator[Any]:
-    from backhaul.bootstrap import build
-    from backhaul.config import Settings
-
-    house = build(Settings.from_env())
-    try:
-        yield house
-    finally:
-        house.close()
-
-
-def _tenant(house: Any, asked: str) -> str:  # noqa: ANN401  House, imported late
-    names = sorted(house.profiles)
-    if asked in names:
-        return asked
-    if not asked and len(names) == 1:
-        return str(names[0])
-    message = f"tenant '{asked}' is not configured" if asked else "say which tenant"
-    message = f"{message}: --tenant {' | '.join(names) or '(no profile is loaded; set BACKHAUL_PROFILE)'}"
-    raise typer.BadParameter(message)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Any]:
-    """Show progress on standard error, so that standard output stays for the answer."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=quiet) as bar:
-        tasks: dict[int, Any] = {}
-
-        def tell(what: str, done: int, of: int) -> None:
-            if of not in tasks:
-                tasks[of] = bar.add_task(what, total=of)
-            bar.update(tasks[of], description=what, completed=done)
-
-        yield tell
 
 
 @app.command()
@@ -109,7 +55,7 @@ def demo(  # noqa: PLR0913  a command line
         raise typer.BadParameter(message)
 
     def stay(stage: Any, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
-        _print(dict(summary)) if as_json else report.show(out, summary)
+        say(dict(summary)) if as_json else report.show(out, summary)
         out.print(f"\nBackhaul is running on [bold]{stage.web.base_url}[/]. Ctrl-C stops it.")
         out.print(f"See one return: [bold]backhaul trace C541433[/] with BACKHAUL_DATABASE_URL={stage.house.settings.database_url}"
                   f" BACKHAUL_PROFILE={stage.house.settings.profiles[0]}", highlight=False)
@@ -119,11 +65,11 @@ def demo(  # noqa: PLR0913  a command line
         except KeyboardInterrupt:
             out.print("Stopped.")
 
-    with _progress(quiet=not err.is_terminal and as_json) as tell:
+    with progress(quiet=not err.is_terminal and as_json) as tell:
         summary = run.run(state.resolve(), tell, database=database or None, port=port if serve else 0, compare=compare,
                           stay=stay if serve else None)
     if not serve:
-        _print(dict(summary)) if as_json else report.show(out, summary)
+        say(dict(summary)) if as_json else report.show(out, summary)
     if not summary["holds"]:
         raise typer.Exit(1)
 
@@ -136,7 +82,7 @@ def serve(
     """Receive webhooks and show the pages, and do the work too unless told otherwise."""
     from backhaul.entrypoints.web.app import create_app, serve as serve_web
 
-    with _house() as house:
+    with opened() as house:
         running = serve_web(create_app(house), house.settings.host, house.settings.port)
         out.print(f"Backhaul listens on [bold]{running.base_url}[/]; webhooks at /hooks/zigzag/<source>.")
         try:
@@ -157,7 +103,7 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
     """Read what came in, judge it, post what is due and look at what is open, every minute."""
     from backhaul.entrypoints import worker
 
-    with _house() as house:
+    with opened() as house:
         if not once:
             try:
                 _work(house)
@@ -166,7 +112,7 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
             return
         done = {tenant: worker.turn(house, tenant, datetime.now(UTC)) for tenant in house.profiles}
         if as_json:
-            _print(done)
+            say(done)
         else:
             for tenant, steps in done.items():
                 out.print(f"{tenant}: pull {steps['pull']}, read {steps['read']}, post {steps['post']}", highlight=False)
@@ -203,8 +149,8 @@ def import_(  # noqa: PLR0913  each is an option
         raise typer.BadParameter(message)
     if profile is not None:
         os.environ["BACKHAUL_PROFILE"] = str(profile)
-    with _house() as house:
-        name, now = _tenant(house, tenant), datetime.now(UTC)
+    with opened() as house:
+        name, now = tenant_of(house, tenant), datetime.now(UTC)
         if file is None:
             told: Mapping[str, Any] = {"folders": [asdict(look) for look in worker.look_into_folders(house, name, now, at_once=True)]}
         else:
@@ -214,14 +160,14 @@ def import_(  # noqa: PLR0913  each is an option
         _show_folders(told, as_json=as_json)
         return
     if as_json:
-        _print(dict(told))
+        say(dict(told))
     else:
         out.print(", ".join(f"{name} {value}" for name, value in told.items()), highlight=False)
 
 
 def _show_folders(told: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        _print(told)
+        say(told)
         return
     for look in told["folders"]:
         counts = f"{len(look['files'])} files, {look['waiting']} waiting"
@@ -237,9 +183,9 @@ def post(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Settle what is open and send the windows that are due now."""
     from backhaul.entrypoints import worker
 
-    with _house() as house:
-        done = dict(worker.post(house, _tenant(house, tenant), datetime.now(UTC)))
-    _print(done) if as_json else out.print(
+    with opened() as house:
+        done = dict(worker.post(house, tenant_of(house, tenant), datetime.now(UTC)))
+    say(done) if as_json else out.print(
         f"{done['windows']} windows closed, {done['sent']} postings sent."
         + (f" Another worker acts for {', '.join(done['elsewhere'])}; nothing was sent there." if done["elsewhere"] else ""))
 
@@ -260,10 +206,10 @@ def sweep(*, since: Annotated[str, typer.Option(help="From when; otherwise from 
     """Ask the platform what changed and compare it with what we know, item by item; status 1 if not all of it could be read."""
     from backhaul.entrypoints import worker
 
-    with _house() as house:
-        done = worker.sweep_now(house, _tenant(house, tenant), datetime.now(UTC), since=_moment(since) if since else None, actor=actor)
+    with opened() as house:
+        done = worker.sweep_now(house, tenant_of(house, tenant), datetime.now(UTC), since=_moment(since) if since else None, actor=actor)
     if as_json:
-        _print(dict(done))
+        say(dict(done))
     else:
         out.print(f"{'Whole' if done['complete'] else 'Not whole'}: {done['named']} returns named since {done['since']}, "
                   f"{done['kept']} kept, {done['news']} said something new, {done['recovered']} we had never heard of, "
@@ -279,10 +225,10 @@ def push(*, plan: Annotated[bool, typer.Option("--plan", help="Show what would b
     """Tell the platform what is on sale and what may not be returned, as absolute values; status 1 if not all of it could be told."""
     from backhaul.entrypoints import worker
 
-    with _house() as house:
-        done = worker.push_now(house, _tenant(house, tenant), datetime.now(UTC), plan_only=plan, actor=actor)
+    with opened() as house:
+        done = worker.push_now(house, tenant_of(house, tenant), datetime.now(UTC), plan_only=plan, actor=actor)
     if as_json:
-        _print({"plan": plan, "retailers": done})
+        say({"plan": plan, "retailers": done})
     else:
         for told in done:
             products = told.get("products_not_confirmed_by_row", ())
@@ -320,8 +266,8 @@ def replay(  # noqa: PLR0913  each is an option
         message = "say who you are: --actor"
         raise typer.BadParameter(message)
     now = datetime.now(UTC)
-    with _house() as house, _progress(quiet=as_json or not err.is_terminal) as tell:
-        name = _tenant(house, tenant)
+    with opened() as house, progress(quiet=as_json or not err.is_terminal) as tell:
+        name = tenant_of(house, tenant)
         if plan:
             chosen = replaying.Selection(
                 since=_moment(since) if since else None, until=_moment(until) if until else None,
@@ -332,7 +278,7 @@ def replay(  # noqa: PLR0913  each is an option
         else:
             told = replaying.cancel(house.store, name, cancel, actor=actor, now=now)
     if as_json:
-        _print(dict(told))
+        say(dict(told))
     else:
         for key, value in told.items():
             out.print(f"{key.replace('_', ' ')}: {value}", highlight=False)
@@ -346,13 +292,13 @@ def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return'
     """Show a return's whole life, from portal request to credit note and voucher, with every attempt."""
     from backhaul.entrypoints import story
 
-    with _house() as house:
-        name = _tenant(house, tenant)
+    with opened() as house:
+        name = tenant_of(house, tenant)
         told = story.trace(house, name, ref)
     if told is None:
         message = f"no return '{ref}' for tenant '{name}'; references are compared letter by letter"
         raise typer.BadParameter(message)
-    _print(told) if as_json else story.show(out, told)
+    say(told) if as_json else story.show(out, told)
 
 
 @app.command()
@@ -362,10 +308,10 @@ def payouts(*, tenant: Tenant = "", as_json: Json = False) -> None:
 
     from backhaul.entrypoints import story
 
-    with _house() as house:
-        told = story.payments(house, _tenant(house, tenant), datetime.now(UTC))
+    with opened() as house:
+        told = story.payments(house, tenant_of(house, tenant), datetime.now(UTC))
     if as_json:
-        _print({"payouts": told})
+        say({"payouts": told})
         return
     for each in told:
         settled = ", ".join(f"{one['amount']} by {one['document'] or 'write-off'}" for one in each["settlements"]) or "nothing yet"
@@ -383,13 +329,13 @@ def doctor(  # noqa: PLR0913  each is an option
     from backhaul.bootstrap import examine
     from backhaul.entrypoints import worker
 
-    with _house() as house:
-        name = _tenant(house, tenant)
+    with opened() as house:
+        name = tenant_of(house, tenant)
         if accept:
             worker.accept_contract(house, name, accept, datetime.now(UTC), actor=actor, approver=approver, reason=reason)
         told = [dict(examine(house.profiles[name], entity.id, house.store)) for entity in house.profiles[name].rules.entities]
     if as_json:
-        _print({"tenant": name, "legal_entities": told})
+        say({"tenant": name, "legal_entities": told})
     else:
         for row in told:
             verdict = "[red]lacks[/]" if row["missing"] else "[red]has drifted[/]" if row["drift"] else "has all it needs"
@@ -409,13 +355,13 @@ def preview(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The retur
     """Show the exact documents a return would make now and what stands in the way; nothing is posted and nothing is kept."""
     from backhaul.entrypoints import preview as previews
 
-    with _house() as house:
-        name = _tenant(house, tenant)
+    with opened() as house:
+        name = tenant_of(house, tenant)
         told = previews.preview(house, name, ref, mapping=mapping, now=datetime.now(UTC))
     if told is None:
         message = f"no return '{ref}' for tenant '{name}'; references are compared letter by letter"
         raise typer.BadParameter(message)
-    _print(told) if as_json else previews.show(out, told)
+    say(told) if as_json else previews.show(out, told)
 
 
 @app.command()
@@ -423,15 +369,15 @@ def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Check the tamper-evident trail; names the first entry that does not fit and exits with status 1."""
     from backhaul.domain.trail import GENESIS, first_break
 
-    with _house() as house:
-        name = _tenant(house, tenant)
+    with opened() as house:
+        name = tenant_of(house, tenant)
         with house.store.begin() as tx:
             entries = list(tx.trail(name))
     broken = first_break(entries)
     told = {"tenant": name, "entries": len(entries), "head": entries[-1].hash if entries else GENESIS,
             "holds": broken is None, "broken_at": broken.sequence if broken else None}
     if as_json:
-        _print(told)
+        say(told)
     elif broken:
         out.print(f"[red]The chain of {name} is broken at entry {broken.sequence}[/] ({broken.action} on {broken.subject}, {broken.at}).")
     else:
@@ -450,7 +396,7 @@ def migrate(*, as_json: Json = False) -> None:
     store.migrate()
     store.check()
     store.close()
-    _print({"migrated": True}) if as_json else out.print("The tables are up to date and the settings are safe.")
+    say({"migrated": True}) if as_json else out.print("The tables are up to date and the settings are safe.")
 
 
 @app.command()
@@ -480,111 +426,6 @@ def emulate(
         erp.close()
 
 
-@exceptions_app.command("list")
-def exceptions_list(*, tenant: Tenant = "",
-                    every: Annotated[bool, typer.Option("--each", help="One row for each, not for each cause.")] = False,
-                    as_json: Json = False) -> None:
-    """Show open exceptions by cause, with count, money, age and owner."""
-    from backhaul.entrypoints import story
-
-    with _house() as house:
-        told = story.open_exceptions(house, _tenant(house, tenant), each=every, now=datetime.now(UTC))
-    _print({"exceptions": told}) if as_json else story.show_exceptions(out, told)
-
-
-@exceptions_app.command("retry")
-def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Who you are.")],
-                     tenant: Tenant = "", as_json: Json = False) -> None:
-    """Look for a refused document in the ERP and send it again if it is not there; read an unreadable message again."""
-    from backhaul.application import resolve
-
-    with _house() as house:
-        name = _tenant(house, tenant)
-        with house.store.begin() as tx:
-            entity = house.profiles[name].rules.entities[0].id
-            ref = resolve.find_exception(tx, name, number).case.return_ref
-            case = tx.cases(name, [ref]).get(ref)
-            entity = case.legal_entity or entity if case else entity
-        count = resolve.retry(house.store, name, number, route=house.desk(name, entity).route, actor=actor, now=datetime.now(UTC))
-    _print({"exception": number, "retried": count}) if as_json else out.print(f"{count} retried; `backhaul work` does the rest.")
-
-
-def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917
-            goods: str = "") -> None:
-    from backhaul.application import resolve
-
-    with _house() as house:
-        resolve.decide(house.store, _tenant(house, tenant), number, decision, actor=actor, approver=approver, reason=reason,
-                       goods=goods, now=datetime.now(UTC))
-    if as_json:
-        _print({"exception": number, "decision": decision.value})
-    else:
-        out.print(f"Exception {number}: {decision.value}, decided by {actor}, approved by {approver}.")
-
-
-Who = Annotated[str, typer.Option(help="Who you are.")]
-Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
-Why = Annotated[str, typer.Option(help="Why; kept in the trail.")]
-
-
-@exceptions_app.command("waive")
-def exceptions_waive(  # noqa: PLR0913  each is an option
-    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
-) -> None:
-    """Let a line go on although a finding stands (only kinds that may be waived)."""
-    _decide(Decision.WAIVE, number, actor, approver, reason, tenant, as_json)
-
-
-@exceptions_app.command("close")
-def exceptions_close(  # noqa: PLR0913  each is an option
-    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
-) -> None:
-    """Close a line without credit."""
-    _decide(Decision.CLOSE, number, actor, approver, reason, tenant, as_json)
-
-
-@exceptions_app.command("claim")
-def exceptions_claim(  # noqa: PLR0913  each is an option
-    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
-) -> None:
-    """Credit what was lost on its way, without goods; the carrier is asked for it."""
-    _decide(Decision.CLAIM, number, actor, approver, reason, tenant, as_json)
-
-
-@exceptions_app.command("debit")
-def exceptions_debit(  # noqa: PLR0913  each is an option
-    number: int, *, goods: Annotated[str, typer.Option(help="What becomes of the goods: leave (back to the customer) or write-off.")],
-    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
-) -> None:
-    """Take back the credit of goods that were rejected after it."""
-    _decide(Decision.DEBIT, number, actor, approver, reason, tenant, as_json, goods)
-
-
-@exceptions_app.command("match")
-def exceptions_match(  # noqa: PLR0913  each is an option
-    number: int, *,
-    order: Annotated[str, typer.Option(help="The original order that sold the goods.")],
-    price: Annotated[str, typer.Option(help="Net price of one unit, as it was paid.")],
-    customer: Annotated[str, typer.Option(help="The account to credit, where the return names none.")] = "",
-    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
-) -> None:
-    """Say which sale goods come from that no return announced; from then on they are a line like any other."""
-    from backhaul.application import resolve
-
-    try:
-        paid = Decimal(price)
-    except InvalidOperation as error:
-        message = f"--price '{price}' is no number like 12.50"
-        raise typer.BadParameter(message) from error
-    with _house() as house:
-        resolve.match(house.store, _tenant(house, tenant), number, order=order, unit_price=paid, customer=customer, actor=actor,
-                      approver=approver, reason=reason, now=datetime.now(UTC))
-    if as_json:
-        _print({"exception": number, "decision": "match", "order": order})
-    else:
-        out.print(f"Exception {number}: matched with order {order}, decided by {actor}, approved by {approver}.")
-
-
 @profile_app.command("check")
 def profile_check(
     profile: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
@@ -597,7 +438,7 @@ def profile_check(
 
     told = check_profile(profile, against)
     if as_json:
-        _print(dict(told))
+        say(dict(told))
         return
     out.print(f"{told['profile']} is sound: tenant {told['tenant']}, version {told['version']}.", highlight=False)
     if told["lines"]:
@@ -612,7 +453,7 @@ def profile_schema() -> None:
     """Print the JSON Schema of a profile, for editors."""
     from backhaul import profile
 
-    _print(profile.profile_schema())
+    say(profile.profile_schema())
 
 
 if __name__ == "__main__":

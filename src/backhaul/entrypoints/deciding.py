@@ -1,0 +1,116 @@
+"""What can a team decide from a terminal?"""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Final
+
+import typer
+
+from backhaul.domain.facts import Decision
+from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
+
+exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, match.")
+
+Who = Annotated[str, typer.Option(help="Who you are.")]
+Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
+Why = Annotated[str, typer.Option(help="Why; kept in the trail.")]
+
+
+@exceptions_app.command("list")
+def exceptions_list(*, tenant: Tenant = "",
+                    every: Annotated[bool, typer.Option("--each", help="One row for each, not for each cause.")] = False,
+                    as_json: Json = False) -> None:
+    """Show open exceptions by cause, with count, money, age and owner."""
+    from backhaul.entrypoints import story
+
+    with opened() as house:
+        told = story.open_exceptions(house, tenant_of(house, tenant), each=every, now=datetime.now(UTC))
+    say({"exceptions": told}) if as_json else story.show_exceptions(out, told)
+
+
+@exceptions_app.command("retry")
+def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Who you are.")],
+                     tenant: Tenant = "", as_json: Json = False) -> None:
+    """Look for a refused document in the ERP and send it again if it is not there; read an unreadable message again."""
+    from backhaul.application import resolve
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.begin() as tx:
+            entity = house.profiles[name].rules.entities[0].id
+            ref = resolve.find_exception(tx, name, number).case.return_ref
+            case = tx.cases(name, [ref]).get(ref)
+            entity = case.legal_entity or entity if case else entity
+        count = resolve.retry(house.store, name, number, route=house.desk(name, entity).route, actor=actor, now=datetime.now(UTC))
+    say({"exception": number, "retried": count}) if as_json else out.print(f"{count} retried; `backhaul work` does the rest.")
+
+
+def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917
+            goods: str = "") -> None:
+    from backhaul.application import resolve
+
+    with opened() as house:
+        resolve.decide(house.store, tenant_of(house, tenant), number, decision, actor=actor, approver=approver, reason=reason,
+                       goods=goods, now=datetime.now(UTC))
+    if as_json:
+        say({"exception": number, "decision": decision.value})
+    else:
+        out.print(f"Exception {number}: {decision.value}, decided by {actor}, approved by {approver}.")
+
+
+@exceptions_app.command("waive")
+def exceptions_waive(  # noqa: PLR0913  each is an option
+    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Let a line go on although a finding stands (only kinds that may be waived)."""
+    _decide(Decision.WAIVE, number, actor, approver, reason, tenant, as_json)
+
+
+@exceptions_app.command("close")
+def exceptions_close(  # noqa: PLR0913  each is an option
+    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Close a line without credit."""
+    _decide(Decision.CLOSE, number, actor, approver, reason, tenant, as_json)
+
+
+@exceptions_app.command("claim")
+def exceptions_claim(  # noqa: PLR0913  each is an option
+    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Credit what was lost on its way, without goods; the carrier is asked for it."""
+    _decide(Decision.CLAIM, number, actor, approver, reason, tenant, as_json)
+
+
+@exceptions_app.command("debit")
+def exceptions_debit(  # noqa: PLR0913  each is an option
+    number: int, *, goods: Annotated[str, typer.Option(help="What becomes of the goods: leave (back to the customer) or write-off.")],
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Take back the credit of goods that were rejected after it."""
+    _decide(Decision.DEBIT, number, actor, approver, reason, tenant, as_json, goods)
+
+
+@exceptions_app.command("match")
+def exceptions_match(  # noqa: PLR0913  each is an option
+    number: int, *,
+    order: Annotated[str, typer.Option(help="The original order that sold the goods.")],
+    price: Annotated[str, typer.Option(help="Net price of one unit, as it was paid.")],
+    customer: Annotated[str, typer.Option(help="The account to credit, where the return names none.")] = "",
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Say which sale goods come from that no return announced; from then on they are a line like any other."""
+    from backhaul.application import resolve
+
+    try:
+        paid = Decimal(price)
+    except InvalidOperation as error:
+        message = f"--price '{price}' is no number like 12.50"
+        raise typer.BadParameter(message) from error
+    with opened() as house:
+        resolve.match(house.store, tenant_of(house, tenant), number, order=order, unit_price=paid, customer=customer, actor=actor,
+                      approver=approver, reason=reason, now=datetime.now(UTC))
+    if as_json:
+        say({"exception": number, "decision": "match", "order": order})
+    else:
+        out.print(f"Exception {number}: matched with order {order}, decided by {actor}, approved by {approver}.")

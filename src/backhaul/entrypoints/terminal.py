@@ -1,0 +1,65 @@
+"""What do all commands share?
+
+Where they print, the two options nearly all of them have, and how they open the house and choose a tenant.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+out: Final = Console()
+err: Final = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Tenant = Annotated[str, typer.Option("--tenant", help="Which tenant; needed only where several are configured.")]
+
+
+def say(value: Any) -> None:  # noqa: ANN401  whatever a command has to say
+    """Print one JSON value."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+@contextmanager
+def opened() -> Iterator[Any]:
+    """Build the house from the environment, and close it afterwards."""
+    from backhaul.bootstrap import build
+    from backhaul.config import Settings
+
+    house = build(Settings.from_env())
+    try:
+        yield house
+    finally:
+        house.close()
+
+
+def tenant_of(house: Any, asked: str) -> str:  # noqa: ANN401  House, imported late
+    """Give the tenant that was asked for, or the only one there is."""
+    names = sorted(house.profiles)
+    if asked in names:
+        return asked
+    if not asked and len(names) == 1:
+        return str(names[0])
+    message = f"tenant '{asked}' is not configured" if asked else "say which tenant"
+    message = f"{message}: --tenant {' | '.join(names) or '(no profile is loaded; set BACKHAUL_PROFILE)'}"
+    raise typer.BadParameter(message)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Any]:
+    """Show progress on standard error, so that standard output stays for the answer."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=quiet) as bar:
+        tasks: dict[int, Any] = {}
+
+        def tell(what: str, done: int, of: int) -> None:
+            if of not in tasks:
+                tasks[of] = bar.add_task(what, total=of)
+            bar.update(tasks[of], description=what, completed=done)
+
+        yield tell
