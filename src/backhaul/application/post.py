@@ -23,6 +23,7 @@ from backhaul.domain.matching import BEFORE_ARRIVAL, Break, BreakKind, classify
 from backhaul.domain.money import Money
 from backhaul.domain.period import before_jobs, jobs_done, period_of, predicted_posting
 from backhaul.domain.posting import (
+    DOCUMENTS,
     JOURNALS,
     Adjustment,
     ErpDocument,
@@ -125,13 +126,15 @@ def look(desk: Desk, now: datetime) -> int:
         # What the ERP makes of a document can only be found once that document is.
         rows = [row for row in due if row.state is not PostingState.AWAITED or _may_go(desk.route, row, basis)]
         rows += _sent_twice(desk.route, rows, basis)
-        allocations = tx.allocations(desk.rules.tenant, {row.batch for row in rows if isinstance(row.posting.document, JOURNALS)})
+        kin = _told_by_totals(tx, desk, rows)
+        allocations = tx.allocations(desk.rules.tenant, {
+            row.batch for row in (*rows, *kin.values()) if isinstance(row.posting.document, JOURNALS)})
     if not rows:
         return 0
     found = desk.erp.find(
         [row.posting for row in rows],
-        {key: row.document for key, row in basis.items() if row.document},
-        {row.posting.key: row.batch for row in (*rows, *basis.values()) if row.batch}, allocations)
+        {key: row.document for key, row in {**kin, **basis}.items() if row.document},
+        {row.posting.key: row.batch for row in (*kin.values(), *basis.values(), *rows) if row.batch}, allocations)
     with desk.store.begin() as tx:
         entry = _Entry.open(tx, desk, now, rows, basis)
         return sum(entry.settle(row, found.get(row.posting.key)) for row in rows)
@@ -152,6 +155,15 @@ def _sent_twice(route: Route, rows: Sequence[KeptPosting], basis: Mapping[Postin
     asked = {row.posting.key for row in rows}
     return [row for key, row in basis.items() if key not in asked and row.attempts > 1 and row.state is PostingState.VERIFIED
             and route.nature.get(key.kind) is Nature.DRAFT]
+
+
+def _told_by_totals(tx: Tx, desk: Desk, rows: Sequence[KeptPosting]) -> Mapping[PostingKey, KeptPosting]:
+    """Give all stock movements that were sent, or may have been, of kinds that can only be found by their sums."""
+    kinds = {row.posting.key.kind for row in rows if isinstance(row.posting.document, JOURNALS)
+             and desk.route.nature.get(row.posting.key.kind) is Nature.ONCE}
+    alike = [kind for kind, nature in desk.route.nature.items() if nature is Nature.ONCE and DOCUMENTS[kind] in JOURNALS]
+    sent = tx.in_state(desk.rules.tenant, desk.entity.id, EXISTS | OPEN, kinds=alike) if kinds else ()
+    return {row.posting.key: row for row in sent}
 
 
 def _basis(tx: Tx, rows: Iterable[KeptPosting]) -> dict[PostingKey, KeptPosting]:

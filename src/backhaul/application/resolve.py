@@ -13,7 +13,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decided, Decision, Matched, Unreadable
 from backhaul.domain.late_change import WHY
-from backhaul.domain.posting import Nature, Route
+from backhaul.domain.posting import ErpDocument, Nature, Route
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
 
 CLAIMED: Final = frozenset({"PARCEL_LOST", "PAID_NOT_ARRIVED", "WRONG_ITEM_EMPTY"})
@@ -49,7 +49,7 @@ def retry(  # noqa: PLR0913  each is named at the call
                    if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
         for kept in refused:
             awaited = route.nature.get(kept.posting.key.kind) is Nature.AWAITED
-            fresh = route.nature.get(kept.posting.key.kind) is Nature.KEYED and _surely_not_there(tx, kept)
+            fresh = route.nature.get(kept.posting.key.kind) in {Nature.KEYED, Nature.ONCE} and _surely_not_there(tx, kept)
             state = PostingState.AWAITED if awaited else PostingState.READY if fresh else PostingState.UNCONFIRMED
             tx.set_state(kept.posting.key, state, look_at=now, looks=0, note=f"{RETRIED} {actor}", at=now, actor=actor,
                          batch="" if fresh else None)
@@ -57,6 +57,35 @@ def retry(  # noqa: PLR0913  each is named at the call
         tx.record(tenant, subject=row.case.return_ref, action="exception.retried", at=now, actor=actor,
                   detail={"exception": number, "postings": [str(kept.posting.key) for kept in refused]})
     return len(refused)
+
+
+def settle(  # noqa: PLR0913  each is named at the call
+    store: Store, tenant: str, number: int, *, found: str, route: Route, actor: str, approver: str, reason: str, now: datetime,
+) -> int:
+    """Let two people say what became of effects that the ERP cannot be asked about; give how many.
+
+    `found` is the number of the document somebody saw; empty: it is surely not there, and is sent once more. Only what may never be sent
+    again unseen is settled like this (nature `once`); anything else is looked for by its mark.
+    """
+    with store.begin() as tx:
+        row = find_exception(tx, tenant, number)
+        _four_eyes(row, actor, approver, reason)
+        doubtful = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
+                    if kept.state in {PostingState.UNCONFIRMED, PostingState.PENDING} and kept.posting.line_id in (row.case.line_id, "")
+                    and route.nature.get(kept.posting.key.kind) is Nature.ONCE]
+        if not doubtful:
+            message = f"exception {number}: nothing of it is in doubt for good; what carries a mark is looked for and found"
+            raise NeedsOperator(message)
+        for kept in doubtful:
+            document = ErpDocument(number=found, ids={"found_by": actor}) if found else None
+            tx.set_state(kept.posting.key, PostingState.VERIFIED if found else PostingState.READY, document=document, looks=0, at=now,
+                         look_at=None if found else now, note=f"found by {actor}" if found else f"{RETRIED} {actor}", actor=actor,
+                         batch=None if found else "")
+        tx.touch(tenant, [row.case.return_ref])
+        tx.record(tenant, subject=row.case.return_ref, action="exception.settled", at=now, actor=actor, detail={
+            "exception": number, "approver": approver, "reason": reason, "found": found,
+            "postings": [str(kept.posting.key) for kept in doubtful]})
+    return len(doubtful)
 
 
 def _reread(tx: Tx, tenant: str, row: KeptException, actor: str, now: datetime) -> int:
@@ -72,7 +101,7 @@ def _reread(tx: Tx, tenant: str, row: KeptException, actor: str, now: datetime) 
 
 
 def _surely_not_there(tx: Tx, kept: KeptPosting) -> bool:
-    """Tell whether a keyed effect may go out in a new batch: then its old key protects nothing, so no attempt under it may be in doubt."""
+    """Tell whether an effect may go out in a new batch: then its old key protects nothing, so no attempt under it may be in doubt."""
     refusals = {"rejected", "not sent"}
     return kept.document is None and all(
         attempt.outcome in refusals for attempt in tx.attempts([kept.posting.key]) if attempt.batch == kept.batch)

@@ -9,7 +9,8 @@ import typer
 from backhaul.domain.facts import Decision
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
-exceptions_app: Final = typer.Typer(no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, match.")
+exceptions_app: Final = typer.Typer(
+    no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match.")
 
 Who = Annotated[str, typer.Option(help="Who you are.")]
 Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
@@ -89,6 +90,30 @@ def exceptions_debit(  # noqa: PLR0913  each is an option
 ) -> None:
     """Take back the credit of goods that were rejected after it."""
     _decide(Decision.DEBIT, number, actor, approver, reason, tenant, as_json, goods)
+
+
+@exceptions_app.command("settle")
+def exceptions_settle(  # noqa: PLR0913  each is an option
+    number: int, *,
+    found: Annotated[str, typer.Option(help="Number of the ERP's document that was found; not given with --absent.")] = "",
+    absent: Annotated[bool, typer.Option("--absent", help="It is surely not there; it is sent once more.")] = False,
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Say what became of an effect that the ERP cannot be asked about, after looking for it by hand."""
+    from backhaul.application import resolve
+
+    if bool(found.strip()) is absent:
+        message = "say either --found NUMBER or --absent"
+        raise typer.BadParameter(message)
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.begin() as tx:
+            ref = resolve.find_exception(tx, name, number).case.return_ref
+            case = tx.cases(name, [ref]).get(ref)
+        entity = (case.legal_entity if case else "") or house.profiles[name].rules.entities[0].id
+        count = resolve.settle(house.store, name, number, found=found.strip(), route=house.desk(name, entity).route, actor=actor,
+                               approver=approver, reason=reason, now=datetime.now(UTC))
+    say({"exception": number, "settled": count}) if as_json else out.print(f"{count} settled; `backhaul work` does the rest.")
 
 
 @exceptions_app.command("match")

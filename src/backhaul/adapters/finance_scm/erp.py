@@ -21,6 +21,7 @@ from backhaul.adapters.finance_scm.looking import Look, credits_between
 from backhaul.adapters.finance_scm.masters import Masters
 from backhaul.adapters.finance_scm.preflight import links_original_lot, needs_unmet, public_sets
 from backhaul.adapters.finance_scm.routes import STOCK, mode_of
+from backhaul.adapters.finance_scm.visibility import Options, Visibility
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
 from backhaul.application.ports import Capabilities
 from backhaul.domain.disposition import JournalType
@@ -80,7 +81,10 @@ class FinanceScm:
         self.mode, self.masters, self.complete = mode_of(entity), Masters(odata, told, age), False
         self.linked: bool | None = None
         self.imports = Imports(odata=odata, told=told, sleep=sleep)
-        self.journals = Journals(odata=odata, told=told, entity=entity, rules=rules, masters=self.masters, imports=self.imports, now=now)
+        chosen = Options.of(entity)
+        self.visibility = Visibility(odata.connection, chosen, told.company) if chosen else None
+        self.journals = Journals(odata=odata, told=told, entity=entity, rules=rules, masters=self.masters, imports=self.imports, now=now,
+                                 visibility=self.visibility)
 
     @property
     def route(self) -> Route:
@@ -100,6 +104,9 @@ class FinanceScm:
         if journals and not missing and not self.complete:
             wanted = self.rules.journals(self.entity.id) | {(JournalType.ADJUSTMENT, "")}
             more = names_unmet(self.odata, self.told, wanted, public_sets(self.odata, ENTITIES))
+            missing, notes = missing + more[0], notes + more[1]
+        if self.visibility:
+            more = self.visibility.needs_unmet()
             missing, notes = missing + more[0], notes + more[1]
         self.complete = self.complete or not missing
         return Capabilities(erp="finance-scm", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),

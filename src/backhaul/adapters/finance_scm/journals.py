@@ -1,7 +1,8 @@
 """How do units come into stock, change their place or leave it by an inventory journal?
 
 One journal per batch, its number the batch's key and its lines as they were committed (`domain.allocation`), because a journal line has no
-other field for a mark. Adjustments and movements travel as a data package unless told otherwise, transfers by OData: what is known of their
+other field for a mark. Adjustments and movements travel as a data package unless told otherwise (adjustments also through Inventory
+Visibility, `visibility`), transfers by OData: what is known of their
 sets was observed there (facts/finance-scm 1.4, decision 13). Lines are never sent in parallel, and a number is never omitted: the import
 would begin a new journal every 1000 lines (facts/finance-scm 3). The ERP's own job posts what stands open.
 """
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 from backhaul.adapters.finance_scm import package, wire
 from backhaul.adapters.finance_scm.imports import Imports, refused
 from backhaul.adapters.finance_scm.masters import Masters
+from backhaul.adapters.finance_scm.visibility import Visibility
 from backhaul.adapters.odata import Change, Meaning, OData, Query, Row, day_of, kind_of, noon, quoted
 from backhaul.domain.allocation import journal
 from backhaul.domain.disposition import JournalType, Place, Sellability
@@ -77,6 +79,7 @@ class Journals:
     masters: Masters
     imports: Imports
     now: Callable[[], datetime]
+    visibility: Visibility | None = None
 
     def post(self, batch: PostingBatch, postings: Sequence[Posting]) -> Outcomes:
         """Send one journal for all postings of a batch, its lines as they were committed; a line goes whole or not at all."""
@@ -97,6 +100,8 @@ class Journals:
                 going |= dict.fromkeys((each.key for each in mine), line.number)
         if not rows:
             return outcomes
+        if self.visibility and kind == JournalType.ADJUSTMENT:
+            return outcomes | self._by_visibility(self.visibility, batch, [wanted[key] for key in going])
         shape = SHAPES[JournalType(kind)]
         return outcomes | (self._by_package(batch.key, shape, self.told.projects[kind], rows, going) if shape.label and self.told.by_package
                            else self._by_odata(batch.key, shape, rows, going))
@@ -131,7 +136,16 @@ class Journals:
         day = accepted.astimezone(ZoneInfo(self.entity.zone)).date()
         return day if period_of(day) >= batch.period else date.fromisoformat(f"{batch.period}-01")
 
-    # --- two ways in
+    # --- three ways in
+
+    def _by_visibility(self, service: Visibility, batch: PostingBatch, postings: Sequence[Posting]) -> Outcomes:
+        """Hand each posting over as an event of its own; which units share a line of a journal is decided there."""
+        events = {}
+        for posting in postings:
+            name = journal(posting.document)[0] or self.told.journal_names[JournalType.ADJUSTMENT]
+            place = posting.document.place if isinstance(posting.document, Adjustment | Issue) else Place(warehouse="", location="")
+            events[posting.key] = service.event(posting, name, self._site(place), self._day(batch, [posting]))
+        return service.adjust(events, batch.key)
 
     def _by_package(self, key: str, shape: Shape, project: str, rows: Mapping[int, Row], going: Mapping[PostingKey, int]) -> Outcomes:
         lines = [{name: _text(value) for name, value in row.items()} for row in rows.values()]

@@ -13,9 +13,10 @@ from typing import Final
 from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.finance_scm.journals import SHAPES, stock_document, type_of
 from backhaul.adapters.finance_scm.routes import Mode
+from backhaul.adapters.finance_scm.visibility import SIGN, sent, settled
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
-from backhaul.domain.allocation import split
-from backhaul.domain.disposition import Place
+from backhaul.domain.allocation import journal, split
+from backhaul.domain.disposition import JournalType, Place
 from backhaul.domain.posting import (
     Adjustment,
     CreditNote,
@@ -83,12 +84,17 @@ class Look:
         self.stock_journals = self._ask(wire.STOCK_JOURNALS, "JournalId", {self.batches.get(posting.key, "") for posting in mine})
         self.moved = self._ask(wire.TRANSFER_LINES, "JournalNumber", {self.batches.get(posting.key, "") for posting in mine
                                                                       if isinstance(posting.document, Transfer)})
+        seen = [posting for posting in mine if posting.key.kind in SIGN and type_of(posting) is JournalType.ADJUSTMENT] \
+            if self.mode.adjusts_once else []
+        self.seen_heads = self._ask(wire.STOCK_JOURNALS, "JournalNameId", {
+            journal(posting.document)[0] or self.told.journal_names[JournalType.ADJUSTMENT] for posting in seen})
+        self.seen_lines = self._ask(wire.STOCK_JOURNAL_LINES, "ItemId", {named(self.promised[posting.key]).number for posting in seen})
         spares = [posting.document for posting in self.postings if isinstance(posting.document, Spare)]
         self.left = {entity: self._ask(entity, wire.KEYS[entity][1], [spare.ids.get(wire.KEYS[entity][1], "") for spare in spares
                                                                       if wire.set_of(spare) == entity]) for entity in wire.KEYS}
         tables = [self.heads, self.sales_heads, self.releases, self.stops, self.lines, self.sales_lines, self.journals,
                   self.arrivals, self.invoices, self.stock_lines, self.stock_journals, self.moved, self.stock, self.totals,
-                  *self.left.values()]
+                  self.seen_heads, self.seen_lines, *self.left.values()]
         self._fill(tables)
         self.with_lines = self._orders_with_lines()
         self.posted_twins = self._posted_twins()
@@ -220,12 +226,12 @@ class Look:
         """Find the line in the batch's journal: the posted one, else the open one, which the ERP's job has still to post."""
         journals = sorted(self.journals.of(self.batches.get(posting.key, "")), key=lambda row: str(row["JournalNumber"]))
         posted = [row for row in journals if row.get("IsPosted") == "Yes"]
-        for journal in posted or journals:  # an open one may be empty: every row of its package was refused
-            rows = [row for row in self.arrivals.of(self.order[posting.key]) if row.get("JournalNumber") == journal["JournalNumber"]]
+        for head in posted or journals:  # an open one may be empty: every row of its package was refused
+            rows = [row for row in self.arrivals.of(self.order[posting.key]) if row.get("JournalNumber") == head["JournalNumber"]]
             line = self._arrival(posting, rows)
             if line is not None:
-                spares = tuple(_spare(wire.JOURNALS, row) for row in journals if row is not journal and row.get("IsPosted") != "Yes")
-                return replace(wire.receipt_document(journal, line), copies=len(journals), spares=spares)
+                spares = tuple(_spare(wire.JOURNALS, row) for row in journals if row is not head and row.get("IsPosted") != "Yes")
+                return replace(wire.receipt_document(head, line), copies=len(journals), spares=spares)
         return None
 
     def _arrival(self, posting: Posting, rows: Sequence[Row]) -> Row | None:
@@ -267,7 +273,7 @@ class Look:
         line = self.promised.get(posting.key)
         rows = [row for row in self.stock_lines.of(str(line.number)) if row.get("ItemId") == named(line).number] if line else []
         if line is None or not rows:
-            return None
+            return self._settled(posting, line) if line else None
         own = self.batches.get(posting.key, "")
         rows.sort(key=lambda row: (not self._is_posted(row), row["JournalId"] != own, str(row["JournalId"])))
         row = rows[0]
@@ -278,6 +284,12 @@ class Look:
                        for row in rows[1:] if not self._is_posted(row))
         head = self.stock_heads.get(str(row["JournalId"]), {})
         return replace(stock_document(head, row, sign * units, sign * cost, self._place(posting, row)), copies=len(rows), spares=spares)
+
+    def _settled(self, posting: Posting, line: JournalLine) -> ErpDocument | None:
+        """Find what went through Inventory Visibility by totals; nothing was asked for where nothing goes that way."""
+        posted = {str(row["JournalId"]) for row in self.seen_heads.rows if row.get("Posted") == "Yes"}
+        return settled(posting, line, sent(self.promised, self.basis), (
+            row for row in self.seen_lines.rows if str(row["JournalId"]) in posted)) if posted else None
 
     def _place(self, posting: Posting, row: Row) -> Place | None:
         """Say where a line has its units, a transfer where it took them, as far as the records tell."""

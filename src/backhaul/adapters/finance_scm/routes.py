@@ -5,7 +5,7 @@ or to return orders as its mode says.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from backhaul.domain.errors import Misconfigured
@@ -41,6 +41,11 @@ class Mode:
         """Tell whether arrivals are journals of ours."""
         return self.route.nature.get(K.RECEIPT) is Nature.KEYED
 
+    @property
+    def adjusts_once(self) -> bool:
+        """Tell whether adjustments go where they cannot be asked for again."""
+        return self.route.nature.get(K.ADJUSTMENT) is Nature.ONCE
+
 
 MODES: Final[Mapping[str, Mode]] = {
     "A": Mode(letter="A", sales=frozenset(FEES), route=Route(
@@ -66,4 +71,7 @@ def mode_of(entity: LegalEntity) -> Mode:
         message = (f"Legal entity {entity.id}: deployment '{entity.deployment}' is not supported here; allowed are {', '.join(MODES)} "
                    "(facts/finance-scm 2.4).")
         raise Misconfigured(message)
+    if entity.options.get("journals_by") == "visibility":
+        # Inventory Visibility can be asked for no event: what is in doubt is looked for and waited for, and never sent again by us.
+        return replace(mode, route=replace(mode.route, nature={**mode.route.nature, K.ADJUSTMENT: Nature.ONCE, K.ISSUE: Nature.ONCE}))
     return mode

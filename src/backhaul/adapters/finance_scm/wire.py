@@ -166,7 +166,7 @@ class Settings:
                 journal_names={kind: told.get(f"{kind}_journal_name", name) for kind, name in NAMES.items()},
                 projects={kind: told.get(f"{kind}_project", name) for kind, name in PROJECTS.items()},
                 activities=_activities(told),
-                by_package=_choice(told, "journals_by", "package", "odata") == "package",
+                by_package=_choice(told, "journals_by", "package", "odata", "visibility") != "odata",
                 voucher_rules={"VoucherNumberSelectionRule": "DateChange", "VoucherNumberAllocationRule": "Post",
                                "PostingDetailLevel": _choice(told, "posting_detail", "Summary", "Detail")},
                 hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"),

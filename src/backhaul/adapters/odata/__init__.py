@@ -470,6 +470,6 @@ def _require_safe(url: str) -> None:
 
 
 __all__ = [
-    "ANSWERS", "Answer", "Change", "Connection", "Meaning", "OData", "Query", "Row", "Seen", "Then", "Whole", "classify_answer", "day_of",
-    "enum", "infolog", "keyed", "kind_of", "noon", "number", "quoted", "read_batch", "waiting_time",
+    "ANSWERS", "Answer", "Change", "Connection", "Meaning", "OData", "Query", "Row", "Seen", "Then", "Verdict", "Whole",
+    "classify_answer", "day_of", "enum", "infolog", "keyed", "kind_of", "noon", "number", "quoted", "read_batch", "waiting_time",
 ]

@@ -35,6 +35,7 @@ KINDS: Mapping[str, str] = {
     "batch-part-429": r"^/data/\$batch",
     "row-error": "ImportFromPackage",
     "import-stuck": "ImportFromPackage",
+    "visibility-refuses": "transaction/adjustment/bulk",
     "lagging-read": "^/data/",
 }
 METHODS: Mapping[str, str] = {"lagging-read": "GET", "page-short": "GET"}

@@ -40,6 +40,7 @@ from backhaul.adapters.finance_scm.emulator.ledger import (
 from backhaul.adapters.finance_scm.emulator.model import TITLES, World, stamp
 from backhaul.adapters.finance_scm.emulator.signals import telling
 from backhaul.adapters.finance_scm.emulator.stock import each, post_inventory, refuse_twin
+from backhaul.adapters.finance_scm.emulator.visibility import synchronise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -424,6 +425,7 @@ def issue(world: World, document: Document, line: Row, place: Place, quantity: D
 JOBS: Mapping[str, Callable[[World], int]] = {
     "arrivals": post_arrivals,
     "inventory": post_inventory,
+    "visibility": synchronise,
     "packing-slip": post_packing_slips,
     "invoice": lambda world: telling(world, post_invoices),
 }

@@ -101,7 +101,8 @@ DEFAULTS: Mapping[str, Any] = {
     "readOnly": [],
     "drift": {},
     "currencyDecimals": {"JPY": 0, "KWD": 3},
-    "schedule": {"arrivals": ["01:00"], "inventory": ["01:15"], "packing-slip": ["01:30"], "invoice": ["02:00"]},
+    "visibilityEnvironment": "env-1",
+    "schedule": {"arrivals": ["01:00"], "inventory": ["01:15"], "visibility": ["01:20"], "packing-slip": ["01:30"], "invoice": ["02:00"]},
     "accounts": {
         "bank": "110100",
         "customer": "130100",
@@ -159,6 +160,7 @@ def noon(text: str) -> str:
 TITLES: Mapping[str, str] = {
     "arrivals": "Backhaul: post item arrival journals",
     "inventory": "Backhaul: post inventory journals",
+    "visibility": "Inventory Visibility posting job",
     "packing-slip": "Sales packing slip, returned orders",
     "invoice": "Sales invoice, returned orders",
 }
@@ -300,7 +302,9 @@ class World:
         meta = {name: decode(value) for name, value in self._file.execute("SELECT name, value FROM meta")}
         if not meta:
             return
-        self.settings, self.sequences, self.clock = meta["settings"], meta["sequences"], meta["clock"]
+        # a file of an earlier version lacks settings that came later
+        self.settings = {**self.settings, **meta["settings"]}
+        self.sequences, self.clock = meta["sequences"], meta["clock"]
         self.calls = meta["calls"]
         stored = [
             (name, tuple(json.loads(key)), decode(row)) for name, key, row in self._file.execute("SELECT entity_set, key, row FROM rows")

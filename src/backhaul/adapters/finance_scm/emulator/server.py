@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, unquote
 
 import uvicorn
@@ -27,6 +27,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from backhaul.adapters.finance_scm.emulator import visibility
 from backhaul.adapters.finance_scm.emulator.control import Control
 from backhaul.adapters.finance_scm.emulator.faults import Fault, afterwards, instead
 from backhaul.adapters.finance_scm.emulator.ledger import PostingFailed
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 DMF = f"/data/DataManagementDefinitionGroups/{NAMESPACE}."
 QUEUE = "/api/connector/"
+SECURITY = "/security/token"
+ADDIN = "/api/environment/"
 LOGGED = 500
 
 
@@ -112,12 +115,16 @@ class Emulator:
             self.world.save()
         return answer
 
-    def _route(self, request: Request, fault: Fault | None) -> Answer:
+    def _route(self, request: Request, fault: Fault | None) -> Answer:  # noqa: PLR0911 - one for each part of the environment
         path = request.path
         if path.endswith("/oauth2/v2.0/token"):
             return self._token(request)
         if path.startswith("/blob/"):
             return self._blob(request)
+        if path == SECURITY:
+            return self._security(request)
+        if path.startswith(ADDIN):
+            return self._visibility(request, fault)
         if (trouble := self._unauthorised(request)) is not None:
             return trouble
         if path.startswith(DMF):
@@ -147,11 +154,41 @@ class Emulator:
         if not form.get("scope", "").endswith("/.default"):
             return answer_json(400, {"error": "invalid_scope", "error_description": "AADSTS1002012: The scope must end in /.default."})
         seconds = int(settings["tokenSeconds"])
-        claims = base64.urlsafe_b64encode(json.dumps({"aud": audience, "exp": self._time() + seconds}).encode()).decode()
-        return answer_json(
-            200,
-            {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": f"{claims}.{self._sign(claims)}"},
-        )
+        told = {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": self._token_for(audience)}
+        return answer_json(200, told)
+
+    def _security(self, request: Request) -> Answer:
+        """Give a token for the add-in, or say why there is none (facts/finance-scm 2.5)."""
+        if request.headers.get("api-version") != "1.0":
+            return answer_json(400, {"message": "The header Api-Version is missing or unsupported."})
+        told = decode(request.body) if request.body else {}
+        refused = visibility.token_refused(self.world, told, self._claims(str(told.get("client_assertion") or "")).get("aud", ""))
+        given = {"token_type": "bearer", "expires_in": int(self.world.settings["tokenSeconds"])}
+        return refused or answer_json(200, given | {"access_token": self._token_for(visibility.SCOPE)})
+
+    def _visibility(self, request: Request, fault: Fault | None) -> Answer:
+        """Answer the add-in beside the environment, for its own tokens only."""
+        claims = self._claims(request.headers.get("authorization", "").partition(" ")[2])
+        if claims.get("aud") != visibility.SCOPE or claims["exp"] <= self._time():
+            return Answer(status=401)
+        if request.headers.get("api-version") != "1.0":
+            return answer_json(400, {"message": "The header Api-Version is missing or unsupported."})
+        environment, _, below = request.path.removeprefix(ADDIN).partition("/")
+        known = environment == self.world.settings["visibilityEnvironment"]
+        if (request.method, below) != ("POST", "transaction/adjustment/bulk") or not known:
+            return Answer(status=404)
+        with self.world.tables.transaction():
+            return visibility.keep(self.world, decode(request.body), _refusals(fault))
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """Read a token of ours; one that is not says nothing."""
+        claims, _, sign = token.partition(".")
+        return dict(json.loads(base64.urlsafe_b64decode(claims))) if hmac.compare_digest(self._sign(claims), sign) else {}
+
+    def _token_for(self, audience: str) -> str:
+        told = {"aud": audience, "exp": self._time() + int(self.world.settings["tokenSeconds"])}
+        claims = base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+        return f"{claims}.{self._sign(claims)}"
 
     def _sign(self, text: str) -> str:
         return hmac.new(str(self.world.settings["clientSecret"]).encode(), text.encode(), hashlib.sha256).hexdigest()
@@ -254,15 +291,22 @@ def _trouble(fault: Fault | None) -> Trouble:
     return trouble
 
 
+def _refusals(fault: Fault | None) -> frozenset[int]:
+    """Read which adjustments of a bulk call are to be refused."""
+    return frozenset(map(int, fault.told.get("rows", [1]))) if fault and fault.kind == "visibility-refuses" else frozenset()
+
+
 def _excluded(path: str) -> str:
     if path.startswith("/control/"):
         return "control"
-    if path.endswith("/oauth2/v2.0/token"):
+    if path.endswith("/oauth2/v2.0/token") or path == SECURITY:
         return "token"
     return "metadata" if path.startswith(("/metadata/", "/data/$metadata")) else ""
 
 
 def _noun(path: str) -> str:
+    if path.startswith(ADDIN):
+        return path.removeprefix(ADDIN).partition("/")[2]
     if path.startswith("/blob/"):
         return "blob"
     if path.startswith(QUEUE):

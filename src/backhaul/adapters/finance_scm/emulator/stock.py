@@ -66,11 +66,12 @@ def post_inventory(world: World) -> int:
     failures = 0
     for heads in LINES:
         found = [r for r in world.tables.where(heads, "IsPosted", "No") if r["JournalNameId"] in names]
-        failures += each(world, "inventory", [(r["dataAreaId"], r["JournalNumber"]) for r in found], partial(_post, heads))
+        failures += each(world, "inventory", [(r["dataAreaId"], r["JournalNumber"]) for r in found], partial(post_journal, heads))
     return failures
 
 
-def _post(heads: str, world: World, company: str, number: str) -> str:
+def post_journal(heads: str, world: World, company: str, number: str) -> str:
+    """Post one open inventory journal; gives what to write into the log."""
     header = world.one(heads, company, number) or {}
     refuse_twin(world, heads, "Description", header)
     lines = [r for r in world.tables.where(LINES[heads], "JournalNumber", number) if r["dataAreaId"] == company]
