@@ -69,6 +69,13 @@ def order(world: World) -> str:
     return next(str(row.document.number) for row in world.postings() if row.posting.key.kind is PostingKind.ORDER and row.document)
 
 
+def heeded(world: World, subject: str, action: str) -> list[dict[str, Any]]:
+    """Give what the trail says of events, without the posting."""
+    with world.house.store.begin() as tx:
+        told = [dict(entry.detail) for entry in tx.trail(TENANT, subject=subject) if entry.action == action]
+    return [{name: value for name, value in each.items() if name != "posting"} for each in told]
+
+
 def send(server: Running, body: bytes, *, token: str = TOKEN, source: str = "fo") -> int:
     return httpx.post(f"{server.base_url}/hooks/dynamics/{source}", content=body, headers={"Authorization": f"Bearer {token}"},
                       trust_env=False).status_code
@@ -85,6 +92,10 @@ def test_an_event_finds_the_credit_within_the_minute(hooked: tuple[World, Runnin
     assert credit(world) is PostingState.VERIFIED
     assert server.app.census == {200: 1}
     assert world.exceptions() == {}
+    (number,) = [row.document.number for row in world.postings() if row.posting.key.kind is PostingKind.CREDIT_NOTE and row.document]
+    told = heeded(world, "R-1", "event.heeded")
+    assert told
+    assert all(each == {"orders": [order(world)], "documents": [number]} for each in told)
 
 
 def test_without_an_event_nothing_is_lost_but_time(hooked: tuple[World, Running]) -> None:
@@ -146,6 +157,21 @@ def test_events_about_a_credit_that_is_not_there_make_nobody_impatient(hooked: t
     assert all(row.looks <= looks for row, (_, looks) in zip(world.postings(), before, strict=True))
     assert world.exceptions() == {}
     assert world.credits == []
+
+
+def test_events_of_a_sender_the_profile_no_longer_names_are_set_aside_with_a_word(hooked: tuple[World, Running]) -> None:
+    world, server = hooked
+    waiting(world)
+    assert send(server, event(SalesOrderId=order(world))) == 200
+    world.house.profiles = {TENANT: replace(world.house.profiles[TENANT], signals=())}
+
+    world.later()
+    world.later()
+
+    told = {"events": 1, "why": "the profile has no [signal] table"}
+    assert [{name: each[name] for name in told} for each in heeded(world, "events", "event.ignored")] == [told]
+    with world.house.store.begin() as tx:
+        assert list(tx.undigested(TENANT, 10, events=True)) == []
 
 
 def test_a_stranger_is_not_told_who_is_known(hooked: tuple[World, Running]) -> None:

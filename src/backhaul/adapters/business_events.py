@@ -1,7 +1,7 @@
 """Which order does a business event speak of?
 
-Finance & SCM sends "sales invoice posted" with LegalEntity and SalesOrderId beside dates and amounts (facts/finance-scm 2.3).
-Nothing else of it is read, and these two only as a hint.
+Finance & SCM sends "sales invoice posted" with LegalEntity, SalesOrderId and InvoiceId beside dates and amounts (facts/finance-scm 2.3).
+Nothing else of it is read, the order only as a hint, and the invoice only to be written down beside it.
 """
 
 from collections.abc import Collection
@@ -17,6 +17,7 @@ class _Event(msgspec.Struct):
 
     company: str = msgspec.field(name="LegalEntity", default="")
     order: str = msgspec.field(name="SalesOrderId", default="")
+    invoice: str = msgspec.field(name="InvoiceId", default="")
 
 
 _READ = msgspec.json.Decoder(_Event)
@@ -30,4 +31,5 @@ def hint(entities: Collection[LegalEntity], body: bytes) -> Hint | None:
         return None
     companies = {str(entity.options.get("company", entity.id)).casefold(): entity.id for entity in entities if entity.erp == "finance-scm"}
     entity = companies.get(event.company.strip().casefold(), "")
-    return Hint(legal_entity=entity, order=event.order.strip()) if entity and event.order.strip() else None
+    hinted = Hint(legal_entity=entity, order=event.order.strip(), document=event.invoice.strip())
+    return hinted if hinted.legal_entity and hinted.order else None

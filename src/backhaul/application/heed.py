@@ -23,6 +23,8 @@ class Hint:
 
     legal_entity: str
     order: str
+    document: str = ""
+    """The number it says the document has; written down, and compared with nothing: what is there is read from the ERP."""
 
 
 Reader: TypeAlias = Callable[[bytes], Hint | None]
@@ -32,17 +34,29 @@ def heed(store: Store, rules: Rules, routes: Mapping[str, Route], read: Reader, 
     """Take up to `limit` events; give how many there were, and how many postings are looked at sooner because of them."""
     with store.begin() as tx:
         events = tx.undigested(rules.tenant, limit, events=True)
-        hinted: dict[str, set[str]] = {}
+        hinted: dict[str, dict[str, set[str]]] = {}
         for event in events:
             if hint := read(event.body):
-                hinted.setdefault(hint.legal_entity, set()).add(hint.order)
+                hinted.setdefault(hint.legal_entity, {}).setdefault(hint.order, set()).add(hint.document)
             tx.digested(event, ())
         sooner = sum(_bring_forward(tx, rules, entity, routes[entity], orders, now)
                      for entity, orders in sorted(hinted.items()) if entity in routes)
     return len(events), sooner
 
 
-def _bring_forward(tx: Tx, rules: Rules, entity: str, route: Route, orders: set[str], now: datetime) -> int:  # noqa: PLR0913, PLR0917  one call, private
+def ignore(store: Store, rules: Rules, *, now: datetime, limit: int = 500) -> int:
+    """Set aside events that nobody wants any more, because the profile names no sender of them; give how many. Their bytes stay."""
+    with store.begin() as tx:
+        events = tx.undigested(rules.tenant, limit, events=True)
+        for event in events:
+            tx.digested(event, ())
+        if events:
+            tx.record(rules.tenant, subject="events", action="event.ignored", at=now, actor="backhaul", detail={
+                "events": len(events), "sources": sorted({event.source for event in events}), "why": "the profile has no [signal] table"})
+    return len(events)
+
+
+def _bring_forward(tx: Tx, rules: Rules, entity: str, route: Route, told: Mapping[str, set[str]], now: datetime) -> int:  # noqa: PLR0913, PLR0917  one call, private
     """Make due what is waited for on these orders, unless it is due anyway; the look this adds does not count against our patience."""
     rows = [row for row in tx.in_state(rules.tenant, entity, WAITING)
             if row.state is not PostingState.READY or route.nature.get(row.posting.key.kind) is Nature.AWAITED]
@@ -51,9 +65,13 @@ def _bring_forward(tx: Tx, rules: Rules, entity: str, route: Route, orders: set[
     sooner = 0
     for row in rows:
         begins_later = row.look_at is None if row.state is PostingState.READY else row.look_at is not None and row.look_at > now
-        if begins_later and any(_is(order, each) for order in orders for each in _beneath(row, family)):
+        orders = [order for order in told if any(_is(order, each) for each in _beneath(row, family))] if begins_later else []
+        if orders:
             looks = row.looks - (row.state is not PostingState.READY)
             tx.set_state(row.posting.key, row.state, look_at=now, looks=looks, note=row.note, at=now)
+            documents = sorted({number for order in orders for number in told[order]} - {""})
+            tx.record(rules.tenant, subject=row.posting.key.return_ref, action="event.heeded", at=now, actor="backhaul", detail={
+                "posting": str(row.posting.key), "orders": sorted(orders), "documents": documents})
             sooner += 1
     return sooner
 

@@ -139,10 +139,11 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
 
 
 def heed(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
-    """Look sooner at what an ERP's events speak of; a tenant whose ERPs send none does nothing here."""
+    """Look sooner at what an ERP's events speak of; what came before a profile stopped naming senders is set aside, with a word of it."""
     profile = house.profiles[tenant]
     if not profile.signals:
-        return {}
+        ignored = heeding.ignore(house.store, profile.rules, now=now)
+        return {"events_ignored": ignored} if ignored else {}
     events, sooner = heeding.heed(house.store, profile.rules, _routes(house, profile.rules),
                                   lambda body: hint(profile.rules.entities, body), now=now)
     return {"events": events, "sooner": sooner}

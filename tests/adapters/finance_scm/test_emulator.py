@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 JOBS = ("arrivals", "packing-slip", "invoice")
 
@@ -261,6 +267,19 @@ def test_everything_is_found_again_after_a_restart(env: Any, reopen: Any) -> Non
     assert again.ledgers() == before
     assert again.rows("ReturnOrderLinesV2") == env.rows("ReturnOrderLinesV2")
     assert again.line(again.header("ZZ-2"))["ReturnInventoryLotId"] != line["ReturnInventoryLotId"]
+
+
+def test_a_state_that_is_older_than_a_setting_gets_it(env: Any, reopen: Any, state: Path) -> None:
+    env.sell()
+    with closing(sqlite3.connect(state)) as file, file:
+        (settings,) = file.execute("SELECT value FROM meta WHERE name = 'settings'").fetchone()
+        old = {name: value for name, value in json.loads(settings).items() if name not in {"businessEvents", "visibilityEnvironment"}}
+        file.execute("UPDATE meta SET value = ? WHERE name = 'settings'", (json.dumps(old),))
+
+    again = reopen()
+    again.arrive("B1", again.line(again.header()), (3, "CR", "DOCK"))
+
+    assert {entry["outcome"] for entry in again.run(*JOBS)} == {"posted"}
 
 
 def test_many_sales_and_returns_are_taken_in_one_call_each(env: Any) -> None:
