@@ -134,7 +134,8 @@ def examine(profile: Profile, legal_entity: str, store: Store) -> Mapping[str, A
         return about | {"missing": [str(wrong)], "notes": [], "drift": [], "documents": {}}
     with store.begin() as tx:
         differs = drift.seen(tx, profile.rules, entity, able)
-    return about | {"missing": list(able.missing), "notes": [*able.notes, *(f"contract: {note}" for note in differs.notes)],
+    missing = [*able.missing, *(f"to tell stock to the platform: {need}" for need in able.untold)]
+    return about | {"missing": missing, "notes": [*able.notes, *(f"contract: {note}" for note in differs.notes)],
                     "drift": list(differs.stops),
                     "documents": {kind.value: able.route.nature[kind].value for kind in able.route.steps}}
 

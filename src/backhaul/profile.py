@@ -55,7 +55,7 @@ from backhaul.domain.rules import (
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
-from backhaul.profile_push import push_flaws, push_of
+from backhaul.profile_push import offered, push_flaws, push_of
 from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, SignalTable, TaxRateTable, WindowTable
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
@@ -469,7 +469,8 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
-        deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live)
+        deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
+        offered=offered(file))
 
 
 def _kit(sku: str, table: KitTable) -> Kit:

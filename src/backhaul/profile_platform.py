@@ -18,7 +18,7 @@ from backhaul.profile_tables import LookupTable, PlatformTable, ProfileFile
 from backhaul.profile_values import Flaw, duration, duration_flaw, secret_flaw
 from backhaul.secret import Secret
 
-PLACES: Final = frozenset({"order", "return", "since", "page"})
+PLACES: Final = frozenset({"order", "return", "retailer", "since", "page"})
 """What a look-up's path may leave open."""
 SIGNING: Final = frozenset({Kind.HMAC, Kind.STANDARD_WEBHOOKS})
 """Ways of proving a sender that prove what was said; the others prove that somebody knows a secret."""

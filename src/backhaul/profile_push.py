@@ -27,6 +27,10 @@ def push_flaws(file: ProfileFile, sellability: Sellability, targets: Collection[
         yield "push.stock", "neither stock nor non_returnable is wanted"
     if table.non_returnable and not 0 < len(table.message_key) <= MESSAGE_KEY:
         yield "push.message_key", f"non_returnable needs the portal's message, at most {MESSAGE_KEY} letters"
+    if table.listed and not table.non_returnable:
+        yield "push.listed", "what is listed is compared with non_returnable, which is not wanted"
+    elif table.listed and table.listed not in (file.platform.lookups if file.platform else ()):
+        yield "push.listed", f"there is no [platform.lookups.{table.listed}]"
     yield from (("push.countries", f"'{country}' is no country of two capital letters") for country in table.countries
                 if not re.fullmatch(r"[A-Z]{2}", country, re.ASCII))
     for key in ("every", "alarm", "seen"):
@@ -53,4 +57,12 @@ def push_of(file: ProfileFile) -> PushPlan | None:
     return None if table is None else PushPlan(
         retailers={retailer: dict(warehouses) for retailer, warehouses in table.retailers.items()}, stock=table.stock,
         non_returnable=table.non_returnable, skus=table.skus, seen=duration(table.seen), countries=table.countries,
-        message_key=table.message_key, country_field=table.country_field, every=duration(table.every), alarm=duration(table.alarm))
+        message_key=table.message_key, country_field=table.country_field, listed=table.listed,
+        returnable_field=table.returnable_field, every=duration(table.every), alarm=duration(table.alarm))
+
+
+def offered(file: ProfileFile) -> dict[str, frozenset[str]]:
+    """Give the warehouses of each legal entity whose stock is told."""
+    told = file.push.retailers if file.push and file.push.stock else {}
+    return {entity.id: frozenset(warehouse for retailer in entity.retailers for warehouse in told.get(retailer, {}).values())
+            for entity in file.legal_entities}

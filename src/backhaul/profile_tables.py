@@ -51,8 +51,8 @@ class SourceTable(SignalTable, frozen=True, forbid_unknown_fields=True, kw_only=
 class LookupTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[platform.lookups.NAME]`: one question the platform answers; ZigZag's are not public, so each is spelled out.
 
-    In `path`, ``{order}``, ``{return}``, ``{since}`` and ``{page}`` stand for what is asked. Without `payload` its items are
-    read by `[payload]`; with it, by `[payloads.NAME]`.
+    In `path`, ``{order}``, ``{return}``, ``{retailer}``, ``{since}`` and ``{page}`` stand for what is asked. Without `payload` its
+    items are read by `[payload]`; with it, by `[payloads.NAME]`.
     """
 
     path: str
@@ -106,6 +106,8 @@ class PushTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     countries: tuple[str, ...] = ()
     message_key: str = ""
     country_field: str = "countryIso2Code"
+    listed: str = ""
+    returnable_field: str = "isReturnable"
     every: str = "1h"
     alarm: str = "6h"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from backhaul.domain.disposition import Place, Sellability
-from backhaul.domain.pushing import MOST, Row, Stock, blocks, returnable_rows, stock_rows, unreadable, untold, with_told
+from backhaul.domain.pushing import MOST, Row, Stock, blocks, omitted, returnable_rows, stock_rows, unreadable, untold, with_told
 
 SHOP = Place(warehouse="W", location="SALE")
 
@@ -39,6 +39,18 @@ def test_a_value_nobody_knows_is_told_again_even_where_it_would_equal_the_one_be
     assert untold([row], known) == []
     assert again == [row]
     assert untold([Row(sku="A", at="DC", value=0)], sending) == [Row(sku="A", at="DC", value=0)]
+
+
+@pytest.mark.parametrize(("told", "listed", "left_out"), [
+    ({"GB": False}, {"GB": False}, False), ({"GB": False}, {"": False}, False), ({"GB": False}, {}, True),
+    ({"GB": False}, {"IE": False}, True),
+    ({"GB": True}, {}, False), ({"GB": True}, {"GB": True}, False), ({"GB": True}, {"GB": False}, True),
+    ({"": False}, {"GB": False}, False), ({"": True}, {"GB": False}, True), ({"GB": None}, {}, False),
+])
+def test_what_is_listed_otherwise_than_told_was_left_out(told: dict[str, bool | None], listed: dict[str, bool], left_out: bool) -> None:  # noqa: FBT001
+    found = omitted({"A": told}, {"A": listed})
+
+    assert [(row.at, row.value) for row in found] == (list(told.items()) if left_out else [])
 
 
 def test_blocks_hold_everything_once() -> None:

@@ -37,7 +37,8 @@ from backhaul.domain.validation import Claims, MasterData, Questions
 class Capabilities:
     """What an ERP deployment can do, probed at start and daily. `missing` names every unmet need; a mode with one is refused.
 
-    `contract` is what the environment shows of what the adapter uses; None where an ERP shows nothing of the kind.
+    `contract` is what the environment shows of what the adapter uses; None where an ERP shows nothing of the kind. `untold` names what is
+    lacking to tell stock on hand to the platform, which stops no posting.
     """
 
     erp: str
@@ -46,6 +47,7 @@ class Capabilities:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     contract: Contract | None = None
+    untold: tuple[str, ...] = ()
 
 
 class Erp(Protocol):
@@ -131,6 +133,10 @@ class PlatformApi(Protocol):
 
     def put_returnable(self, retailer: str, rows: Sequence[Row], *, message_key: str, country_field: str) -> None:
         """Tell what may be returned; that it is accepted does not say that each row was taken."""
+        ...
+
+    def listed(self, lookup: str, retailer: str, *, country_field: str, returnable_field: str) -> Mapping[str, Mapping[str, bool]]:
+        """Give, by SKU and country, what a look-up lists as returnable or not; without a field for that, what is listed is not."""
         ...
 
 

@@ -14,21 +14,28 @@ from backhaul.application.ports import Erp, PlatformApi, Store, Tx
 from backhaul.domain.errors import BackhaulError, RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.pushing import Row, Told, blocks, returnable_rows, stock_rows, untold, with_told
+from backhaul.domain.pushing import Row, Told, blocks, omitted, returnable_rows, stock_rows, untold, with_told
 from backhaul.domain.returns import NOTHING, fold
 from backhaul.domain.rules import Rules
 
 STOCK_BLOCK: Final = 500
 """So many rows of stock go in one request; the platform's own limit is not public."""
+NAMED: Final = 20
+"""So many products one finding names; the others are counted."""
 PRODUCT_BLOCK: Final = 40
 """The platform takes no more (facts/zigzag 3.1)."""
+PRODUCTS: Final = "products"
+"""What an exception about the platform's list is about, beside one about the push itself."""
 SOON: Final = timedelta(minutes=5)
 """A push that was not whole is tried again after this, unless the platform asked for more or it is due sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushPlan:
-    """The profile's choice: what is told, of which SKUs, how often, and for each retailer which warehouse is which."""
+    """The profile's choice: what is told, of which SKUs, how often, and for each retailer which warehouse is which.
+
+    `listed` is the look-up that lists products that may not be returned; `returnable_field` where an item says so, or nothing.
+    """
 
     retailers: Mapping[str, Mapping[str, str]]
     stock: bool = True
@@ -38,19 +45,25 @@ class PushPlan:
     countries: tuple[str, ...] = ()
     message_key: str = ""
     country_field: str = "countryIso2Code"
+    listed: str = ""
+    returnable_field: str = "isReturnable"
     every: timedelta = timedelta(hours=1)
     alarm: timedelta = timedelta(hours=6)
 
 
 @dataclass(slots=True, kw_only=True)
 class Pushed:
-    """What one push came to, or would. Of products an answer of success does not say that each row was taken."""
+    """What one push came to, or would. Of products an answer of success does not say that each row was taken: a list says so, if asked.
+
+    `omitted` is None while nobody compared.
+    """
 
     retailer: str
     stock: Sequence[Row] = ()
     products: Sequence[Row] = ()
     sent: int = 0
     unknown: tuple[str, ...] = ()
+    omitted: Sequence[Row] | None = None
     complete: bool = False
     sentence: str = ""
     after_seconds: float = 0
@@ -60,8 +73,12 @@ class Pushed:
         """Say it in plain values."""
         return {"retailer": self.retailer, "complete": self.complete, "sent": self.sent, "unknown_skus": list(self.unknown),
                 "stock": [{"sku": row.sku, "warehouse": row.at, "quantity": row.value} for row in self.stock],
-                "products_not_confirmed_by_row": [{"sku": row.sku, "country": row.at, "returnable": row.value} for row in self.products],
-                "sentence": self.sentence}
+                "products" if self.omitted is not None else "products_not_confirmed_by_row": _plain(self.products),
+                "omitted": None if self.omitted is None else _plain(self.omitted), "sentence": self.sentence}
+
+
+def _plain(products: Sequence[Row]) -> list[Mapping[str, Any]]:
+    return [{"sku": row.sku, "country": row.at, "returnable": row.value} for row in products]
 
 
 def due(store: Store, rules: Rules, retailer: str, now: datetime) -> bool:
@@ -97,6 +114,9 @@ def push(store: Store, erp: Erp, api: PlatformApi, rules: Rules, plan: PushPlan,
             check()
             _tell(store, rules, done, "products", block,
                   lambda rows: api.put_returnable(retailer, rows, message_key=plan.message_key, country_field=plan.country_field))
+        if plan.non_returnable and plan.listed:
+            check()
+            _compare(store, api, rules, plan, done)
     except BackhaulError as stopped:
         done.sentence, done.stopped = str(stopped), not isinstance(stopped, RetryLater)
         done.after_seconds = (stopped.after_seconds or 0) if isinstance(stopped, RetryLater) else 0
@@ -119,6 +139,17 @@ def _tell(store: Store, rules: Rules, done: Pushed, part: str, rows: Sequence[Ro
             tx.remember(rules.tenant, _name(done.retailer), {**memory, part: with_told(memory.get(part, {}), rows, known=known)})
 
 
+def _compare(store: Store, api: PlatformApi, rules: Rules, plan: PushPlan, done: Pushed) -> None:
+    """Hold what the platform lists against what it was told; what it left out counts as unknown, so it is told again next time."""
+    listed = api.listed(plan.listed, done.retailer, country_field=plan.country_field, returnable_field=plan.returnable_field)
+    with store.begin() as tx:
+        memory = tx.recall(rules.tenant, _name(done.retailer))
+        products: Told = memory.get("products", {})
+        done.omitted = omitted(products, listed)
+        if done.omitted:
+            tx.remember(rules.tenant, _name(done.retailer), {**memory, "products": with_told(products, done.omitted, known=False)})
+
+
 def _skus(tx: Tx, rules: Rules, plan: PushPlan, retailer: str, now: datetime) -> set[str]:
     """Give the SKUs the profile lists, or those in this retailer's returns of the last time; fees are none."""
     if plan.skus:
@@ -135,18 +166,27 @@ def _conclude(tx: Tx, rules: Rules, plan: PushPlan, done: Pushed, now: datetime,
     wait = plan.every if done.complete else max(min(plan.every, SOON), timedelta(seconds=done.after_seconds))
     failing = "" if done.complete else memory.get("failing") or now.isoformat()
     tx.remember(rules.tenant, name, {**memory, "again": (now + wait).isoformat(), "failing": failing})
-    if done.sent or not done.complete:
+    if done.sent or not done.complete or done.omitted:
         tx.record(rules.tenant, subject=name, action="push", at=now, actor=actor, detail={
             "sent": done.sent, "stock": len(done.stock), "products": len(done.products), "complete": done.complete,
-            "unknown_skus": len(done.unknown), "sentence": done.sentence})
-    if done.complete:
-        tx.close_exceptions(rules.tenant, name, apart_from=(), resolution="a push was whole again", at=now)
-    elif done.stopped or now - datetime.fromisoformat(failing) >= plan.alarm:
-        finding = Finding(code="PUSH_FAILED", sentence=(
-            f"Not everything could be told for {done.retailer} since {failing[:16]} UTC. {done.sentence}"))
-        tx.open_exception(ExceptionCase.about(
-            tenant=rules.tenant, return_ref=name, line_id="", findings=(finding,), money=Money(amount=NOTHING, currency=""), now=now,
-            teams=rules.teams))
+            "unknown_skus": len(done.unknown), "omitted": len(done.omitted or ()), "sentence": done.sentence})
+    if not done.complete and (done.stopped or now - datetime.fromisoformat(failing) >= plan.alarm):
+        _own(tx, rules, name, "", Finding(code="PUSH_FAILED", sentence=(
+            f"Not everything could be told for {done.retailer} since {failing[:16]} UTC. {done.sentence}")), now)
+    if done.omitted:
+        told = ", ".join(f"{row.sku}{f' in {row.at}' if row.at else ''} ({'returnable' if row.value else 'not returnable'})"
+                         for row in done.omitted[:NAMED])
+        _own(tx, rules, name, PRODUCTS, Finding(code="PUSH_OMITTED", line_id=PRODUCTS, sentence=(
+            f"{len(done.omitted)} products that were told for {done.retailer} are not listed so: {told}"
+            f"{' and others' if len(done.omitted) > NAMED else ''}.")), now)
+    stays = {*([] if done.complete else [""]), *([] if done.omitted == [] or not plan.listed else [PRODUCTS])}
+    tx.close_exceptions(rules.tenant, name, apart_from=stays, resolution="a push was whole again", at=now)
+
+
+def _own(tx: Tx, rules: Rules, name: str, part: str, finding: Finding, now: datetime) -> None:  # noqa: PLR0913, PLR0917  private
+    tx.open_exception(ExceptionCase.about(
+        tenant=rules.tenant, return_ref=name, line_id=part, findings=(finding,), money=Money(amount=NOTHING, currency=""), now=now,
+        teams=rules.teams))
 
 
 def _name(retailer: str) -> str:

@@ -42,7 +42,7 @@ def retry(  # noqa: PLR0913  each is named at the call
         row = find_exception(tx, tenant, number)
         if row.case.kind == "UNREADABLE":
             return _reread(tx, tenant, row, actor, now)
-        if row.case.return_ref.startswith(("file:", "folder:")):
+        if not tx.facts(tenant, [row.case.return_ref]):
             message = f"exception {number} is about no return, so there is nothing to send again. {KINDS[row.case.kind].now}"
             raise NeedsOperator(message)
         refused = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())

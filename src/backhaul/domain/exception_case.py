@@ -115,6 +115,9 @@ KINDS: Final[Mapping[str, Kind]] = {
                             "Ask the platform whether it exists; until it names it, treat its messages with doubt."),
     "PUSH_FAILED": _kind("The platform could not be told what is on sale or may not be returned.", _I, 1,
                          "Read the sentence: mend access or profile; the next push tells the present state whole."),
+    "PUSH_OMITTED": _kind("The platform took what it was told of products and does not list it so.", _I, 2,
+                          "Find out what it holds against each product that is named: an unknown SKU, country or message. It is told again "
+                          "with every push, and this closes once it is listed so."),
     # mapping
     "UNMAPPED_DISPOSITION": _kind("No approved mapping row fits this disposition, condition and warehouse.", _W, 2,
                                   "Agree the target with finance and add the row; nothing goes to a default."),

@@ -74,6 +74,16 @@ def untold(rows: Sequence[Row], told: Told) -> list[Row]:
     return [row for row in rows if told.get(row.sku, {}).get(row.at) != row.value or told[row.sku][row.at] is None]
 
 
+def omitted(told: Told, listed: Mapping[str, Mapping[str, bool]]) -> list[Row]:
+    """Give what the platform took, by its answer, and does not list so.
+
+    A product it does not list may be returned; no country is every one.
+    """
+    return sorted(
+        Row(sku=sku, at=country, value=value) for sku, values in told.items() for country, value in values.items() if value is not None
+        and bool(value) is any(not may for where, may in listed.get(sku, {}).items() if not country or where in {"", country}))
+
+
 def with_told(told: Told, rows: Sequence[Row], *, known: bool) -> dict[str, dict[str, int | bool | None]]:
     """Give what the platform holds once these rows are confirmed, or while nobody knows."""
     after = {sku: dict(values) for sku, values in told.items()}

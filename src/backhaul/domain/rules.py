@@ -233,6 +233,8 @@ class Rules:
     read_back: frozenset[str] = frozenset()
     """Sources that cannot sign: what they tell moves no money before the platform itself told the same."""
     go_live: datetime | None = None
+    offered: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By legal entity, the ERP's warehouses whose stock on sale is told to the platform."""
 
     def entity_of(self, retailer: str) -> LegalEntity | None:
         """Find the legal entity a retailer code belongs to, by exact match."""

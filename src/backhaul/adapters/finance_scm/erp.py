@@ -109,8 +109,10 @@ class FinanceScm:
             more = self.visibility.needs_unmet()
             missing, notes = missing + more[0], notes + more[1]
         self.complete = self.complete or not missing
+        offered = self.rules.offered.get(self.entity.id, frozenset())
+        untold = on_hand.needs_unmet(self.odata, self.rules.sellability, offered)
         return Capabilities(erp="finance-scm", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
-                            notes=tuple(notes), contract=contract)
+                            notes=tuple(notes), contract=contract, untold=tuple(untold))
 
     def _loses_by_journal(self) -> bool:
         """Tell whether a mapping row of ours needs an inventory journal for its loss."""

@@ -10,7 +10,8 @@ from typing import Final
 
 from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.finance_scm.masters import Masters
-from backhaul.adapters.odata import Query, Row, number, quoted
+from backhaul.adapters.finance_scm.preflight import lacking
+from backhaul.adapters.odata import OData, Query, Row, number, quoted
 from backhaul.domain.disposition import Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.posting import ErpItem
@@ -58,6 +59,13 @@ def _refuse_mixed(told: MasterData, sellability: Sellability, warehouse: str) ->
         message = (f"Stock of warehouse '{warehouse}' cannot be told: location '{min(others)}' is not on sale ({len(others)} are not), "
                    "and the ERP tells stock by warehouse or status, never by location. Sell from a warehouse of its own, or by status.")
         raise Misconfigured(message)
+
+
+def needs_unmet(odata: OData, sellability: Sellability, warehouses: Collection[str]) -> list[str]:
+    """Name what the environment lacks to tell the stock of these warehouses; where none is told, nothing is asked."""
+    by_status = {"" not in statuses(sellability, warehouse) for warehouse in warehouses}
+    columns: dict[bool, tuple[str, ...]] = {False: COLUMNS, True: (*COLUMNS, "InventoryStatusId")}
+    return lacking(odata, {(BY_STATUS if each else BY_WAREHOUSE): columns[each] for each in sorted(by_status)})
 
 
 def _rows(masters: Masters, sellability: Sellability, items: Mapping[str, Item],

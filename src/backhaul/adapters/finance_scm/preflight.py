@@ -136,6 +136,13 @@ def public_sets(odata: OData, entities: Mapping[T, str]) -> dict[T, str]:
             if (name := str(row.get("PublicCollectionName") or ""))}
 
 
+def lacking(odata: OData, wanted: Mapping[str, Iterable[str]]) -> list[str]:
+    """Name the sets and columns that the environment does not show of those wanted."""
+    described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
+    found = {str(row.get("EntitySetName")): _fields(row) for row in described}
+    return [line for name, columns in wanted.items() for line in _lacks(name, columns, found)]
+
+
 def links_original_lot(odata: OData) -> bool:
     """Tell whether the environment lets a return order line name the lot of the original sale (facts/finance-scm 8)."""
     rows = _told(odata, "PublicEntities", "EntitySetName", wire.RETURN_LINES)

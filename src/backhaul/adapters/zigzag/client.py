@@ -161,6 +161,19 @@ class ZigZagClient:
             {"sku": row.sku, **({country_field: row.at} if row.at else {}), "messageKey": message_key, "isReturnable": row.value}
             for row in rows]})
 
+    def listed(self, lookup: str, retailer: str, *, country_field: str, returnable_field: str) -> Mapping[str, Mapping[str, bool]]:
+        """Ask for the list of products that may, or may not, be returned; see the port. An item that says neither is `NeedsOperator`."""
+        found: dict[str, dict[str, bool]] = {}
+        for item in self.look_up(lookup, {"retailer": retailer}):
+            told = normalise(read_json(item.body))
+            country, may = get(told, Path.of(country_field).flat), get(told, Path.of(returnable_field).flat) if returnable_field else False
+            if not item.ref or not isinstance(may, bool) or not isinstance(country, str | None):
+                message = (f"look-up '{lookup}' lists a product whose SKU, country or '{returnable_field}' cannot be read: "
+                           f"{item.body[:TOLD].decode(errors='replace')}")
+                raise NeedsOperator(message)
+            found.setdefault(item.ref, {})[country or ""] = may
+        return found
+
     # --- the wire
 
     def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:

@@ -48,10 +48,12 @@ Answer: TypeAlias = tuple[int, Json]
 class Misconduct:
     """How the interface misbehaves until told otherwise, and what it was asked meanwhile.
 
-    Each fault answers requests whose method and path begin as it says, after the first `after` of them, `times` times.
+    Each fault answers requests whose method and path begin as it says, after the first `after` of them, `times` times; one that is
+    `applied` does what was asked before it answers wrongly, as if the answer were lost.
     """
 
     omitted: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
     faults: list[Json] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
@@ -149,18 +151,26 @@ def _is_stock_row(row: Any) -> bool:
     return isinstance(quantity, int) and not isinstance(quantity, bool) and 0 <= quantity <= MOST_STOCK
 
 
-def forbid_returns(tape: Tape, asked: Json) -> Answer:
-    """Answer `PUT /Return/api/v1/NonReturnableProducts`: at most 40 rows; invalid ones are left out silently."""
+def forbid_returns(tape: Tape, asked: Json, left_out: Collection[str] = ()) -> Answer:
+    """Answer `PUT /Return/api/v1/NonReturnableProducts`: at most 40 rows; invalid ones are left out silently, as are SKUs `left_out`."""
     rows = asked.get("nonReturnableProducts")
     if not asked.get("retailerCode") or not isinstance(rows, list):
         return 400, {"message": "retailerCode and nonReturnableProducts are needed."}
     if len(rows) > MOST_PRODUCTS:
         return 400, {"message": f"At most {MOST_PRODUCTS} products; {len(rows)} were sent."}
     known = tape.setting("non_returnable") or {}
-    for row in filter(_is_product_row, rows):
+    for row in (row for row in rows if _is_product_row(row) and row["sku"] not in left_out):
         known[f"{asked['retailerCode']}|{row['sku']}|{row.get('countryIso2Code') or ''}"] = row["isReturnable"]
     tape.keep(non_returnable=known)
     return 200, {"message": "Accepted"}
+
+
+def list_products(tape: Tape, query: Mapping[str, str]) -> Answer:
+    """Answer `GET /Return/api/v1/NonReturnableProducts?retailerCode=`: what stands there, all of it."""
+    standing = (tape.setting("non_returnable") or {}).items()
+    rows = [(*key.split("|"), may) for key, may in standing if key.startswith(f"{query['retailerCode']}|")]
+    return 200, {"inferred": INFERRED, "total": len(rows), "products": [
+        {"sku": sku, **({"countryIso2Code": country} if country else {}), "isReturnable": may} for _, sku, country, may in rows]}
 
 
 def _is_product_row(row: Any) -> bool:

@@ -197,7 +197,11 @@ def _stock(emulator: Emulator, _query: Query, asked: Json) -> Response:
 
 
 def _forbid(emulator: Emulator, _query: Query, asked: Json) -> Response:
-    return _answer(platform_api.forbid_returns(emulator.tape, asked))
+    return _answer(platform_api.forbid_returns(emulator.tape, asked, emulator.misconduct.left_out))
+
+
+def _products(emulator: Emulator, query: Query, _asked: Json) -> Response:
+    return _answer(platform_api.list_products(emulator.tape, query))
 
 
 def _look_up(emulator: Emulator, query: Query, _asked: Json) -> Response:
@@ -217,6 +221,7 @@ def _misbehave(emulator: Emulator, _query: Query, asked: Json) -> Response:
     faults = [{"times": 1, "after": 0, "status": 500, **fault} for fault in asked.get("faults", [])]
     with emulator.misconduct.lock:
         emulator.misconduct.omitted = frozenset(asked.get("omit", []))
+        emulator.misconduct.left_out = frozenset(asked.get("leaveOut", []))
         emulator.misconduct.faults = faults
         emulator.misconduct.asked = []
     return JSONResponse({"faults": len(faults), "omit": len(emulator.misconduct.omitted)})
@@ -246,6 +251,7 @@ ROUTES: Final[tuple[tuple[str, str, Verb], ...]] = (
     ("POST", "/control/api", _misbehave),
     ("PUT", f"{API}/ExchangeStocks/Update", _stock),
     ("PUT", f"{API}/NonReturnableProducts", _forbid),
+    ("GET", f"{API}/NonReturnableProducts", _products),
     ("GET", f"{API}/returns", _look_up),
     ("GET", f"{API}/returns/{{returnId}}", _look_at),
 )
@@ -255,8 +261,8 @@ def application(emulator: Emulator) -> Starlette:
     """Build the ASGI application around an emulator."""
 
     async def token(request: Request) -> Response:
-        if fault := await _fault(emulator, request):
-            return fault
+        if fault := _fault(emulator, request):
+            return await _misanswer(fault)
         kind = request.headers.get("content-type", "application/json")
         return _answer(platform_api.ask_token(emulator.tokens, await request.body(), kind))
 
@@ -264,12 +270,13 @@ def application(emulator: Emulator) -> Starlette:
     return Starlette(routes=[Route("/token", token, methods=["POST"]), *routes])
 
 
-async def _fault(emulator: Emulator, request: Request) -> Response | None:
-    """Misbehave as told: an answer of any status, late, or none of what was asked."""
+def _fault(emulator: Emulator, request: Request) -> Json | None:
     target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    fault = emulator.misconduct.fault_of(request.method, target)
-    if fault is None:
-        return None
+    return emulator.misconduct.fault_of(request.method, target)
+
+
+async def _misanswer(fault: Json) -> Response:
+    """Misbehave as told: an answer of any status, late, or none of what was asked."""
     await asyncio.sleep(float(fault.get("seconds", 0)))
     headers = {name: str(fault[key]) for name, key in (("Retry-After", "retryAfter"), ("Location", "location")) if key in fault}
     return JSONResponse({"message": "as told"}, status_code=int(fault["status"]), headers=headers)
@@ -279,16 +286,19 @@ def _route(emulator: Emulator, path: str, verb: Verb) -> Callable[[Request], Any
     """Make an endpoint: read the question, ask for a token where the platform would, answer in a thread."""
 
     async def endpoint(request: Request) -> Response:
-        if path.startswith(API) and (fault := await _fault(emulator, request)):
-            return fault
+        fault = _fault(emulator, request) if path.startswith(API) else None
+        if fault and not fault.get("applied"):
+            return await _misanswer(fault)
         if path.startswith(API) and not emulator.tokens.accept(request.headers.get("authorization", "")):
             return JSONResponse({"message": "The token is missing, unknown or too old."}, status_code=401)
         try:
             raw = await request.body()
-            return await run_in_threadpool(verb, emulator, {**request.query_params, **request.path_params}, json.loads(raw or b"{}"))
+            asked = json.loads(raw or b"{}")
+            answer = await run_in_threadpool(verb, emulator, {**request.query_params, **request.path_params}, asked)
         except (KeyError, ValueError, TypeError, ArithmeticError, OSError) as error:
             wrong = f"missing {error}" if isinstance(error, KeyError) else str(error)
             return JSONResponse({"message": wrong}, status_code=400)
+        return await _misanswer(fault) if fault else answer
 
     return endpoint
 
