@@ -183,6 +183,23 @@ def test_what_is_rejected_after_its_credit_is_debited_when_two_people_approve_an
     assert daily.ledgers["balanced"]
 
 
+def test_a_debit_has_the_tax_of_the_goods_whatever_group_its_service_item_is_of(daily: World) -> None:
+    rows = [{name: value for name, value in row.items() if name[0] != "@"} | {"SalesSalesTaxItemGroupCode": ""}
+            for row in daily.rows("ReleasedProductsV2") if row["ItemNumber"] == "SVC-MANUAL"]
+    daily.control("seed", {"rows": {"ReleasedProductsV2": rows}})
+    credited(daily, (A, 2))
+    regrade(daily, tea((SCRAP, 2, True)))
+    daily.pass_evenings(1, turns=2)
+
+    debit(daily)
+    daily.pass_evenings(4, turns=2)
+
+    (note,) = daily.ledgers["creditNotes"]
+    (taken,) = [row for row in daily.rows("SalesInvoiceV2Lines") if row["ProductNumber"] == "SVC-MANUAL"]
+    assert Decimal(str(note["tax"])) < 0
+    assert Decimal(str(taken["LineTotalTaxAmount"])) == -Decimal(str(note["tax"]))
+
+
 def test_an_approval_covers_what_was_seen_and_a_further_rejection_needs_its_own(daily: World) -> None:
     before = credited(daily, (A, 2))
     regrade(daily, tea((A, 1), (SCRAP, 1, True)))

@@ -161,13 +161,13 @@ class FinanceScm:
         """Write orders, lines, releases and removals in one `$batch`: a change set per document, so that one does not sink others."""
         outcomes: dict[PostingKey, PostingOutcome] = {}
         groups: dict[str, list[tuple[Posting, Change]]] = {}
-        spared = self._lines_of_spares(postings)
+        spared, groups_of = self._lines_of_spares(postings), self._tax_of_debits(postings, batch.basis)
         for posting in sorted(postings, key=_children_first):
             if wrong := self._on_sale(posting):
                 outcomes[posting.key] = Rejected(sentence=wrong)
                 continue
             try:
-                changes = self._changes(posting, batch.basis, spared)
+                changes = self._changes(posting, batch.basis, spared, groups_of)
             except (KeyError, TypeError) as unknown:
                 outcomes[posting.key] = Rejected(sentence=f"{posting.key.kind.value} of {posting.key.return_ref} cannot be written: "
                                                           f"{unknown} is not known. Nothing was sent.")
@@ -191,15 +191,17 @@ class FinanceScm:
         return wire.unsellable_on_sale(accepted, line.warehouse, self.rules.sellability) if accepted and isinstance(line, OrderLine) else ""
 
     def _changes(self, posting: Posting, basis: Mapping[PostingKey, ErpDocument],
-                 spared: Mapping[PostingKey, list[Change]]) -> list[Change]:
+                 spared: Mapping[PostingKey, list[Change]], groups_of: Mapping[str, str]) -> list[Change]:
         """Write what one posting needs; what it hangs on must be in the basis, else `KeyError`."""
         kind, document, sold = posting.key.kind, posting.document, posting.key.kind in self.mode.sales
         if kind in {K.ORDER, K.FEE_ORDER}:
             return [wire.sales_order(posting, self.told) if sold else wire.return_order(posting, self.told)]
         if kind in GROUPS:
             order = basis[posting.needs[0]].ids["SalesOrderNumber" if sold else "ReturnOrderNumber"]
-            about = basis[posting.needs[1]].number if kind is K.FEE_LINE and len(posting.needs) > 1 else ""
-            return [wire.sales_line(posting, order, self.told, about=about) if sold else
+            credit = basis[posting.needs[1]] if kind is K.FEE_LINE and len(posting.needs) > 1 else None
+            about = credit.number if credit else ""
+            group = groups_of[credit.ids["ProductNumber"]] if credit else ""
+            return [wire.sales_line(posting, order, self.told, about=about, tax_group=group) if sold else
                     wire.return_line(posting, order, self.told, linked=self._links(posting))]
         if isinstance(document, Stop):
             return [wire.stop(basis[posting.needs[0]].ids["ReturnOrderNumber"], self.told)]
@@ -213,6 +215,17 @@ class FinanceScm:
             return [*spared.get(posting.key, ()), wire.removal(wire.set_of(document), {"dataAreaId": self.told.company, **document.ids})]
         message = f"how to send a {kind.value}, which the ERP makes itself,"
         raise TypeError(message)
+
+    def _tax_of_debits(self, postings: Sequence[Posting], basis: Mapping[PostingKey, ErpDocument]) -> dict[str, str]:
+        """Learn how the goods are taxed whose credit is taken back: a debit has their tax, not that of its service item (books 6)."""
+        notes = [basis[key] for each in postings if each.key.kind is K.FEE_LINE for key in each.needs[1:] if key in basis]
+        items = {note.ids["ProductNumber"] for note in notes if "ProductNumber" in note.ids}
+        if not items:
+            return {}
+        (rows,) = self.odata.read([Query(entity_set="ReleasedProductsV2", where=f"dataAreaId eq {quoted(self.told.company)}",
+                                         select=("dataAreaId", "ItemNumber", "SalesSalesTaxItemGroupCode"), column="ItemNumber",
+                                         values=tuple(sorted(items)))])
+        return {str(row["ItemNumber"]): str(row.get("SalesSalesTaxItemGroupCode") or "") for row in rows}
 
     def _links(self, posting: Posting) -> bool:
         """Learn once whether the original lot may be named; asked when the first line has one."""

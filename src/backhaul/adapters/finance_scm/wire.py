@@ -246,17 +246,18 @@ def return_line(posting: Posting, order: str, told: Settings, *, linked: bool = 
     return Change(method="POST", address=RETURN_LINES, body=given(body))
 
 
-def sales_line(posting: Posting, order: str, told: Settings, *, about: str = "") -> Change:
+def sales_line(posting: Posting, order: str, told: Settings, *, about: str = "", tax_group: str = "") -> Change:
     """Write a line of a sales order: negative for what the customer is given, positive for what is taken from him.
 
-    Goods are taken into stock by the invoice, at the place the line names. `about` is the number of the credit note a debit takes back.
+    Goods are taken into stock by the invoice, at the place the line names. `about` is the number of the credit note a debit takes back, and
+    `tax_group` the tax group of the goods it was for; without it the ERP takes the item's own.
     """
     line = _document(posting, OrderLine)
     goes = line.intake
     body: Row = {
         "dataAreaId": told.company, "SalesOrderNumber": order, **item_columns(line), "ExternalItemNumber": posting.key.marker,
         "OrderedSalesQuantity": -line.quantity, "SalesPrice": line.unit_price,
-        "LineDescription": f"{line.description} {about}".strip()[:60],
+        "LineDescription": f"{line.description} {about}".strip()[:60], "SalesTaxItemGroupCode": tax_group,
     }
     if goes:
         body |= {"ShippingSiteId": told.site, "ShippingWarehouseId": goes.place.warehouse or line.warehouse,
