@@ -384,6 +384,21 @@ def test_a_secret_is_never_shown(shell: Shell) -> None:
     assert all(shell.environment["BACKHAUL_ZIGZAG_SECRET"] not in each.stdout + each.stderr for each in ended)
 
 
+def test_two_persons_accept_a_drifted_contract_from_the_terminal(shell: Shell, erp: str) -> None:
+    shell.told("work", "--once")
+    httpx.post(f"{erp}/control/metadata", json={"gone": ["ReturnStatusLine.Quarantine"], "changed": {}}).raise_for_status()
+    (drifted,) = shell.told("doctor", status=1)["legal_entities"]
+    accept = ("doctor", "--accept", "gb01", "--actor", "ann", "--reason", "agreed with the vendor")
+
+    alone = sentence(shell.run(*accept, "--approver", "Ann"))
+    (accepted,) = shell.told(*accept, "--approver", "bob")["legal_entities"]
+    (afterwards,) = shell.told("doctor")["legal_entities"]
+
+    assert drifted["drift"] == ["enumeration ReturnStatusLine lost its member Quarantine"]
+    assert "two different persons" in alone
+    assert accepted["drift"] == afterwards["drift"] == []
+
+
 @pytest.mark.parametrize(("mode", "unwritable", "lacks"), [
     ("A", [], []), ("B", [], []), ("C", [], []), ("D", [], ["deployment 'D' is not supported here"]),
     ("B", ["ReturnOrderHeadersV2.IsReturnProcessingStopped"], ["IsReturnProcessingStopped cannot be written"]),

@@ -10,8 +10,10 @@ import pytest
 
 from backhaul.application import resolve
 from backhaul.domain.facts import Decision
+from backhaul.domain.posting import OrderLine
 from backhaul.domain.rules import Close, Window
 from tests.journeys.stage import TENANT, WIRE, World, life, line, open_world
+from tests.journeys.test_tax import sell, set_rate
 
 
 @pytest.fixture
@@ -62,6 +64,40 @@ def test_a_draft_the_erp_computed_otherwise_is_held_and_nothing_is_received(dail
     assert Decimal(str(daily.ledgers["unitsReceived"])) == 0
     assert daily.rows("ItemArrivalJournalHeadersV2") == []
     assert daily.placed() == {"held": Decimal("-8.50")}
+
+
+def test_a_tax_the_erp_computed_otherwise_before_arrival_is_held_with_owner_and_money_and_nothing_arrives(daily: World) -> None:
+    sell(daily)
+    daily.tell(*life("R-1", [line("CUP", 3, "3.00", order="500009", received=3, grades=[("A", "RESELL", 3, True)])], at=daily.at))
+    daily.arm("throttle", path=r"\$batch", body="POST [^ ]*/ReturnOrderLinesV2 ")
+    daily.pass_days(2)
+    judged = [(row.posting.document.tax_rate, row.state.value) for row in daily.postings() if isinstance(row.posting.document, OrderLine)]
+
+    set_rate(daily, 5)
+    daily.pass_days(3)
+
+    assert judged == [(Decimal("17.5"), "ready")], "judged at the rate of the sale, and not written yet"
+    assert daily.exceptions() == {"TOTALS_DIFFER": 1}
+    (row,) = daily.open()
+    assert (row.case.owner, row.case.money.amount) == ("finance", Decimal("-9.00"))
+    assert "Wanted -1.58 GBP tax at 17.5 % for CUP, the ERP computed -0.45" in sentences(daily)
+    assert daily.rows("ItemArrivalJournalHeadersV2") == []
+    assert (daily.ledgers["unitsReceived"], daily.credits) == (0, [])
+    assert daily.placed() == {"held": Decimal("-9.00")}
+
+
+def test_the_arrival_journal_a_mapping_row_names_is_the_one_that_is_sent(daily: World) -> None:
+    mapping = daily.house.profiles[TENANT].rules.mapping
+    daily.change_rules(mapping=[replace(row, journal="ZZ-OUT" if row.when.disposition == "OUTLET" else "") for row in mapping])
+    daily.control("seed", {"settings": {"arrivalJournalNames": ["ZZ-ARR", "ZZ-OUT"]}, "rows": {}})
+    daily.tell(*life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 1, True), ("B", "OUTLET", 1, True)])], at=daily.at))
+
+    daily.pass_days(5)
+
+    names = {row["JournalNumber"]: row["JournalNameId"] for row in daily.rows("ItemArrivalJournalHeadersV2")}
+    went = {names[row["JournalNumber"]]: row["ReceivingWarehouseLocationId"] for row in daily.rows("ItemArrivalJournalLinesV2")}
+    assert went == {"ZZ-ARR": "SALE", "ZZ-OUT": "OUTLET"}
+    assert daily.credits == [("TEA", 1, Decimal("4.25"))] * 2
 
 
 def test_a_draft_that_was_put_right_in_the_erp_goes_on_after_a_retry(daily: World) -> None:

@@ -1,7 +1,7 @@
 """Surplus comes into stock through Inventory Visibility: once, whatever becomes of the call, and a person decides where nobody can ask."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from backhaul.application import resolve
+from backhaul.application.lease import LASTING
 from backhaul.application.ports import PostingState
 from backhaul.bootstrap import House
 from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.posting import Adjustment
 from backhaul.domain.rules import Close, Window
+from backhaul.testing.interrupting import Fuse, Interrupted, InterruptingErp
 from tests.journeys.stage import TENANT, World, life, line, open_world
 
 BULK = "transaction/adjustment/bulk"
@@ -98,6 +100,39 @@ def test_a_lost_answer_is_never_sent_again_and_its_units_are_found_by_the_sum(vi
 
     assert (quarantine(visible), calls(visible)) == (1, 1)
     assert states(visible) == [PostingState.VERIFIED]
+
+
+@dataclass(slots=True)
+class Dying(Fuse):
+    """A fuse that blows the first time it passes a named point."""
+
+    name: str = ""
+
+    def pass_(self, where: str) -> None:
+        if where == self.name and not self.where:
+            self.where = where
+            raise Interrupted(where)
+
+
+@pytest.mark.parametrize(("name", "came"), [("after post adjustment", 1), ("before post adjustment", 0)])
+def test_a_process_that_dies_around_the_call_never_makes_it_again(erp: str, tmp_path: Path, name: str, came: int) -> None:
+    url = f"sqlite:///{tmp_path / 'dying.sqlite'}"
+    world = seen(open_world(erp, url, window=Window(close=Close.DAILY)))
+    desk = world.house.desk(TENANT, "gb01")
+    world.house.adopt(replace(desk, erp=InterruptingErp(desk.erp, Dying(name=name))))
+    bring(world, "R-1", 1)
+    with pytest.raises(Interrupted):
+        world.pass_days(3)
+    at = world.at + LASTING  # the lease of the dead one has to be over
+    world.house.close()
+
+    world = seen(open_world(erp, url, window=Window(close=Close.DAILY)))
+    world.at = at
+    world.pass_days(3)
+    told = quarantine(world), calls(world), states(world)
+    world.house.close()
+
+    assert told == (came, came, [PostingState.VERIFIED if came else PostingState.UNCONFIRMED])
 
 
 def test_what_was_never_taken_waits_for_two_people_and_then_goes_once_more(visible: World) -> None:
