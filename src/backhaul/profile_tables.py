@@ -273,6 +273,7 @@ class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """`[deadlines]`: how long we wait for what should come."""
 
     arrival: str = "60d"
+    onward: str = "30d"
     inspection: str = "7d"
     erp_job: str = "2d"
     unconfirmed: str = "24h"

@@ -83,7 +83,7 @@ def test_every_row_is_complete(code: str) -> None:
 def test_only_matters_of_judgement_can_be_waived() -> None:
     assert {code for code, kind in KINDS.items() if kind.waivable} == {
         "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "HISTORY_ALLOWANCE", "TAX_DIFFERS", "SURPLUS",
-        "PERIOD_MISSED", "BLIND", "REGRADED", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL",
+        "PERIOD_MISSED", "BLIND", "REGRADED", "HUB_STOCK_OVERDUE", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL",
         "WRONG_ITEM_OTHER_LINE", "WRONG_ITEM_OTHER_PRODUCT", "WRONG_ITEM_FOREIGN", "WRONG_ITEM_EMPTY"}
     assert all(kind.severity is not Severity.STOP for kind in KINDS.values() if kind.waivable)
 
@@ -119,5 +119,5 @@ def test_the_profile_may_name_another_team() -> None:
 
 def test_every_kind_but_a_note_waits_for_a_person() -> None:
     assert {code for code in KINDS if not Finding(code=code, sentence="It is so.").blocks} == {
-        "SURPLUS", "BLIND", "REGRADED", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL"}
+        "SURPLUS", "BLIND", "REGRADED", "HUB_STOCK_OVERDUE", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL"}
     assert [about(*codes).holds for codes in (["SURPLUS"], ["SURPLUS", "SKU_UNKNOWN"])] == [False, True]

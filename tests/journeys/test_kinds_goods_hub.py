@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,45 @@ def test_a_receipt_at_a_place_the_profile_does_not_know_waits_for_a_person(daily
 
     assert daily.credits == []
     assert daily.exceptions() == {"UNREADABLE": 1}
+
+
+def test_stock_at_a_hub_that_never_comes_on_waits_with_a_date_and_is_then_asked_after_with_its_cost(daily: World) -> None:
+    choose(daily, Hub.STOCK)
+    hub(daily, tea((A, 1), (OUTLET, 1)))
+    daily.pass_evenings(3, turns=2)
+    waiting = (daily.state("R-1"), daily.exceptions())
+    with daily.house.store.begin() as tx:
+        due = tx.cases(TENANT, ["R-1"])["R-1"].due_at
+
+    daily.at += timedelta(days=30)
+    daily.turn()
+    asked, state = daily.open(), daily.state("R-1")
+    daily.tell(at("GB-DC-01", message("R-1", "ParcelReceived", 4, [tea() | {"grades": None}], at=daily.at)))
+    daily.pass_evenings(4, turns=2)
+
+    assert waiting == ("waiting", {})
+    assert due == datetime(2010, 12, 31, 9, tzinfo=UTC)
+    assert [(row.case.kind, row.case.owner, row.case.money.amount > 0) for row in asked] == [("HUB_STOCK_OVERDUE", "warehouse", True)]
+    assert state == "settled"
+    assert (daily.state("R-1"), daily.exceptions(), money(daily)) == ("settled", {}, [("TEA", 1, "4.25")] * 2)
+
+
+def test_goods_a_hub_only_reported_are_held_with_their_money_instead_of_closed_and_go_on_when_they_come(daily: World) -> None:
+    choose(daily, Hub.STATUS)
+    hub(daily, tea((A, 2)))
+    daily.turn()
+    waiting = (daily.state("R-1"), daily.exceptions())
+    daily.at += timedelta(days=30)
+    daily.turn()
+    asked = daily.open()
+    daily.at += timedelta(days=40)
+    daily.turn()
+    later = daily.state("R-1")
+
+    daily.tell(at("GB-DC-01", message("R-1", "ParcelReceived", 4, [tea() | {"grades": None}], at=daily.at)),
+               at("GB-DC-01", message("R-1", "ReturnInspected", 5, [tea((A, 2))], at=daily.at)))
+    daily.pass_evenings(3, turns=2)
+
+    assert waiting == ("waiting", {})
+    assert [(row.case.kind, str(row.case.money.amount), row.case.line_id) for row in asked] == [("NOT_RECEIVED", "-8.50", "TEA#1")]
+    assert (later, money(daily), daily.exceptions()) == ("held", [("TEA", 2, "8.50")], {})

@@ -24,7 +24,7 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.matching import remarks
 from backhaul.domain.money import Money
 from backhaul.domain.period import predicted_posting
-from backhaul.domain.placement import Placement, Where, due_at, is_over, place
+from backhaul.domain.placement import Placement, Where, arrived_since, at_hub, is_over, next_due, onward_due, place
 from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import (
     CreditNote,
@@ -123,7 +123,8 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
         held = _own(tx, picture, rules, now, plan.findings, replaces=lambda _: True)
     else:
         plan = _plan(picture, rules, routes)
-        found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_in_trouble(picture),
+        found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_on_the_way(picture, rules, now),
+                 *_in_trouble(picture),
                  *posted_differences(picture.credited, rules.tolerances.tax),
                  *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
                  *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))
@@ -205,6 +206,26 @@ def _late(case: ReturnCase, rules: Rules, now: datetime) -> Iterable[Finding]:
                           sentence=f"{missing} x {line.sku} did not arrive; the customer was paid {paid}.")
 
 
+def _on_the_way(picture: Picture, rules: Rules, now: datetime) -> Iterable[Finding]:
+    """Find goods that came to a hub or a dock and are asked after, because their destination did not count them in time."""
+    case, due = picture.case, onward_due(picture.case, rules, picture.entity)
+    if due is None or now < due:
+        return
+    arrived = arrived_since(case)
+    for line in case.lines:
+        units = at_hub(line, rules, picture.entity)
+        if units and case.inspected_at and now >= case.inspected_at + rules.deadlines.onward:
+            cost = next((row.posting.document.unit_cost for row in picture.kept if isinstance(row.posting.document, OrderLine)
+                         and row.posting.line_id == line.line_id and row.posting.document.unit_cost is not None), None)
+            worth = "unknown" if cost is None else f"{units * cost:.2f}"
+            hubs = ", ".join(sorted({part.node for part in line.parts if part.node and part.accepted}))
+            yield Finding(code="HUB_STOCK_OVERDUE", line_id=line.line_id, worth=None if cost is None else units * cost, sentence=(
+                f"{units} x {line.sku} are stock at {hubs} since {case.inspected_at:%d %B %Y} and did not come on; original cost {worth}."))
+        elif arrived and line.sku not in rules.fees and not line.blind and not line.closed and line.missing and not line.received:
+            yield Finding(code="NOT_RECEIVED", line_id=line.line_id, sentence=(
+                f"{line.missing} x {line.sku} arrived on their way on {arrived:%d %B %Y} and nobody has counted them since."))
+
+
 def _ungraded_since(case: ReturnCase) -> datetime | None:
     """Give since when something that came in waits for its inspection: the return, or the first of its parcels that does."""
     if not case.parcels:
@@ -270,7 +291,8 @@ def _save(tx: Tx, picture: Picture, rules: Rules, plan: Plan, held: frozenset[st
         tenant=rules.tenant, ref=case.ref, legal_entity=picture.entity.id if picture.entity else "",
         state=state, stage=case.stage.value if case.stage else "",
         customer=case.customer or (picture.entity.no_customer_account if picture.entity else ""),
-        currency=case.currency, net=-case.net, due_at=None if ended else due_at(case, rules), updated_at=now))
+        currency=case.currency, net=-case.net, due_at=None if ended else next_due(case, rules, picture.entity, now),
+        updated_at=now))
 
 
 def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> ReturnState:
@@ -283,7 +305,8 @@ def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now
     if plan.postings:
         return ReturnState.PLANNED
     placements = picture.placements(rules, now, held)
-    if not placements or any(each.where is Where.WAITING for each in placements):
+    onward = onward_due(picture.case, rules, picture.entity)
+    if not placements or any(each.where is Where.WAITING for each in placements) or (onward and now < onward):
         return ReturnState.WAITING
     return ReturnState.CLOSED if all(each.where is Where.REJECTED for each in placements) else ReturnState.SETTLED
 

@@ -6,14 +6,14 @@ selling price is the signed total of the input; if it is not, something was lost
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from backhaul.domain.charges import debited_line
 from backhaul.domain.disposition import Circumstance, Outcome, choose
-from backhaul.domain.facts import Stage
+from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.posting import CreditNote, ErpDocument, Posting
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
@@ -141,3 +141,41 @@ def due_at(case: ReturnCase, rules: Rules) -> datetime | None:
     if Stage.RECEIVED in case.reached:
         return max(expected, case.reached[Stage.RECEIVED] + rules.deadlines.inspection)
     return expected
+
+
+AT_A_HUB: Final = frozenset({Outcome.RESTOCKED, Outcome.NON_SELLABLE})
+"""What becomes stock at a hub and is to go on from there."""
+
+
+def arrived_since(case: ReturnCase) -> datetime | None:
+    """Give since when something that arrived on its way waits to be counted: the return, or the first of its parcels that does."""
+    counted = [stage for stage in Stage if RANK[Stage.ARRIVED] < RANK[stage] < RANK[Stage.CANCELLED]]
+    waiting = [stages[Stage.ARRIVED] for stages in (case.parcels.values() or (case.reached,))
+               if Stage.ARRIVED in stages and not any(stage in stages for stage in counted)]
+    return None if case.lost else min(waiting, default=None)
+
+
+def at_hub(line: ReturnLine, rules: Rules, entity: LegalEntity | None) -> Decimal:
+    """Count the units of a line that became stock at a hub and have not come to their destination."""
+    total = NOTHING
+    for part in line.parts:
+        when = Circumstance(legal_entity=entity.id if entity else "", warehouse=part.node, disposition=part.disposition,
+                            condition=part.condition, reason=line.reason)
+        row = choose(rules.mapping, when) if part.node and part.accepted else None
+        total += part.quantity if row is not None and row.outcome in AT_A_HUB else NOTHING
+    return total
+
+
+def onward_due(case: ReturnCase, rules: Rules, entity: LegalEntity | None) -> datetime | None:
+    """Say until when what is on its way on should have come: from a dock or hub that only reports it, or from stock at a hub."""
+    since = [arrived_since(case)]
+    if any(at_hub(line, rules, entity) and not line.closed and "HUB_STOCK_OVERDUE" not in line.waived for line in case.lines):
+        since.append(case.inspected_at)
+    due = min((each for each in since if each), default=None)
+    return None if due is None or rules.deadlines.onward <= timedelta() else due + rules.deadlines.onward
+
+
+def next_due(case: ReturnCase, rules: Rules, entity: LegalEntity | None, now: datetime) -> datetime | None:
+    """Say when a return has to be looked at again although nothing was heard of it."""
+    whole, onward = due_at(case, rules), onward_due(case, rules, entity)
+    return onward if onward and onward > now and not (whole and now < whole < onward) else whole

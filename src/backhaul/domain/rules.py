@@ -167,9 +167,10 @@ class Tolerances:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """How long we wait before somebody is asked or a rest is closed."""
+    """How long we wait before somebody is asked or a rest is closed. `onward` of nothing: nobody is asked after goods on their way on."""
 
     arrival: timedelta = timedelta(days=60)
+    onward: timedelta = timedelta(days=30)
     inspection: timedelta = timedelta(days=7)
     erp_job: timedelta = timedelta(days=2)
     unconfirmed: timedelta = timedelta(hours=24)
