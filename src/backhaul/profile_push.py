@@ -11,7 +11,7 @@ from backhaul.profile_tables import ProfileFile, PushTable
 from backhaul.profile_values import Flaw, duration, duration_flaw
 
 MESSAGE_KEY: Final = 50
-"""No message key is longer (facts/zigzag 3.1)."""
+"""No message key is longer (facts/zigzag 3.3)."""
 
 
 def push_flaws(file: ProfileFile, sellability: Sellability, targets: Collection[Place]) -> Iterator[Flaw]:

@@ -11,6 +11,7 @@ import pytest
 
 from backhaul.adapters.zigzag.files.shelf import Folder, Server, host_key
 from backhaul.domain.rules import Close, Window
+from backhaul.entrypoints import worker
 from backhaul.secret import Secret
 from tests.journeys.stage import MORNING, TENANT, World, life, line
 from tests.sftp_server import PASSWORD, USER, SftpServer, serve_sftp
@@ -70,3 +71,22 @@ def test_a_server_that_goes_away_keeps_no_other_return_from_its_credit(watching:
 
     assert watching.credits == [("TEA", Decimal(2), Decimal("8.50"))]
     assert watching.exceptions() == {"FOLDER_AWAY": 1}
+
+
+def test_slow_folders_do_not_stretch_a_turn_and_the_next_turn_begins_with_what_was_left(world: World, tmp_path: Path) -> None:
+    """Three folders with two whole files each, and time for one file in each turn."""
+    names = ("a", "b", "c")
+    for name in names:
+        (tmp_path / name).mkdir()
+        for number in (1, 2):
+            (tmp_path / name / f"{number}.json").write_bytes(as_file(bodies(f"R-{name}{number}")[:1], "json"))
+    folders = tuple(Folder(name=name, path=str(tmp_path / name), patterns=("*.json",), settle=timedelta()) for name in names)
+    world.house.profiles = {TENANT: replace(world.house.profiles[TENANT], folders=folders)}
+    worker.look_into_folders(world.house, TENANT, world.at)
+    turns = []
+
+    for _ in range(6):
+        world.at += timedelta(minutes=5)
+        turns.append([(look.folder, len(look.files)) for look in worker.look_into_folders(world.house, TENANT, world.at, patience=0.0)])
+
+    assert turns == [[(name, 1)] for name in names * 2]

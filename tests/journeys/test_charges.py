@@ -72,6 +72,20 @@ def test_a_fee_is_deducted_on_its_own_item_and_account_with_its_own_tax(shop: Wo
     assert shop.ledgers["balanced"]
 
 
+def test_the_places_add_up_to_the_goods_and_the_account_to_places_and_charges_to_the_cent(shop: World) -> None:
+    bring_back(shop, "R-1", [{"code": "RETURNFEE", "amount": "1.99"}], of_line=[{"code": "SHIPPING", "amount": "1.37"}])
+
+    shop.pass_days(6)
+
+    placed = shop.placed()
+    charges = {row.posting.line_id: row.posting.net for row in shop.postings() if row.posting.key.kind is PostingKind.FEE_CREDIT_NOTE}
+    assert placed == {"credited_restocked": Decimal("-8.50")}
+    assert sorted(charges.values()) == [Decimal("-1.37"), Decimal("1.99")]
+    taxed = [(net * Decimal("1.2")).quantize(Decimal("0.01")) for net in (*placed.values(), *charges.values())]
+    assert sum(account(shop)) == sum(taxed) == Decimal("-9.45")
+    assert shop.ledgers["balanced"]
+
+
 def test_what_was_prepaid_is_never_deducted_again(shop: World) -> None:
     bring_back(shop, "R-1", [{"code": "PAIDUP", "amount": "3.00"}, {"code": "RETURNFEE", "amount": "2.00", "prepaid": True}])
 

@@ -225,3 +225,32 @@ def test_a_profile_that_cannot_ask_is_refused_and_says_why(tmp_path: Path, old: 
 
     with pytest.raises(Misconfigured, match=says):
         reaching(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", tables=TABLES.replace(old, new))
+
+
+def test_when_a_turn_is_over_asking_one_by_one_goes_on_with_the_next_and_misses_nothing_between(swept: World, platform: str) -> None:
+    """The list leaves three returns out; there is time for one in each turn, and the first one moves on before the last was asked for."""
+    for number in (1, 2, 3):
+        swept.tell(*happen(platform, f"R-{number}", swept.at, until="ReturnCreated"))
+    swept.at += timedelta(hours=6)
+    let_be(platform, swept.at)
+    worker.read(swept.house, TENANT, swept.at)
+    ask(platform, "api", {"omit": ["R-1", "R-2", "R-3"]})
+    begun = swept.at
+
+    first = run(swept, patience=0.0)
+    happen(platform, "R-1", begun - timedelta(hours=1))
+    swept.at += timedelta(hours=3)
+    let_be(platform, swept.at)
+    second, third = run(swept, patience=0.0), run(swept, patience=0.0)
+    with swept.house.store.begin() as tx:
+        reached = tx.recall(TENANT, "sweep:changed")["reached"]
+    asked = [each.rsplit("/", 1)[1] for each in ask(platform, "api")["asked"] if "/returns/" in each]
+    ask(platform, "api", {})
+    fourth = run(swept, patience=0.0)
+
+    assert [done["complete"] for done in (first, second, third)] == [False, False, True]
+    assert "time to ask for 1" in first["sentence"]
+    assert asked == ["R-1", "R-2", "R-3"], "each once"
+    with swept.house.store.begin() as tx:
+        assert tx.recall(TENANT, "sweep:changed")["reached"] == swept.at.isoformat()
+    assert (reached, fourth["news"]) == (begun.isoformat(), 1), "what R-1 did after it was asked for"

@@ -23,7 +23,7 @@ STOCK_BLOCK: Final = 500
 NAMED: Final = 20
 """So many products one finding names; the others are counted."""
 PRODUCT_BLOCK: Final = 40
-"""The platform takes no more (facts/zigzag 3.1)."""
+"""The platform takes no more (facts/zigzag 3.3)."""
 PRODUCTS: Final = "products"
 """What an exception about the platform's list is about, beside one about the push itself."""
 SOON: Final = timedelta(minutes=5)

@@ -6,7 +6,7 @@ it read all of it. A list may leave something out without a word: what we heard 
 not name is asked for one by one, and what stays missing has an owner.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -22,6 +22,8 @@ from backhaul.domain.rules import Rules
 
 TOGETHER: Final = 200
 """So many items are kept in one transaction."""
+KNOWN: Final = "known"
+"""What is remembered of a return the platform told when asked for it alone."""
 SOURCE: Final = "look-up:"
 """How the source of a delivery begins that we asked for; no subscription can be called so."""
 
@@ -68,8 +70,11 @@ def due(store: Store, rules: Rules, plan: SweepPlan, now: datetime) -> bool:
 
 
 def sweep(store: Store, platform: Platform, api: PlatformApi, rules: Rules, plan: SweepPlan, now: datetime, *,  # noqa: PLR0913, PLR0917
-          since: datetime | None = None, actor: str = "backhaul") -> Swept:
-    """Read what changed since the last whole sweep (or since a moment a person names), and compare it item by item."""
+          since: datetime | None = None, actor: str = "backhaul", enough: Callable[[], bool] = lambda: False) -> Swept:
+    """Read what changed since the last whole sweep (or since a moment a person names), and compare it item by item.
+
+    A list is read whole or counts as not read. Where it is asked one by one, `enough` ends the round; the next goes on where it stopped.
+    """
     with store.begin() as tx:
         memory = tx.recall(rules.tenant, _name(plan))
     reached = datetime.fromisoformat(memory["reached"]) if memory.get("reached") else None
@@ -77,7 +82,8 @@ def sweep(store: Store, platform: Platform, api: PlatformApi, rules: Rules, plan
     start = since or (earliest if reached is None else max(reached - plan.overlap, earliest))
     gap = max(start - reached, timedelta()) if reached and since is None else timedelta()
     round_ = _Round(store=store, platform=platform, api=api, rules=rules, plan=plan, now=now,
-                    swept=Swept(since=start, until=now, gap=gap))
+                    swept=Swept(since=start, until=now, gap=gap), enough=enough, asked=dict(memory.get("asked", {})),
+                    begun=datetime.fromisoformat(memory["begun"]) if memory.get("asked") else now)
     try:
         round_.read()
         round_.compare()
@@ -102,7 +108,13 @@ class _Round:
     plan: SweepPlan
     now: datetime
     swept: Swept
+    enough: Callable[[], bool]
+    asked: dict[str, str]
+    """Returns asked for one by one since the last whole sweep, and whether the platform knew them."""
+    begun: datetime
+    """When the first of them was asked for: what changed since then may be news again."""
     named: set[str] = field(default_factory=set)
+    asked_now: int = 0
 
     def read(self) -> None:
         """Read the whole list, in its order, and keep what it says; each batch is safe before the next is asked for."""
@@ -117,22 +129,17 @@ class _Round:
                 if isinstance(item, BackhaulError):
                     raise item
         if self.plan.named_only:
-            for ref in sorted(self.named - {""}):
-                self.keep(list(self.api.look_up(self.plan.one, {"return": ref})), self.plan.one)
+            for ref in sorted(self.named - {"", *self.asked}):
+                self.ask(ref)
 
     def compare(self) -> None:
         """Ask one by one for what we heard of in this time and the list does not name."""
         with self.store.begin() as tx:
             heard = sorted(set(tx.heard(self.rules.tenant, self.swept.since, self.swept.until)) - self.named)
-        missing = []
-        for ref in heard:
-            told = list(self.api.look_up(self.plan.one, {"return": ref})) if self.plan.one else []
-            self.keep(told, self.plan.one)
-            if told:
-                self.swept = replace(self.swept, left_out=self.swept.left_out + 1)
-            else:
-                missing.append(ref)
-        self.swept = replace(self.swept, missing=tuple(missing))
+        for ref in [each for each in heard if each not in self.asked]:
+            self.ask(ref)
+        missing = [ref for ref in heard if self.asked[ref] != KNOWN]
+        self.swept = replace(self.swept, missing=tuple(missing), left_out=len(heard) - len(missing))
         with self.store.begin() as tx:
             for ref in missing:
                 tx.open_exception(_case(self.rules, f"{SOURCE}{ref}", self.now, Finding(code="PLATFORM_OMITS", sentence=(
@@ -140,6 +147,15 @@ class _Round:
                     f"the platform's list does not name it{', nor does it know it when asked' if self.plan.one else ''}."))))
             for row in tx.exceptions(self.rules.tenant, refs=[f"{SOURCE}{ref}" for ref in {*self.named, *heard} - set(missing)]):
                 tx.close_exceptions(self.rules.tenant, row.case.return_ref, apart_from=(), resolution="the platform names it", at=self.now)
+
+    def ask(self, ref: str) -> None:
+        """Ask for one return and keep what is told of it; there is always time for one."""
+        if self.asked_now and self.enough():
+            message = f"There was time to ask for {self.asked_now} returns one by one; the next turn goes on with the others."
+            raise RetryLater(message)
+        told = list(self.api.look_up(self.plan.one, {"return": ref})) if self.plan.one else []
+        self.keep(told, self.plan.one)
+        self.asked[ref], self.asked_now = KNOWN if told else "", self.asked_now + 1
 
     def keep(self, told: Sequence[Found], lookup: str) -> None:
         """Keep items as deliveries; count what they say that we did not know."""
@@ -163,9 +179,10 @@ class _Round:
         rules, plan, swept, now = self.rules, self.plan, self.swept, self.now
         wait = max(plan.every if swept.complete else min(plan.every, timedelta(minutes=5)), timedelta(seconds=swept.after_seconds or 0))
         whole = swept.complete and (reached is None or swept.since <= reached or bool(swept.gap))
-        forward = now if whole else reached
+        forward = self.begun if whole else reached
         tx.remember(rules.tenant, _name(plan), {"reached": forward.isoformat() if forward else "", "again": (now + wait).isoformat(),
-                                                "complete": swept.complete, "sentence": swept.sentence})
+                                                "complete": swept.complete, "sentence": swept.sentence,
+                                                "asked": {} if swept.complete else self.asked, "begun": self.begun.isoformat()})
         tx.record(rules.tenant, subject=_name(plan), action="sweep", at=now, actor=actor, detail={
             "since": swept.since.isoformat(), "until": swept.until.isoformat(), "complete": swept.complete, "named": swept.named,
             "kept": swept.kept, "news": swept.news, "recovered": swept.recovered, "left_out": swept.left_out,

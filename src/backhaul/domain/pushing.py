@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, TypeVar
 from backhaul.domain.disposition import Place, Sellability
 
 MOST: Final = 2_147_483_647
-"""The platform takes no larger quantity (facts/zigzag 3.1)."""
+"""The platform takes no larger quantity (facts/zigzag 3.2)."""
 Told: TypeAlias = Mapping[str, Mapping[str, int | bool | None]]
 """By SKU and warehouse or country: what the platform confirmed; None where a request is or was under way and nobody knows."""
 T = TypeVar("T")

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from backhaul.adapters.business_events import hint
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
+from backhaul.adapters.zigzag.files.seen import recall
 from backhaul.application import control, drift, heed as heeding, process, push as pushing, read_back, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
@@ -32,6 +33,10 @@ REVIEW: Final = timedelta(hours=20)
 """How long after the last window held returns are judged again when nothing new came: their cause may be gone."""
 
 
+PATIENCE: Final = 120.0
+"""So many seconds of a turn the platform and the folders get each before the rest of them waits for the next turn."""
+
+
 def steps(house: House) -> Mapping[str, Any]:
     """Give the durable steps of a turn, in order: few and large (facts/engine 3.2)."""
     return {
@@ -48,17 +53,27 @@ def turn(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     return {name: step(tenant, now) for name, step in steps(house).items()}
 
 
-def look_into_folders(house: House, tenant: str, now: datetime, *, at_once: bool = False) -> Sequence[Pulled]:
+def look_into_folders(house: House, tenant: str, now: datetime, *, at_once: bool = False, patience: float = PATIENCE) -> Sequence[Pulled]:
     """Take in what lies whole in the folders the profile watches; a folder that is away keeps nothing else waiting.
 
-    One worker at a time looks into a folder, under a lease, as for a legal entity.
+    One worker at a time looks into a folder, under a lease, as for a legal entity. The one that was not looked at for longest comes first,
+    so what slow servers leave undone when `patience` ends, in seconds, is the first of the next turn.
     """
-    profile, looks = house.profiles[tenant], []
-    for folder in profile.folders:
+    profile, looks, begun = house.profiles[tenant], list[Pulled](), house.elapsed()
+
+    def enough() -> bool:
+        return not at_once and house.elapsed() - begun >= patience
+
+    with house.store.begin() as tx:
+        last = {folder.name: recall(tx, tenant, folder.name).looked_at for folder in profile.folders}
+    for folder in sorted(profile.folders, key=lambda each: (last[each.name] is not None, last[each.name] or now)):
+        if any(look.looked for look in looks) and enough():
+            break
         try:
             with held(house.store, tenant, f"folder:{folder.name}", holder=house.worker, now=now, lasting=house.lasting,
                       elapsed=house.elapsed) as lease:
-                looks.append(pull(LeasedStore(store=house.store, lease=lease), profile, folder, now, at_once=at_once))
+                looks.append(pull(LeasedStore(store=house.store, lease=lease), profile, folder, now, at_once=at_once,
+                                  enough=enough))
         except RetryLater as other:
             looks.append(Pulled(folder=folder.name, looked=False, trouble=str(other)))
     return looks
@@ -76,17 +91,20 @@ def sweep_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     plan = profile.reach.sweep if profile.reach else None
     if plan is None or api is None or not sweeping.due(house.store, profile.rules, plan, now):
         return {}
-    return sweep_now(house, tenant, now)
+    return sweep_now(house, tenant, now, patience=PATIENCE)
 
 
-def sweep_now(house: House, tenant: str, now: datetime, *, since: datetime | None = None, actor: str = "backhaul") -> Mapping[str, Any]:
+def sweep_now(house: House, tenant: str, now: datetime, *, since: datetime | None = None, actor: str = "backhaul",  # noqa: PLR0913  options
+              patience: float = float("inf")) -> Mapping[str, Any]:
     """Ask the platform what changed, whether it is time or not; give what it came to in plain values."""
     profile, api = house.profiles[tenant], house.api(tenant)
     plan = profile.reach.sweep if profile.reach else None
     if plan is None or api is None:
         message = f"{profile.path}: tenant '{tenant}' has no [sweep]; name the look-up that lists what changed"
         raise Misconfigured(message)
-    swept = sweeping.sweep(house.store, house.platform(tenant), api, profile.rules, plan, now, since=since, actor=actor)
+    begun = house.elapsed()
+    swept = sweeping.sweep(house.store, house.platform(tenant), api, profile.rules, plan, now, since=since, actor=actor,
+                           enough=lambda: house.elapsed() - begun >= patience)
     return {"since": swept.since.isoformat(), "until": swept.until.isoformat(), "complete": swept.complete, "named": swept.named,
             "kept": swept.kept, "news": swept.news, "recovered": swept.recovered, "left_out": swept.left_out,
             "missing": list(swept.missing), "sentence": swept.sentence}

@@ -151,12 +151,12 @@ class ZigZagClient:
         return self._judged(f"PUT {path}", *self._send("PUT", path, msgspec.json.encode(body)))
 
     def put_stock(self, retailer: str, rows: Sequence[Row]) -> None:
-        """Tell absolute quantities (facts/zigzag 3.1)."""
+        """Tell absolute quantities (facts/zigzag 3.2)."""
         self.put(STOCK, {"retailerCode": retailer, "exchangeStocks": [
             {"sku": row.sku, "warehouseDcCode": row.at, "availableQuantity": row.value} for row in rows]})
 
     def put_returnable(self, retailer: str, rows: Sequence[Row], *, message_key: str, country_field: str) -> None:
-        """Tell what may be returned; no country means every one. Invalid rows are left out without a word (facts/zigzag 3.1)."""
+        """Tell what may be returned; no country means every one. Invalid rows are left out without a word (facts/zigzag 3.3)."""
         self.put(PRODUCTS, {"retailerCode": retailer, "nonReturnableProducts": [
             {"sku": row.sku, **({country_field: row.at} if row.at else {}), "messageKey": message_key, "isReturnable": row.value}
             for row in rows]})

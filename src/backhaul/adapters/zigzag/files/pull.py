@@ -55,14 +55,18 @@ def opened(folder: Folder) -> AbstractContextManager[Shelf]:
     return sftp_shelf.opened(folder) if folder.server else local_shelf.opened(folder)
 
 
-def pull(store: Store, profile: Told, folder: Folder, now: datetime, *, at_once: bool = False, by: Open = opened) -> Pulled:  # noqa: PLR0913
-    """Look at a folder if it is time, or `at_once`; take what is whole. Trouble with the folder is told and owned, never raised."""
+def pull(store: Store, profile: Told, folder: Folder, now: datetime, *, at_once: bool = False, by: Open = opened,  # noqa: PLR0913
+         enough: Callable[[], bool] = lambda: False) -> Pulled:
+    """Look at a folder if it is time, or `at_once`; take what is whole. Trouble with the folder is told and owned, never raised.
+
+    After the first file that was taken, `enough` ends the look; the next begins with what it left.
+    """
     tenant, pulled = profile.rules.tenant, Pulled(folder=folder.name)
     with store.begin() as tx:
         kept = recall(tx, tenant, folder.name)
     if not at_once and not _is_due(kept, folder, now):
         return replace(pulled, looked=False)
-    look = _Looking(store, profile, folder, now, replace(kept, looked_at=now), pulled)
+    look = _Looking(store, profile, folder, now, replace(kept, looked_at=now), pulled, enough)
     try:
         with by(folder) as shelf:
             look.at(shelf)
@@ -101,6 +105,7 @@ class _Looking:
     now: datetime
     kept: KeptFolder
     pulled: Pulled
+    enough: Callable[[], bool]
 
     def at(self, shelf: Shelf) -> None:
         """See what lies there, take what is whole, and remember how the rest looked."""
@@ -110,7 +115,7 @@ class _Looking:
         self._save()
         self._forget(before.keys() - self.kept.files.keys())
         for entry in sorted(ours, key=lambda entry: (self.kept.files[entry.name].first, entry.modified, entry.name)):
-            if len(self.pulled.files) >= AT_MOST:
+            if len(self.pulled.files) >= AT_MOST or (self.pulled.files and self.enough()):
                 break
             why = self._waits(entry, entries, before)
             if why:
