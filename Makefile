@@ -11,6 +11,7 @@ LOCK        := requirements/dev.lock
 PIP         := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 JOBS        ?= 2
 PYTEST_ARGS ?=
+MEASURED    := --cov=backhaul.domain --cov=backhaul.application --cov-branch --cov-report=
 DEMO_ARGS   ?=
 BENCH_ARGS  ?=
 
@@ -32,8 +33,12 @@ $(STAMP): $(LOCK) pyproject.toml
 demo: setup ## Run the main job on real returns, ZigZag and Dynamics 365 emulated on loopback (DEMO_ARGS)
 	@$(BIN)/backhaul demo $(DEMO_ARGS)
 
-test: setup ## Run every test, in two processes; JOBS=0 for one, PYTEST_ARGS goes to pytest
-	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS)) $(PYTEST_ARGS)
+test: setup ## Run every test, in two processes, and ask what of domain and application none reached; JOBS=0, PYTEST_ARGS
+	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS)) $(if $(strip $(PYTEST_ARGS)),$(PYTEST_ARGS),$(MEASURED))
+ifeq ($(strip $(PYTEST_ARGS)),)
+	@$(BIN)/coverage report --include='src/backhaul/domain/*' --fail-under=100
+	@$(BIN)/coverage report --include='src/backhaul/application/*' --fail-under=90
+endif
 
 check: setup ## Read the code and the docs: style, types, imports, references
 	@$(BIN)/ruff check .

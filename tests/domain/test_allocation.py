@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, strategies as st
 
-from backhaul.domain.allocation import allocate, split, unkept
+from backhaul.domain.allocation import allocate, journal, split, unkept
 from backhaul.domain.disposition import JournalType, Place
 from backhaul.domain.exception_case import Finding
 from backhaul.domain.facts import Stage
 from backhaul.domain.plan import Plan, derive_postings
-from backhaul.domain.posting import Adjustment, ErpItem, Issue, Posting, PostingBatch, PostingKey, PostingKind, Route, Transfer
+from backhaul.domain.posting import Adjustment, ErpItem, Issue, Posting, PostingBatch, PostingKey, PostingKind, Route, Stop, Transfer
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.rules import Rules, Surplus
 from backhaul.domain.validation import places_exist
@@ -266,3 +267,12 @@ def test_units_and_cost_of_a_line_are_all_given_back_to_the_cent(quantities: lis
     assert {posting.key: posting.document.quantity for posting in wanted} == {key: units for key, (units, _) in parts.items()}  # type: ignore[union-attr]  # adjustments
     assert sum(share for _, share in parts.values()) == cost
     assert all(share == share.quantize(Decimal("0.01")) and share >= 0 for _, share in parts.values())
+
+
+@pytest.mark.parametrize(("document", "travels"), [
+    (Transfer(line_id="1", sku="MUG", quantity=Decimal(1), source=QUAR, target=QUAR, journal="T"), ("T", "transfer", "")),
+    (Adjustment(line_id="1", sku="MUG", quantity=Decimal(1), place=QUAR, expected_account="5100"), ("", "adjustment", "")),
+    (Stop(return_ref="R1", why="touched by hand"), ("", "", "")),
+])
+def test_a_document_names_the_journal_it_travels_in(document: Transfer | Adjustment | Stop, travels: tuple[str, str, str]) -> None:
+    assert journal(document) == travels

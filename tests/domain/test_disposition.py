@@ -2,11 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, Place, Sellability, choose, fit, flaws, near_misses
+from backhaul.domain.disposition import (
+    Circumstance,
+    JournalType,
+    MappingRow,
+    Outcome,
+    Place,
+    Sellability,
+    choose,
+    fit,
+    flaws,
+    near_misses,
+)
 from backhaul.testing.builders import MAPPING, SELLABILITY, WAREHOUSE, row, when
 
 WORDS = st.sampled_from(["RESELL", "resell", "RESELL ", "SCRAP", "A", "a", "*", ""])
@@ -116,3 +128,12 @@ def test_a_near_miss_is_shown_and_never_used(told: str) -> None:
 
 def test_another_word_is_no_near_miss() -> None:
     assert near_misses(MAPPING, when("DONATE")) == ()
+
+
+@pytest.mark.parametrize(("changes", "says"), [
+    ({"outcome": Outcome.SENT_BACK}, "says sent_back, yet credits"), ({"journal_type": JournalType.MOVEMENT}, "say expected_account"),
+    ({"journal": "ZZ-*"}, "holds a wildcard"), ({"expected_account": "51*"}, "holds a wildcard")])
+def test_a_row_that_contradicts_itself_is_a_flaw(changes: dict[str, Any], says: str) -> None:
+    outlet = row(when("OUTLET", "B"), "OUTLET", **{"outcome": Outcome.NON_SELLABLE} | changes)
+
+    assert any(says in sentence for sentence in complaints(outlet))

@@ -1,12 +1,13 @@
 """What several parcels hold adds up, in whatever order the messages come."""
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
 
 import pytest
 
-from backhaul.domain.facts import Counting, Decided, Decision, Progressed, Stage
-from backhaul.testing.builders import REF, accepted, after, announced, case_of, inspected, line, received, refused
+from backhaul.domain.facts import Counting, Decided, Decision, Instead, Progressed, Stage
+from backhaul.testing.builders import REF, accepted, after, announced, arrived, case_of, claimed, inspected, line, received, refused
 
 TWO = announced(line(quantity=5))
 
@@ -82,3 +83,17 @@ def test_units_that_pass_a_hub_are_counted_once_wherever_they_are_and_in_whateve
 
     assert (mug.received, mug.accepted) == (3, 3)
     assert {(part.node, part.condition): part.quantity for part in mug.parts} == {("", "A"): Decimal(2), ("HUB", "B"): Decimal(1)}
+
+
+def test_units_that_two_people_say_were_lost_are_credited_in_place_of_the_empty_box_and_of_what_never_came() -> None:
+    box = replace(accepted("MUG", 2), instead=Instead.EMPTY)
+    case = case_of(announced(line(quantity=4)), received(("MUG", 3)), inspected(box, accepted("MUG", 1)), claimed(units=2))
+
+    assert [(part.quantity, part.instead, part.claimed) for part in case.lines[0].parts] == [
+        (1, Instead.EMPTY, False), (1, None, False), (2, None, True)]
+
+
+def test_nothing_is_claimed_where_everything_came() -> None:
+    case = case_of(*arrived(line(quantity=2), grades=[accepted("MUG", 2)]), claimed(units=2))
+
+    assert [(part.quantity, part.claimed) for part in case.lines[0].parts] == [(2, False)]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.period import closes, jobs_done, period_end, period_of, predicted_posting
+from backhaul.domain.period import before_jobs, closes, jobs_done, period_end, period_of, predicted_posting
 from backhaul.domain.rules import Close, LegalEntity, Window
 from backhaul.testing.builders import entity
 
@@ -157,3 +157,11 @@ def test_new_year_comes_first_in_auckland() -> None:
 
     assert not shuts(PERIOD, new_year, whose=entity(zone="Pacific/Auckland"))
     assert shuts(PERIOD, new_year - timedelta(hours=1), whose=entity(zone="Pacific/Auckland"))
+
+
+@pytest.mark.parametrize(("now", "look"), [
+    (utc(2026, 3, 2, 0, 44), utc(2026, 3, 2, 0, 45)), (utc(2026, 3, 2, 0, 45), utc(2026, 3, 3, 0, 45)),
+    (utc(2026, 3, 2, 12, 0), utc(2026, 3, 3, 0, 45))])
+def test_what_people_did_is_looked_at_before_the_first_job_takes_it_further(now: datetime, look: datetime) -> None:
+    assert before_jobs(entity(job_times=NIGHTLY), now) == look
+    assert before_jobs(entity(), now) == now + timedelta(minutes=15)

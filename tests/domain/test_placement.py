@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from backhaul.domain.disposition import MappingRow
-from backhaul.domain.facts import Fact, Stage
+from backhaul.domain.facts import Decided, Decision, Fact, Stage
 from backhaul.domain.placement import CREDITED, Where, due_at, is_over, place
 from backhaul.domain.posting import CreditNote, ErpDocument, Posting
 from backhaul.domain.returns import ReturnCase
 from backhaul.testing.builders import (
     MAPPING,
     NOON,
+    REF,
     accepted,
     after,
     announced,
@@ -30,6 +31,7 @@ from backhaul.testing.builders import (
     recorded,
     refused,
     rules,
+    waived,
 )
 
 RULES = rules()
@@ -227,3 +229,22 @@ def test_carriage_is_over_when_all_goods_were_refused() -> None:
     assert places(refused_all) == {Where.REJECTED: (2, Decimal("-13.50"))}
     assert places(not_yet)[Where.WAITING] == (1, Decimal("-3.50"))
     assert places(fees_alone) == {Where.WAITING: (1, Decimal("-3.50"))}
+
+
+def test_goods_nobody_announced_wait_until_somebody_has_looked() -> None:
+    blind = (announced(line(quantity=2, price=None, order=None), blind=True), reached(Stage.RECEIVED), received(("MUG", 2)))
+
+    assert places(case_of(*blind)) == {Where.WAITING: (2, Decimal(0))}
+    assert places(case_of(*blind, waived("BLIND"))) == places(case_of(*blind, closed())) == {Where.REJECTED: (2, Decimal(0))}
+
+
+def test_a_debit_takes_units_out_of_where_their_credit_had_put_them() -> None:
+    told, by = [*arrived(line(quantity=2), grades=[accepted("MUG", 2)])], rules(debit_item="SVC-DEBIT")
+    made = list(plan(case_of(*told), decided=by).postings)
+    told += [inspected(accepted("MUG", 1), refused("MUG", 1), at=after(3)), Decided(
+        return_ref=REF, at=after(4), decision=Decision.DEBIT, line_id="MUG#1", units=Decimal(1), goods="leave", actor="ann",
+        approver="bob", reason="worn")]
+
+    made += plan(case_of(*told), made, by).postings
+
+    assert places(case_of(*told), made) == {Where.CREDITED_RESTOCKED: (1, Decimal(-10)), Where.REJECTED: (1, Decimal(-10))}

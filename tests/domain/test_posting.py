@@ -27,7 +27,9 @@ from backhaul.domain.posting import (
     ReturnOrder,
     Route,
     Transfer,
+    in_words,
     mark,
+    per_currency,
 )
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.rules import FeeRule, Rules, Triggers
@@ -667,3 +669,9 @@ def test_the_plan_is_the_same_for_the_same_case() -> None:
     assert derive_postings(case, decided, decided.entities[0], ROUTE) == derive_postings(case, decided, decided.entities[0], ROUTE)
     assert {posting.key.return_ref for posting in plan(case).postings} == {REF}
     assert recorded(plan(case).postings[-1]).net == Decimal("-10.00")
+
+
+def test_sums_never_mix_currencies_and_one_alone_is_written_as_a_number() -> None:
+    both = per_currency([(Decimal("1.50"), "GBP"), (Decimal(2), "EUR"), (Decimal("0.50"), "GBP")])
+
+    assert (in_words(both), in_words({"GBP": Decimal(2)}), in_words({})) == ("2 EUR, 2.00 GBP", "2", "0")

@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from backhaul.domain.facts import Announced, Fact, Reread
+from backhaul.domain.facts import Announced, Fact, Reread, Stage
 from backhaul.domain.reading import MOVED, Reading, read_again, standing
 from backhaul.domain.returns import fold
-from backhaul.testing.builders import REF, after, announced, case_of, inspected, line, unreadable
+from backhaul.testing.builders import REF, after, announced, case_of, inspected, line, minted, plan, reached, unreadable
 
 
 def said(*facts: Fact, by: str = "m1") -> list[Fact]:
@@ -130,3 +130,27 @@ def test_only_what_a_message_says_of_this_return_is_looked_at() -> None:
     assert [fact.return_ref for fact in known if isinstance(fact, Reread)] == [REF]
     assert len(standing(known)) == len(known) - 1
     assert all(isinstance(fact, Announced) for fact in known if fact.identity not in standing(known))
+
+
+@pytest.mark.parametrize(("now", "says"), [
+    (announced(customer="C2"), "is C2's in GBP and no longer names what it named; documents were made for C1 in GBP."),
+    (announced(line("CUP")), "is C1's in GBP and no longer names MUG#1; documents were made for MUG#1."), (announced(country="FR"), ""),
+    (announced(line("CUP", line_id="L2")), "is C1's in GBP and no longer names MUG#1; documents were made for MUG#1.")])
+def test_documents_of_what_a_message_no_longer_says_are_a_persons_work(now: Announced, says: str) -> None:
+    come = (reached(Stage.RECEIVED), minted(case_of(announced())))
+    made = plan(case_of(announced(), *come)).postings
+
+    then = plan(case_of(*again(said(announced()), said(now)), *come), made)
+
+    assert then.postings == ()
+    assert [finding.sentence.removeprefix("Read by the profile of now, the return ") for finding in then.findings] == [says] * bool(says)
+
+
+def test_a_line_the_platform_numbers_itself_is_missed_as_well_and_another_is_not_credited_beside_it() -> None:
+    one, other, come = announced(line(line_id="L1")), announced(line("CUP", line_id="L2")), reached(Stage.RECEIVED)
+    made = plan(case_of(one, come)).postings
+
+    then = plan(case_of(*again(said(one), said(other)), come), made)
+
+    assert then.postings == ()
+    assert [finding.code for finding in then.findings] == ["CHANGED_AFTER_POSTING"]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.facts import Announced, AnnouncedLine, Counting, Decision, Fact, LineRef, LinesMinted, MintedLine, Stage
+from backhaul.domain.disposition import Outcome
+from backhaul.domain.facts import Announced, AnnouncedLine, Counting, Decision, Fact, LineRef, LinesMinted, Lost, MintedLine, Stage
 from backhaul.domain.returns import ReturnCase, ReturnLine
 from backhaul.testing.builders import (
     NOON,
@@ -18,16 +19,21 @@ from backhaul.testing.builders import (
     after,
     announced,
     case_of,
+    claimed,
     closed,
     inspected,
     line,
     minted,
     paid,
+    plan,
     reached,
     received,
     refused,
+    row,
+    rules,
     unreadable,
     waived,
+    when,
 )
 
 SKUS = st.sampled_from(["MUG", "mug", "CUP"])
@@ -502,3 +508,21 @@ def test_the_value_of_a_return_is_that_of_its_lines() -> None:
     case = case_of(announced(line("MUG", 3, "1.10"), line("CUP", 2, None), at=NOON + timedelta(days=1)))
 
     assert case.net == Decimal("3.30")
+
+
+def test_how_units_were_found_is_one_sentence() -> None:
+    case = case_of(announced(line(quantity=3)), inspected(accepted("MUG", 2), node="HUB"), inspected(refused("MUG", 1)))
+
+    assert sorted(case.lines[0].grades.split(", ")) == ["1 A/RESELL at HUB", "1 D/BACK rejected"]
+
+
+def test_lost_parcels_are_told_and_what_is_lost_is_credited_by_decision_alone() -> None:
+    kept = row(when("LOST", "NONE"), "", Outcome.WITHOUT_GOODS)
+    told = (announced(line(quantity=2)), reached(Stage.RECEIVED), Lost(return_ref=REF, at=after(1)))
+
+    assert [finding.code for finding in plan(case_of(*told)).findings] == ["PARCEL_LOST"]
+    for mapped, codes in ((kept, []), (row(when("LOST", "NONE"), "SALE"), ["DAMAGED_TO_SELLABLE"]),
+                          (row(when("LOST", "NONE"), "QUAR", Outcome.NON_SELLABLE), ["UNMAPPED_DISPOSITION"])):
+        wanted = plan(case_of(*told, claimed(units=2)), decided=rules(mapping=[mapped]))
+        assert [finding.code for finding in wanted.findings] == codes
+        assert sum(posting.net for posting in wanted.postings) == (0 if codes else -20)

@@ -146,7 +146,7 @@ def test_a_loss_waits_for_the_credit_that_brought_the_units_in_and_leaves_from_t
     assert loss.document.place == brought.place
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["RESELL-A", "OUTLET-B", "SCRAP-D", "KEEP-NONE"]), st.integers(1, 4)), min_size=1, max_size=4),
        st.sampled_from(sorted(ROUTES)))
 def test_however_units_are_graded_over_time_stock_credit_and_loss_follow_acceptance_once(grades: list[tuple[str, int]], name: str) -> None:

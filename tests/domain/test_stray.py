@@ -22,6 +22,7 @@ from backhaul.testing.builders import (
     of_kind,
     plan,
     reached,
+    received,
     rules,
 )
 
@@ -77,3 +78,19 @@ def test_what_lay_in_the_place_of_an_item_is_never_received_or_credited_as_that_
     assert [finding.code for finding in case.findings] == [code] * bool(code)
     assert bool(mugs) is (not code)
     assert [posting.document.sku for posting in wanted if isinstance(posting.document, Adjustment)] == stock
+
+
+def test_a_journal_that_was_reversed_is_not_reversed_again_when_more_goods_are_matched() -> None:
+    more = (received(("MUG", 3), at=after(3)), inspected(accepted("MUG", 3), at=after(3)))
+    first = plan(case_of(*BLIND), decided=RULES).postings
+    second = plan(case_of(*BLIND, *more), first, RULES).postings
+    back = plan(case_of(*BLIND, *more, MATCH), (*first, *second), RULES).postings
+    gone = of_kind(back, K.ISSUE)
+
+    later = replace(MATCH, at=after(4), units=Decimal(3))
+    rest = plan(case_of(*BLIND, *more, MATCH, later), (*first, *second, *back), RULES).postings
+
+    assert [posting.document.quantity for posting in (*first, *second) if isinstance(posting.document, Adjustment)] == [2, 1]
+    assert [(posting.document.quantity, posting.needs) for posting in gone if isinstance(posting.document, Issue)] == [(2, (first[0].key,))]
+    assert [(posting.document.quantity, posting.needs) for posting in of_kind(rest, K.ISSUE) if isinstance(posting.document, Issue)] == [
+        (1, (second[0].key,))]

@@ -1,14 +1,16 @@
 """Which VAT belongs to a credit?"""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from backhaul.domain.tax import TaxSpan, TaxTable, tax_of
+from backhaul.domain.posting import CreditNote, PostingKind
+from backhaul.domain.tax import TaxSpan, TaxTable, posted_differences, tax_of
 from backhaul.domain.validation import Item, Matter, validate
-from backhaul.testing.builders import accepted, arrived, case_of, item, line, master, matter, rules, sale
+from backhaul.testing.builders import accepted, arrived, case_of, item, line, master, matter, of_kind, plan, recorded, rules, sale
 
 OLD, NEW = Decimal("17.5"), Decimal(20)
 CHANGE = date(2011, 1, 4)
@@ -65,3 +67,14 @@ def test_a_fee_is_taxed_by_the_group_of_its_own_service_item() -> None:
 
     assert fee.rate == NEW
     assert matter(case, erp=master(items=services, taxes=TABLE), posted_on=date(2010, 12, 1)).rate is None
+
+
+@pytest.mark.parametrize(("tax", "codes"), [("-1.99", []), ("-1.98", ["TAX_DIFFERS"]), (None, [])])
+def test_a_posted_credit_taxed_otherwise_than_its_sale_is_reviewed(tax: str | None, codes: list[str]) -> None:
+    (note,) = of_kind(plan(case_of(*arrived(grades=[accepted()]))).postings, PostingKind.CREDIT_NOTE)
+    assert isinstance(note.document, CreditNote)
+    taxed = replace(note, document=replace(note.document, tax_rate=NEW, tax=Decimal("2.00")))
+
+    found = posted_differences([(taxed, recorded(taxed, tax=None if tax is None else Decimal(tax)))], Decimal("0.01"))
+
+    assert [finding.code for finding in found] == codes

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
-from backhaul.domain.facts import AnnouncedLine, Fact, Stage
+from backhaul.domain.facts import AnnouncedLine, Fact, Matched, Stage
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.returns import ReturnCase
+from backhaul.domain.rules import OriginRule
+from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import CHECKS, Claims, Customer, ItemState, MasterData, Matter, Taken, questions, validate
 from backhaul.testing.builders import (
     MAPPING,
+    REF,
     WAREHOUSE,
     accepted,
+    after,
     announced,
     arrived,
     case_of,
@@ -24,6 +28,7 @@ from backhaul.testing.builders import (
     master,
     matter,
     reached,
+    received,
     row,
     rules,
     sale,
@@ -315,3 +320,61 @@ def test_a_return_under_way_is_judged_by_its_order_alone() -> None:
     waiting = case_of(announced(), reached(Stage.RECEIVED))
 
     assert codes(waiting, decided=rules(mapping=(row(when(), "NOWHERE"),))) == []
+
+
+# --- what is rarer ------------------------------------------------------------------------------------
+
+
+def test_a_disposition_code_that_makes_a_replacement_order_is_not_used() -> None:
+    assert codes(graded(), erp=master(replacing=frozenset({"ZCREDIT"}))) == ["REPLACEMENT_ORDER"]
+
+
+def test_goods_nobody_announced_have_no_customer_no_sale_and_no_currency_to_fit() -> None:
+    blind = case_of(announced(line(order=None), blind=True, customer=None, currency="XXX"), received(("MUG", 1)))
+
+    assert codes(blind, erp=master(customers={}, sales=[])) == []
+
+
+def test_goods_matched_with_the_sale_of_somebody_else_are_looked_at() -> None:
+    match = Matched(return_ref=REF, at=after(3), line_id="MUG#1", order="SO-1", unit_price=Decimal(10), units=Decimal(1), actor="ann",
+                    approver="bob", reason="found the slip")
+    case = case_of(announced(line(order=None), blind=True), received(("MUG", 1)), match)
+
+    assert codes(case, erp=master(sales=[sale(customer="WALKIN")])) == ["MATCH_DIFFERS"]
+    assert codes(case) == []
+
+
+def test_no_more_money_is_credited_than_is_left_of_what_was_paid_though_units_are() -> None:
+    erp = master(sales=[sale("SO-1", sold("MUG", 2))])
+    claims = Claims(lots={("SO-1", "MUG#1"): Taken(units=Decimal(1), net=Decimal(15))})
+
+    assert codes(graded(), erp=erp, claims=claims) == ["VALUE_ABOVE_SOLD"]
+    assert Taken(units=Decimal(3), net=Decimal(30)) - Taken(units=Decimal(1), net=Decimal(10)) == Taken(units=Decimal(2), net=Decimal(20))
+
+
+def test_units_of_several_lines_of_a_sale_are_divided_only_where_the_profile_says_so() -> None:
+    erp, case = master(sales=[sale("SO-1", sold(), sold())]), graded(line("MUG", 2))
+
+    assert codes(case, erp=erp) == []
+    assert codes(case, erp=erp, decided=rules(origin=OriginRule(divide=False))) == ["SPANS_SALE_LINES"]
+
+
+@pytest.mark.parametrize(("goods", "code"), [
+    (line(), []), (OLD, ["CURRENCY_DIFFERS"])])
+def test_a_limit_in_the_companys_own_currency_covers_nothing_in_another(goods: AnnouncedLine, code: list[str]) -> None:
+    sells_in_euro = rules(entities=(entity(currencies={"EUR": "the bank"}),))
+
+    assert codes(graded(goods, currency="EUR"), erp=master(sales=[sale(currency="EUR")]), decided=sells_in_euro) == code
+
+
+def test_what_missed_its_period_waits_while_that_is_closed() -> None:
+    missed = replace(matter(graded(), erp=master(closed_periods=frozenset({"2026-02"}))), missed=frozenset({"2026-02"}))
+
+    assert [finding.code for finding in validate(missed)] == ["PERIOD_MISSED"]
+    assert validate(replace(missed, master=master())) == ()
+
+
+def test_nobody_knows_how_goods_were_taxed_whose_sale_the_erp_does_not_have() -> None:
+    taxes = TaxTable(values={"STD": (TaxSpan(percent=Decimal(20)),)})
+
+    assert matter(graded(OLD), erp=master(taxes=taxes)).rate is None

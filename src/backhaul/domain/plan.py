@@ -37,6 +37,8 @@ from backhaul.domain.stray import reversals, reverse, take_in
 
 LOST: Final = frozenset({Outcome.SCRAPPED, Outcome.WITHOUT_GOODS})
 """What is credited and does not stay in stock: its value is a loss."""
+BEFORE_CREDIT: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
+"""Documents that stand for a line of the return, and without which nothing of it is credited."""
 RELEASED: Final = ((PostingKind.ORDER, PostingKind.ORDER_LINE, PostingKind.RELEASE),
                    (PostingKind.FEE_ORDER, PostingKind.FEE_LINE, PostingKind.FEE_RELEASE))
 """Head, lines and release of the documents that wait, whole, until they are let go."""
@@ -117,8 +119,9 @@ class _Drafting(Draft):
         """
         if not self.case.reread:
             return False
-        gone = sorted({posting.line_id for posting in self.fixed.values()}
-                      & {line.line_id for line in self.case.lines if line.announced <= 0 and not line.closed})
+        made = [posting for posting in self.fixed.values() if posting.key.kind in BEFORE_CREDIT and not charges.is_charge(posting)]
+        named = {line.line_id for line in self.case.lines if line.announced > 0 or line.closed}
+        gone = sorted({posting.line_id for posting in made} - named)
         heads = {(posting.document.customer, posting.document.currency) for posting in self.fixed.values()
                  if isinstance(posting.document, ReturnOrder)}
         other = sorted(" in ".join(head) for head in heads - {(self.customer, self.case.currency)})

@@ -76,10 +76,8 @@ def reverse(draft: Draft, line: ReturnLine) -> None:
                                                   f"{line.stray}: reverse the journal first.")
         return
     part = max((posting.key.part for posting in draft.of(line, PostingKind.ISSUE)), default=0)
-    for adjustment in draft.of(line, PostingKind.ADJUSTMENT):
-        came = adjustment.document
-        if not isinstance(came, Adjustment):
-            continue
+    journals = draft.of(line, PostingKind.ADJUSTMENT)
+    for adjustment, came in [(posting, posting.document) for posting in journals if isinstance(posting.document, Adjustment)]:
         gone = sum((posting.document.quantity for posting in draft.of(line, PostingKind.ISSUE)
                     if isinstance(posting.document, Issue) and adjustment.key in posting.needs), NOTHING)
         units = min(came.quantity - gone, over)

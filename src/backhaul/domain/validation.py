@@ -390,8 +390,7 @@ def original_sale_covers_it(m: Matter) -> Iterator[Finding]:
         yield m.finding("MATCH_DIFFERS", f"Order {sale.number} was sold to {sale.customer}, the return credits {m.customer}.")
     if sale.currency != m.case.currency:
         yield m.finding("CURRENCY_DIFFERS", f"Order {sale.number} was in {sale.currency}, the return is in {m.case.currency}.")
-    if m.origin is not None:
-        yield from _origin_covers_it(m, sale, sold, m.origin)
+    yield from _origin_covers_it(m, sale, sold, m.origin or Origin())
 
 
 def _origin_covers_it(m: Matter, sale: Sale, sold: Sequence[SaleLine], origin: Origin) -> Iterator[Finding]:
