@@ -3,7 +3,9 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,8 +18,25 @@ import pytest
 from backhaul.adapters.sql import SqlStore
 from tests.census import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, status_census
 from tests.wirelog import wire_log
+from tests.wirelog_central import central_wire_log
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "status_census", "wire_log"]
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def _register_erps() -> None:
+    """Let the ERPs of this checkout be found by their entry points, whatever was there when it was installed."""
+    told = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]["backhaul.erp"]
+    folder = Path(tempfile.mkdtemp(prefix="backhaul-erps-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "backhaul_checkout-0.dist-info").mkdir()
+    (folder / "backhaul_checkout-0.dist-info" / "METADATA").write_text("Name: backhaul-checkout\nVersion: 0\n", encoding="utf-8")
+    (folder / "backhaul_checkout-0.dist-info" / "entry_points.txt").write_text(
+        "\n".join(["[backhaul.erp]", *(f"{name} = {place}" for name, place in told.items())]), encoding="utf-8")
+    sys.path.append(str(folder))
+
+
+_register_erps()
+__all__ = ["central_wire_log", "pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "status_census", "wire_log"]
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
 """The crash tests play on the journeys' stage."""
 
-from tests.journeys.conftest import erp, finance_scm, world
+from tests.journeys.conftest import business_central, erp, finance_scm, world
 
-__all__ = ["erp", "finance_scm", "world"]
+__all__ = ["business_central", "erp", "finance_scm", "world"]

@@ -11,11 +11,11 @@ import pytest
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application.lease import LASTING
-from backhaul.domain.rules import Close, Window
 from backhaul.testing.interrupting import Fuse, Interrupted
-from tests.journeys.stage import World, life, line, open_world, sold
+from tests.journeys.stage import DAILY, World, life, line, open_world, sold, sold_centrally
 
-DAILY = Window(close=Close.DAILY)
+BY_HAND = ("finance-scm", "B")
+"""Where people register what arrives."""
 WANTED = [("CUP", Decimal(2), Decimal("5.90")), ("SVC-CARRIAGE", Decimal(1), Decimal("7.50")),
           ("TEA", Decimal(1), Decimal("4.25")), ("TEA", Decimal(2), Decimal("8.50"))]
 
@@ -30,8 +30,11 @@ class Noting(Fuse):
         self.seen.append(where)
 
 
-def fresh(erp: str, folder: Path) -> None:
+def fresh(erp: str, folder: Path, kind: str) -> None:
     """Empty the ERP and load the sales again."""
+    if kind == "business-central":
+        sold_centrally(erp, folder)
+        return
     httpx.post(f"{erp}/control/reset", json={}).raise_for_status()
     sold(erp, folder, ("500001", "TEA", 10, "4.25"), ("500001", "CUP", 6, "2.95"))
     httpx.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
@@ -52,17 +55,19 @@ def story(world: World, days: int, *, arrive: bool) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("mode", "days", "first", "every", "through"), [
+@pytest.mark.parametrize(("kind", "mode", "days", "first", "every", "through"), [
     # Every point of mode A, in two halves that two processes can take.
-    ("A", 4, 1, 2, {"before commit", "before post receipt", "after post fee-release", "after find"}),
-    ("A", 4, 2, 2, {"after commit", "after post receipt", "after master_data"}),
+    ("finance-scm", "A", 4, 1, 2, {"before commit", "before post receipt", "after post fee-release", "after find"}),
+    ("finance-scm", "A", 4, 2, 2, {"after commit", "after post receipt", "after master_data"}),
     # What differs in the other modes is which kinds are sent: each of them is hit, and every so manieth point besides.
-    ("B", 5, 1, 8, {"after post order-line", "before post fee-release"}),
-    ("C", 6, 1, 8, {"after post order-line", "before post release", "after post issue"}),
+    ("finance-scm", "B", 5, 1, 8, {"after post order-line", "before post fee-release"}),
+    ("finance-scm", "C", 6, 1, 8, {"after post order-line", "before post release", "after post issue"}),
+    ("business-central", "C", 4, 1, 24, {"after post fee-order", "after post order-line", "before post release", "after post release"}),
 ])
 def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(
-    finance_scm: str, tmp_path: Path, mode: str, days: int, first: int, every: int, through: set[str],
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, mode: str, days: int, first: int, every: int, through: set[str],
 ) -> None:
+    erp = request.getfixturevalue(kind.replace("-", "_"))
     template = tmp_path / "template.sqlite"
     empty = SqlStore(f"sqlite:///{template}")
     empty.migrate()
@@ -71,13 +76,13 @@ def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(
     def open_at(point: int, fuse: Fuse | None = None) -> World:
         file = tmp_path / f"{point}.sqlite"
         if not file.exists():
-            fresh(finance_scm, tmp_path / "sales")
+            fresh(erp, tmp_path / "sales", kind)
             shutil.copy(template, file)
-        return open_world(finance_scm, f"sqlite:///{file}", window=DAILY, fuse=fuse, mode=mode)
+        return open_world(erp, f"sqlite:///{file}", window=DAILY, fuse=fuse, mode=mode, kind=kind)
 
     noted = Noting(at=0)
     calm = open_at(0, noted)
-    story(calm, days, arrive=mode == "B")
+    story(calm, days, arrive=(kind, mode) == BY_HAND)
     stock = calm.ledgers["stock"]
     calm.house.close()
     points = {noted.seen.index(where) + 1 for where in through} | set(range(first, len(noted.seen) + 1, every))
@@ -86,12 +91,12 @@ def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(
         fuse = Fuse(at=point)
         world = open_at(point, fuse)
         with pytest.raises(Interrupted):
-            story(world, days, arrive=mode == "B")
+            story(world, days, arrive=(kind, mode) == BY_HAND)
         at = world.at
         world.house.close()
         world = open_at(point)
         world.at = at + LASTING  # the lease of the dead one has to be over
-        story(world, days, arrive=mode == "B")
+        story(world, days, arrive=(kind, mode) == BY_HAND)
         credited, left = world.credits, world.ledgers["stock"]
         world.house.close()
         assert credited == WANTED, f"after dying at point {point}, {fuse.where}"

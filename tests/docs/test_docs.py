@@ -247,6 +247,16 @@ def test_every_option_of_finance_and_scm_is_in_its_reference() -> None:
         assert set(re.findall(r"(?:told|secrets)(?:\.get\(|\[)\"([a-z_]+)\"", source)) <= set(section)
 
 
+def test_every_option_of_business_central_is_in_its_reference() -> None:
+    section = rows(sections(REFERENCE / "erp-business-central.md")["Options"])
+
+    for name in ("erp.py", "wire.py"):
+        source = (ROOT / "src/backhaul/adapters/business_central" / name).read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:told|secrets)(?:\.get\(|\[)\"([a-z_]+)\"", source))
+        named |= set(re.findall(r"_(?:choice|words|limit)\(told, \"([a-z_]+)\"", source))
+        assert named <= set(section)
+
+
 def targets() -> set[str]:
     """Give what the Makefile offers."""
     return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))

@@ -1,4 +1,4 @@
-"""Both emulators, one of each for the whole run; each test starts from its own empty world."""
+"""The emulators, one of each for the whole run; each test starts from its own empty world."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backhaul.adapters.business_central.emulator import serve as serve_central
 from backhaul.adapters.finance_scm.emulator import serve
 from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
 from tests.journeys.reaching import ask
-from tests.journeys.stage import World, open_world, sold
+from tests.journeys.stage import DAILY, World, open_world, sold, sold_centrally
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +31,28 @@ def erp(finance_scm: str, tmp_path: Path) -> str:
 @pytest.fixture
 def world(erp: str, tmp_path: Path) -> Iterator[World]:
     world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
+    yield world
+    world.house.close()
+
+
+@pytest.fixture(scope="session")
+def business_central() -> Iterator[str]:
+    running = serve_central(state=None)
+    yield running.base_url
+    running.close()
+
+
+@pytest.fixture
+def central_erp(business_central: str, tmp_path: Path) -> str:
+    """Give an emulated Business Central that sold the same."""
+    sold_centrally(business_central, tmp_path / "sales")
+    return business_central
+
+
+@pytest.fixture
+def central(central_erp: str, tmp_path: Path) -> Iterator[World]:
+    """Give the same small world on Business Central, where nothing waits for a job of the ERP."""
+    world = open_world(central_erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY, mode="C", kind="business-central")
     yield world
     world.house.close()
 

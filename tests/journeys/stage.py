@@ -6,7 +6,7 @@ through it. Both emulators are real servers on loopback.
 
 import atexit
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,8 +25,9 @@ from backhaul.bootstrap import House
 from backhaul.config import Settings
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.errors import RetryLater
-from backhaul.domain.rules import Window
+from backhaul.domain.rules import Close, Window
 from backhaul.entrypoints import worker
+from backhaul.entrypoints.demo.central_world import COMPANY, load_central_world
 from backhaul.entrypoints.demo.world import load_world
 from backhaul.profile import load_profile
 from backhaul.testing.interrupting import Fuse, InterruptingErp, InterruptingStore
@@ -37,6 +38,7 @@ WIRE = httpx.Client(timeout=60, trust_env=False)
 """How a test reaches the emulators; one client, because to open one takes longer than most of what is asked."""
 atexit.register(WIRE.close)
 FIRST = date(2010, 12, 1)
+DAILY = Window(close=Close.DAILY)
 MORNING = datetime.combine(FIRST, time(9), tzinfo=UTC)
 
 
@@ -207,7 +209,7 @@ COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "
            "OrigInvoiceNo", "OrigQuantity", "OrigUnitPrice", "OrigInvoiceDate")
 
 
-def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str], company: str = "gb01") -> None:
+def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str], company: str = "gb01", loader: Callable[..., Any] = load_world) -> None:
     """Load master data and original sales (order, SKU, quantity, price) into the ERP, by the demo's own loader."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "credit-lines.csv").open("w", encoding="utf-8", newline="") as file:
@@ -220,26 +222,41 @@ def sold(erp: str, folder: Path, *sales: tuple[str, str, int, str], company: str
                     "InvoiceDate": "2010-12-01 09:00:00", "UnitPrice": price, "CustomerID": customer, "Country": "United Kingdom",
                     "match": "exact_price", "OrigInvoiceNo": order if customer == "10001" else "", "OrigQuantity": quantity,
                     "OrigUnitPrice": price, "OrigInvoiceDate": "2010-11-20 09:00:00"})
-    load_world(erp, folder, company=company)
+    loader(erp, folder, company=company)
 
 
 PROBED: dict[str, dict[tuple[str, str], Capabilities]] = {}
 """What the emulated ERP can do in each deployment mode is probed once for all tests; it has tests of its own."""
 
 
-def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None, mode: str = "A") -> World:
+def sold_centrally(erp: str, folder: Path, *more: tuple[str, str, int, str], paid: bool = True) -> None:
+    """Empty an emulated Business Central and load the usual sales, and more, into it; a web shop's are paid."""
+    WIRE.post(f"{erp}/control/reset", json={}).raise_for_status()
+    WIRE.post(f"{erp}/control/seed", json={"settings": {"salesPaid": paid}, "rows": {}}).raise_for_status()
+    sold(erp, folder, ("500001", "TEA", 10, "4.25"), ("500001", "CUP", 6, "2.95"), ("500002", "POT", 4, "12.50"), *more,
+         company=COMPANY, loader=load_central_world)
+    WIRE.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
+
+
+CENTRAL = "/v2.0/demo/production"
+"""Where an emulated environment of Business Central is, below its host."""
+
+
+def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None, mode: str = "A",
+               kind: str = "finance-scm") -> World:
     """Open a house on a store and an emulated ERP in a deployment mode; with a fuse, it can die at any port call or commit."""
     store = SqlStore(url)
     store.migrate()
-    profile = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {
-        "BACKHAUL_ERP_URL": erp, "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token", "BACKHAUL_ERP_SECRET": "secret",
-        "BACKHAUL_ZIGZAG_SECRET": "0" * 32})
+    central = kind == "business-central"
+    profile = load_profile(EXAMPLES / "profiles" / ("online-retail-business-central.toml" if central else "online-retail.toml"), {
+        "BACKHAUL_ERP_URL": erp + (CENTRAL if central else ""), "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token",
+        "BACKHAUL_ERP_SECRET": "secret", "BACKHAUL_ZIGZAG_SECRET": "0" * 32})
     if window:
         profile = replace(profile, rules=replace(profile.rules, window=window))
     entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
     profile = replace(profile, rules=replace(profile.rules, entities=entities))
     house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url}), store=store, profiles={TENANT: profile},
-                  capabilities=PROBED.setdefault(mode, {}))
+                  capabilities=PROBED.setdefault(f"{kind} {mode}", {}))
     if fuse:
         house.store = InterruptingStore(store, fuse)  # type: ignore[assignment]  # a wrapper is a store as well
         desk = house.desk(TENANT, "gb01")

@@ -39,7 +39,7 @@ def main() -> None:
 @app.command()
 def demo(  # noqa: PLR0913  a command line
     *,
-    erp: Annotated[str, typer.Option(help="Which ERP to run on.")] = "finance-scm",
+    erp: Annotated[str, typer.Option(help="Which ERP to run on: finance-scm or business-central.")] = "finance-scm",
     database: Annotated[str, typer.Option(help="Database URL; a SQLite file beside the emulators' unless given.")] = "",
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Keep the service running afterwards.")] = True,
     state: Annotated[Path, typer.Option(help="Folder for the demo's database and the emulators' state; emptied first.")] = Path("var/demo"),
@@ -50,8 +50,8 @@ def demo(  # noqa: PLR0913  a command line
     """Run the main job on five months of real returns, with emulated ZigZag and Dynamics 365 on loopback."""
     from backhaul.entrypoints.demo import report, run
 
-    if erp != "finance-scm":
-        message = f"no emulator for '{erp}'; there is finance-scm"
+    if erp not in run.SHOWS:
+        message = f"no emulator for '{erp}'; there are {', '.join(run.SHOWS)}"
         raise typer.BadParameter(message)
 
     def stay(stage: Any, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
@@ -66,7 +66,7 @@ def demo(  # noqa: PLR0913  a command line
             out.print("Stopped.")
 
     with progress(quiet=not err.is_terminal and as_json) as tell:
-        summary = run.run(state.resolve(), tell, database=database or None, port=port if serve else 0, compare=compare,
+        summary = run.run(state.resolve(), tell, database=database or None, port=port if serve else 0, compare=compare, kind=erp,
                           stay=stay if serve else None)
     if not serve:
         say(dict(summary)) if as_json else report.show(out, summary)

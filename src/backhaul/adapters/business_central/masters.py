@@ -47,6 +47,9 @@ COLUMNS: Final = {
     SETUP: ("id", "allowPostingFrom", "allowPostingTo", "localCurrencyCode"),
     PERIODS: ("id", "startingDate", "closed", "dateLocked"),
 }
+OPTIONAL: Final = frozenset({TAX_AREAS})
+"""Without them a customer's rates are known from its own invoices alone."""
+NOWHERE: Final = "00000000-0000-0000-0000-000000000000"
 FAR: Final = 24
 """So many months either side of the open range are called closed by name."""
 
@@ -76,7 +79,8 @@ class Masters:
             *self._about_items(items), Ask(entity_set=CUSTOMERS, select=COLUMNS[CUSTOMERS], column="number", values=tuple(customers)),
             self._sold(questions.orders), self._shipped(questions.orders),
             Ask(entity_set=SETUP, select=COLUMNS[SETUP]), Ask(entity_set=PERIODS, select=COLUMNS[PERIODS]),
-            *([Ask(entity_set=name, select=COLUMNS[name]) for name in (LOCATIONS, TAX_AREAS, REASONS)] if stale else [])])
+            *([Ask(entity_set=name, select=COLUMNS[name]) for name in (LOCATIONS, TAX_AREAS, REASONS)] if stale else [])],
+            optional=OPTIONAL)
         if stale:
             self._keep_lists(rows[6:])
         self._keep_items(items, rows[0])
@@ -112,9 +116,9 @@ class Masters:
             self.answer(Questions(legal_entity=self.told.company))
         return self.lists[1][name] if self.lists else {}
 
-    def location_of(self, id: str) -> str:  # noqa: A002  the ERP's own word
+    def location_of(self, identity: str) -> str:
         """Give the code of a location by its id, empty for none."""
-        return next((code for code, each in self.list_of(LOCATIONS).items() if each == id), "")
+        return next((code for code, each in self.list_of(LOCATIONS).items() if each == identity), "")
 
     def _apart(self, sku: str) -> tuple[str, str]:
         """Take a SKU apart into item and variant, where SKUs are written so."""
@@ -146,12 +150,14 @@ class Masters:
             tax_group=str(row.get("taxGroupCode") or ""), highest_price=number(row.get("unitPrice")) or None)
 
     def _keep_customers(self, rows: Sequence[Row]) -> None:
-        areas = {id: code for code, id in self.list_of(TAX_AREAS).items()}  # noqa: A001  the ERP's own word
+        areas = {identity: code for code, identity in self.list_of(TAX_AREAS).items()}
         for row in rows:
+            area = str(row.get("taxAreaId") or "")
             # Blocked for Ship or Invoice, a customer can still be credited (facts/business-central 3.1).
             self.customers[str(row["number"])] = self.clock(), Customer(
                 account=str(row["number"]), on_hold=plain(row.get("blocked")) == "All", currency=str(row.get("currencyCode") or ""),
-                tax_group=areas.get(str(row.get("taxAreaId") or ""), ""))
+                # Without an area, nothing but the customer's own invoices says how it is taxed.
+                tax_group=areas.get(area) or (area if area not in {"", NOWHERE} else str(row["number"])))
 
     def variant_id(self, item: ErpItem) -> str:
         """Give the id of a variant, empty for an item without; one nobody read yet is asked for."""
@@ -247,13 +253,11 @@ class Masters:
             for line in row.get(wire.LINES_OF[wire.INVOICES]) or ():
                 if line.get("taxCode") and line.get("taxPercent") is not None:
                     told.setdefault((customer[1].tax_group, str(line["taxCode"])), {})[day] = number(line["taxPercent"])
-        groups: dict[str, set[str]] = {}
-        items: dict[str, set[str]] = {}
-        for group, item in told:
-            groups.setdefault(group, set()).add(f"{group}|{item}")
-            items.setdefault(item, set()).add(f"{group}|{item}")
-        return TaxTable(groups={name: frozenset(codes) for name, codes in groups.items()},
-                        items={name: frozenset(codes) for name, codes in items.items()},
+        # A pair nobody told of has a code without a value: its rate is unknown, which is not the same as none.
+        groups = {each.tax_group for _, each in self.customers.values()} | {group for group, _ in told}
+        items = {each.tax_group for _, each in self.items.values()} | {item for _, item in told}
+        return TaxTable(groups={group: frozenset(f"{group}|{item}" for item in items) for group in groups},
+                        items={item: frozenset(f"{group}|{item}" for group in groups) for item in items},
                         values={f"{group}|{item}": tuple(_spans(days)) for (group, item), days in told.items()})
 
     def _told(self, questions: Questions, sales: dict[str, Sale], taxes: TaxTable, closed: frozenset[str]) -> MasterData:

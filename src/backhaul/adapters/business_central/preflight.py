@@ -11,7 +11,7 @@ from urllib.parse import quote
 from backhaul.adapters.business_central import wire
 from backhaul.adapters.business_central.central import SAFE, Central
 from backhaul.adapters.business_central.looking import LEDGER, LEDGER_COLUMNS
-from backhaul.adapters.business_central.masters import COLUMNS, ITEMS, VARIANTS
+from backhaul.adapters.business_central.masters import COLUMNS, ITEMS, OPTIONAL, VARIANTS
 from backhaul.adapters.business_central.refusals import sentence_of
 from backhaul.adapters.business_central.routes import Mode
 from backhaul.adapters.odata import quoted
@@ -33,6 +33,7 @@ def probe(central: Central, mode: Mode, told: wire.Settings, entity: LegalEntity
     """Give what is missing and what is worth knowing; raise `RetryLater` when the environment does not answer."""
     path = central.path
     missing: list[str] = []
+    optional: list[str] = []
     addresses = {name: f"{path}/{name}?$top=1&$select={','.join(columns)}{_expand(name)}" for name, columns in USED.items()}
     for name, answer in zip((*addresses, NEWER), central.ask((*addresses.values(), f"{path}/{NEWER}?$top=1")), strict=True):
         if name == NEWER:
@@ -41,12 +42,12 @@ def probe(central: Central, mode: Mode, told: wire.Settings, entity: LegalEntity
             message = f"The environment does not answer about {name}: {sentence_of(answer)}"
             raise RetryLater(message, after_seconds=answer.wait)
         elif not answer.good:
-            missing.append(f"entity set {name} as this mode reads it: {sentence_of(answer)}")
+            (optional if name in OPTIONAL else missing).append(f"entity set {name} as this mode reads it: {sentence_of(answer)}")
     bridged = _is_there(central, f"{central.root}/ODataV4/Company({quote(quoted(told.company), safe=SAFE)})/{BRIDGE}?$top=1")
     missing += _mapping(mode, entity, rules)
     notes = [(f"Business Central {central.version or 'of a version it does not tell'}: {NEWER} {'is' if newer else 'is not'} there, "
               f"the published service {BRIDGE} {'is' if bridged else 'is not'} (mode B needs it, and it ends with version {ENDS})."),
-             *mode.loses]
+             *mode.loses, *(f"optional: {line}" for line in optional)]
     notes += ["Whether Exact Cost Reversing Mandatory is on no field of API v2.0 tells; where it is, nothing can be posted in mode C.",
               "Whether the application may post no read tells; the first posting does."]
     if not (told.receivable_accounts and told.tax_accounts):

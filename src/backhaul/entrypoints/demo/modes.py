@@ -21,9 +21,9 @@ EVENINGS: Final = 7
 """Enough for every job and for what comes after it: orders, receipts, credits, losses."""
 
 
-def same_returns(state: Path, mode: str, limit: int) -> Mapping[str, Any]:
+def same_returns(state: Path, mode: str, limit: int, kind: str = "finance-scm") -> Mapping[str, Any]:
     """Carry the first so many returns of the example through a deployment mode; give what the ERP's ledgers say, and the calls."""
-    with set_stage(state, limit=limit, mode=mode) as stage:
+    with set_stage(state, limit=limit, mode=mode, kind=kind) as stage:
         profile = stage.house.profiles[TENANT]
         stage.house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, window=Window(close=Close.EVERY), windows={}))}
         stage.house.adopt(replace(stage.house.desk(TENANT, "gb01"), rules=stage.house.profiles[TENANT].rules))
@@ -33,7 +33,7 @@ def same_returns(state: Path, mode: str, limit: int) -> Mapping[str, Any]:
             stage.control(stage.erp, "clock", {"now": now.isoformat()})
             worker.turn(stage.house, TENANT, now)
             worker.turn(stage.house, TENANT, now + timedelta(minutes=20))
-            if mode == "B":
+            if (kind, mode) == ("finance-scm", "B"):
                 stage.control(stage.erp, "arrivals", {})
             now += timedelta(days=1)
         return _told(stage, mode)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import httpx
 
+from backhaul.adapters.business_central.emulator import serve as serve_business_central
 from backhaul.adapters.engine import Engine
 from backhaul.adapters.finance_scm.emulator import serve as serve_finance_scm
 from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
@@ -25,8 +26,9 @@ from backhaul.config import Settings
 from backhaul.domain.posting import CreditNote
 from backhaul.domain.rules import Close, Window
 from backhaul.entrypoints import worker
+from backhaul.entrypoints.demo.central_world import COMPANY, KEPT, load_central_world
 from backhaul.entrypoints.demo.summary import summarise
-from backhaul.entrypoints.demo.world import load_world
+from backhaul.entrypoints.demo.world import WorldCounts, load_world
 from backhaul.entrypoints.web.app import Running, create_app, serve
 
 FIRST: Final = date(2010, 12, 1)
@@ -43,9 +45,32 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Show:
+    """What differs between the ERPs the demo can run on: emulator, profile, master data, where its environment is, what it calls a company.
+
+    `on_account` are the accounts on which goods are credited that never come into stock.
+    """
+
+    serve: Callable[..., Any]
+    profile: str
+    load: Callable[..., WorldCounts]
+    company: str
+    path: str = ""
+    on_account: frozenset[str] = frozenset()
+
+
+SHOWS: Final[Mapping[str, Show]] = {
+    "finance-scm": Show(serve=serve_finance_scm, profile="online-retail.toml", load=load_world, company="gb01"),
+    "business-central": Show(serve=serve_business_central, profile="online-retail-business-central.toml", load=load_central_world,
+                             company=COMPANY, path="/v2.0/demo/production", on_account=frozenset({KEPT})),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """Both emulators and Backhaul, ready to play."""
 
+    show: Show
     house: House
     erp: str
     platform: str
@@ -71,26 +96,27 @@ def examples() -> Path:
 
 @contextmanager
 def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit: int | None = None,  # noqa: PLR0913
-              real_time: bool = False, data: Path | None = None, mode: str = "") -> Iterator[Stage]:
+              real_time: bool = False, data: Path | None = None, mode: str = "", kind: str = "finance-scm") -> Iterator[Stage]:
     """Start both emulators and Backhaul on loopback, load master data and returns; all is kept under `state`.
 
-    `mode` is a deployment mode other than the profile's.
+    `mode` is a deployment mode other than the profile's, `kind` the ERP.
     """
+    show = SHOWS[kind]
     shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True)
     data = data or examples() / "online-retail"
     with ExitStack() as stack:
-        erp = stack.enter_context(_closing(serve_finance_scm(state=state / "finance-scm.sqlite")))
+        erp = stack.enter_context(_closing(show.serve(state=state / f"{kind}.sqlite")))
         platform = stack.enter_context(_closing(serve_zigzag(state=state / "zigzag.sqlite")))
-        os.environ["BACKHAUL_ERP_URL"] = erp.base_url
+        os.environ["BACKHAUL_ERP_URL"] = erp.base_url + show.path
         os.environ["BACKHAUL_ERP_TOKEN_URL"] = f"{erp.base_url}/demo/oauth2/v2.0/token"
         os.environ.setdefault("BACKHAUL_ERP_SECRET", "secret")
         os.environ.setdefault("BACKHAUL_ZIGZAG_SECRET", secrets.token_hex(16))
         settings = Settings.from_env({
             **os.environ, "BACKHAUL_DATABASE_URL": database or f"sqlite:///{state / 'backhaul.sqlite'}",
-            "BACKHAUL_PROFILE": str(examples() / "profiles" / "online-retail.toml"), "BACKHAUL_STATE_DIR": str(state),
+            "BACKHAUL_PROFILE": str(examples() / "profiles" / show.profile), "BACKHAUL_STATE_DIR": str(state),
         })
-        load_world(erp.base_url, data)
+        show.load(erp.base_url, data)
         house = build(settings)
         stack.callback(house.close)
         if real_time:
@@ -101,7 +127,7 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
             entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
             house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, entities=entities))}
         web = stack.enter_context(_closing(serve(create_app(house), "127.0.0.1", port)))
-        stage = Stage(house=house, erp=erp.base_url, platform=platform.base_url, web=web)
+        stage = Stage(show=show, house=house, erp=erp.base_url, platform=platform.base_url, web=web)
         start = datetime.combine(FIRST, time(0), tzinfo=UTC).isoformat()
         stage.control(stage.erp, "clock", {"now": start})
         stage.control(stage.platform, "load", {
@@ -140,17 +166,17 @@ def _pay(stage: Stage, since: datetime, now: datetime) -> datetime:
     paid = stage.control(stage.platform, f"payouts?since={since:%Y-%m-%dT%H:%M:%SZ}&until={now:%Y-%m-%dT%H:%M:%SZ}")
     if paid:
         stage.control(stage.erp, "payouts", {"payouts": [
-            {"legalEntity": "gb01", "customer": each["customer"] or "WALKIN-GB", "reference": each["reference"],
+            {"legalEntity": stage.show.company, "customer": each["customer"] or "WALKIN-GB", "reference": each["reference"],
              "amount": each["amount"], "currency": each["currency"], "date": each["paidAt"], "booking": "clearing"}
             for each in paid]})
     return now
 
 
 def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, compare: bool = True,  # noqa: PLR0913
-        stay: Callable[[Stage, Mapping[str, Any]], None] | None = None) -> Mapping[str, Any]:
+        kind: str = "finance-scm", stay: Callable[[Stage, Mapping[str, Any]], None] | None = None) -> Mapping[str, Any]:
     """Play the whole demo and give its summary; `stay` keeps it running afterwards."""
-    real_time = _compare(state.parent / f"{state.name}-real-time", tell) if compare else None
-    with set_stage(state, database=database, port=port) as stage:
+    real_time = _compare(state.parent / f"{state.name}-real-time", tell, kind) if compare else None
+    with set_stage(state, database=database, port=port, kind=kind) as stage:
         with Engine(f"sqlite:///{state / 'engine.sqlite'}", worker.steps(stage.house)) as engine:
             play(stage, engine.turn, tell)
         summary = summarise(stage, examples() / "online-retail", now=datetime.combine(LAST, EVENING, tzinfo=UTC))
@@ -165,9 +191,9 @@ def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, 
         return summary
 
 
-def _compare(state: Path, tell: Tell) -> Mapping[str, Any]:
+def _compare(state: Path, tell: Tell, kind: str) -> Mapping[str, Any]:
     """Run the first returns one by one instead of in windows, to show what real time costs."""
-    with set_stage(state, limit=SAMPLE, real_time=True) as stage:
+    with set_stage(state, limit=SAMPLE, real_time=True, kind=kind) as stage:
         play(stage, lambda tenant, now: worker.turn(stage.house, tenant, now),
              lambda what, done, of: tell(f"real time: {what}", done, of), last=FIRST + timedelta(days=75))
         calls = stage.control(stage.erp, "calls")["counted"]

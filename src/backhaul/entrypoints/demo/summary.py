@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from backhaul.adapters.zigzag.emulator.rule import TAX_RATES, tax_group
 from backhaul.application.ports import KeptException, PostingState
 from backhaul.application.process import Picture, pictures
+from backhaul.domain.disposition import Outcome
 from backhaul.domain.money import rounded
 from backhaul.domain.placement import Placement, Where
 from backhaul.domain.posting import Adjustment, CreditNote, PostingKind, Receipt
@@ -41,7 +42,7 @@ def summarise(stage: "Stage", data: Path, *, now: datetime) -> dict[str, Any]:
     calls = stage.control(stage.erp, "calls")
     parts = _parts(placed.values())
     total = sum((Decimal(line["Quantity"]) * Decimal(line["UnitPrice"]) for line in lines), NOTHING)
-    credited = _credit_side(known.values(), ledgers)
+    credited = _credit_side(known.values(), ledgers, stage.show.on_account)
     returns = len({line["InvoiceNo"] for line in lines})
     summary: dict[str, Any] = {
         "lines_in": len(lines),
@@ -97,21 +98,25 @@ def _placed(lines: list[dict[str, str]], known: Mapping[str, Picture], placed: M
     return (wanted & found).total()
 
 
-def _credit_side(known: Iterable[Picture], ledgers: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare the credit notes the ERP posted with the credits we hold, unit by unit per order and item."""
+def _credit_side(known: Iterable[Picture], ledgers: Mapping[str, Any], on_account: frozenset[str]) -> dict[str, Any]:
+    """Compare the credit notes the ERP posted with the credits we hold, unit by unit per order and item.
+
+    Where goods that never came are credited on an account, their units are compared without their item.
+    """
     ours: Counter[tuple[str, str]] = Counter()
     net = NOTHING
     for picture in known:
         for row in picture.kept:
             note = row.posting.document
             if isinstance(note, CreditNote) and row.state is PostingState.VERIFIED and row.document:
-                ours[row.document.number, note.sku] += int(note.quantity)
+                kept = on_account and note.outcome is Outcome.WITHOUT_GOODS
+                ours[row.document.number, "" if kept else note.sku] += int(note.quantity)
                 net += row.document.net or NOTHING
     theirs: Counter[tuple[str, str]] = Counter()
     erp_net = NOTHING
     for note in ledgers["creditNotes"]:
         for line in note["lines"]:
-            theirs[note["number"], line["item"]] -= int(Decimal(str(line["quantity"])))
+            theirs[note["number"], "" if line["item"] in on_account else line["item"]] -= int(Decimal(str(line["quantity"])))
             erp_net += Decimal(str(line["net"]))
     return {
         "credit_notes": len(ledgers["creditNotes"]),

@@ -168,7 +168,7 @@ def master_data(source: Source, seed: int, company: str) -> tuple[dict[str, list
         blocked=states["blocked"],
         discontinued=states["discontinued"],
         missing=states["missing"],
-        case_twins=len(_prices(source)) - len(products),
+        case_twins=case_twins(source, products),
     )
 
 
@@ -273,6 +273,11 @@ def products_of(source: Source, seed: int) -> dict[str, Product]:
             ),
         )
     return {product.sku: product for product in found.values()}
+
+
+def case_twins(source: Source, products: Mapping[str, Product]) -> int:
+    """Count the SKUs that an ERP, which knows no case, holds under another's name."""
+    return len(_prices(source)) - len(products)
 
 
 def unit_cost(price: Decimal) -> Decimal:
