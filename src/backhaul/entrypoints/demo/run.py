@@ -48,7 +48,8 @@ Tell = Callable[[str, int, int], None]
 class Show:
     """What differs between the ERPs the demo can run on: emulator, profile, master data, where its environment is, what it calls a company.
 
-    `on_account` are the accounts on which goods are credited that never come into stock.
+    `on_account` are the accounts on which goods are credited that never come into stock; `tax_by_document`: VAT is rounded once for all
+    lines of a document, not for each of them.
     """
 
     serve: Callable[..., Any]
@@ -57,12 +58,14 @@ class Show:
     company: str
     path: str = ""
     on_account: frozenset[str] = frozenset()
+    tax_by_document: bool = False
 
 
 SHOWS: Final[Mapping[str, Show]] = {
     "finance-scm": Show(serve=serve_finance_scm, profile="online-retail.toml", load=load_world, company="gb01"),
     "business-central": Show(serve=serve_business_central, profile="online-retail-business-central.toml", load=load_central_world,
-                             company=COMPANY, path="/v2.0/demo/production", on_account=frozenset({KEPT})),
+                             company=COMPANY, path="/v2.0/demo/production", on_account=frozenset({KEPT}),
+                             tax_by_document=True),
 }
 
 

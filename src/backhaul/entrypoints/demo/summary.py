@@ -54,7 +54,7 @@ def summarise(stage: "Stage", data: Path, *, now: datetime) -> dict[str, Any]:
         **credited,
         "units": _units(known.values(), placed.values(), ledgers),
         "stock_units_moved": int(Decimal(str(ledgers["unitsReceived"]))),
-        "vat": _vat(known.values(), ledgers, data),
+        "vat": _vat(known.values(), ledgers, data, by_document=stage.show.tax_by_document),
         "erp_calls": calls["counted"],
         "erp_calls_per_return": round(calls["counted"] / returns, 4),
         "erp_calls_by": calls["by"],
@@ -149,11 +149,11 @@ def _units(known: Iterable[Picture], placed: Iterable[Iterable[Placement]], ledg
             "difference": format(received - placed_units, "f"), "surplus": format(surplus, "f")}
 
 
-def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any], data: Path) -> dict[str, str]:
+def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any], data: Path, *, by_document: bool) -> dict[str, str]:
     """Give the third identity: VAT by the rate of the customer's country, on our read-back, the ERP's documents and its ledger.
 
-    What is expected is computed here from the input's countries and the net of each credited line, rounded per line; the judge and the
-    ERP are not asked.
+    What is expected is computed here from the input's countries and the net of each credited line, rounded per line or per document as
+    the ERP does it; the judge and the ERP are not asked.
     """
     documents = {row.document.number: row.document for picture in known for row in picture.kept
                  if row.posting.key.kind in (PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE) and row.document
@@ -164,8 +164,9 @@ def _vat(known: Iterable[Picture], ledgers: Mapping[str, Any], data: Path) -> di
     erp = sum((Decimal(str(note["tax"])) for note in ledgers["creditNotes"]), NOTHING)
     ledger = -sum((Decimal(str(note["ledgerTax"])) for note in ledgers["creditNotes"]), NOTHING)
     countries = customers_of(read_source(data))
-    expected = sum((rounded(Decimal(str(line["net"])) * TAX_RATES[tax_group(countries[note["customer"]])] / 100, CURRENCY)
-                    for note in ledgers["creditNotes"] for line in note["lines"]), NOTHING)
+    nets = [(note["customer"], [Decimal(str(line["net"])) for line in note["lines"]]) for note in ledgers["creditNotes"]]
+    expected = sum((rounded(net * TAX_RATES[tax_group(countries[customer])] / 100, CURRENCY)
+                    for customer, each in nets for net in ([sum(each, NOTHING)] if by_document else each)), NOTHING)
     apart = sum((abs(expected - told) for told in (lines, erp, ledger)), NOTHING)
     return {"documents": str(len(documents)), "expected": _text(expected), "read_back": _text(lines), "erp": _text(erp),
             "ledger": _text(ledger), "difference": _text(apart)}
