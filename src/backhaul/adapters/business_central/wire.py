@@ -67,7 +67,6 @@ class Settings:
     apply_to_invoice: bool
     receivable_accounts: frozenset[str]
     tax_accounts: frozenset[str]
-    cost_accounts: frozenset[str]
     bins: frozenset[Place]
     operations: int
     per_minute: int
@@ -86,7 +85,7 @@ class Settings:
                                     "customerPurchaseOrderReference"),
                 apply_to_invoice=_choice(told, "apply_to_invoice", "while-open", "never") == "while-open",
                 receivable_accounts=_words(told, "receivable_accounts"), tax_accounts=_words(told, "tax_accounts"),
-                cost_accounts=_words(told, "cost_accounts"), bins=frozenset(map(_bin, _words(told, "bins"))),
+                bins=frozenset(map(_bin, _words(told, "bins"))),
                 operations=_limit(told, "batch_operations", 100), per_minute=_limit(told, "requests_per_minute", 900),
                 master_ttl=float(told.get("master_ttl_seconds", "86400")))
         except ValueError as wrong:
