@@ -140,6 +140,7 @@ class Control:
         for left, commit in waiting:
             if everything or left <= 0:
                 commit()
+        jobs.run_pending(self.world, everything=everything)
 
     def run(self, told: Told) -> object:
         """Run one job now."""

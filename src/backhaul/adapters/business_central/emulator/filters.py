@@ -145,10 +145,10 @@ class Filter:
         if compare is None:
             raise self._wrong()
         value = self._literal(name, *self._take())
-        if sure and compare is _COMPARE["eq"]:
-            self.wanted[name] = value
         if self._set.props[name].kind.startswith("~"):
             return lambda get: compare(decoded(get(name)), value), {name}
+        if sure and compare is _COMPARE["eq"]:
+            self.wanted[name] = value
         return lambda get: compare(get(name), value), {name}
 
     def _literal(self, name: str, given: str, text: str) -> Any:

@@ -56,6 +56,15 @@ def run(world: World, job: str) -> None:
     JOBS[job](world)
 
 
+def run_pending(world: World, *, everything: bool) -> None:
+    """Run what was restarted through the API; what is stuck waits for the clock."""
+    for row in [each for each in world.tables.rows("jobQueueEntries") if each.get("pending")]:
+        if everything or not row.get("stuck"):
+            world.put("jobQueueEntries", row, status="On Hold", pending=False, stuck=False)
+            if int(row.get("objectIdToRun", 0)) == BATCH_POST:
+                post_return_orders(world)
+
+
 def advance(world: World, until: datetime) -> list[dict[str, str]]:
     """Let scheduled jobs run up to an instant, the clock standing where each is due."""
     ran = []

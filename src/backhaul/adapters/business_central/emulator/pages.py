@@ -205,6 +205,11 @@ def make_corrective(world: World, _: str, row: Row) -> None:
                                                        "show a confirmation dialog box. Client callbacks are not supported.")
 
 
+def restart(world: World, _: str, row: Row) -> None:
+    """Let a job queue entry run again; it runs in the background, after this answer."""
+    world.put("jobQueueEntries", row, status="Ready", pending=True)
+
+
 # ---------------------------------------------------------------- writing lines
 
 
@@ -409,6 +414,7 @@ PAGES: Mapping[str, Page] = {
         "amountIncludingTax": "gross", "returnQtyToReceive": "toReceive", "returnQtyReceived": "received"},
         link=("documentNumber", "number")),
     "returnReceipts": _of_document("Return Receipt"),
+    "jobQueueEntries": Page(table="jobQueueEntries", actions={"restart": restart}),
     "itemLedgerEntries": Page(table="itemLedger", caption="Item Ledger Entry"),
     "generalLedgerEntries": Page(table="generalLedger", caption="G/L Entry", columns={
         "debitAmount": lambda _, row: max(row["amount"], ZERO), "creditAmount": lambda _, row: max(-row["amount"], ZERO),

@@ -256,6 +256,9 @@ class _Wire:
             await self._finish(send, request, early)
             return
         answer = afterwards(fault, emulator.process(request, fault))
+        if fault.kind == "job-stuck":
+            for row in [each for each in emulator.world.tables.rows("jobQueueEntries") if each.get("pending")]:
+                emulator.world.put("jobQueueEntries", row, stuck=True)
         if fault.kind == "answer-lost" or (fault.kind == "batch-cut" and fault.told.get("answer", "lost") == "lost"):
             emulator.note(request, 0)
             await drop(emulator.transports, scope, receive)

@@ -162,6 +162,11 @@ class Service:
         key = inner.key if many else {"id": self._value(target.entity_set, parent, f"{name}Id")}
         return Target(company=target.company, entity_set=inner.entity_set, key=key, parent=parent if many else None)
 
+    def _key_of(self, entity_set: EntitySet, row: Row) -> str:
+        values = [self._value(entity_set, row, name) for name in entity_set.keys]
+        texts = [f"'{quote(value)}'" if isinstance(value, str) and not GUID.fullmatch(value) else str(value) for value in values]
+        return ",".join(texts)
+
     # ------------------------------------------------------------ records
 
     def _value(self, entity_set: EntitySet, row: Row, name: str) -> Any:
@@ -298,7 +303,7 @@ class Service:
             row = self._create(target, self._body(call))
             context = f"{self.base}$metadata#companies({target.company})/{entity_set.name}/$entity"
             return answer_json(201, {"@odata.context": context, **self.shape(entity_set, row, options)}, ETag=etag(row),
-                               Location=f"{self.base}{self._path(target)}({row['id']})")
+                               Location=f"{self.base}{self._path(target)}({self._key_of(entity_set, row)})")
         if target.key is None or call.method not in {"PATCH", "DELETE"}:
             raise no.not_allowed(call.method)
         return self._change(target, options, call)
