@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from backhaul.adapters.business_central.emulator import faults, jobs, ledger, sold
+from backhaul.adapters.business_central.emulator import faults, jobs, ledger, sold, subscriptions
 from backhaul.adapters.business_central.emulator.model import DEFAULTS, NEVER, World, stamp
 from backhaul.adapters.odata_server import Row, instant
 
@@ -44,6 +44,7 @@ class Control:
             ("GET", "clock"): lambda _: {"now": self.world.stamp()},
             ("POST", "clock"): self.advance,
             ("POST", "jobs/run"): self.run,
+            ("POST", "notifications"): lambda _: {"taken": subscriptions.deliver(self.world, now=True)},
             ("POST", "periods"): self.set_period,
             ("GET", "calls"): self.count,
             ("POST", "calls/reset"): self.forget_calls,
@@ -131,6 +132,8 @@ class Control:
             raise ValueError(message)
         self.land(everything=True)
         ran = jobs.advance(self.world, until)
+        subscriptions.collect(self.world)
+        subscriptions.deliver(self.world)
         return {"now": self.world.stamp(), "ran": ran}
 
     def land(self, *, everything: bool = False) -> None:

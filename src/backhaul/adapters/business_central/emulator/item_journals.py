@@ -66,6 +66,8 @@ def post(world: World, company: str, batch: Row) -> None:
     lines = sorted(world.tables.where("itemJournalLines", "batchId", batch["id"]), key=lambda line: int(line["lineNumber"]))
     if not lines:
         raise no.dialog("There is nothing to post.")
+    if "items" in world.settings["noPermission"]:
+        raise no.dialog("Sorry, the current permissions prevented the action. (TableData 32 Item Ledger Entry Insert: Base Application)")
     costs: dict[tuple[str, str], list[tuple[str, Decimal]]] = defaultdict(list)
     for line in lines:
         _check(world, line)

@@ -40,7 +40,7 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
     "vatLedger": ("documentNumber",),
     "payouts": ("reference",),
     "returnRequests": ("externalId",), "returnRequestLines": ("requestId",),
-    "itemJournalLines": ("batchId",), "journalLines": ("journalId",),
+    "itemJournalLines": ("batchId",), "journalLines": ("journalId",), "notices": ("subscription",),
 }  # fmt: skip
 
 INTEGERS = frozenset({"_n", "_v", "sequence", "entryNumber", "transaction", "applFromItemEntry", "itemLedgerEntryNumber", "lineNumber",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from backhaul.adapters.business_central.emulator import documents, refusals as no, sales_post
+from backhaul.adapters.business_central.emulator import documents, refusals as no, sales_post, subscriptions
 from backhaul.adapters.business_central.emulator.ledger import INVOICE, MEMO, entry_of
 from backhaul.adapters.business_central.emulator.model import NOWHERE, ZERO, World
 from backhaul.adapters.business_central.emulator.service import Page
@@ -377,6 +377,8 @@ def _return_lines(world: World, company: str) -> list[Row]:
 
 PAGES: Mapping[str, Page] = {
     "companies": Page(table="companies", columns={"systemVersion": lambda world, _: world.settings["version"]}, caption="Company"),
+    "subscriptions": Page(table="subscriptions", insert=subscriptions.insert, update=subscriptions.update, delete=subscriptions.delete,
+                          caption="Webhook Subscription"),
     "items": master("items", "number", "Item", {
         "inventory": inventory, "taxGroupId": id_of("taxGroups", "code", "taxGroupCode"),
         "baseUnitOfMeasureId": id_of("unitsOfMeasure", "code", "baseUnitOfMeasureCode"),

@@ -54,9 +54,11 @@ def post(world: World, header: Row, *, receive: bool, invoice: bool, checked: bo
         header = _number(world, job)
         world.tables.commit()
         with world.tables.transaction():
-            return _post(world, replace(job, header=header))
+            posted = _post(world, replace(job, header=header))
     except Refused as refused:
         raise no.dialog(no.told(refused)) from refused
+    world.tables.commit()
+    return posted
 
 
 def is_stocked(world: World, line: Row) -> bool:
@@ -74,6 +76,8 @@ def _record(header: Row) -> str:
 
 def _check(world: World, job: Job) -> None:
     header, settings = job.header, world.settings
+    if "sales" in settings["noPermission"]:
+        raise no.dialog("Sorry, the current permissions prevented the action. (TableData 114 Sales Cr.Memo Header Insert)")
     if not job.receive and not job.invoice:
         raise no.dialog('Please enter "Yes" in Ship and/or Invoice and/or Receive.')
     check_date(world, header["company"], header["postingDate"])

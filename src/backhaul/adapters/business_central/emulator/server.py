@@ -28,6 +28,7 @@ from backhaul.adapters.business_central.emulator.control import Control
 from backhaul.adapters.business_central.emulator.faults import Fault, afterwards, instead, rejected, spoilt
 from backhaul.adapters.business_central.emulator.model import IDS, World
 from backhaul.adapters.business_central.emulator.roots import service_at
+from backhaul.adapters.business_central.emulator.subscriptions import collect
 from backhaul.adapters.loopback import Request, Transports, drip, drop, listen, read, write, write_half
 from backhaul.adapters.odata_server import Answer, Call, Refused, answer_json, decode
 
@@ -74,6 +75,7 @@ class Emulator:
             return answer_json(400, {"error": no.told(refused)})
         except (DecodeError, KeyError, ValueError, TypeError) as wrong:
             return answer_json(400, {"error": f"{type(wrong).__name__}: {wrong}"})
+        collect(self.world)
         self.world.save()
         return answer
 
@@ -88,6 +90,7 @@ class Emulator:
             answer = self._refused(refused, request.headers.get("accept-language", ""))
         finally:
             tables.overlay = None
+        collect(self.world)
         if tables.dirty:
             self.world.save()
         return answer
@@ -228,7 +231,8 @@ class _Wire:
         request, control = await read(scope, receive), self.emulator.control
         if request.path.startswith("/control/"):
             steer = self.emulator.steer
-            await write(send, await asyncio.to_thread(steer, request) if _calls_out(request) else steer(request))
+            outside = self.emulator.world.tables.rows("subscriptions") and _calls_out(request)
+            await write(send, await asyncio.to_thread(steer, request) if outside else steer(request))
             return
         if not _excluded(unquote(request.path)):
             control.land()

@@ -18,6 +18,7 @@ import msgspec
 
 from backhaul.adapters.business_central.emulator import refusals as no
 from backhaul.adapters.business_central.emulator.filters import Filter, decoded, moment
+from backhaul.adapters.business_central.emulator.model import INDEXED
 from backhaul.adapters.business_central.emulator.surface import edmx
 from backhaul.adapters.odata_server import Answer, Call, Row, answer_json, decode
 
@@ -184,7 +185,7 @@ class Service:
             return page.rows(self.world, company)
         for name, value in wanted.items():
             column = page.columns.get(name, name)
-            if isinstance(column, str) and column != "id":
+            if isinstance(column, str) and column in INDEXED.get(page.table, ()):
                 found = self.world.tables.where(page.table, column, value)
                 break
             if column == "id":
