@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from backhaul.adapters.business_central.emulator import documents, refusals as no, sales_post, subscriptions
+from backhaul.adapters.business_central.emulator import documents, general_journals, refusals as no, sales_post, subscriptions
 from backhaul.adapters.business_central.emulator.ledger import INVOICE, MEMO, entry_of
 from backhaul.adapters.business_central.emulator.model import NOWHERE, ZERO, World
 from backhaul.adapters.business_central.emulator.service import Page
@@ -74,6 +74,12 @@ def inventory(world: World, row: Row) -> Decimal:
     """Show what of an item is in stock, wherever it lies."""
     entries = world.of("itemLedger", row["company"], "itemNumber", row["number"])
     return sum((entry["quantity"] for entry in entries if entry["stocked"]), ZERO)
+
+
+def balance_of(world: World, row: Row) -> Decimal:
+    """Show what a customer owes."""
+    entries = world.of("customerLedger", row["company"], "customerNumber", row["number"])
+    return sum((entry["amountLcy"] for entry in entries), ZERO)
 
 
 def _of_type(kind: str) -> Callable[[World, Row], str]:
@@ -416,6 +422,16 @@ PAGES: Mapping[str, Page] = {
         "amountIncludingTax": "gross", "returnQtyToReceive": "toReceive", "returnQtyReceived": "received"},
         link=("documentNumber", "number")),
     "returnReceipts": _of_document("Return Receipt"),
+    "taxAreas": master("taxAreas", "code", "Tax Area", {"taxType": lambda _, __: "VAT"}),
+    "shipmentMethods": master("shipmentMethods", "code", "Shipment Method"),
+    "customerFinancialDetails": Page(table="customers", columns={"balance": balance_of, "overdueAmount": lambda _, __: ZERO}),
+    "salesOrders": Page(table="salesOrders", caption="Sales Order"),
+    "salesOrderLines": Page(table="salesOrderLines", link=("documentId", "id"), filtered_by="documentId", caption="Sales Line"),
+    "journals": Page(table="journals", insert=insert_master("journals", "code", "Gen. Journal Batch"), update=update_master("journals"),
+                     delete=delete_master("journals"), actions={"post": general_journals.post}, caption="Gen. Journal Batch"),
+    "journalLines": Page(table="journalLines", link=("journalId", "id"), insert=general_journals.new_line,
+                         update=update_master("journalLines"), delete=delete_master("journalLines"), caption="Gen. Journal Line"),
+    "jobQueueLogEntries": Page(table="jobLog", columns={"description": "job", "errorMessage": "message", "endDateTime": "at"}),
     "jobQueueEntries": Page(table="jobQueueEntries", actions={"restart": restart}),
     "itemLedgerEntries": Page(table="itemLedger", caption="Item Ledger Entry"),
     "generalLedgerEntries": Page(table="generalLedger", caption="G/L Entry", columns={
