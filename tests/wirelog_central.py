@@ -7,7 +7,7 @@ members of enumerations. What a page lets nobody write must not be written. The 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
@@ -17,9 +17,28 @@ import pytest
 from backhaul.adapters.business_central.emulator.server import Emulator, Request
 
 CONTRACTS: Final = Path(__file__).resolve().parent / "contracts" / "bc"
+PAGES: Final = Path(__file__).resolve().parents[1] / "extensions" / "business-central" / "src" / "api"
+
+
+def extension() -> Mapping[str, Any]:
+    """Read our own surface out of the extension's pages: fields and what may be written; types stand in its tables and are not judged."""
+    sets: dict[str, Any] = {}
+    for file in sorted(PAGES.glob("*.al")):
+        text = file.read_text(encoding="utf-8")
+        name = re.findall(r"EntitySetName = '(\w+)'", text)[0]
+        own = re.sub(r"part\(.*?\}", "", text, flags=re.DOTALL)
+        fields = {field: "" if "Editable = false" not in more else "*"
+                  for field, more in re.findall(r"(?:field|column)\((\w+);[^)]*\)\s*\{([^}]*)\}", own)}
+        sets[name] = {"fields": fields, "leadsTo": {each: each for each in re.findall(r"part\((\w+);", text)},
+                      "actions": re.findall(r"\[ServiceEnabled\]\s*procedure (\w+)", text),
+                      "writable": "InsertAllowed = false" not in text and not re.search(r"^query ", text, re.MULTILINE)}
+    return {"sets": sets, "enums": {}}
+
+
 SURFACES: Final = {"api/v2.0": json.loads((CONTRACTS / "api-v2.0.json").read_text(encoding="utf-8")),
-                   "ODataV4": json.loads((CONTRACTS / "odatav4.json").read_text(encoding="utf-8"))}
-"""The standard surfaces, by where they begin in an address."""
+                   "ODataV4": json.loads((CONTRACTS / "odatav4.json").read_text(encoding="utf-8")),
+                   "api/backhaul/returns/v1.0": extension()}
+"""The surfaces, by where they begin in an address."""
 OURS: Final = "x-ms-client-request-id"
 NUMBERS: Final = frozenset({"Decimal", "Int32", "Int64"})
 PLAIN: Final = frozenset({"Guid", "Date", "DateTimeOffset", "Boolean", *NUMBERS})
@@ -83,13 +102,15 @@ def operation(contract: Mapping[str, Any], method: str, address: str, body: byte
     if told is None:
         yield f"entity set {name} is in no contract"
         return
-    if len(steps) > 1:
+    if len(steps) > 1 and steps[1] in told.get("leadsTo", {}):
+        steps, name = steps[1:], told["leadsTo"][steps[1]]
+        told, key = contract["sets"][name], ""
+    elif len(steps) > 1:
         action = steps[1].removeprefix("Microsoft.NAV.")
         if action not in told.get("actions", ()):
             yield f"action {action} of {name} is in no contract"
         return
-    if key and not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", key.rstrip(")")):
-        yield f"{name} was addressed by {key.rstrip(')')}, which is no id"
+    yield from keyed(name, told.get("keys", ["id"]), key.rpartition(")")[0])
     if method in {"POST", "PATCH"}:
         yield from values(contract, name, json.loads(body or b"{}"))
     elif method == "DELETE" and not told["writable"]:
@@ -100,6 +121,14 @@ def operation(contract: Mapping[str, Any], method: str, address: str, body: byte
         wrong = list(names(contract, name, options))
         SEEN.update([] if wrong else [shape])
         yield from wrong
+
+
+def keyed(name: str, keys: Sequence[str], key: str) -> Iterator[str]:
+    """Judge the key in an address: an id, or all parts of it."""
+    if key and len(keys) > 1 and sorted(re.findall(r"(\w+)=", key)) != sorted(keys):
+        yield f"{name} has the key {', '.join(keys)} and was addressed by {key}"
+    elif key and len(keys) == 1 and not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", key):
+        yield f"{name} was addressed by {key}, which is no id"
 
 
 def names(contract: Mapping[str, Any], name: str, options: Mapping[str, str]) -> Iterator[str]:
@@ -118,7 +147,7 @@ def names(contract: Mapping[str, Any], name: str, options: Mapping[str, str]) ->
         kind = told["fields"].get(field, "").rstrip("*")
         if field not in told["fields"]:
             yield f"field {name}.{field} is in no contract"
-        elif (kind in PLAIN) is literal.startswith("'"):
+        elif kind.strip("*") and (kind in PLAIN) is literal.startswith("'"):
             yield f"{name}.{field} is a {kind} and was compared with {literal}"
 
 
@@ -136,7 +165,7 @@ def values(contract: Mapping[str, Any], name: str, written: Mapping[str, Any]) -
             yield f"field {name}.{field} is in no contract"
         elif kind.endswith("*"):
             yield f"{name}.{field} is read-only and was written"
-        elif (kind in NUMBERS) is not (isinstance(value, int | float) and not isinstance(value, bool)):
+        elif kind and (kind in NUMBERS) is not (isinstance(value, int | float) and not isinstance(value, bool)):
             yield f"{name}.{field} is a {kind} and was given {value!r}"
         elif kind in contract["enums"] and value not in contract["enums"][kind]:
             yield f"{name}.{field} has no member {value!r}"

@@ -62,6 +62,8 @@ def story(world: World, days: int, *, arrive: bool) -> None:
     # What differs in the other modes is which kinds are sent: each of them is hit, and every so manieth point besides.
     ("finance-scm", "B", 5, 1, 8, {"after post order-line", "before post fee-release"}),
     ("finance-scm", "C", 6, 1, 8, {"after post order-line", "before post release", "after post issue"}),
+    ("business-central", "A", 4, 1, 40, {"after post fee-order", "after post order-line", "after post release"}),
+    ("business-central", "B", 4, 1, 40, {"after post fee-order", "after post order-line", "after post release"}),
     ("business-central", "C", 4, 1, 24, {"after post fee-order", "after post order-line", "before post release", "after post release"}),
 ])
 def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(

@@ -230,12 +230,14 @@ PROBED: dict[str, dict[tuple[str, str], Capabilities]] = {}
 
 
 def sold_centrally(erp: str, folder: Path, *more: tuple[str, str, int, str], paid: bool = True) -> None:
-    """Empty an emulated Business Central and load the usual sales, and more, into it; a web shop's are paid."""
+    """Empty an emulated Business Central, set it up for every mode and load the usual sales, and more; a web shop's are paid."""
     WIRE.post(f"{erp}/control/reset", json={}).raise_for_status()
     WIRE.post(f"{erp}/control/seed", json={"settings": {"salesPaid": paid}, "rows": {}}).raise_for_status()
     sold(erp, folder, ("500001", "TEA", 10, "4.25"), ("500001", "CUP", 6, "2.95"), ("500002", "POT", 4, "12.50"), *more,
          company=COMPANY, loader=load_central_world)
-    WIRE.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
+    WIRE.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z", "extension": True}, "rows": {
+        "returnReasons": [{"code": "BACK"}, {"code": "WASTE", "inventoryValueZero": True}],
+        "jobQueueEntries": [{"objectTypeToRun": "Report", "objectIdToRun": 6655}]}}).raise_for_status()
 
 
 CENTRAL = "/v2.0/demo/production"

@@ -109,15 +109,15 @@ class ErpContract:
         assert find(bench, draft)[draft.key].copies == 1
 
     def test_a_draft_sent_twice_shows_its_copy_and_which_one_to_remove(self, bench: Bench) -> None:
-        """Send the same draft again, as after a lost answer that nobody looked for."""
+        """Send the same draft again, as after a lost answer that nobody looked for; an ERP with a key of ours has only one of it."""
         draft = bench.draft("R1")
         post(bench, draft)
-        post(bench, draft)
+        (again,) = post(bench, draft)
 
         found = find(bench, draft)[draft.key]
 
-        assert found.copies == 2  # noqa: PLR2004
-        assert len(found.spares) == 1
+        assert found.copies == (2 if isinstance(again, Posted) else 1)
+        assert len(found.spares) == found.copies - 1
 
     def test_refused_content_comes_back_with_a_sentence(self, bench: Bench) -> None:
         """Send what the ERP cannot accept."""

@@ -18,7 +18,8 @@ from backhaul.testing.erp_contract import ErpContract
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SEED: dict[str, Any] = {"settings": {"now": "2025-01-10T08:00:00Z"}, "rows": {
+SEED: dict[str, Any] = {"settings": {"now": "2025-01-10T08:00:00Z", "extension": True}, "rows": {
+    "jobQueueEntries": [{"objectTypeToRun": "Report", "objectIdToRun": 6655}],
     "companies": [{"name": "CRONUS"}], "customers": [{"number": "C1", "displayName": "One"}], "locations": [{"code": "MAIN"}]}}
 
 
@@ -41,12 +42,12 @@ class EmulatedBench:
     def control(self, path: str, told: object) -> None:
         httpx.post(f"{self.url}/control/{path}", json=told, timeout=10).raise_for_status()
 
-    def draft(self, ref: str, customer: str = "C1") -> Posting:
+    def draft(self, ref: str, currency: str = "GBP") -> Posting:
         key = PostingKey(tenant="t", legal_entity="crgb", return_ref=ref, subject="order:", kind=PostingKind.ORDER)
-        return Posting(key=key, document=ReturnOrder(return_ref=ref, customer=customer, currency="GBP", warehouse="MAIN"))
+        return Posting(key=key, document=ReturnOrder(return_ref=ref, customer="C1", currency=currency, warehouse="MAIN"))
 
     def hopeless(self, ref: str) -> Posting:
-        return self.draft(ref, customer="NOBODY")
+        return self.draft(ref, currency="NO CURRENCY HAS THIS CODE")
 
     def lose_next_answer(self) -> None:
         self.control("faults", {"kind": "answer-lost"})

@@ -17,6 +17,10 @@ from backhaul.adapters.odata import Answer, Connection, OData, Query, Row, Whole
 from backhaul.domain.errors import Misconfigured
 
 API: Final = "api/v2.0"
+PUBLISHED: Final = "ODataV4"
+"""Pages and queries that an environment publishes as services; another surface, with names of its own."""
+EXTENSION: Final = "api/backhaul/returns/v1.0"
+"""The API of our own extension."""
 LANGUAGE: Final = "en-US"
 """Errors are translated; only pinned texts can be told apart (facts/business-central 5)."""
 SAFE: Final = "$,()"
@@ -45,6 +49,7 @@ class Write:
     address: str
     body: Row | None = None
     etag: str = ""
+    service: str = API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +101,13 @@ class Central(OData):
             self._id, self.version = str(rows[0]["id"]), str(rows[0].get("systemVersion") or "")
         return f"companies({self._id})"
 
+    def below(self, service: str) -> str:
+        """Give the company's path below a service: published ones know it by name."""
+        return self.path if service != PUBLISHED else f"Company({quote(quoted(self.company), safe=SAFE)})"
+
     # reads
 
-    def read(self, queries: Sequence[Query], *, optional: Collection[str] = frozenset()) -> list[list[Row]]:
+    def read(self, queries: Sequence[Query], *, optional: Collection[str] = frozenset(), service: str = API) -> list[list[Row]]:
         """Answer all queries with as few batches of GETs as fit, plus one GET per further page; rows per query, in order.
 
         A set in `optional` that does not exist or cannot be asked gives no rows.
@@ -106,8 +115,8 @@ class Central(OData):
         rows: list[list[Row]] = [[] for _ in queries]
         if all(query.column and not query.values for query in queries):
             return rows
-        asked = [(at, address) for at, query in enumerate(queries) for address in query.addresses(self.path)]
-        for (at, _), answer in zip(asked, self.ask([address for _, address in asked]), strict=True):
+        asked = [(at, address) for at, query in enumerate(queries) for address in query.addresses(self.below(service))]
+        for (at, _), answer in zip(asked, self.ask([address for _, address in asked], service), strict=True):
             if queries[at].entity_set in optional and answer.status in {400, 401, 403, 404}:
                 continue
             page = self._readable(answer)
@@ -118,9 +127,9 @@ class Central(OData):
                 rows[at].append(self._with_all_lines(row))
         return rows
 
-    def ask(self, addresses: Sequence[str]) -> list[Answer]:
-        """Read some addresses below the service in one batch, and give whatever came of each."""
-        return self._batches([Write(method="GET", address=address) for address in addresses])
+    def ask(self, addresses: Sequence[str], service: str = API) -> list[Answer]:
+        """Read some addresses below a service in one batch, and give whatever came of each."""
+        return self._batches([Write(method="GET", address=address, service=service) for address in addresses])
 
     def _with_all_lines(self, row: Row) -> Row:
         """Follow the pages of expanded lines, which a server may cut as it may cut any list."""
@@ -131,31 +140,39 @@ class Central(OData):
 
     # writes
 
-    def write(self, writes: Sequence[Write]) -> list[Answer]:
-        """Send writes that do not depend on each other, each with its own outcome; what comes after a request that failed is not sent."""
-        company = self.path
-        return self._batches([replace(each, address=f"{company}/{each.address}") for each in writes])
+    def write(self, writes: Sequence[Write], *, atomic: bool = False) -> list[Answer]:
+        """Send writes that do not depend on each other, each with its own outcome; what comes after a request that failed is not sent.
 
-    def act(self, address: str) -> Answer:
+        `atomic`: all of them or none, which holds only for what commits nothing by itself, and for one service.
+        """
+        told = [replace(each, address=f"{self.below(each.service)}/{each.address}") for each in writes]
+        answers: dict[int, Answer] = {}
+        for service in dict.fromkeys(each.service for each in told):
+            mine = [at for at, each in enumerate(told) if each.service == service]
+            answers |= dict(zip(mine, self._batches([told[at] for at in mine], atomic=atomic), strict=True))
+        return [answers[at] for at in range(len(told))]
+
+    def act(self, address: str, service: str = API) -> Answer:
         """Call an action on one document, in a request of its own."""
-        return self.send("POST", f"{self.root}/{API}/{self.path}/{address}")[0]
+        return self.send("POST", f"{self.root}/{service}/{self.below(service)}/{address}")[0]
 
-    def _batches(self, writes: Sequence[Write]) -> list[Answer]:
+    def _batches(self, writes: Sequence[Write], *, atomic: bool = False) -> list[Answer]:
         answers: list[Answer] = []
         for first in range(0, len(writes), self.limits.operations):
-            given, failed = self._batch_of(writes[first:first + self.limits.operations])
+            given, failed = self._batch_of(writes[first:first + self.limits.operations], atomic=atomic)
             answers += given
             if failed is not None:
                 left = len(writes) - len(answers)
                 return answers + [Answer(sent=False, note=f"Nothing was sent: {failed}")] * left
         return answers
 
-    def _batch_of(self, writes: Sequence[Write]) -> tuple[list[Answer], str | None]:
+    def _batch_of(self, writes: Sequence[Write], *, atomic: bool) -> tuple[list[Answer], str | None]:
         """Make one `$batch`; give an answer per operation, and why the request as a whole failed, if it did."""
         operations = [{"id": str(at), "method": each.method, "url": each.address, "headers": _headers(each),
                        **({"body": each.body} if each.body is not None else {})} for at, each in enumerate(writes, 1)]
-        answer, _, _ = self.send("POST", f"{self.root}/{API}/$batch", content=_encode({"requests": operations}), headers={
-            "Content-Type": "application/json", "Accept": "application/json", "Prefer": "odata.continue-on-error"})
+        how = {"Isolation": "snapshot"} if atomic else {"Prefer": "odata.continue-on-error"}
+        answer, _, _ = self.send("POST", f"{self.root}/{writes[0].service}/$batch", content=_encode({"requests": operations}), headers={
+            "Content-Type": "application/json", "Accept": "application/json", **how})
         parts = answer.body.get("responses") if isinstance(answer.body, dict) else None
         if not isinstance(parts, list):
             if answer.status is not None and answer.status // 100 == 2:  # noqa: PLR2004

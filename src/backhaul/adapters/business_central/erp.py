@@ -13,8 +13,10 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
-from backhaul.adapters.business_central import on_hand, preflight, wire
-from backhaul.adapters.business_central.central import Ask, Central, Limits, Write
+from backhaul.adapters.business_central import bridge, inbox, on_hand, preflight, wire
+from backhaul.adapters.business_central.bridge import Bridge
+from backhaul.adapters.business_central.central import EXTENSION, Ask, Central, Limits, Write
+from backhaul.adapters.business_central.inbox import Inbox
 from backhaul.adapters.business_central.looking import Look, credits_between, draft_numbers, entries_of, head_of
 from backhaul.adapters.business_central.masters import LOCATIONS, REASONS, Masters
 from backhaul.adapters.business_central.refusals import POSTED, TAKEN, says, sentence_of
@@ -31,6 +33,7 @@ from backhaul.domain.posting import (
     Posting,
     PostingBatch,
     PostingKey,
+    PostingKind,
     PostingOutcome,
     Rejected,
     Release,
@@ -76,7 +79,8 @@ class BusinessCentral:
                  age: Callable[[], float] = time.monotonic) -> None:
         """Keep what it works with."""
         self.central, self.told, self.entity, self.rules = central, told, entity, rules
-        self.mode = mode_of(entity)
+        self.mode, self.linked = mode_of(entity), dict[str, int]()
+        self.bridge, self.inbox = Bridge(central=central), Inbox(central=central)
         self.masters = Masters(central=central, told=told, rates=entity.id in rules.taxes, clock=age)
 
     @property
@@ -98,7 +102,7 @@ class BusinessCentral:
              batches: Mapping[PostingKey, str],  # noqa: ARG002  no journal of items is written here, so no batch has a document of its own
              allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> Mapping[PostingKey, ErpDocument]:  # noqa: ARG002  the same
         """Look for documents by mark and by id, with one `$batch` of reads, or two where something is posted."""
-        return Look(self.central, self.masters, postings, basis).run() if postings else {}
+        return Look(self.central, self.masters, self.mode, postings, basis).run() if postings else {}
 
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit memo between two posting dates, inclusive, from the ledger side."""
@@ -113,9 +117,11 @@ class BusinessCentral:
     def post(self, batch: PostingBatch) -> Sequence[PostingOutcome]:
         """Send drafts and removals in batches, postings one by one; one outcome per posting, in order."""
         outcomes: dict[PostingKey, PostingOutcome] = {}
+        self.linked = self._linked(batch)
         writes = self._writes(batch, outcomes)
         for (posting, _), answer in zip(writes, self.central.write([write for _, write in writes]) if writes else (), strict=True):
             outcomes[posting.key] = self._outcome(posting, answer, batch.basis)
+        self._process(batch, outcomes)
         outcomes |= self._post_each(batch)
         for posting in batch.postings:
             log.info("posting_%s", type(outcomes[posting.key]).__name__.lower(), extra={"posting": str(posting.key), "batch": batch.key})
@@ -150,23 +156,35 @@ class BusinessCentral:
     def _write(self, posting: Posting, basis: Mapping[PostingKey, ErpDocument], invoices: dict[str, Invoice],
                etags: Mapping[PostingKey, str]) -> Write:
         """Write one posting; what it hangs on must be in the basis, else `KeyError`."""
-        kind, document = posting.key.kind, posting.document
-        if kind in HEADS and isinstance(document, ReturnOrder):
-            invoice = invoices.get(document.order)
-            applied = bool(invoice) and self._applies(document, invoices)
-            reason = self.masters.list_of(REASONS)[document.reason] if document.reason else ""
-            return wire.head(posting, reason_id=reason, invoice=invoice, applied=applied)
-        if kind in LINES and isinstance(document, OrderLine):
-            about = next((basis[key].number for key in posting.needs[1:]), "") if len(posting.needs) > 1 else ""
-            place = document.intake.place.warehouse if document.intake else ""
-            item = document.item
-            return wire.line(posting, basis[posting.needs[0]].ids, about=about,
-                             location_id=self.masters.list_of(LOCATIONS)[place] if place else "",
-                             variant_id=self.masters.variant_id(item) if item else "")
+        document = posting.document
+        if isinstance(document, ReturnOrder):
+            return self._head(posting, document, invoices)
+        if isinstance(document, OrderLine):
+            return self._line(posting, document, basis)
         if isinstance(document, Spare):
             return wire.removal(document, etags[posting.key])
-        message = f"how to send a {kind.value}, which posting makes itself,"
+        message = f"how to send a {posting.key.kind.value}, which posting makes itself,"
         raise TypeError(message)
+
+    def _head(self, posting: Posting, document: ReturnOrder, invoices: dict[str, Invoice]) -> Write:
+        kind, invoice = posting.key.kind, invoices.get(document.order)
+        if kind in self.mode.bridged:
+            return bridge.head(posting, self.entity.currency, invoice)
+        applied = invoice is not None and self._applies(document, invoices)
+        if kind in self.mode.inboxed:
+            return inbox.head(posting, self.entity.currency, invoice, applied=applied)
+        reason = self.masters.list_of(REASONS)[document.reason] if document.reason else ""
+        return wire.head(posting, reason_id=reason, invoice=invoice, applied=applied)
+
+    def _line(self, posting: Posting, document: OrderLine, basis: Mapping[PostingKey, ErpDocument]) -> Write:
+        kind, ids = posting.key.kind, basis[posting.needs[0]].ids
+        if kind in self.mode.bridged | self.mode.inboxed:
+            entry = self.linked.get(document.original_lot)
+            return bridge.line(posting, ids, entry=entry) if kind in self.mode.bridged else inbox.line(posting, ids, entry=entry)
+        about = basis[posting.needs[1]].number if len(posting.needs) > 1 and kind is PostingKind.FEE_LINE else ""
+        place = document.intake.place.warehouse if document.intake else ""
+        return wire.line(posting, ids, about=about, location_id=self.masters.list_of(LOCATIONS)[place] if place else "",
+                         variant_id=self.masters.variant_id(document.item) if document.item else "")
 
     def _applies(self, head: ReturnOrder, invoices: dict[str, Invoice]) -> bool:
         """Tell whether a memo is applied to its invoice, and take what it comes to off what is open for the next one (books 7)."""
@@ -177,6 +195,14 @@ class BusinessCentral:
         invoices[head.order] = Invoice(id=invoice.id, number=invoice.number, date=invoice.date, customer=invoice.customer,
                                        currency=invoice.currency, rate=invoice.rate, remaining=max(left, Decimal(0)))
         return True
+
+    def _linked(self, batch: PostingBatch) -> dict[str, int]:
+        """Find the entries that lines on return orders went out by; only such lines can name them."""
+        lots = {posting.document.original_lot for posting in batch.postings
+                if posting.key.kind in self.mode.bridged | self.mode.inboxed and isinstance(posting.document, OrderLine)} - {""}
+        if not lots:
+            return {}
+        return self.inbox.entries(lots) if self.mode.inboxed else self.masters.entries(lots)
 
     def _invoices(self, batch: PostingBatch) -> dict[str, Invoice]:
         """Read the invoices that heads refer to, as they are now."""
@@ -190,20 +216,23 @@ class BusinessCentral:
             return {}
         asked = [Ask(entity_set=entity, select=wire.SELECT[entity], column="id", numeric=True, values=tuple(
             {each.ids["id"] for each in spares.values() if wire.entity_of(each) == entity})) for entity in wire.LINES_OF]
+        orders, _ = self.bridge.rows((), {each.ids["id"] for each in spares.values() if wire.entity_of(each) == bridge.ORDERS})
         rows = {(entity, str(row["id"])): row for entity, found in zip(wire.LINES_OF, self.central.read(asked), strict=True)
                 for row in found if wire.plain(row.get("status")) == "Draft"}
+        rows |= {(bridge.ORDERS, identity): row for identity, row in orders.items()}
         tags = {key: str(rows.get((wire.entity_of(spare), spare.ids["id"]), {}).get("@odata.etag") or "") for key, spare in spares.items()}
         return {key: tag for key, tag in tags.items() if tag}
 
     def _outcome(self, posting: Posting, answer: Answer, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
         """Turn one answer into an outcome by reliability appendix A; the record that came back must carry our mark."""
         kind = posting.key.kind
-        column = "externalDocumentNumber" if kind in HEADS else "description2" if kind in LINES else None
+        marked = "externalLineId" if kind in self.mode.inboxed else "description2"
+        column = "externalDocumentNumber" if kind in HEADS else marked if kind in LINES else None
         meaning, then = answer.verdict(ours=None if column is None else lambda row: row.get(column) == posting.key.marker)
         if meaning is Meaning.OK:
             return Posted(document=self._document(posting, answer.body if isinstance(answer.body, dict) else {}, basis))
-        if kind in LINES and says(answer, TAKEN):
-            return Unconfirmed(sentence=f"A line has this number already: {sentence_of(answer)}")
+        if kind in LINES | self.mode.bridged | self.mode.inboxed and says(answer, TAKEN):
+            return Unconfirmed(sentence=f"It has been written already: {sentence_of(answer)}")
         if answer.status in CHANGED:
             return Rejected(sentence=sentence_of(answer), transient=True)
         if meaning is Meaning.NO:
@@ -213,20 +242,43 @@ class BusinessCentral:
         return Unconfirmed(sentence=f"Nobody knows: {sentence_of(answer)}")
 
     def _document(self, posting: Posting, row: Row, basis: Mapping[PostingKey, ErpDocument]) -> ErpDocument:
+        if posting.key.kind in self.mode.inboxed:
+            return self._requested(posting, row, basis)
+        bridged = posting.key.kind in self.mode.bridged
         if isinstance(posting.document, ReturnOrder):
-            return wire.head_document(row, wire.kind_of(posting.document))
+            return bridge.head_document(row) if bridged else wire.head_document(row, wire.kind_of(posting.document))
         if isinstance(posting.document, Spare):
             return ErpDocument(number=posting.document.ids["id"], ids=dict(posting.document.ids))
-        return wire.line_document(row, basis[posting.needs[0]].ids, None, None)
+        head = basis[posting.needs[0]].ids
+        return bridge.line_document(row, head["id"]) if bridged else wire.line_document(row, head, None, None)
+
+    def _requested(self, posting: Posting, row: Row, basis: Mapping[PostingKey, ErpDocument]) -> ErpDocument:
+        if isinstance(posting.document, ReturnOrder):
+            return inbox.head_document(row)
+        head = basis[posting.needs[0]].ids
+        return ErpDocument(number=f"{head['externalId']}:{posting.key.marker}", currency="", ids={
+            "id": head["id"], "entity": inbox.REQUESTS, "mark": posting.key.marker,
+            "externalDocumentNumber": head["externalDocumentNumber"]})
+
+    def _process(self, batch: PostingBatch, outcomes: Mapping[PostingKey, PostingOutcome]) -> None:
+        """Have return orders made of requests all of whose lines in this batch were taken, so that their totals can be compared.
+
+        That is a draft as well, and made once; what comes of it is read by `find`.
+        """
+        lines: dict[str, list[PostingOutcome]] = {}
+        for posting in batch.postings:
+            if posting.key.kind in LINES & self.mode.inboxed:
+                lines.setdefault(batch.basis[posting.needs[0]].ids["id"], []).append(outcomes[posting.key])
+        self.inbox.process([each for each, told in lines.items() if all(isinstance(outcome, Posted) for outcome in told)])
 
     # --- posting: one document, one call ---------------------------------------------------------------
 
     def _post_each(self, batch: PostingBatch) -> dict[PostingKey, PostingOutcome]:
         """Post documents one after the other; once the service is away or busy the rest is not sent (INV-21)."""
-        outcomes: dict[PostingKey, PostingOutcome] = {}
+        outcomes: dict[PostingKey, PostingOutcome] = self._let_go(batch)
         away: Answer | None = None
         for posting in batch.postings:
-            if posting.key.kind not in RELEASES:
+            if posting.key.kind not in RELEASES - self.mode.bridged:
                 continue
             if away is not None:
                 outcomes[posting.key] = Rejected(sentence=f"Nothing was sent: {sentence_of(away)}", transient=True, after_seconds=away.wait)
@@ -238,12 +290,47 @@ class BusinessCentral:
                                                           "hold is known. Nothing was sent.")
                 continue
             try:
-                answer = self.central.act(f"{ids['entity']}({ids['id']})/Microsoft.NAV.post")
+                answer = self._act(posting.key.kind, ids)
             except RetryLater as busy:
                 outcomes[posting.key] = Rejected(sentence=str(busy), transient=True, after_seconds=busy.after_seconds)
                 continue
             away = answer if answer.status in {429, 503} or not answer.sent else None
             outcomes[posting.key] = self._posted(posting, answer, batch.basis)
+        return outcomes
+
+    def _act(self, kind: PostingKind, ids: Mapping[str, str]) -> Answer:
+        """Post one document: what the inbox made a return order of is received and invoiced in one step."""
+        if kind in self.mode.inboxed:
+            return self.central.act(f"{inbox.REQUESTS}({ids['id']})/Microsoft.NAV.postReceiveAndInvoice", EXTENSION)
+        return self.central.act(f"{ids['entity']}({ids['id']})/Microsoft.NAV.post")
+
+    def _let_go(self, batch: PostingBatch) -> dict[PostingKey, PostingOutcome]:
+        """Let return orders be posted by the ERP's job, each in one transaction, then start that job once."""
+        mine = [posting for posting in batch.postings if posting.key.kind in RELEASES & self.mode.bridged]
+        outcomes: dict[PostingKey, PostingOutcome] = {}
+        if not mine:
+            return outcomes
+        heads = {posting.key: head_of(posting, batch.basis) for posting in mine}
+        _, lines = self.bridge.rows((), {head["id"] for head in heads.values() if head})
+        for posting in mine:
+            document, head = posting.document, heads[posting.key]
+            answers = self.bridge.let_go(lines.get(head.get("number", ""), ()), document) if isinstance(document, Release) else []
+            verdicts = [answer.verdict() for answer in answers]
+            ids = {name: text for name, text in head.items() if name != "etag"}
+            bad = next((at for at, (meaning, _) in enumerate(verdicts) if meaning is not Meaning.OK), None)
+            if not answers:
+                outcomes[posting.key] = Rejected(sentence=f"Return order {head.get('number', '')} does not hold exactly our lines. Nothing "
+                                                          "was sent.")
+            elif bad is None:
+                outcomes[posting.key] = Posted(document=ErpDocument(number=head["number"], ids=ids))
+            elif any(meaning is Meaning.UNKNOWN and answer.status not in CHANGED
+                     for (meaning, _), answer in zip(verdicts, answers, strict=True)):
+                outcomes[posting.key] = Unconfirmed(sentence=f"Nobody knows: {sentence_of(answers[bad])}")
+            else:
+                outcomes[posting.key] = Rejected(sentence=sentence_of(answers[bad]), transient=answers[bad].status in CHANGED)
+        if any(isinstance(outcome, Posted) for outcome in outcomes.values()):
+            answer = self.bridge.start_job()
+            log.info("posting_job_asked", extra={"status": answer.status, "good": answer.good})
         return outcomes
 
     def _posted(self, posting: Posting, answer: Answer, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
@@ -274,6 +361,8 @@ class BusinessCentral:
         return Rejected(sentence=sentence_of(answer), transient=answer.status in CHANGED)
 
     def _is_posted(self, ids: Mapping[str, str], draft: str) -> bool:
+        if ids["entity"] == inbox.REQUESTS:
+            return wire.plain(self.inbox.rows((), {ids["id"]}).get(ids["id"], {}).get("status")) == inbox.DONE
         (rows,) = self.central.read([Ask(entity_set=ids["entity"], select=wire.SELECT[ids["entity"]], column="id", numeric=True,
                                          values=(ids["id"],))])
         row = next(iter(rows), {})

@@ -11,14 +11,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from backhaul.adapters.business_central import wire
+from backhaul.adapters.business_central import bridge, inbox, wire
+from backhaul.adapters.business_central.bridge import Bridge
 from backhaul.adapters.business_central.central import Ask, Central
+from backhaul.adapters.business_central.inbox import Inbox
 from backhaul.adapters.business_central.masters import COLUMNS, OURS, STOCK, Masters
-from backhaul.adapters.business_central.routes import CREDITS, HEADS, LINES, RELEASES
+from backhaul.adapters.business_central.routes import CREDITS, HEADS, LINES, RELEASES, Mode
 from backhaul.adapters.business_central.wire import INVOICES, LINES_OF, MEMOS, NO_BIN, plain
 from backhaul.adapters.odata import Row, day_of, number
-from backhaul.domain.disposition import Place
-from backhaul.domain.posting import ErpDocument, Posting, PostingKey, ReturnOrder, Spare
+from backhaul.domain.disposition import Outcome, Place
+from backhaul.domain.posting import CreditNote, ErpDocument, Posting, PostingKey, ReturnOrder, Spare
 
 Found = dict[PostingKey, ErpDocument]
 LEDGER: Final = "generalLedgerEntries"
@@ -33,6 +35,8 @@ class Entries:
 
     ledger: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     stock: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    values: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """What goods of a return order came back at: they stand under its receipt, their values under the memo."""
 
     def holds(self, document: str, entity: str) -> bool:
         """Tell whether the general ledger has a document of this kind under this number."""
@@ -52,10 +56,11 @@ def draft_numbers(basis: Mapping[PostingKey, ErpDocument]) -> dict[str, str]:
 class Look:
     """One look: what is asked for, then the documents that came back."""
 
-    def __init__(self, central: Central, masters: Masters, postings: Collection[Posting],
+    def __init__(self, central: Central, masters: Masters, mode: Mode, postings: Collection[Posting],
                  basis: Mapping[PostingKey, ErpDocument]) -> None:
         """Sort out which documents are asked for by which column."""
-        self.central, self.masters, self.basis = central, masters, basis
+        self.central, self.masters, self.mode, self.basis = central, masters, mode, basis
+        self.bridge, self.inbox = Bridge(central=central), Inbox(central=central)
         self.postings = sorted(postings, key=lambda posting: posting.key)
         self.drafts = draft_numbers(basis)
         self.rows: dict[tuple[str, str], Row] = {}
@@ -67,27 +72,32 @@ class Look:
         ids: dict[str, set[str]] = {MEMOS: set(), INVOICES: set()}
         for posting in self.postings:
             head, document = head_of(posting, self.basis), posting.document
-            if isinstance(document, ReturnOrder):
+            if posting.key.kind in self.mode.bridged | self.mode.inboxed:
+                marks[MEMOS] |= {head.get("externalDocumentNumber", "")} - {""} if posting.key.kind in CREDITS | RELEASES else set()
+            elif isinstance(document, ReturnOrder):
                 marks[wire.kind_of(document)].add(posting.key.marker)
             elif isinstance(document, Spare):
-                ids[wire.entity_of(document)].add(document.ids["id"])
+                ids.setdefault(wire.entity_of(document), set()).add(document.ids["id"])
             elif head:
                 ids[head["entity"]].add(head["id"])
         asked = [(entity, Ask(entity_set=entity, select=wire.SELECT[entity], column=column, values=tuple(values), expand=LINES_OF[entity],
                               numeric=column == "id"))
-                 for column, table in (("externalDocumentNumber", marks), ("id", ids)) for entity, values in table.items()]
+                 for column, table in (("externalDocumentNumber", marks), ("id", ids)) for entity, values in table.items()
+                 if entity in LINES_OF]
         for (entity, _), rows in zip(asked, self.central.read([each for _, each in asked]), strict=True):
             self.rows |= {(entity, str(row["id"])): row for row in rows}
+        self.orders, self.lines = self._return_orders()
+        self.requests = self._requests()
         self.entries = self._ledgers()
         found = {posting.key: self._of(posting) for posting in self.postings}
         return {key: document for key, document in found.items() if document is not None}
 
     def _of(self, posting: Posting) -> ErpDocument | None:
         kind = posting.key.kind
-        if kind in HEADS:
-            return self._head(posting)
-        if isinstance(posting.document, Spare):
-            return self._spare(posting.document)
+        if kind in self.mode.bridged | self.mode.inboxed:
+            return self._bridged(posting) if kind in self.mode.bridged else self._inboxed(posting)
+        if kind in HEADS or isinstance(posting.document, Spare):
+            return self._spare(posting.document) if isinstance(posting.document, Spare) else self._head(posting)
         head = head_of(posting, self.basis)
         row = self.rows.get((head["entity"], head["id"])) if head else None
         if row is None:
@@ -98,13 +108,89 @@ class Look:
             return wire.head_document(row, head["entity"]) if self._posted(row, head["entity"]) else None
         return self._credit(posting, row, head["entity"]) if kind in CREDITS else None
 
+    # what a bridge carries
+
+    def _return_orders(self) -> tuple[Mapping[str, Row], Mapping[str, Sequence[Row]]]:
+        """Read the return orders that are asked about, and spares among them."""
+        mine = [posting for posting in self.postings if posting.key.kind in self.mode.bridged and posting.key.kind not in CREDITS]
+        marks = {posting.key.marker for posting in mine if posting.key.kind in HEADS}
+        ids = {head.get("id", "") for posting in mine if (head := head_of(posting, self.basis))} - {""}
+        ids |= {posting.document.ids["id"] for posting in self.postings if isinstance(posting.document, Spare)
+                and wire.entity_of(posting.document) == bridge.ORDERS}
+        return self.bridge.rows(marks, ids) if marks or ids else ({}, {})
+
+    def _bridged(self, posting: Posting) -> ErpDocument | None:
+        """Find a document of a return order: on the order while it is there, in the memo once it is posted."""
+        kind, head = posting.key.kind, head_of(posting, self.basis)
+        if kind in HEADS:
+            return self.bridge.head_of(posting.key.marker, self.orders, self.lines)
+        order = self.orders.get(head.get("id", ""))
+        lines = self.lines.get(str(order["number"]), ()) if order else ()
+        if kind in LINES:
+            return self.bridge.line_of(posting.key.marker, order, lines) if order else None
+        memo = self._memo_of(head.get("externalDocumentNumber", ""))
+        if kind in CREDITS:
+            return self._credit(posting, memo, MEMOS) if memo else None
+        # What was let go and is not posted is let go once more, for that starts the job as well.
+        return wire.head_document(memo, MEMOS) if memo else None
+
+    def _requests(self) -> Mapping[str, Row]:
+        """Read the requests of our inbox that are asked about."""
+        mine = [posting for posting in self.postings if posting.key.kind in self.mode.inboxed]
+        marks = {posting.key.marker for posting in mine if posting.key.kind in HEADS}
+        ids = {head.get("id", "") for posting in mine if (head := head_of(posting, self.basis))} - {""}
+        return self.inbox.rows(marks, ids) if marks or ids else {}
+
+    def _inboxed(self, posting: Posting) -> ErpDocument | None:
+        """Find a document of a request: the request itself, its lines, and what was posted of it."""
+        kind, head = posting.key.kind, head_of(posting, self.basis)
+        if kind in HEADS:
+            row = next((row for row in self.requests.values() if row.get("externalId") == posting.key.marker), None)
+            return inbox.head_document(row) if row else None
+        row = self.requests.get(head.get("id", ""))
+        if row is None or kind in LINES:
+            return inbox.line_document(posting.key.marker, row, posting.currency) if row else None
+        if plain(row.get("status")) != inbox.DONE:
+            return None
+        return inbox.head_document(row) if kind in RELEASES else self._credited(posting, row)
+
+    def _credited(self, posting: Posting, request: Row) -> ErpDocument | None:
+        """Find the credit of a line in the memo its request names, with what its units came back at."""
+        memo = self._memo_of(str(request.get("externalDocumentNumber") or ""))
+        lines = (line for key in posting.needs if key in self.basis and (mark := self.basis[key].ids.get("mark"))
+                 if (line := inbox.line_document(mark, request, posting.currency)))
+        wanted = next(lines, None)
+        row = inbox.credited_line(posting, wanted, memo) if memo and wanted else None
+        if memo is None or wanted is None or row is None:
+            return None
+        line = inbox.renamed(wire.line_document(row, wire.ids_of(memo, MEMOS), self._place(row), self.masters.item_of(row)),
+                             wanted.ids["mark"])
+        head, number_ = wire.head_document(memo, MEMOS), str(memo["number"])
+        accounts = dict.fromkeys(str(each.get("accountNumber")) for each in self.entries.ledger.get(number_, ()))
+        told = getattr(posting.document, "expected_account", "")
+        cost = None if _scrapped(posting) else self._worth(line, request)
+        return wire.credit_document(head, line, cost, tuple(accounts) if told else ())
+
+    def _worth(self, line: ErpDocument, request: Row) -> Decimal | None:
+        """Give what the units of a line came back to stock at: its share, by units, of the receipt's entries for the item."""
+        return cost_of([(number(each.get("quantity")), number(each.get("costAmountActual")))
+                        for each in self.entries.stock.get(str(request.get("returnReceiptNumber") or ""), ())
+                        if line.item and each.get("itemNumber") == line.item.number], line)
+
+    def _memo_of(self, mark: str) -> Row | None:
+        """Give the posted memo that carries the mark of its return order."""
+        return next((row for (entity, _), row in self.rows.items() if entity == MEMOS and row.get("externalDocumentNumber") == mark
+                     and self.entries.holds(str(row["number"]), MEMOS)), None) if mark else None
+
     # the ledgers
 
     def _ledgers(self) -> Entries:
         """Read the ledger entries of documents that may be posted, where something is asked that only they say."""
         numbers = {str(row["number"]) for row in self.rows.values() if plain(row.get("status")) not in wire.DRAFTS}
         asking = any(posting.key.kind in CREDITS | RELEASES for posting in self.postings)
-        return entries_of(self.central, numbers if asking else set())
+        receipts = {str(row.get("returnReceiptNumber") or "") for row in self.requests.values()} - {""}
+        entries = entries_of(self.central, numbers | receipts if asking else set())
+        return replace(entries, values=self.bridge.values(numbers)) if asking and self.mode.bridged and numbers else entries
 
     def _posted(self, row: Row, entity: str) -> bool:
         told = wire.is_posted(row, self.drafts.get(str(row["id"]), ""))
@@ -124,7 +210,8 @@ class Look:
 
     def _spare(self, spare: Spare) -> ErpDocument | None:
         """Give a spare that is still there, as open; one that is gone is not found, which is what its posting wants."""
-        row = self.rows.get((wire.entity_of(spare), spare.ids["id"]))
+        there = {(bridge.ORDERS, identity): row for identity, row in self.orders.items()} | self.rows
+        row = there.get((wire.entity_of(spare), spare.ids["id"]))
         return ErpDocument(number=str(row["number"]), ids=dict(spare.ids), open=True) if row else None
 
     def _line(self, mark: str, row: Row, entity: str) -> ErpDocument | None:
@@ -144,24 +231,40 @@ class Look:
         """Find the credit of a line in its document once that is posted, with what its units came back at and the accounts it touched."""
         mark = next((mark for key in posting.needs if key in self.basis and (mark := self.basis[key].ids.get("mark"))), "")
         line = self._line(mark, row, entity) if mark else None
-        if line is None or not self._posted(row, entity):
+        if line is None or not (posting.key.kind in self.mode.bridged or self._posted(row, entity)):
             return None
         document = str(row["number"])
         accounts = dict.fromkeys(str(each.get("accountNumber")) for each in self.entries.ledger.get(document, ()))
         wanted = getattr(posting.document, "expected_account", "")
-        return wire.credit_document(wire.head_document(row, entity), line, self._cost(line, row, entity), tuple(accounts) if wanted else ())
+        cost = None if _scrapped(posting) else self._cost(line, row)
+        return wire.credit_document(wire.head_document(row, entity), line, cost, tuple(accounts) if wanted else ())
 
-    def _cost(self, line: ErpDocument, row: Row, entity: str) -> Decimal | None:
+    def _cost(self, line: ErpDocument, row: Row) -> Decimal | None:
         """Give what the units of a line came back to stock at: its share, by units, of the document's entries for the item."""
-        item = line.item.number if line.item else ""
-        entries = [each for each in self.entries.stock.get(str(row["number"]), ()) if each.get("itemNumber") == item
-                   and plain(each.get("documentType")) in STOCK_TYPES]
-        alike = [each for each in row.get(LINES_OF[entity]) or () if each.get("lineObjectNumber") == item]
-        units = sum((number(each.get("quantity")) for each in alike), Decimal(0))
-        if not entries or not units or line.quantity is None:
-            return None
-        total = sum((number(each.get("costAmountActual")) for each in entries), Decimal(0))
-        return total * abs(line.quantity) / units
+        document, item = str(row["number"]), line.item.number if line.item else ""
+        if worth := self.entries.values.get(document):
+            return cost_of([(number(each.get("Invoiced_Quantity")), number(each.get("Cost_Amount_Actual"))) for each in worth
+                            if each.get("Item_No") == item], line)
+        entries = self.entries.stock.get(document, ())
+        return cost_of([(number(each.get("quantity")), number(each.get("costAmountActual"))) for each in entries
+                        if each.get("itemNumber") == item and plain(each.get("documentType")) in STOCK_TYPES], line)
+
+
+def cost_of(entries: Iterable[tuple[Decimal, Decimal]], line: ErpDocument) -> Decimal | None:
+    """Give what the units of a line came back at, of the units and costs of all entries of its item in the document.
+
+    Entries name no line: one of the same units is taken before a share of all. What came back at nothing is scrap, and says nothing.
+    """
+    known = [(abs(units), cost) for units, cost in entries if units and cost]
+    units = abs(line.quantity or Decimal(0))
+    alike = [cost for each, cost in known if each == units]
+    total = sum((each for each, _ in known), Decimal(0))
+    return alike[0] if alike else sum((cost for _, cost in known), Decimal(0)) * units / total if total else None
+
+
+def _scrapped(posting: Posting) -> bool:
+    """Tell whether goods may come back worth nothing; their cost is no difference."""
+    return isinstance(posting.document, CreditNote) and posting.document.outcome is Outcome.SCRAPPED
 
 
 def _unexplained(row: Row, entity: str) -> Decimal | None:

@@ -183,6 +183,30 @@ class Masters:
                     remaining=number(row.get("remainingAmount")))
         return found
 
+    def entries(self, lots: Iterable[str]) -> dict[str, int]:
+        """Find the item ledger entry each line of a sale went out by, where only one can be it (facts/business-central 4).
+
+        A shipment's entries name the item and no line; so an item that stands on several lines, or went out in several parts, has none.
+        """
+        wanted = {number_: lot for lot in lots for number_ in (lot.partition(":")[0],)}
+        (invoices,) = self.central.read([Ask(entity_set=wire.INVOICES, select=wire.SELECT[wire.INVOICES], column="number",
+                                             values=tuple(wanted), expand=wire.LINES_OF[wire.INVOICES])])
+        orders = {str(row.get(self.told.order_field) or "") for row in invoices} - {""}
+        (shipments,) = self.central.read([self._shipped(orders)])
+        owner = {str(row["number"]): str(row.get(self.told.order_field) or row.get("orderNumber") or "") for row in (*shipments, *invoices)}
+        (rows,) = self.central.read([Ask(entity_set=STOCK, select=COLUMNS[STOCK], column="documentNumber", values=tuple(owner))])
+        gone: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            if plain(row.get("entryType")) == "Sale" and number(row.get("quantity")) < 0:
+                gone.setdefault((owner.get(str(row.get("documentNumber")), ""), str(row.get("itemNumber"))), []).append(row)
+        found: dict[str, int] = {}
+        for invoice in invoices:
+            for line in invoice.get(wire.LINES_OF[wire.INVOICES]) or ():
+                mine = gone.get((owner[str(invoice["number"])], str(line.get("lineObjectNumber"))), [])
+                if len(mine) == 1 and -number(mine[0].get("quantity")) == number(line.get("quantity")):
+                    found[f"{invoice['number']}:{line.get('sequence')}"] = int(mine[0]["entryNumber"])
+        return found
+
     def _sales(self, questions: Questions, invoices: Sequence[Row], shipments: Sequence[Row]) -> dict[str, Sale]:
         """Put the sales together: what was sold at which price and cost, and what somebody else credited of it."""
         numbers = {str(row["number"]) for row in invoices}

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from backhaul.adapters.business_central import wire
-from backhaul.adapters.business_central.central import SAFE, Central
+from backhaul.adapters.business_central import bridge, inbox, wire
+from backhaul.adapters.business_central.central import EXTENSION, SAFE, Ask, Central
 from backhaul.adapters.business_central.looking import LEDGER, LEDGER_COLUMNS
 from backhaul.adapters.business_central.masters import COLUMNS, ITEMS, OPTIONAL, VARIANTS
 from backhaul.adapters.business_central.refusals import sentence_of
@@ -24,7 +24,6 @@ USED: Final[Mapping[str, tuple[str, ...]]] = {**COLUMNS, **wire.SELECT, LEDGER: 
 EXPANDED: Final[Mapping[str, str]] = {**wire.LINES_OF, ITEMS: VARIANTS}
 NEWER: Final = "salesReturnOrders"
 """A set that is there from version 29 on, for reading only (facts/business-central 1)."""
-BRIDGE: Final = "salesDocuments"
 ENDS: Final = 30
 """The version in which Microsoft's own pages are served as OData no more (facts/business-central 2)."""
 
@@ -43,13 +42,18 @@ def probe(central: Central, mode: Mode, told: wire.Settings, entity: LegalEntity
             raise RetryLater(message, after_seconds=answer.wait)
         elif not answer.good:
             (optional if name in OPTIONAL else missing).append(f"entity set {name} as this mode reads it: {sentence_of(answer)}")
-    bridged = _is_there(central, f"{central.root}/ODataV4/Company({quote(quoted(told.company), safe=SAFE)})/{BRIDGE}?$top=1")
+    bridged = _is_there(central, f"{central.root}/ODataV4/Company({quote(quoted(told.company), safe=SAFE)})/{bridge.ORDERS}?$top=1")
     missing += _mapping(mode, entity, rules)
+    told_by = _needs_of_the_inbox(central) if mode.inboxed else ([], [])
+    missing += told_by[0]
+    if mode.bridged:
+        missing += _needs_of_the_bridge(central, bridged=bridged)
     notes = [(f"Business Central {central.version or 'of a version it does not tell'}: {NEWER} {'is' if newer else 'is not'} there, "
-              f"the published service {BRIDGE} {'is' if bridged else 'is not'} (mode B needs it, and it ends with version {ENDS})."),
-             *mode.loses, *(f"optional: {line}" for line in optional)]
-    notes += ["Whether Exact Cost Reversing Mandatory is on no field of API v2.0 tells; where it is, nothing can be posted in mode C.",
-              "Whether the application may post no read tells; the first posting does."]
+              f"the published service {bridge.ORDERS} {'is' if bridged else 'is not'} (mode B needs it, and it ends with version {ENDS})."),
+             *mode.loses, *told_by[1], *(f"optional: {line}" for line in optional)]
+    if not mode.inboxed:
+        notes += ["Whether Exact Cost Reversing Mandatory is on no field of API v2.0 tells; where it is, nothing can be posted in mode C.",
+                  "Whether the application may post no read tells; the first posting does."]
     if not (told.receivable_accounts and told.tax_accounts):
         notes.append("Without the options receivable_accounts and tax_accounts the control sheet takes amounts from the memos, and from "
                      "the ledger only that they are in it.")
@@ -60,6 +64,29 @@ def probe(central: Central, mode: Mode, told: wire.Settings, entity: LegalEntity
 
 def _expand(name: str) -> str:
     return f"&$expand={EXPANDED[name]}" if name in EXPANDED else ""
+
+
+def _needs_of_the_inbox(central: Central) -> tuple[list[str], list[str]]:
+    """Say what the extension lacks, as it tells itself: number series, and the right to post."""
+    asked = Ask(entity_set=inbox.ABLE, select=inbox.SELECT[inbox.ABLE])
+    (rows,) = central.read([asked], optional={inbox.ABLE}, service=EXTENSION)
+    if not rows:
+        return ["the extension Backhaul Returns (extensions/business-central), or the right to its API"], []
+    able = rows[0]
+    wanted = {"returnOrderNumbers": "a number series for return orders", "returnReceiptNumbers": "a number series for return receipts",
+              "creditMemoNumbers": "a number series for posted credit memos", "canPostSales": "the right to post sales documents"}
+    exact = "is" if able.get("exactCostReversingMandatory") else "is not"
+    return [what for name, what in wanted.items() if not able.get(name)], [
+        f"Extension Backhaul Returns {able.get('extensionVersion')}: Exact Cost Reversing Mandatory {exact} on."]
+
+
+def _needs_of_the_bridge(central: Central, *, bridged: bool) -> Iterator[str]:
+    """Say what return orders by published services lack: the services themselves, and a job that posts."""
+    if not bridged:
+        yield f"the published services {bridge.ORDERS} and {bridge.LINES} (page 6402 and 6403)"
+    (jobs,) = central.read([Ask(entity_set=bridge.JOBS, select=bridge.SELECT[bridge.JOBS])], optional={bridge.JOBS})
+    if not any(row.get("objectIdToRun") == bridge.REPORT for row in jobs):
+        yield f"a job queue entry for report {bridge.REPORT} (Batch Post Sales Return Orders) that receives and invoices"
 
 
 def _is_there(central: Central, url: str) -> bool:

@@ -29,22 +29,41 @@ NATURE: Final[Mapping[K, Nature]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """One deployment mode; `loses` is what it cannot do, in words for whoever chose it."""
+    """One deployment mode.
+
+    `bridged` are the kinds kept on return orders of the published services, which a job of the ERP posts; `inboxed` those that go through
+    the inbox of our extension.
+    `loses` is what it cannot do, in words for whoever chose it.
+    """
 
     letter: str
     route: Route
+    bridged: frozenset[K] = frozenset()
+    inboxed: frozenset[K] = frozenset()
     loses: tuple[str, ...] = ()
 
 
+WITHOUT_JOURNALS: Final = "Inventory journals are lost: surplus units, regrades and write-offs are work for people in Business Central."
+RETURNS: Final = (K.ORDER, K.ORDER_LINE, K.RELEASE, K.CREDIT_NOTE)
 MODES: Final[Mapping[str, Mode]] = {
+    "A": Mode(letter="A", route=Route(
+        goods=RETURNS, fees=FEES, nature=NATURE,
+        # One step of the extension receives and invoices; its return reasons say which goods come back worth nothing.
+        receives=K.CREDIT_NOTE, writes_off=K.CREDIT_NOTE), inboxed=frozenset(RETURNS), loses=(WITHOUT_JOURNALS,)),
+    "B": Mode(letter="B", route=Route(
+        goods=RETURNS, fees=FEES, nature=NATURE,
+        # The job receives and invoices; goods that are worth nothing come back worth nothing by their return reason.
+        receives=K.CREDIT_NOTE, writes_off=K.CREDIT_NOTE), bridged=frozenset(RETURNS), loses=(
+        "The services this mode writes to end with version 30.",
+        "When a return order is posted, a job queue entry of the ERP decides (report 6655, receive and invoice).", WITHOUT_JOURNALS)),
     "C": Mode(letter="C", route=Route(
-        goods=(K.ORDER, K.ORDER_LINE, K.RELEASE, K.CREDIT_NOTE), fees=FEES, nature=NATURE,
+        goods=RETURNS, fees=FEES, nature=NATURE,
         # Posting a memo receives and credits at once. No journal of items can be written: what is lost is never received, or stays
         # where it lies until somebody writes it off.
         receives=K.CREDIT_NOTE, writes_off=K.CREDIT_NOTE), loses=(
         "Exact cost reversal is lost: a line of API v2.0 names no entry of the original issue; goods come back at the item's own cost.",
         "Return reasons of lines are lost: API v2.0 keeps one reason code on the head.",
-        "Inventory journals are lost: surplus units, regrades and write-offs are work for people in Business Central.")),
+        WITHOUT_JOURNALS)),
 }
 
 

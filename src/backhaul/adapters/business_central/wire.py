@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from backhaul.adapters.business_central.central import Write
+from backhaul.adapters.business_central.central import API, PUBLISHED, Write
 from backhaul.adapters.odata import Row, day_of, number
 from backhaul.domain.disposition import Place, Sellability
 from backhaul.domain.errors import Misconfigured
@@ -211,7 +211,8 @@ def sequence(key: PostingKey) -> int:
 
 def removal(spare: Spare, etag: str) -> Write:
     """Delete one draft as it was just read: with another ETag it is no longer that draft, and a posted one must never be deleted."""
-    return Write(method="DELETE", address=f"{entity_of(spare)}({spare.ids['id']})", etag=etag)
+    entity = entity_of(spare)
+    return Write(method="DELETE", address=f"{entity}({spare.ids['id']})", etag=etag, service=API if entity in LINES_OF else PUBLISHED)
 
 
 def entity_of(spare: Spare) -> str:
