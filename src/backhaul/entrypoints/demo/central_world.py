@@ -44,7 +44,7 @@ def load_central_world(erp_control_url: str, folder: Path, *, seed: int = 7, com
     customers = customers_of(source)
     orders = original_orders(source, company, held)
     with httpx.Client(base_url=erp_control_url, timeout=300, trust_env=False) as erp:
-        erp.post("/control/seed", json={"settings": {"localCurrency": "GBP", "salesLocation": WAREHOUSES[0]},
+        erp.post("/control/seed", json={"settings": {"localCurrency": "GBP", "salesLocation": WAREHOUSES[0], "extension": True},
                                         "rows": central_rows(held, customers, company)}).raise_for_status()
         erp.post("/control/sales", json={"orders": orders}).raise_for_status()
         erp.post("/control/seed", json={"rows": {"items": stopped(held)}}).raise_for_status()  # it was sold before it was stopped
@@ -65,6 +65,7 @@ def central_rows(held: Mapping[str, Product], customers: Mapping[str, str], comp
         "accounts": [{"number": KEPT, "displayName": "Credited, goods kept by the customer", "directPosting": True, **account}],
         "locations": [{"code": code, "displayName": code} for code in LOCATIONS],
         "taxGroups": [{"code": GOODS, "displayName": "Full rate"}],
+        "jobQueueEntries": [{"objectTypeToRun": "Report", "objectIdToRun": 6655}],  # with the extension, what any mode needs
         "customerReturnReasons": [{"code": "ZZ", "description": "Returned through ZigZag"}],
         "vatPostingSetups": [{"vatBusPostingGroup": code, "vatProdPostingGroup": GOODS, "vatPercent": float(rate)}
                              for code, rate in TAX_RATES.items()],
