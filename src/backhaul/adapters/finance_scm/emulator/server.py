@@ -11,21 +11,15 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
-import threading
 import time
-from dataclasses import dataclass
 from decimal import Decimal
-from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
-import uvicorn
 from msgspec import DecodeError
 from starlette.applications import Starlette
 from starlette.routing import Route
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from backhaul.adapters.finance_scm.emulator import visibility
 from backhaul.adapters.finance_scm.emulator.control import Control
@@ -35,10 +29,11 @@ from backhaul.adapters.finance_scm.emulator.metadata import metadata_service
 from backhaul.adapters.finance_scm.emulator.model import World
 from backhaul.adapters.finance_scm.emulator.packages import DataManagement, Trouble, read_blob, signature, store_blob
 from backhaul.adapters.finance_scm.emulator.platform import Platform
+from backhaul.adapters.loopback import Request, Running, Transports, drip, drop, listen, read, write, write_half
 from backhaul.adapters.odata_server import NAMESPACE, Answer, Call, Refused, Service, answer_json, decode, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, MutableMapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from starlette.types import Receive, Scope, Send
@@ -50,27 +45,6 @@ ADDIN = "/api/environment/"
 LOGGED = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request as it came in; the path is still percent-encoded."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def target(self) -> str:
-        """Path and query, readable."""
-        return unquote(self.path) + (f"?{self.query}" if self.query else "")
-
-    @property
-    def root(self) -> str:
-        """Scheme and host the caller used."""
-        return f"http://{self.headers.get('host', 'localhost')}"
-
-
 class Emulator:
     """One emulated environment as an ASGI application."""
 
@@ -79,7 +53,7 @@ class Emulator:
         self.world = World(state)
         self.control = Control(self.world)
         self.wire: list[Request] = []
-        self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self.transports: Transports = {}
         self.app = Starlette(routes=[Route("/{path:path}", endpoint=_Wire(self))])
 
     # ------------------------------------------------------------ what is asked
@@ -331,9 +305,9 @@ class _Wire:
         self.emulator = emulator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = await _read(scope, receive)
+        request = await read(scope, receive)
         if request.path.startswith("/control/"):
-            await _write(send, self.emulator.steer(request))
+            await write(send, self.emulator.steer(request))
             return
         control = self.emulator.control
         if not _excluded(unquote(request.path)):
@@ -346,7 +320,7 @@ class _Wire:
 
     async def _finish(self, send: Send, request: Request, answer: Answer) -> None:
         self.emulator.note(request, answer.status)
-        await _write(send, answer)
+        await write(send, answer)
 
     async def _strike(self, fault: Fault, request: Request, wire: tuple[Scope, Receive, Send]) -> None:
         scope, receive, send = wire
@@ -356,7 +330,7 @@ class _Wire:
         if fault.kind == "late-commit":
             emulator.control.late.append((int(fault.told.get("after", 1_000_000_000)), lambda: emulator.process(request)))
             emulator.note(request, 0)
-            await self._drop(scope, receive)
+            await drop(emulator.transports, scope, receive)
             return
         if (early := instead(fault)) is not None:
             await self._finish(send, request, early)
@@ -364,119 +338,19 @@ class _Wire:
         answer = afterwards(fault, emulator.process(request, fault))
         if fault.kind == "answer-lost":
             emulator.note(request, 0)
-            await self._drop(scope, receive)
+            await drop(emulator.transports, scope, receive)
         elif fault.kind == "cut-body":
             emulator.note(request, 0)
-            await _start(send, answer)
-            await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
-            await self._drop(scope, receive, flush=True)
+            await write_half(send, answer)
+            await drop(emulator.transports, scope, receive, flush=True)
         elif fault.kind == "drip":
             emulator.note(request, answer.status)
-            await _drip(send, answer, float(fault.told.get("seconds", Decimal("0.05"))))
+            await drip(send, answer, float(fault.told.get("seconds", Decimal("0.05"))))
         else:
             await self._finish(send, request, answer)
-
-    async def _drop(self, scope: Scope, receive: Receive, *, flush: bool = False) -> None:
-        """End the TCP connection under the feet of the caller; wait until the server has noticed, so that it sends no 500."""
-        transport = self.emulator.transports.get(tuple(scope["client"]))
-        if transport is not None:
-            (transport.close if flush else transport.abort)()
-            while (await receive())["type"] != "http.disconnect":
-                pass
-
-
-async def _read(scope: Scope, receive: Receive) -> Request:
-    body, more = bytearray(), True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
-    return Request(method=scope["method"], path=path, query=scope["query_string"].decode("latin-1"), headers=headers, body=bytes(body))
-
-
-async def _start(send: Send, answer: Answer) -> None:
-    headers = answer.headers | ({} if answer.status == HTTPStatus.NO_CONTENT else {"Content-Length": str(len(answer.body))})
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
-
-
-async def _write(send: Send, answer: Answer) -> None:
-    await _start(send, answer)
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _drip(send: Send, answer: Answer, seconds: float) -> None:
-    await _start(send, answer)
-    for at in range(len(answer.body)):
-        await send({"type": "http.response.body", "body": answer.body[at : at + 1], "more_body": True})
-        await asyncio.sleep(seconds)
-    await send({"type": "http.response.body", "body": b""})
-
-
-def _protocol(transports: MutableMapping[tuple[str, int], asyncio.Transport]) -> type[asyncio.Protocol]:
-    """Give uvicorn's own protocol, which also tells who is connected."""
-
-    class Telling(HttpToolsProtocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            if self.client is not None:
-                transports[self.client] = transport
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if self.client is not None:
-                transports.pop(self.client, None)
-            super().connection_lost(exc)
-
-    return Telling
-
-
-class Running:
-    """An emulator that listens."""
-
-    def __init__(self, emulator: Emulator, server: uvicorn.Server, thread: threading.Thread, base_url: str) -> None:
-        """Hold what must be stopped later."""
-        self.emulator = emulator
-        self.base_url = base_url
-        self._server = server
-        self._thread = thread
-
-    def close(self) -> None:
-        """Stop listening and write everything down."""
-        if self._thread.is_alive():
-            self._server.should_exit = True
-            self._thread.join(timeout=10)
-            self.emulator.world.close()
-
-    def __enter__(self) -> Self:
-        """Run in a `with` block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close at its end."""
-        self.close()
 
 
 def serve(state: Path | None = None, host: str = "127.0.0.1", port: int = 0) -> Running:
     """Start an emulator in a daemon thread; returns when it listens."""
     emulator = Emulator(state)
-    listener = socket.create_server((host, port))
-    # asyncio leaves Nagle's algorithm on for a listener it is handed; head and body would wait 40 ms for each other.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(
-        emulator.app,
-        http=_protocol(emulator.transports),
-        loop="asyncio",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=1,
-        timeout_keep_alive=60,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="finance-scm-emulator", daemon=True)
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.005)
-    return Running(emulator, server, thread, f"http://{host}:{listener.getsockname()[1]}")
+    return listen(emulator, "finance-scm-emulator", host, port, emulator.world.close)
