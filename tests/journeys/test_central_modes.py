@@ -61,6 +61,17 @@ def test_the_same_return_ends_alike_in_every_mode(world: World) -> None:
         "CUP||DC1-OUTLET|": 1, "TEA||DC1-SCRAP|": 1}
 
 
+def test_what_the_customer_keeps_is_told_from_goods_of_the_same_price(world: World) -> None:
+    world.tell(*life("R-1", [line("TEA", 1, "4.25", received=1, grades=[("A", "RESELL", 1, True)]),
+                             line("CUP", 1, "2.95", grades=[("NONE", "KEEP", 1, True)]),
+                             line("TEA", 1, "2.95", received=1, grades=[("A", "RESELL", 1, True)])], at=world.at))
+
+    world.pass_evenings(2, turns=3)
+
+    assert (world.credits, world.exceptions(), world.state("R-1")) == (
+        [("6130", Decimal(1), Decimal("2.95")), ("TEA", Decimal(1), Decimal("2.95")), ("TEA", Decimal(1), Decimal("4.25"))], {}, "settled")
+
+
 def test_goods_come_back_at_the_cost_they_left_with_and_scrap_at_none(ordering: World) -> None:
     ordering.control("seed", {"rows": {"items": [{"number": "TEA", "unitCost": 9}, {"number": "CUP", "unitCost": 9}]}})
     story(ordering)

@@ -129,7 +129,7 @@ def line_document(mark: str, row: Row, currency: str) -> ErpDocument | None:
         item=ErpItem(number=item, dimensions=((VARIANT, variant),) if variant else ()) if plain(told.get("lineType")) == "Item" else None,
         place=Place(warehouse=location, location=str(told.get("binCode") or NO_BIN)) if location else None,
         unexplained=number(row.get("totalAmountExcludingTax")) - everything if made else None,
-        ids={"id": str(row["id"]), "entity": REQUESTS, "mark": mark,
+        ids={"id": str(row["id"]), "entity": REQUESTS, "mark": mark, "object": item,
              "externalDocumentNumber": str(row.get("externalDocumentNumber") or "")})
 
 
@@ -138,14 +138,16 @@ def _net(line: Row, currency: str) -> Decimal:
 
 
 def credited_line(posting: Posting, wanted: ErpDocument, memo: Row) -> Row | None:
-    """Find a line in the posted memo; its mark is not there, so item, units and price say which. Lines that agree in all are alike."""
+    """Find a line in the posted memo; its mark is not there, so item or account, units and price say which.
+
+    Lines that agree in all of them are alike.
+    """
     note = posting.document
     if not isinstance(note, CreditNote):
         return None
     fits: Sequence[Row] = [line for line in memo.get(wire.LINES_OF[wire.MEMOS]) or ()
                            if number(line.get("quantity")) == note.quantity and number(line.get("unitPrice")) == note.unit_price]
-    name = wanted.item.number if wanted.item else ""
-    return next((line for line in fits if not name or line.get("lineObjectNumber") == name), None)
+    return next((line for line in fits if line.get("lineObjectNumber") == wanted.ids["object"]), None)
 
 
 def renamed(document: ErpDocument, mark: str) -> ErpDocument:
