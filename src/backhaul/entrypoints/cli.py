@@ -402,19 +402,25 @@ def migrate(*, as_json: Json = False) -> None:
 @app.command()
 def emulate(
     *,
+    erp: Annotated[str, typer.Option(help="Which ERP to emulate.")] = "finance-scm",
     state: Annotated[Path, typer.Option(help="Folder with the emulators' state, for example the demo's.")] = Path("var/demo"),
-    erp_port: Annotated[int, typer.Option(help="Port of the emulated Finance & SCM.")] = 8091,
+    erp_port: Annotated[int, typer.Option(help="Port of the emulated ERP.")] = 8091,
     platform_port: Annotated[int, typer.Option(help="Port of the emulated ZigZag.")] = 8092,
 ) -> None:
-    """Run the emulated ZigZag and Finance & SCM on loopback, with the state an earlier run left."""
+    """Run the emulated ZigZag and an emulated ERP on loopback, with the state an earlier run left."""
+    from backhaul.adapters.business_central.emulator import serve as serve_business_central
     from backhaul.adapters.finance_scm.emulator import serve as serve_finance_scm
     from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
 
+    emulators = {"finance-scm": serve_finance_scm, "business-central": serve_business_central}
+    if erp not in emulators:
+        message = f"no emulator for '{erp}'; there is {', '.join(emulators)}"
+        raise typer.BadParameter(message)
     state.mkdir(parents=True, exist_ok=True)
-    erp = serve_finance_scm(state=state / "finance-scm.sqlite", port=erp_port)
+    running = emulators[erp](state=state / f"{erp}.sqlite", port=erp_port)
     platform = serve_zigzag(state=state / "zigzag.sqlite", port=platform_port)
-    out.print(f"Finance & SCM on {erp.base_url}, ZigZag on {platform.base_url}. Ctrl-C stops them.", highlight=False)
-    out.print(f"export BACKHAUL_ERP_URL={erp.base_url} BACKHAUL_ERP_TOKEN_URL={erp.base_url}/demo/oauth2/v2.0/token "
+    out.print(f"{erp} on {running.base_url}, ZigZag on {platform.base_url}. Ctrl-C stops them.", highlight=False)
+    out.print(f"export BACKHAUL_ERP_URL={running.base_url} BACKHAUL_ERP_TOKEN_URL={running.base_url}/demo/oauth2/v2.0/token "
               "BACKHAUL_ERP_SECRET=secret", highlight=False)
     try:
         while True:
@@ -423,7 +429,7 @@ def emulate(
         out.print("Stopping.")
     finally:
         platform.close()
-        erp.close()
+        running.close()
 
 
 @profile_app.command("check")

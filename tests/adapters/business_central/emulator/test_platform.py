@@ -155,6 +155,16 @@ def test_a_snapshot_is_undone_as_a_whole_unless_something_in_it_commits(env: Any
     assert env.ledgers()["unitsReceived"] == 3
 
 
+def test_posting_commits_first_so_a_snapshot_keeps_what_stood_before_a_posting_that_fails(env: Any) -> None:
+    draft = env.draft(env.line(at=None))
+    post = {"method": "POST", "url": f"salesCreditMemos({draft['id']})/Microsoft.NAV.post"}
+
+    answer = batch(env, create("A"), post, create("B"), Isolation="snapshot")
+
+    assert [each["status"] for each in answer.json()["responses"]] == [201, 400]
+    assert {row["externalDocumentNumber"]: row["status"] for row in env.rows("salesCreditMemos")} == {"ZZ-1": "Draft", "A": "Draft"}
+
+
 def test_more_than_a_hundred_operations_are_refused(env: Any) -> None:
     answer = batch(env, *({"method": "GET", "url": "items"} for _ in range(101)))
 
