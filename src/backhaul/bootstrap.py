@@ -145,6 +145,7 @@ def keep(store: Store, profile: Profile, now: datetime) -> None:
     mine = KeptProfile(tenant=profile.tenant, version=profile.name, sha256=profile.sha256, text=profile.text)
     with store.begin() as tx:
         kept = tx.keep_profile(mine, at=now)
+        tx.keep_sellable(profile.rules.tenant, profile.rules.version, profile.rules.sellability)
     if kept.sha256 != mine.sha256:
         message = (f"{profile.path}: version '{profile.name}' of tenant '{profile.tenant}' was in force with other content "
                    f"(SHA-256 {kept.sha256}; this file has {mine.sha256}). Give the changed profile a version of its own.")

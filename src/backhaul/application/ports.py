@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from backhaul.domain.contract import Contract
 from backhaul.domain.delivery import Delivery, DeliveryState
+from backhaul.domain.disposition import Sellability
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact
 from backhaul.domain.lifecycle import ReturnState
@@ -491,6 +492,10 @@ class Tx(Protocol):
 
     def profile(self, tenant: str, version: str) -> KeptProfile | None:
         """Give the profile that was in force under this version."""
+        ...
+
+    def keep_sellable(self, tenant: str, version: str, told: Sellability) -> None:
+        """Keep what is on sale under a mapping version, for the store's own check of what is fixed; what was kept first stands (INV-06)."""
         ...
 
     # leases

@@ -390,6 +390,7 @@ class _Docket:
         self.tx, self.rules, self.entity, self.route, self.master = tx, rules, entity, route, master
         self.known, self.window, self.period, self.now, self.kinds = known, window, period, now, kinds
         cases = [picture.case for picture in known.values()]
+        tx.keep_sellable(rules.tenant, rules.version, rules.sellability)
         taken = tx.claims(
             rules.tenant, entity.id, apart_from=(), customers=(),
             orders={line.order for case in cases for line in case.lines if line.order},

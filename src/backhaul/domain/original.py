@@ -122,6 +122,11 @@ def _weighed(lots: Sequence[_Lot], chosen: Mapping[str, Decimal], price: Decimal
         missing += units if lot is None else max(units - max(lot.units, NOTHING), NOTHING)
         beyond += units * price if lot is None else max(units * price - max(lot.net, NOTHING), NOTHING)
     return Origin(
-        shares=tuple(LotShare(lot=name, quantity=units, unit_cost=by_name[name].line.unit_cost, final=by_name[name].line.cost_is_final)
-                     if name in by_name else LotShare(lot=name, quantity=units) for name, units in chosen.items()),
+        shares=tuple(_share(by_name[name].line, name, units) if name in by_name else LotShare(lot=name, quantity=units)
+                     for name, units in chosen.items()),
         missing=missing, beyond=beyond, dearer=tuple(sorted(each for each in sold_at if each < price)))
+
+
+def _share(line: SaleLine, name: str, units: Decimal) -> LotShare:
+    return LotShare(lot=name, quantity=units, unit_cost=line.unit_cost, final=line.cost_is_final,
+                    sold=line.quantity, sold_at=line.unit_price)

@@ -157,13 +157,18 @@ class ErpItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LotShare:
-    """So many units of an order line come from this line of the original sale, and what each cost when it was issued."""
+    """So many units of an order line come from this line of the original sale, and what each cost when it was issued.
+
+    `sold` units at `sold_at` net were on that line; the store holds all claims on it to that by itself (INV-03).
+    """
 
     lot: str
     quantity: Decimal
     unit_cost: Decimal | None = None
     final: bool = True
     """Whether that cost is financially posted; until then the ERP may still change it (books 7)."""
+    sold: Decimal | None = None
+    sold_at: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

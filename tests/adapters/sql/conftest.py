@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from backhaul.adapters.sql import SqlStore
 from backhaul.application.ports import Fence, KeptCase
 from backhaul.domain.delivery import Delivery
-from backhaul.domain.disposition import Outcome, Place
+from backhaul.domain.disposition import Outcome, Place, Sellability
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Progressed, Stage
 from backhaul.domain.lifecycle import ReturnState
@@ -30,6 +30,8 @@ from backhaul.domain.posting import (
     ReturnOrder,
 )
 
+SHELF = Place(warehouse="11", location="A-1")
+ON_SALE = Sellability(places=frozenset({SHELF}), dispositions=frozenset({"restock"}), conditions=frozenset({"A"}))
 NOON = datetime(2011, 3, 1, 12, tzinfo=UTC)
 
 
@@ -39,6 +41,7 @@ class Story:
 
     tenant: str = "acme"
     noon: datetime = NOON
+    on_sale: Sellability = ON_SALE
 
     def at(self, minutes: int) -> datetime:
         return self.noon + timedelta(minutes=minutes)
@@ -66,7 +69,7 @@ class Story:
                                               original_lot=f"{order}/1" if order else ""),
             PostingKind.RECEIPT: Receipt(
                 line_id=line, sku="85123A", quantity=units, condition="A", disposition="restock", erp_disposition="CR",
-                place=Place(warehouse="11", location="A-1"), outcome=Outcome.RESTOCKED),
+                place=SHELF, outcome=Outcome.RESTOCKED),
             PostingKind.ADJUSTMENT: Adjustment(
                 line_id=line, sku="85123A", quantity=units, place=Place(warehouse="11", location="Q-1"), unit_cost=Decimal("1.10")),
             PostingKind.CREDIT_NOTE: CreditNote(line_id=line, sku="85123A", quantity=units, unit_price=each, net=units * each),
@@ -84,8 +87,9 @@ class Story:
             findings=(Finding(code=code, sentence="Nobody knows “85123A”.", line_id=line),), now=self.at(minutes))
 
     def fixed(self, store: SqlStore, *postings: Posting) -> None:
-        """Keep these postings as READY."""
+        """Keep these postings as READY. One shelf is on sale, for what comes back as good as new."""
         with store.begin() as tx:
+            tx.keep_sellable(self.tenant, "m1", ON_SALE)
             for posting in postings:
                 tx.fix(posting, mapping_version="m1", window="W1", at=self.noon)
 

@@ -3,16 +3,21 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from backhaul.adapters.sql import SqlStore
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import PostingState
+from backhaul.domain.disposition import Place
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.facts import Decided, Decision
+from backhaul.domain.posting import Document, Issue, LotShare, OrderLine, Posting, PostingKind as K, Receipt, Transfer
 
 Refused = Callable[[str], str]
 
@@ -258,7 +263,144 @@ def test_no_attempt_begins_or_ends_under_a_token_that_was_followed(store: SqlSto
         tx.finish(story.posting(), "B1", outcome="posted", detail="", at=story.noon)
 
 
+# --- damaged goods never go on sale, and no line of a sale is credited twice ----------------------------------
+
+SHELF, QUAR = Place(warehouse="11", location="A-1"), Place(warehouse="11", location="Q-1")
+SPELT = [SHELF, Place(warehouse=" 11 ", location="a-1"), Place(warehouse="11", location="A-1 ", status="ANY")]
+
+
+def receipt(story: Any, place: Place = SHELF, condition: str = "D", disposition: str = "scrap") -> Receipt:
+    document: Receipt = story.posting(K.RECEIPT).document
+    return replace(document, place=place, condition=condition, disposition=disposition)
+
+
+def brings(story: Any, kind: K, place: Place, condition: str = "D", disposition: str = "scrap") -> Posting:
+    """Write a posting of a kind that brings two units of a grade to a place; a journal of surplus says none."""
+    arrives = receipt(story, place, condition, disposition)
+    documents: dict[K, Document] = {
+        K.RECEIPT: arrives, K.ORDER_LINE: replace(story.posting().document, intake=arrives),
+        K.ADJUSTMENT: replace(story.posting(K.ADJUSTMENT).document, place=place),
+        K.TRANSFER: Transfer(line_id="1", sku="85123A", quantity=Decimal(2), source=QUAR, target=place, condition=condition,
+                             disposition=disposition)}
+    return Posting(key=story.key(kind), document=documents[kind], currency="GBP")
+
+
+@pytest.mark.parametrize("place", SPELT, ids=str)
+@pytest.mark.parametrize("kind", [K.RECEIPT, K.ORDER_LINE, K.ADJUSTMENT, K.TRANSFER])
+def test_goods_that_may_not_be_sold_are_never_brought_to_where_stock_is_sold(store: SqlStore, story: Any, kind: K, place: Place) -> None:
+    with pytest.raises(IntegrityError, match="INV-06"):
+        story.fixed(store, brings(story, kind, place))
+
+    story.fixed(store, brings(story, kind, QUAR))
+
+
+def test_what_was_planned_before_is_held_to_it_when_it_is_fixed(store: SqlStore, story: Any, refused: Refused) -> None:
+    story.fixed(store)
+    with store.begin() as tx:
+        tx.plan("acme", "R1", [brings(story, K.RECEIPT, SHELF)], held_lines=(), now=story.noon)
+
+    assert "INV-06" in refused("UPDATE postings SET state = 'ready', mapping_version = 'm1'")
+
+
+@pytest.mark.parametrize(("condition", "disposition"), [("A", "scrap"), ("D", "restock"), ("a", "restock"), ("", "")])
+def test_good_goods_go_on_sale_and_half_good_ones_do_not(store: SqlStore, story: Any, condition: str, disposition: str) -> None:
+    with pytest.raises(IntegrityError, match="INV-06"):
+        story.fixed(store, brings(story, K.TRANSFER, SHELF, condition, disposition))
+
+    story.fixed(store, *(brings(story, kind, SHELF, "A", "restock") for kind in (K.RECEIPT, K.ORDER_LINE, K.TRANSFER)))
+    story.fixed(store, Posting(key=story.key(K.ISSUE), currency="GBP", document=Issue(
+        line_id="1", sku="85123A", quantity=Decimal(1), place=SHELF)))
+
+
+def test_goods_of_a_mapping_version_nobody_kept_go_nowhere(store: SqlStore, story: Any) -> None:
+    story.fixed(store)
+
+    with pytest.raises(IntegrityError, match="INV-06"), store.begin() as tx:
+        tx.fix(brings(story, K.RECEIPT, QUAR), mapping_version="m2", window="W1", at=story.noon)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM sellable", "UPDATE sellable SET places = '[]'", "TRUNCATE sellable"])
+def test_what_was_on_sale_under_a_version_is_kept(store: SqlStore, story: Any, refused: Refused, change: str) -> None:
+    story.fixed(store)
+
+    if store.engine.dialect.name == "postgresql" or "TRUNCATE" not in change:  # SQLite knows no TRUNCATE
+        assert "INV-06" in (answer := refused(change)) or "never emptied" in answer
+
+
+def takes(story: Any, ref: str, *, units: str = "2", price: str = "6.25", lot: str = "L1", sold: str | None = "3",
+          order: str = "SO-1") -> Posting:
+    """Write an order line that takes units of a line of a sale, which sold so many at 6.25."""
+    wanted: Posting = story.posting(ref=ref, quantity=units, price=price, order=order)
+    assert isinstance(wanted.document, OrderLine)
+    share = LotShare(lot=lot, quantity=Decimal(units), sold=None if sold is None else Decimal(sold), sold_at=Decimal("6.25"))
+    return replace(wanted, document=replace(wanted.document, lots=(share,)))
+
+
+@pytest.mark.parametrize("more", [{"units": "2"}, {"units": "1.000001"}, {"units": "1", "price": "6.26"}, {"units": "4", "lot": "L2"}])
+def test_no_line_of_a_sale_is_credited_beyond_what_it_sold_in_units_or_in_money(store: SqlStore, story: Any, more: Any) -> None:
+    story.fixed(store, takes(story, "R1"))
+
+    with pytest.raises(IntegrityError, match="INV-03"):
+        story.fixed(store, takes(story, "R2", **more))
+    with pytest.raises(IntegrityError, match="INV-03"):
+        story.fixed(store, takes(story, "R3", units="1"), takes(story, "R4", units="1"))
+
+
+@pytest.mark.parametrize("more", [{"units": "1"}, {"lot": "L2"}, {"order": "SO-2"}, {"sold": None}])
+def test_what_a_sale_has_left_is_credited(store: SqlStore, story: Any, more: Any) -> None:
+    story.fixed(store, takes(story, "R1"))
+
+    story.fixed(store, takes(story, "R2", **more))
+
+    with store.begin() as tx:
+        assert len(tx.postings("acme", ["R1", "R2"])) == 2
+
+
+def test_what_the_erp_refused_takes_nothing_and_is_not_sent_again_once_another_took_it(
+    store: SqlStore, story: Any, refused: Refused,
+) -> None:
+    story.fixed(store, takes(story, "R1"))
+    with store.begin() as tx:
+        tx.set_state(takes(story, "R1").key, PostingState.REJECTED, at=story.noon)
+    story.fixed(store, takes(story, "R2"))
+
+    assert "INV-03" in refused("UPDATE postings SET state = 'unconfirmed' WHERE state = 'rejected'")
+
+
+@pytest.mark.parametrize(("line_id", "code", "kept"), [
+    ("1", "QUANTITY_ABOVE_SOLD", True), ("1", "TAX_DIFFERS", False), ("2", "QUANTITY_ABOVE_SOLD", False)])
+def test_two_people_may_credit_more_of_one_line(store: SqlStore, story: Any, line_id: str, code: str, kept: bool) -> None:  # noqa: FBT001
+    story.fixed(store, takes(story, "R1"))
+    with store.begin() as tx:
+        tx.add_facts("acme", [Decided(return_ref="R2", at=story.noon, decision=Decision.WAIVE, line_id=line_id, code=code, actor="ann",
+                                      approver="bob", reason="agreed")])
+
+    if kept:
+        story.fixed(store, takes(story, "R2"))
+    else:
+        with pytest.raises(IntegrityError, match="INV-03"):
+            story.fixed(store, takes(story, "R2"))
+
+
+@pytest.mark.parametrize(("table", "columns", "values"), [
+    ("touched", "tenant, return_ref, counter", "'acme', 'R9', 1"), ("memories", "tenant, name, body", "'acme', 'sweep', '{}'"),
+    ("cases", "tenant, ref, legal_entity, stage, customer, currency, net, revision", "'acme', 'R9', 'gb', '', '', 'GBP', '0', 1"),
+    ("windows", "key, tenant, legal_entity, period, number, closed_at, returns, controls, ledger",
+     "'W1', 'acme', 'gb', '2011-03', 1, '2011-03-01T12:00:00+00:00', 1, '{}', '{}'"),
+    ("imports", "tenant, sha256, name, at, rows", "'acme', 'h', 'a.csv', '2011-03-01T12:00:00+00:00', 1"),
+    ("trail", "tenant, sequence, at, actor, subject, action, detail, previous, hash", "'acme', 1, '', '', '', '', '', '', ''"),
+    ("trail_heads", "tenant, sequence, hash", "'acme', 1, ''"), ("leases", "tenant, legal_entity, token, holder", "'acme', 'gb', 1, ''"),
+    ("profiles", "tenant, version, sha256, text, at", "'acme', 'v1', 'h', '', '2011-03-01T12:00:00+00:00'"),
+    ("sellable", "tenant, version, places, dispositions, conditions", "'acme', 'm1', '[]', '[]', '[]'"),
+])
+def test_what_there_is_one_of_is_never_kept_twice(store: SqlStore, refused: Refused, table: str, columns: str, values: str) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"))
+
+    assert "UNIQUE" in refused(f"INSERT INTO {table} ({columns}) VALUES ({values})").upper()
+
+
 def test_every_guard_and_every_unique_index_is_named_for_the_check() -> None:
-    assert {"leases_grow", "attempts_fenced"} <= GUARDS
+    assert {"leases_grow", "attempts_fenced", "postings_unsellable", "postings_born_capped"} <= GUARDS
     assert {"postings_sending", "postings_fixed", "trail_stay", "facts_stay", "attempts_complete"} <= GUARDS
     assert {"attempts_open", "deliveries_identity", "facts_identity", "exceptions_open"} <= UNIQUE

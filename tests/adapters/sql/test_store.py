@@ -41,6 +41,7 @@ def test_a_crash_inside_a_transaction_leaves_nothing(store: SqlStore, story: Any
         tx.keep([story.delivery()])
         tx.digested(tx.undigested("acme", 1)[0], [story.fact()])
         tx.save_case(story.case())
+        tx.keep_sellable("acme", "m1", story.on_sale)
         tx.fix(posting, mapping_version="m1", window="W1", at=story.noon)
         tx.start(story.batch(posting), at=story.noon)
         tx.finish(posting, "B1", outcome="posted", detail="", at=story.noon)
@@ -51,7 +52,8 @@ def test_a_crash_inside_a_transaction_leaves_nothing(store: SqlStore, story: Any
         tx.attempts([posting.key])
         raise Crash
 
-    assert count(store, "deliveries", "facts", "touched", "cases", "postings", "batches", "attempts", "exceptions", "trail", "imports") == 0
+    assert count(store, "deliveries", "facts", "touched", "cases", "postings", "batches", "attempts", "exceptions", "trail", "imports",
+                 "sellable") == 0
 
 
 def test_what_the_database_refuses_takes_the_whole_transaction_with_it(store: SqlStore, story: Any) -> None:

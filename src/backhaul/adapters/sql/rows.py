@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Row
 
 from backhaul.application.ports import KeptAttempt, KeptCase, KeptException, KeptPosting, KeptWindow, PostingState
+from backhaul.domain.disposition import Sellability
 from backhaul.domain.exception_case import ExceptionCase, Finding, Severity
 from backhaul.domain.facts import FACTS, Fact
 from backhaul.domain.lifecycle import ReturnState
@@ -182,6 +183,13 @@ def window_row(kept: KeptWindow) -> dict[str, Any]:
         "key": kept.key, "tenant": kept.tenant, "legal_entity": kept.legal_entity, "period": kept.period,
         "leg": kept.leg, "number": kept.number, "closed_at": kept.closed_at, "returns": kept.returns,
         "controls": written(kept.controls), "ledger": written(kept.ledger)}
+
+
+def sellable_row(told: Sellability) -> dict[str, str]:
+    """Write what a row of `sellable` says."""
+    places = sorted(told.places, key=lambda place: (place.warehouse, place.location, place.status))
+    return {"places": _encode(places).decode(), "dispositions": _encode(sorted(told.dispositions)).decode(),
+            "conditions": _encode(sorted(told.conditions)).decode()}
 
 
 def written(values: Mapping[str, Any]) -> str:

@@ -220,6 +220,12 @@ profiles = Table(
     PrimaryKeyConstraint("tenant", "version", name="profiles_version"),
 )
 
+sellable = Table(
+    "sellable", metadata,
+    _words("tenant"), _words("version"), _words("places"), _words("dispositions"), _words("conditions"),
+    PrimaryKeyConstraint("tenant", "version", name="sellable_version"),
+)
+
 exceptions = Table(
     "exceptions", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
@@ -286,6 +292,7 @@ GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "trail_stay", "trail_fixed", "attempts_stay",
     "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
     "exceptions_stay", "exceptions_done", "profiles_stay", "profiles_fixed",
+    "sellable_stay", "sellable_fixed", "postings_unsellable", "postings_born_unsellable", "postings_capped", "postings_born_capped",
     "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""

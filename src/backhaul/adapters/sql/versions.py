@@ -1,12 +1,14 @@
-"""Which profiles were in force?"""
+"""Which profiles were in force, and what was on sale under each?"""
 
 from datetime import datetime
 
 from sqlalchemy import select
 
-from backhaul.adapters.sql.tables import profiles
+from backhaul.adapters.sql import rows
+from backhaul.adapters.sql.tables import profiles, sellable
 from backhaul.adapters.sql.turns import Turns
 from backhaul.application.ports import KeptProfile
+from backhaul.domain.disposition import Sellability
 
 
 class Versions(Turns):
@@ -26,3 +28,8 @@ class Versions(Turns):
         row = self._connection.execute(
             select(profiles).where(profiles.c.tenant == tenant, profiles.c.version == version)).first()
         return None if row is None else KeptProfile(tenant=row.tenant, version=row.version, sha256=row.sha256, text=row.text)
+
+    def keep_sellable(self, tenant: str, version: str, told: Sellability) -> None:
+        """Keep what is on sale under a mapping version, for the database's own check; what was kept of it first stands (INV-06)."""
+        self._connection.execute(self._insert(sellable).on_conflict_do_nothing(), {
+            "tenant": tenant, "version": version, **rows.sellable_row(told)})
