@@ -7,6 +7,8 @@ and write also ends with the whole request's time, which the caller sets in `unt
 import contextvars
 import time
 from collections.abc import Iterable
+from functools import cache
+from ssl import SSLContext
 from typing import Any
 
 import httpcore
@@ -53,11 +55,17 @@ class _Network(httpcore.SyncBackend):
         return _Stream(super().connect_tcp(host, port, _left(timeout), local_address, socket_options))
 
 
+@cache
+def _trust() -> SSLContext:
+    """Read the list of trusted authorities once: it takes longer than most requests."""
+    return httpx.create_ssl_context()
+
+
 class Transport(httpx.HTTPTransport):
     """httpx's own transport on our network: no retries, no proxy from the environment."""
 
     def __init__(self) -> None:
         """Replace the pool of connections by one on our network; httpx offers no argument for that."""
-        super().__init__(retries=0)
-        self._pool = httpcore.ConnectionPool(ssl_context=httpx.create_ssl_context(), retries=0, network_backend=_Network(),
+        super().__init__(verify=_trust(), retries=0)
+        self._pool = httpcore.ConnectionPool(ssl_context=_trust(), retries=0, network_backend=_Network(),
                                              max_connections=8, keepalive_expiry=30.0)

@@ -78,11 +78,12 @@ class Stage:
     erp: str
     platform: str
     web: Running
+    wire: httpx.Client
 
     def control(self, system: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401  the emulators' own JSON
         """Call an emulator's control endpoint; with a body it is a POST."""
         url = f"{system}/control/{path}"
-        answer = httpx.get(url, timeout=PATIENCE) if body is None else httpx.post(url, json=body, timeout=PATIENCE)
+        answer = self.wire.get(url) if body is None else self.wire.post(url, json=body)
         answer.raise_for_status()
         return answer.json()
 
@@ -130,7 +131,8 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
             entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
             house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, entities=entities))}
         web = stack.enter_context(_closing(serve(create_app(house), "127.0.0.1", port)))
-        stage = Stage(show=show, house=house, erp=erp.base_url, platform=platform.base_url, web=web)
+        stage = Stage(show=show, house=house, erp=erp.base_url, platform=platform.base_url, web=web,
+                      wire=stack.enter_context(httpx.Client(timeout=PATIENCE, trust_env=False)))
         start = datetime.combine(FIRST, time(0), tzinfo=UTC).isoformat()
         stage.control(stage.erp, "clock", {"now": start})
         stage.control(stage.platform, "load", {
