@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backhaul.domain.rules import Close, Window
-from tests.journeys.stage import World, life, line, message, open_world
+from tests.journeys.stage import TENANT, World, life, line, message, open_world
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_goods_that_come_after_all_close_the_question_and_are_credited(daily: Wo
 
 def test_a_return_that_is_cancelled_after_its_label_is_closed_without_a_word_to_the_erp(daily: World) -> None:
     bare = [line("TEA", 2, "4.25"), line("POST", 1, "7.50", order=None)]
-    daily.turn()  # the look at the environment before anything is sent
+    daily.house.desk(TENANT, "gb01").erp.capabilities()  # the look at the environment that every start begins with
     daily.tell(*[message("R-1", kind, number, bare, at=daily.at + timedelta(hours=number))
                  for number, kind in enumerate(("ReturnCreated", "LabelIssued", "ReturnCancelled"), 1)])
     daily.control("calls/reset", {})

@@ -138,9 +138,10 @@ def test_what_was_made_ready_past_the_judge_is_stopped_where_it_would_leave(unsi
     unsigned.turn()
     desk = unsigned.house.desk(TENANT, "gb01")
     with unsigned.house.store.begin() as tx:
+        tx.keep_sellable(TENANT, desk.rules.version, desk.rules.sellability)
         picture = pictures(tx, desk.rules, ["R-1"])["R-1"]
         for posting in derive_postings(picture.case, desk.rules, desk.entity, desk.route).postings:
-            tx.fix(posting, mapping_version="by hand", window="w", at=unsigned.at)
+            tx.fix(posting, mapping_version=desk.rules.version, window="w", at=unsigned.at)
 
     sent = [send(desk, wave, unsigned.at) for wave in desk.route.waves]
 

@@ -252,7 +252,11 @@ def test_a_company_that_is_not_there_letter_by_letter_is_named(environment: str)
         Company(environment, company="cronus").erp.master_data(Questions(legal_entity="crgb"))
 
 
-def test_stock_by_location_is_not_guessed(company: Company) -> None:
+def test_stock_is_told_by_location_or_not_at_all(company: Company) -> None:
+    told = company.erp.stock(["TEA"], ["MAIN"])
+
+    assert told.units == {("TEA", "MAIN"): 10}
+    company.control("seed", {"settings": {"unpublished": ["ItemLedgerEntries"]}})
     with pytest.raises(Misconfigured, match="ItemLedgerEntries is not published"):
         company.erp.stock(["TEA"], ["MAIN"])
     with pytest.raises(Misconfigured, match="it must sell as a whole"):

@@ -55,6 +55,7 @@ DEFAULTS: Mapping[str, Any] = {
     "environment": "",
     "version": "28.0.0.0",
     "bridge": True,
+    "unpublished": [],
     "extension": False,
     "language": "en-US",
     "pageSize": 20_000,

@@ -21,7 +21,8 @@ def service_at(world: World, name: str, base: str) -> Service | None:
         return Service(world, surface("api").at(world.major), pages.PAGES, base)
     if name == "ODataV4":
         told = surface("services").at(world.major)
-        sets = {each: s for each, s in told.sets.items() if world.settings["bridge"] or each not in PUBLISHED}
+        hidden = {*world.settings.get("unpublished", ()), *(() if world.settings["bridge"] else PUBLISHED)}
+        sets = {each: s for each, s in told.sets.items() if each not in hidden}
         return Service(world, Surface(sets=sets, enums=told.enums), bridge.PAGES, base)
     if name == EXTENSION and world.settings["extension"]:
         api, own = surface("api"), surface("returns")
