@@ -68,8 +68,15 @@ class AnnouncedLine:
     ordered_on: date | None = None
 
 
+class _Known:
+    """Room for what a fact's identity was found to be: it is asked for at every fold, and a fact never changes."""
+
+    __slots__ = ("_identity",)
+    _identity: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Fact(_Known):
     """What every fact has: the return it is about, when it happened (UTC), and where we have it from.
 
     `version` is the source's own counter where it has one; it beats `at` when two facts of a kind
@@ -91,10 +98,12 @@ class Fact:
     @property
     def identity(self) -> str:
         """Give what makes two deliveries the same fact (the second of three levels of idempotency)."""
-        says = {name: value for name, value in said(self).items() if name not in {"delivery", "event"}}
-        if says.get("counting") is Counting.INCREMENT:
-            says["event"] = self.event
-        return digest({"kind": self.kind, **says})
+        if not hasattr(self, "_identity"):
+            says = {name: value for name, value in said(self).items() if name not in {"delivery", "event"}}
+            if says.get("counting") is Counting.INCREMENT:
+                says["event"] = self.event
+            object.__setattr__(self, "_identity", digest({"kind": self.kind, **says}))
+        return self._identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

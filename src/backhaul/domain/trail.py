@@ -12,6 +12,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from typing import Any, Final
 
 GENESIS: Final = "0" * 64
@@ -46,9 +47,12 @@ def said(record: Any) -> dict[str, Any]:  # noqa: ANN401  any dataclass
     So a field that a later version adds with a default changes no hash that was kept before: a fact stays the fact it was, and a
     posting that was fixed before an upgrade is sent after it.
     """
-    told = {field.name: getattr(record, field.name) for field in fields(record)}
-    usual = {field.name: field.default if field.default_factory is MISSING else field.default_factory() for field in fields(record)}
-    return {name: value for name, value in told.items() if value != usual[name]}
+    return {name: value for name, usual in _defaults(record.__class__) if (value := getattr(record, name)) != usual}
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:  # noqa: ANN401  any dataclass
+    return tuple((field.name, field.default if field.default_factory is MISSING else field.default_factory()) for field in fields(kind))
 
 
 def _exact(value: Decimal) -> str:
