@@ -52,13 +52,14 @@ def _concluded(tx: Tx, rules: Rules, entity: LegalEntity, shown: Contract, now: 
     baseline, drift = before.widened(shown).plain(), compare(before, shown)
     # A line that stands is opened only to an environment that lacks nothing else either.
     told = (*drift.stops, *lacks) if drift.stops or memory.get("stops") else ()
-    if not memory or digest(baseline) != memory["sha256"]:
+    sha256 = memory["sha256"] if memory and baseline == memory["baseline"] else digest(baseline)
+    if sha256 != memory.get("sha256"):
         tx.record(rules.tenant, subject=name, action="contract.recorded", at=now, actor="backhaul", detail={
-            "sha256": digest(baseline), "sets": sorted(baseline["sets"]), "enumerations": sorted(baseline["enums"])})
+            "sha256": sha256, "sets": sorted(baseline["sets"]), "enumerations": sorted(baseline["enums"])})
     if list(told) != memory.get("stops", []):
         tx.record(rules.tenant, subject=name, action="contract.drifted" if told else "contract.restored", at=now, actor="backhaul",
-                  detail={"differs": list(told), "sha256": digest(baseline)})
-    _remember(tx, rules, name, baseline, told, drift.notes, now)
+                  detail={"differs": list(told), "sha256": sha256})
+    _remember(tx, rules, name, baseline, sha256, told, drift.notes, now)
     if told:
         sentence = (f"Nothing is sent for {entity.id}: its environment no longer shows what was recorded. {'; '.join(told)}.")
         tx.open_exception(ExceptionCase.about(
@@ -93,20 +94,21 @@ def accept(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datet
         message = f"{entity.id}: the ERP '{entity.erp}' shows no contract, so there is none to accept"
         raise Misconfigured(message)
     name, baseline = _name(entity), probed.contract.plain()
+    sha256 = digest(baseline)
     with store.begin() as tx:
         drift, memory = seen(tx, rules, entity, probed), tx.recall(rules.tenant, name)
-        _remember(tx, rules, name, baseline, (), (), now)
+        _remember(tx, rules, name, baseline, sha256, (), (), now)
         tx.record(rules.tenant, subject=name, action="contract.accepted", at=now, actor=actor, detail={
-            "approver": approver, "reason": reason, "before": memory.get("sha256", ""), "sha256": digest(baseline),
+            "approver": approver, "reason": reason, "before": memory.get("sha256", ""), "sha256": sha256,
             "differed": [*drift.stops, *drift.notes]})
         tx.close_exceptions(rules.tenant, name, apart_from=(), resolution=reason, at=now, actor=actor)
     return drift
 
 
-def _remember(tx: Tx, rules: Rules, name: str, baseline: Mapping[str, Any], told: tuple[str, ...],  # noqa: PLR0913, PLR0917  one row
+def _remember(tx: Tx, rules: Rules, name: str, baseline: Mapping[str, Any], sha256: str, told: tuple[str, ...],  # noqa: PLR0913, PLR0917
               notes: tuple[str, ...], now: datetime) -> None:
     tx.remember(rules.tenant, name, {
-        "baseline": baseline, "sha256": digest(baseline), "stops": list(told), "notes": list(notes),
+        "baseline": baseline, "sha256": sha256, "stops": list(told), "notes": list(notes),
         "checked": now.isoformat(), "again": (now + (WHILE_STOPPED if told else EVERY)).isoformat()})
 
 
