@@ -1,18 +1,19 @@
-"""How does an emulator listen on loopback, and how does it hurt a connection?
+"""How does an emulator listen on loopback, which requests does it misbehave at, and how does it hurt a connection?
 
-What every emulated ERP needs of HTTP and none of its business: a request as it came in, an answer as it goes out or does not, a server in a
-daemon thread.
+What every emulated ERP needs of HTTP and none of its business: a request as it came in, an answer as it goes out or does not, faults that
+wait for a request, a server in a daemon thread. What a kind of fault answers is the vendor's, and told by each emulator.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import unquote
 
 import uvicorn
@@ -95,6 +96,67 @@ async def drop(transports: Transports, scope: Scope, receive: Receive, *, flush:
         (transport.close if flush else transport.abort)()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """One armed misbehaviour."""
+
+    kind: str
+    method: str
+    path: re.Pattern[str]
+    body: re.Pattern[bytes] | None
+    skip: int
+    times: int
+    told: Mapping[str, Any]
+
+    def fits(self, method: str, target: str, body: bytes) -> bool:
+        """Whether the request is one this fault waits for."""
+        return self.method in {"", method} and bool(self.path.search(target)) and (self.body is None or bool(self.body.search(body)))
+
+
+class Faults:
+    """All armed misbehaviours, oldest first.
+
+    A fault waits for requests that fit its method, path and body, lets `skip` of them pass and then strikes `times` times. `kinds` tells
+    the path each kind waits for when nobody names one, `methods` the method.
+    """
+
+    def __init__(self, kinds: Mapping[str, str], methods: Mapping[str, str]) -> None:
+        """Begin well behaved."""
+        self.armed: list[Fault] = []
+        self._kinds, self._methods = kinds, methods
+
+    def arm(self, told: Mapping[str, Any]) -> None:
+        """Arm a fault as the control endpoint was told it."""
+        kind = str(told["kind"])
+        if kind not in self._kinds:
+            message = f"There is no fault '{kind}'; there are: {', '.join(self._kinds)}."
+            raise ValueError(message)
+        self.armed.append(Fault(
+            kind=kind, method=str(told.get("method", self._methods.get(kind, ""))).upper(),
+            path=re.compile(str(told.get("path", self._kinds[kind]))),
+            body=re.compile(str(told["body"]).encode()) if told.get("body") else None,
+            skip=int(told.get("skip", 0)), times=int(told.get("times", 1)), told=told))
+
+    def take(self, method: str, target: str, body: bytes) -> Fault | None:
+        """Give the fault that strikes this request, and count it down."""
+        for fault in self.armed:
+            if fault.times <= 0 or not fault.fits(method, target, body):
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            fault.times -= 1
+            return fault
+        return None
+
+
+def spoilt(fault: Fault | None) -> dict[int, str]:
+    """Say which parts of a batch go wrong, by place from 0."""
+    if fault is None or not fault.kind.startswith("batch-part-"):
+        return {}
+    return {int(part): fault.kind.removeprefix("batch-part-") for part in fault.told.get("parts", [fault.told.get("part", 0)])}
 
 
 def _protocol(transports: MutableMapping[tuple[str, int], asyncio.Transport]) -> type[asyncio.Protocol]:

@@ -200,6 +200,18 @@ class LegalEntity:
     """Other currencies it sells in, each with the source of the rate its ERP uses."""
     options: Mapping[str, str] = field(default_factory=dict)
 
+    def choice(self, name: str, *allowed: str) -> str:
+        """Read an option that is one of few words, the first by default; `ValueError` names it, what it says and what it may say."""
+        said = self.options.get(name, allowed[0])
+        if said not in allowed:
+            message = f"option {name} = '{said}'; allowed is {', '.join(allowed)}"
+            raise ValueError(message)
+        return said
+
+    def words(self, name: str, usual: str = "") -> frozenset[str]:
+        """Read an option that is several words with commas between them."""
+        return frozenset(word.strip() for word in self.options.get(name, usual).split(",")) - {""}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:

@@ -79,30 +79,18 @@ class Settings:
         try:
             return cls(
                 company=told.get("company", entity.id), company_id=told.get("company_id", ""),
-                sku=_choice(told, "sku", "item", "variant", "gtin"), variant_separator=told.get("variant_separator", "/"),
-                variants_needed=_choice(told, "variants", "needed", "optional") == "needed",
-                order_field=_choice(told, "order_field", "externalDocumentNumber", "orderNumber", "number",
+                sku=entity.choice("sku", "item", "variant", "gtin"), variant_separator=told.get("variant_separator", "/"),
+                variants_needed=entity.choice("variants", "needed", "optional") == "needed",
+                order_field=entity.choice("order_field", "externalDocumentNumber", "orderNumber", "number",
                                     "customerPurchaseOrderReference"),
-                apply_to_invoice=_choice(told, "apply_to_invoice", "while-open", "never") == "while-open",
-                receivable_accounts=_words(told, "receivable_accounts"), tax_accounts=_words(told, "tax_accounts"),
-                bins=frozenset(map(_bin, _words(told, "bins"))),
+                apply_to_invoice=entity.choice("apply_to_invoice", "while-open", "never") == "while-open",
+                receivable_accounts=entity.words("receivable_accounts"), tax_accounts=entity.words("tax_accounts"),
+                bins=frozenset(map(_bin, entity.words("bins"))),
                 operations=_limit(told, "batch_operations", 100), per_minute=_limit(told, "requests_per_minute", 900),
                 master_ttl=float(told.get("master_ttl_seconds", "86400")))
         except ValueError as wrong:
             message = f"Legal entity {entity.id}: an option cannot be used: {wrong}."
             raise Misconfigured(message) from None
-
-
-def _choice(told: Mapping[str, str], name: str, *allowed: str) -> str:
-    """Read an option that is one of few words, the first by default."""
-    if told.get(name, allowed[0]) not in allowed:
-        message = f"option {name} = '{told[name]}'; allowed is {', '.join(allowed)}"
-        raise ValueError(message)
-    return told.get(name, allowed[0])
-
-
-def _words(told: Mapping[str, str], name: str) -> frozenset[str]:
-    return frozenset(word.strip() for word in told.get(name, "").split(",")) - {""}
 
 
 def _bin(text: str) -> Place:

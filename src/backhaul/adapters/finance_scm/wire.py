@@ -161,41 +161,34 @@ class Settings:
         told = entity.options
         try:
             return cls(
-                company=told.get("company", entity.id), sku=_choice(told, "sku", "item", "variant", "barcode"),
+                company=told.get("company", entity.id), sku=entity.choice("sku", "item", "variant", "barcode"),
                 journal_name=told.get("journal_name", "ZZ-ARR"),
                 journal_names={kind: told.get(f"{kind}_journal_name", name) for kind, name in NAMES.items()},
                 projects={kind: told.get(f"{kind}_project", name) for kind, name in PROJECTS.items()},
-                activities=_activities(told),
-                by_package=_choice(told, "journals_by", "package", "odata", "visibility") != "odata",
+                activities=_activities(entity),
+                by_package=entity.choice("journals_by", "package", "odata", "visibility") != "odata",
                 voucher_rules={"VoucherNumberSelectionRule": "DateChange", "VoucherNumberAllocationRule": "Post",
-                               "PostingDetailLevel": _choice(told, "posting_detail", "Summary", "Detail")},
+                               "PostingDetailLevel": entity.choice("posting_detail", "Summary", "Detail")},
                 hold_pool=told.get("hold_pool", "HOLD"), invoice_pool=told.get("invoice_pool", "INV"),
                 sales_origin=told.get("sales_origin", ""),
                 site=told.get("site", ""), language=told.get("language", "en-gb"),
                 data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
-                discontinued=frozenset(map(str.strip, told.get("discontinued_states", "Discontinued").split(","))) - {""},
-                standard_cost=frozenset(map(str.strip, told.get("standard_cost_groups", "").split(","))) - {""},
-                link_lots=_choice(told, "original_lot", "auto", "never") == "auto",
+                discontinued=entity.words("discontinued_states", "Discontinued"),
+                standard_cost=entity.words("standard_cost_groups"),
+                link_lots=entity.choice("original_lot", "auto", "never") == "auto",
                 poll_seconds=float(told.get("poll_seconds", "10")))
         except ValueError as wrong:
             message = f"Legal entity {entity.id}: an option cannot be used: {wrong}."
             raise Misconfigured(message) from None
 
 
-def _activities(told: Mapping[str, str]) -> dict[str, str]:
+def _activities(entity: LegalEntity) -> dict[str, str]:
     """Give the activity of the queue by data project, where packages go by the queue."""
-    if _choice(told, "packages_by", "import", "queue") == "import":
+    told = entity.options
+    if entity.choice("packages_by", "import", "queue") == "import":
         return {}
     projects = {kind: told.get(f"{kind}_project", name) for kind, name in {"data": "ZZ-RETURNS", **PROJECTS}.items()}
     return {project: told[f"{kind}_activity"] for kind, project in projects.items() if f"{kind}_activity" in told}
-
-
-def _choice(told: Mapping[str, str], name: str, *allowed: str) -> str:
-    """Read an option that is one of few words, the first by default."""
-    if told.get(name, allowed[0]) not in allowed:
-        message = f"option {name} = '{told[name]}'; allowed is {', '.join(allowed)}"
-        raise ValueError(message)
-    return told.get(name, allowed[0])
 
 
 # --- ours to theirs ----------------------------------------------------------------------------------

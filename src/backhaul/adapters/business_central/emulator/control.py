@@ -10,8 +10,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from backhaul.adapters.business_central.emulator import faults, jobs, ledger, sold, subscriptions
+from backhaul.adapters.business_central.emulator import jobs, ledger, sold, subscriptions
+from backhaul.adapters.business_central.emulator.faults import KINDS, METHODS
 from backhaul.adapters.business_central.emulator.model import DEFAULTS, NEVER, World, stamp
+from backhaul.adapters.loopback import Faults
 from backhaul.adapters.odata_server import Row, instant
 
 Told = Mapping[str, Any]
@@ -33,7 +35,7 @@ class Control:
     def __init__(self, world: World) -> None:
         """Steer this world."""
         self.world = world
-        self.faults = faults.Faults()
+        self.faults = Faults(KINDS, METHODS)
         self.late: list[tuple[int, Callable[[], object]]] = []
         self.actions: Mapping[tuple[str, str], Callable[[Told], object]] = {
             ("POST", "reset"): self.reset,
@@ -171,7 +173,8 @@ class Control:
     def arm(self, told: Told | list[Told]) -> object:
         """Arm one misbehaviour, or a list of them."""
         given = told if isinstance(told, list) else [told]
-        self.faults.armed.extend(faults.arm(one) for one in given)
+        for one in given:
+            self.faults.arm(one)
         return {"armed": len(self.faults.armed)}
 
     def disarm(self, _: Told) -> object:

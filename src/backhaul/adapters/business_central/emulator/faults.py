@@ -1,19 +1,20 @@
 """In which ways can the server misbehave, and when does it?
 
-A fault waits for requests that fit its method, path and body, lets `skip` of them pass and then strikes `times` times. What each kind does
-to a request is told here where an answer is enough, and in `server` where the connection itself is hurt.
+What each kind does to a request is told here where an answer is enough, and in `server` where the connection itself is hurt. When a fault
+strikes tells `loopback`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backhaul.adapters.odata_server import Answer, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from backhaul.adapters.loopback import Fault
 
 EVERYWHERE = "^/v2.0/"
 # kind: path it waits for when the caller names none
@@ -43,62 +44,6 @@ KINDS: Mapping[str, str] = {
 METHODS: Mapping[str, str] = {"lagging-read": "GET", "page-short": "GET", "posted-but-400": "POST"}
 PAGE = b"<!DOCTYPE html><html><head><title>Please wait</title></head><body><h1>The service is being updated</h1></body></html>"
 _NAMES = re.compile(rb'"(number|externalDocumentNumber|documentNumber)":"([^"]*)"')
-
-
-@dataclass(slots=True, kw_only=True)
-class Fault:
-    """One armed misbehaviour."""
-
-    kind: str
-    method: str
-    path: re.Pattern[str]
-    body: re.Pattern[bytes] | None
-    skip: int
-    times: int
-    told: Mapping[str, Any]
-
-    def fits(self, method: str, target: str, body: bytes) -> bool:
-        """Whether the request is one this fault waits for."""
-        return self.method in {"", method} and bool(self.path.search(target)) and (self.body is None or bool(self.body.search(body)))
-
-
-def arm(told: Mapping[str, Any]) -> Fault:
-    """Read a fault as the control endpoint was told it."""
-    kind = str(told["kind"])
-    if kind not in KINDS:
-        message = f"There is no fault '{kind}'; there are: {', '.join(KINDS)}."
-        raise ValueError(message)
-    return Fault(kind=kind, method=str(told.get("method", METHODS.get(kind, ""))).upper(),
-                 path=re.compile(str(told.get("path", KINDS[kind]))),
-                 body=re.compile(str(told["body"]).encode()) if told.get("body") else None,
-                 skip=int(told.get("skip", 0)), times=int(told.get("times", 1)), told=told)
-
-
-class Faults:
-    """All armed misbehaviours, oldest first."""
-
-    def __init__(self) -> None:
-        """Begin well behaved."""
-        self.armed: list[Fault] = []
-
-    def take(self, method: str, target: str, body: bytes) -> Fault | None:
-        """Give the fault that strikes this request, and count it down."""
-        for fault in self.armed:
-            if fault.times <= 0 or not fault.fits(method, target, body):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            fault.times -= 1
-            return fault
-        return None
-
-
-def spoilt(fault: Fault | None) -> dict[int, str]:
-    """Say which parts of a batch go wrong, by place from 0."""
-    if fault is None or not fault.kind.startswith("batch-part-"):
-        return {}
-    return {int(part): fault.kind.removeprefix("batch-part-") for part in fault.told.get("parts", [fault.told.get("part", 0)])}
 
 
 def instead(fault: Fault) -> Answer | None:

@@ -25,11 +25,11 @@ from starlette.routing import Route
 from backhaul.adapters.business_central.emulator import refusals as no
 from backhaul.adapters.business_central.emulator.batches import MOST, batch, refused_as
 from backhaul.adapters.business_central.emulator.control import Control
-from backhaul.adapters.business_central.emulator.faults import Fault, afterwards, instead, rejected, spoilt
+from backhaul.adapters.business_central.emulator.faults import afterwards, instead, rejected
 from backhaul.adapters.business_central.emulator.model import IDS, World
 from backhaul.adapters.business_central.emulator.roots import service_at
 from backhaul.adapters.business_central.emulator.subscriptions import collect
-from backhaul.adapters.loopback import Request, Transports, drip, drop, listen, read, write, write_half
+from backhaul.adapters.loopback import Fault, Request, Transports, drip, drop, listen, read, spoilt, write, write_half
 from backhaul.adapters.odata_server import Answer, Call, Refused, answer_json, decode
 
 if TYPE_CHECKING:

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from backhaul.adapters.finance_scm.emulator import faults, jobs, ledger, sales
+from backhaul.adapters.finance_scm.emulator import jobs, ledger, sales
+from backhaul.adapters.finance_scm.emulator.faults import KINDS, METHODS
 from backhaul.adapters.finance_scm.emulator.model import DEFAULTS, World, noon, stamp
 from backhaul.adapters.finance_scm.emulator.packages import DataManagement
+from backhaul.adapters.loopback import Faults
 from backhaul.adapters.odata_server import coerce, instant, no_such_property
 
 Told = Mapping[str, Any]
@@ -25,7 +27,7 @@ class Control:
     def __init__(self, world: World) -> None:
         """Steer this world."""
         self.world = world
-        self.faults = faults.Faults()
+        self.faults = Faults(KINDS, METHODS)
         self.late: list[tuple[int, Callable[[], object]]] = []
         self.actions: Mapping[tuple[str, str], Callable[[Told], object]] = {
             ("POST", "reset"): self.reset,
@@ -176,7 +178,8 @@ class Control:
     def arm(self, told: Told | list[Told]) -> object:
         """Arm one misbehaviour, or a list of them."""
         given = told if isinstance(told, list) else [told]
-        self.faults.armed.extend(faults.arm(one) for one in given)
+        for one in given:
+            self.faults.arm(one)
         return {"armed": len(self.faults.armed)}
 
     def disarm(self, _: Told) -> object:

@@ -13,7 +13,6 @@ import hmac
 import json
 import time
 from decimal import Decimal
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -23,17 +22,16 @@ from starlette.routing import Route
 
 from backhaul.adapters.finance_scm.emulator import visibility
 from backhaul.adapters.finance_scm.emulator.control import Control
-from backhaul.adapters.finance_scm.emulator.faults import Fault, afterwards, instead
+from backhaul.adapters.finance_scm.emulator.faults import afterwards, instead
 from backhaul.adapters.finance_scm.emulator.ledger import PostingFailed
 from backhaul.adapters.finance_scm.emulator.metadata import metadata_service
 from backhaul.adapters.finance_scm.emulator.model import World
 from backhaul.adapters.finance_scm.emulator.packages import DataManagement, Trouble, read_blob, signature, store_blob
 from backhaul.adapters.finance_scm.emulator.platform import Platform
-from backhaul.adapters.loopback import Request, Running, Transports, drip, drop, listen, read, write, write_half
+from backhaul.adapters.loopback import Fault, Request, Running, Transports, drip, drop, listen, read, spoilt, write, write_half
 from backhaul.adapters.odata_server import NAMESPACE, Answer, Call, Refused, Service, answer_json, decode, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from starlette.types import Receive, Scope, Send
@@ -113,7 +111,7 @@ class Emulator:
             raise Refused(404, {"Message": f"No HTTP resource was found that matches the request URI '{request.root}{path}'."})
         below = path.removeprefix(prefix).replace("%24batch", "$batch").replace("%24metadata", "$metadata")
         call = Call(method=request.method, path=below, query=request.query, headers=request.headers, body=request.body)
-        return service.answer(call, request.root + prefix, _spoilt(fault))
+        return service.answer(call, request.root + prefix, spoilt(fault))
 
     # ------------------------------------------------------------ sign-in
 
@@ -286,13 +284,6 @@ def _noun(path: str) -> str:
     if path.startswith(QUEUE):
         return path.removeprefix(QUEUE).partition("/")[0]
     return path.removeprefix(DMF) if path.startswith(DMF) else path.removeprefix("/data/").partition("(")[0].partition("/")[0]
-
-
-def _spoilt(fault: Fault | None) -> Mapping[int, str]:
-    if fault is None or not fault.kind.startswith("batch-part-"):
-        return MappingProxyType({})
-    parts = fault.told.get("parts", [fault.told.get("part", 0)])
-    return {int(part): fault.kind.removeprefix("batch-part-") for part in parts}
 
 
 # ---------------------------------------------------------------- the wire
