@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -37,13 +37,19 @@ def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Wh
 
     with opened() as house:
         name = tenant_of(house, tenant)
-        with house.store.begin() as tx:
-            entity = house.profiles[name].rules.entities[0].id
-            ref = resolve.find_exception(tx, name, number).case.return_ref
-            case = tx.cases(name, [ref]).get(ref)
-            entity = case.legal_entity or entity if case else entity
-        count = resolve.retry(house.store, name, number, route=house.desk(name, entity).route, actor=actor, now=datetime.now(UTC))
+        count = resolve.retry(house.store, name, number, route=_route(house, name, number), actor=actor, now=datetime.now(UTC))
     say({"exception": number, "retried": count}) if as_json else out.print(f"{count} retried; `backhaul work` does the rest.")
+
+
+def _route(house: Any, tenant: str, number: int) -> Any:  # noqa: ANN401  House and Route, imported late
+    """Give the route of the legal entity an exception is about; the first one's where it is about none."""
+    from backhaul.application import resolve
+
+    with house.store.begin() as tx:
+        ref = resolve.find_exception(tx, tenant, number).case.return_ref
+        case = tx.cases(tenant, [ref]).get(ref)
+    entity = (case.legal_entity if case else "") or house.profiles[tenant].rules.entities[0].id
+    return house.desk(tenant, entity).route
 
 
 def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917
@@ -107,11 +113,7 @@ def exceptions_settle(  # noqa: PLR0913  each is an option
         raise typer.BadParameter(message)
     with opened() as house:
         name = tenant_of(house, tenant)
-        with house.store.begin() as tx:
-            ref = resolve.find_exception(tx, name, number).case.return_ref
-            case = tx.cases(name, [ref]).get(ref)
-        entity = (case.legal_entity if case else "") or house.profiles[name].rules.entities[0].id
-        count = resolve.settle(house.store, name, number, found=found.strip(), route=house.desk(name, entity).route, actor=actor,
+        count = resolve.settle(house.store, name, number, found=found.strip(), route=_route(house, name, number), actor=actor,
                                approver=approver, reason=reason, now=datetime.now(UTC))
     say({"exception": number, "settled": count}) if as_json else out.print(f"{count} settled; `backhaul work` does the rest.")
 
