@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from backhaul.application.ports import PostingState
 from backhaul.config import REFERRED, SETTINGS, check_profile
+from backhaul.domain.access import RIGHTS, Role
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.exception_case import KINDS, Severity, Team
 from backhaul.domain.facts import Stage
@@ -149,6 +150,18 @@ def test_every_state_is_in_the_reference_and_no_other(heading: str, words: Any) 
     named = {name for name in rows(section) if f"| `{name}` |" in section}
 
     assert named == {word.value for word in words}
+
+
+def test_the_page_of_rights_says_what_the_table_says() -> None:
+    page = sections(REFERENCE / "access.md")
+
+    told = {name: set(re.findall(r"`([a-z]+)`", row)) for name, row in rows(page["Actions"]).items() if "`" in row or row.strip(" |") == "all"}
+
+    for action, roles in RIGHTS.items():
+        but = set(Role) - roles if len(roles) == len(Role) - 1 else set()
+        assert told[action.value] == {role.value for role in but or (roles if len(roles) < len(Role) else ())}
+    assert len(told) == len(RIGHTS)
+    assert {role.value for role in Role} < set(rows(page["Roles"]))
 
 
 @pytest.mark.parametrize("state", ReturnState)

@@ -1,11 +1,11 @@
-"""What stops us: three errors under one root, each for another reader."""
+"""What stops us: four errors under one root, each for another reader."""
 
 import pytest
 
-from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, RetryLater
+from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, NotAllowed, RetryLater
 
 
-@pytest.mark.parametrize("kind", [RetryLater, NeedsOperator, Misconfigured])
+@pytest.mark.parametrize("kind", [RetryLater, NeedsOperator, NotAllowed, Misconfigured])
 def test_everything_raised_on_purpose_has_one_root(kind: type[BackhaulError]) -> None:
     message = "the ERP is away"
 

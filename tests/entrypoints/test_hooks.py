@@ -23,6 +23,7 @@ from backhaul.adapters.sql import tables, views
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.emulator.courier import Courier
 from backhaul.config import Profile, load_profile
+from backhaul.domain.access import Scope
 from backhaul.domain.errors import Misconfigured
 from backhaul.entrypoints.web import hooks, quiet
 from backhaul.entrypoints.web.app import Running, create_app, serve
@@ -95,7 +96,7 @@ def raw(server: Running, data: bytes, *, wait: float = 5.0) -> bytes:
 def counts(store: SqlStore, *tenants: str) -> dict[str, int]:
     """Count deliveries by state."""
     with store.read() as connection:
-        told = [views.deliveries_by_state(connection, tenant) for tenant in tenants or (PROFILE.tenant,)]
+        told = [views.deliveries_by_state(connection, Scope.whole(tenant)) for tenant in tenants or (PROFILE.tenant,)]
     return {state: sum(each[state] for each in told) for state in told[0]}
 
 

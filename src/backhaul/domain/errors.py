@@ -3,6 +3,7 @@
     BackhaulError
     ├── RetryLater       nothing is wrong with the data; the same call may succeed later
     ├── NeedsOperator    a person has to look before this one goes on; the rest goes on
+    ├── NotAllowed       whoever asks may not; the sentence says what would be needed
     └── Misconfigured    a setting, profile or deployment is wrong; says file, place and cure
 
 Expected trouble with one return is not an exception: it is a `Finding`, a value.
@@ -28,3 +29,7 @@ class NeedsOperator(BackhaulError):  # noqa: N818
 
 class Misconfigured(BackhaulError):  # noqa: N818
     """A setting is wrong; the message names the setting, its place and what is allowed."""
+
+
+class NotAllowed(BackhaulError):  # noqa: N818
+    """Whoever asks may not do this; the message says which right is missing."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backhaul.adapters.sql import SqlStore, views
+from backhaul.domain.access import Scope
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.facts import Stage
 
@@ -33,7 +34,7 @@ def test_a_repeat_leaves_a_row_without_body(store: SqlStore, story: Any) -> None
         states = tx.keep([story.delivery(minutes=5), story.delivery("event-2"), story.delivery("event-2")])
 
     with store.read() as connection:
-        counts = views.deliveries_by_state(connection, "acme")
+        counts = views.deliveries_by_state(connection, Scope.whole("acme"))
         bodies = connection.exec_driver_sql("SELECT count(body) FROM deliveries").scalar_one()
     assert states == [DeliveryState.DUPLICATE, DeliveryState.STORED, DeliveryState.DUPLICATE]
     assert (counts["stored"], counts["duplicate"], bodies) == (2, 2, 2)

@@ -6,6 +6,7 @@ from typing import Any
 
 from backhaul.adapters.sql import SqlStore, views
 from backhaul.application.ports import PostingState
+from backhaul.domain.access import Scope
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.posting import ErpDocument, PostingKind
 
@@ -19,12 +20,12 @@ def test_returns_are_listed_searched_and_paged(store: SqlStore, story: Any) -> N
         tx.touch("acme", ["ZZ-10"])
 
     with store.read() as connection:
-        page = views.list_cases(connection, "acme", search="zz-", limit=3)
-        second = views.list_cases(connection, "acme", offset=3, limit=3)
-        literal = views.list_cases(connection, "acme", search="10%_1")
-        held = views.list_cases(connection, "acme", states=[ReturnState.HELD])
-        nobody = views.list_cases(connection, "other")
-        counts = views.cases_by_state(connection, "acme")
+        page = views.list_cases(connection, Scope.whole("acme"), search="zz-", limit=3)
+        second = views.list_cases(connection, Scope.whole("acme"), offset=3, limit=3)
+        literal = views.list_cases(connection, Scope.whole("acme"), search="10%_1")
+        held = views.list_cases(connection, Scope.whole("acme"), states=[ReturnState.HELD])
+        nobody = views.list_cases(connection, Scope.whole("other"))
+        counts = views.cases_by_state(connection, Scope.whole("acme"))
     assert [row.case.ref for row in page.rows] == ["ZZ-11", "ZZ-10", "ZZ-09"]
     assert [(row.open_exceptions, row.touched) for row in page.rows] == [(1, False), (0, True), (0, False)]
     assert page.total == 13
@@ -41,7 +42,7 @@ def test_only_the_entity_asked_for_is_listed(store: SqlStore, story: Any) -> Non
         tx.save_case(story.case("R2", legal_entity="de"))
 
     with store.read() as connection:
-        page = views.list_cases(connection, "acme", legal_entity="de")
+        page = views.list_cases(connection, Scope.whole("acme"), legal_entity="de")
     assert [row.case.ref for row in page.rows] == ["R2"]
 
 
@@ -61,7 +62,7 @@ def test_a_life_is_told_in_order_of_time(store: SqlStore, story: Any) -> None:
         tx.set_state(posting.key, PostingState.VERIFIED, document=ErpDocument(number="RMA-1"), at=story.at(2))
 
     with store.read() as connection:
-        life = views.life(connection, "acme", "R1")
+        life = views.life(connection, Scope.whole("acme"), "R1")
 
     assert life.case == story.case()
     assert [kept.state for kept in life.postings] == [PostingState.VERIFIED]
@@ -76,7 +77,7 @@ def test_a_life_is_told_in_order_of_time(store: SqlStore, story: Any) -> None:
 
 def test_an_unknown_return_has_no_life(store: SqlStore) -> None:
     with store.read() as connection:
-        life = views.life(connection, "acme", "R404")
+        life = views.life(connection, Scope.whole("acme"), "R404")
 
     assert (life.case, life.postings, life.events) == (None, (), ())
 
@@ -90,8 +91,37 @@ def test_open_work_is_grouped_with_count_money_owner_and_age(store: SqlStore, st
         tx.close_exceptions("acme", "R2", apart_from=(), resolution="done", at=story.at(5))
 
     with store.read() as connection:
-        groups = views.exception_groups(connection, "acme", now=story.noon + timedelta(days=2, minutes=30))
+        groups = views.exception_groups(connection, Scope.whole("acme"), now=story.noon + timedelta(days=2, minutes=30))
 
     assert [(group.kind, group.owner, group.count, group.money, group.overdue) for group in groups] == [
         ("TAX_DIFFERS", "finance", 1, Decimal(900), 0), ("SKU_UNKNOWN", "integration", 2, Decimal("0.30"), 1)]
     assert (groups[1].oldest_at, groups[1].age) == (story.noon, timedelta(days=2, minutes=30))
+
+
+def test_nothing_of_another_tenant_or_of_another_company_is_ever_seen(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.keep([story.delivery()])
+        tx.digested(tx.undigested("acme", 1)[0], [story.fact("R1"), story.fact("R2")])
+        tx.save_case(story.case("R1"))
+        tx.save_case(story.case("R2", legal_entity="de"))
+        tx.save_case(story.case("R3", legal_entity=""))
+        for ref in ("R1", "R2", "R3"):
+            tx.open_exception(story.trouble(ref=ref))
+    german = Scope(tenant="acme", entities=frozenset({"de"}))
+
+    with store.read() as connection:
+        seen = [row.case.ref for row in views.list_cases(connection, german).rows]
+        groups = views.exception_groups(connection, german, now=story.noon)
+        lives = {ref: views.life(connection, german, ref) for ref in ("R1", "R2", "R3")}
+        counts = views.cases_by_state(connection, german)
+        heard = views.deliveries_by_state(connection, german)
+        elsewhere = views.life(connection, Scope.whole("other"), "R1")
+        nothing = views.list_cases(connection, Scope(tenant="acme", entities=frozenset()))
+
+    assert seen == ["R2"]
+    assert [group.count for group in groups] == [1]
+    assert [bool(lives[ref].events or lives[ref].case) for ref in ("R1", "R2", "R3")] == [False, True, False]
+    assert sum(counts.values()) == 1
+    assert heard["digested"] == 1
+    assert not elsewhere.events
+    assert nothing.total == 0

@@ -21,9 +21,9 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from backhaul.adapters.sql.register import Register
 from backhaul.adapters.sql.session import Seen
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
-from backhaul.adapters.sql.versions import Versions
 from backhaul.application.ports import Clock, Fence
 from backhaul.domain.errors import Misconfigured, RetryLater
 
@@ -35,7 +35,7 @@ FULL: Final = 2
 """SQLite's number for `synchronous=FULL`; EXTRA is 3."""
 
 
-class SqlTx(Versions):
+class SqlTx(Register):
     """One transaction; implements the port `Tx`.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own

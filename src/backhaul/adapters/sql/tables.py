@@ -93,6 +93,11 @@ def _among(column: str, *values: str) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
+def _apart(one: str, other: str) -> str:
+    """Say that two columns name two people, whatever the case of letters or spaces around them."""
+    return f"{one} <> '' AND {other} <> '' AND lower(trim({one})) <> lower(trim({other}))"
+
+
 NOT_FIXED: Final = _among("state", "planned", "held", "withdrawn")
 
 deliveries = Table(
@@ -288,12 +293,98 @@ trail_heads = Table(
     _words("hash"),
 )
 
+people = Table(
+    "people", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("issuer"), _words("subject"), _words("name"),
+    Column("added_at", Utc(), nullable=False),
+    CheckConstraint("issuer <> '' AND subject <> ''", name="people_known"),
+    Index("people_identity", "issuer", "subject", unique=True),
+    sqlite_autoincrement=True,
+)
+
+grants = Table(
+    "grants", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("person", SERIAL, ForeignKey("people.id"), nullable=False),
+    _words("tenant"), _words("role"), _words("entities"), _words("granted_by"), _words("approved_by"),
+    Column("at", Utc(), nullable=False),
+    Column("revoked_at", Utc()),
+    _words("revoked_by"),
+    CheckConstraint(_among("role", "viewer", "operator", "warehouse", "finance", "approver", "admin", "auditor"), name="grants_role"),
+    CheckConstraint(_apart("granted_by", "approved_by"), name="grants_four_eyes"),
+    CheckConstraint("(revoked_at IS NULL) = (revoked_by = '')", name="grants_revoked"),
+    Index("grants_open", "person", "tenant", "role", "entities", unique=True,
+          sqlite_where=text("revoked_at IS NULL"), postgresql_where=text("revoked_at IS NULL")),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("person", SERIAL, ForeignKey("people.id"), nullable=False),
+    _words("name"), _words("sha256"), _words("scopes"),
+    Column("created_at", Utc(), nullable=False),
+    Column("expires_at", Utc(), nullable=False),
+    Column("used_at", Utc()),
+    Column("revoked_at", Utc()),
+    Index("tokens_sha256", "sha256", unique=True),
+    Index("tokens_person", "person"),
+    sqlite_autoincrement=True,
+)
+
+proposals = Table(
+    "proposals", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("legal_entity"), _words("kind"), _words("subject"), _words("content"), _words("basis"), _words("sha256"),
+    Column("amount", Exact(), nullable=False),
+    _words("currency"), _words("reason"), _words("proposer"),
+    Column("proposed_at", Utc(), nullable=False),
+    Column("expires_at", Utc(), nullable=False),
+    Column("needed", Integer, nullable=False),
+    Column("approver", WORDS),
+    Column("approved_at", Utc()),
+    Column("second", WORDS),
+    Column("second_at", Utc()),
+    _words("state"), _words("ended_by"),
+    Column("ended_at", Utc()),
+    _words("result"),
+    CheckConstraint(_among("state", "open", "approved", "refused", "withdrawn", "expired"), name="proposals_state"),
+    CheckConstraint("needed IN (1, 2) AND reason <> '' AND proposer <> ''", name="proposals_whole"),
+    CheckConstraint(f"approver IS NULL OR {_apart('approver', 'proposer')}", name="proposals_four_eyes"),
+    CheckConstraint(f"second IS NULL OR (approver IS NOT NULL AND {_apart('second', 'proposer')} AND {_apart('second', 'approver')})",
+                    name="proposals_six_eyes"),
+    CheckConstraint("state <> 'approved' OR (approver IS NOT NULL AND (needed = 1 OR second IS NOT NULL))", name="proposals_approved"),
+    CheckConstraint("(state = 'open') = (ended_at IS NULL)", name="proposals_ended"),
+    Index("proposals_open", "tenant", "kind", "subject", "sha256", unique=True,
+          sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
+    Index("proposals_subject", "tenant", "subject"),
+    Index("proposals_day", "tenant", "proposer", "proposed_at"),
+    sqlite_autoincrement=True,
+)
+
+pauses = Table(
+    "pauses", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("legal_entity"), _words("reason"), _words("paused_by"),
+    Column("paused_at", Utc(), nullable=False),
+    _words("ended_by"), _words("approved_by"),
+    Column("ended_at", Utc()),
+    CheckConstraint(f"ended_at IS NULL OR {_apart('ended_by', 'approved_by')}", name="pauses_four_eyes"),
+    CheckConstraint("reason <> '' AND paused_by <> ''", name="pauses_whole"),
+    Index("pauses_open", "tenant", "legal_entity", unique=True,
+          sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+    sqlite_autoincrement=True,
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "trail_stay", "trail_fixed", "attempts_stay",
     "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
     "exceptions_stay", "exceptions_done", "profiles_stay", "profiles_fixed",
     "sellable_stay", "sellable_fixed", "postings_unsellable", "postings_born_unsellable", "postings_capped", "postings_born_capped",
     "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
+    "people_stay", "grants_stay", "grants_fixed", "tokens_stay", "proposals_stay", "proposals_fixed", "pauses_stay", "pauses_fixed",
+    "attempts_paused",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -1,7 +1,7 @@
 """What does somebody see who wants to know how things stand?
 
 Read-only rows for pages and the command line, on a connection from `SqlStore.read`. Nothing here decides
-anything, and nothing here is kept.
+anything, and nothing here is kept. Every query takes the scope of whoever asks: what lies outside is not there (INV-22).
 """
 
 import json
@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.application.ports import KeptCase, KeptPosting
+from backhaul.domain.access import Scope
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.lifecycle import ReturnState
 
@@ -76,12 +77,13 @@ class WorkGroup:
 
 
 def list_cases(  # noqa: PLR0913  each is named at the call
-    connection: Connection, tenant: str, *, search: str = "", legal_entity: str = "",
+    connection: Connection, scope: Scope, *, search: str = "", legal_entity: str = "",
     states: Collection[ReturnState] = (), offset: int = 0, limit: int = PAGE,
 ) -> Page:
     """List returns, the latest changed first; `search` looks in references and customers, whatever the case of letters."""
     cases, work, touched = tables.cases, tables.exceptions, tables.touched
-    asked: list[ColumnElement[bool]] = [cases.c.tenant == tenant]
+    tenant = scope.tenant
+    asked = [*of_cases(scope)]
     if search:
         asked.append(or_(cases.c.ref.icontains(search, autoescape=True), cases.c.customer.icontains(search, autoescape=True)))
     if legal_entity:
@@ -103,25 +105,43 @@ def list_cases(  # noqa: PLR0913  each is named at the call
         total=total, offset=offset, limit=limit)
 
 
-def cases_by_state(connection: Connection, tenant: str) -> Mapping[str, int]:
+def of_cases(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+    """Give the conditions under which a row of `cases` is in a scope."""
+    cases = tables.cases
+    if scope.entities is None:
+        return (cases.c.tenant == scope.tenant,)
+    return cases.c.tenant == scope.tenant, cases.c.legal_entity.in_(sorted(scope.entities))
+
+
+def within(scope: Scope, tenant: ColumnElement[str], ref: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
+    """Give the conditions under which a row about a return is in a scope; what is about no return is in whole scopes only."""
+    if scope.entities is None:
+        return (tenant == scope.tenant,)
+    return tenant == scope.tenant, ref.in_(select(tables.cases.c.ref).where(*of_cases(scope)))
+
+
+def cases_by_state(connection: Connection, scope: Scope) -> Mapping[str, int]:
     """Count returns by state; a state nobody is in counts zero."""
     found = connection.execute(
-        select(tables.cases.c.state, func.count()).where(tables.cases.c.tenant == tenant).group_by(tables.cases.c.state))
+        select(tables.cases.c.state, func.count()).where(*of_cases(scope)).group_by(tables.cases.c.state))
     return {**dict.fromkeys((state.value for state in ReturnState), 0), **{row[0] or "": row[1] for row in found}}
 
 
-def deliveries_by_state(connection: Connection, tenant: str) -> Mapping[str, int]:
-    """Count deliveries by state (INV-01, INV-19); their sum is all that ever came in."""
-    table = tables.deliveries
-    found = connection.execute(select(table.c.state, func.count()).where(table.c.tenant == tenant).group_by(table.c.state))
+def deliveries_by_state(connection: Connection, scope: Scope) -> Mapping[str, int]:
+    """Count deliveries by state (INV-01, INV-19); their sum is all that ever came in, or all that told of returns in the scope."""
+    table, facts = tables.deliveries, tables.facts
+    query = select(table.c.state, func.count()).where(table.c.tenant == scope.tenant).group_by(table.c.state)
+    if scope.entities is not None:
+        query = query.where(table.c.id.in_(select(facts.c.delivery_id).where(*within(scope, facts.c.tenant, facts.c.return_ref))))
+    found = connection.execute(query)
     return {**dict.fromkeys((state.value for state in DeliveryState), 0), **{row[0]: row[1] for row in found}}
 
 
-def exception_groups(connection: Connection, tenant: str, *, now: datetime) -> tuple[WorkGroup, ...]:
+def exception_groups(connection: Connection, scope: Scope, *, now: datetime) -> tuple[WorkGroup, ...]:
     """Group open exceptions by kind, owner and currency, the most money first."""
     table = tables.exceptions
     found: dict[tuple[str, str, str], list[tuple[Decimal, datetime, datetime]]] = {}
-    for row in connection.execute(select(table).where(table.c.tenant == tenant, table.c.closed_at.is_(None))):
+    for row in connection.execute(select(table).where(*within(scope, table.c.tenant, table.c.return_ref), table.c.closed_at.is_(None))):
         found.setdefault((row.kind, row.owner, row.currency), []).append((row.amount, row.opened_at, row.due_at))
     groups = [
         WorkGroup(
@@ -132,10 +152,15 @@ def exception_groups(connection: Connection, tenant: str, *, now: datetime) -> t
     return tuple(sorted(groups, key=lambda group: (-abs(group.money), group.kind, group.owner, group.currency)))
 
 
-def life(connection: Connection, tenant: str, ref: str) -> Life:
-    """Tell one return's life in order of time: deliveries, facts, postings, attempts, exceptions and the trail."""
-    case = connection.execute(select(tables.cases).where(tables.cases.c.tenant == tenant, tables.cases.c.ref == ref)).first()
-    table = tables.postings
+def life(connection: Connection, scope: Scope, ref: str) -> Life:
+    """Tell one return's life in order of time: deliveries, facts, postings, attempts, exceptions and the trail.
+
+    Nothing at all of a return outside the scope.
+    """
+    tenant, table = scope.tenant, tables.postings
+    case = connection.execute(select(tables.cases).where(*of_cases(scope), tables.cases.c.ref == ref)).first()
+    if case is None and scope.entities is not None:
+        return Life(case=None, postings=(), events=())
     stored = [rows.kept_posting(row) for row in connection.execute(
         select(table).where(table.c.tenant == tenant, table.c.return_ref == ref))]
     told = [*_deliveries(connection, tenant, ref), *_facts(connection, tenant, ref), *_postings(stored),

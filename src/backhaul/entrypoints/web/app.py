@@ -32,6 +32,7 @@ from sqlalchemy import Connection, func, select
 from backhaul.adapters.sql import rows, tables, views
 from backhaul.adapters.zigzag.webhook import Source
 from backhaul.application.ports import Clock, Store
+from backhaul.domain.access import Scope
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import minor_unit, rounded
 from backhaul.domain.posting import PostingKind
@@ -119,7 +120,7 @@ def health(house: HouseLike, now: datetime) -> tuple[int, dict[str, Any]]:
     try:
         with house.store.read() as connection:
             told["deliveries"] = {
-                tenant or "(no source of this name)": dict(views.deliveries_by_state(connection, tenant))
+                tenant or "(no source of this name)": dict(views.deliveries_by_state(connection, Scope.whole(tenant)))
                 for tenant in (*house.profiles, "")}
             oldest = connection.execute(
                 select(func.min(waiting.c.received_at)).where(waiting.c.state == "stored")).scalar_one_or_none()
@@ -134,8 +135,8 @@ def case_list(house: HouseLike, tenant: str, *, search: str, state: str, page: i
     """Give one page of a tenant's returns."""
     wanted = [ReturnState(state)] if state in set(ReturnState) else []
     with house.store.read() as connection:
-        found = views.list_cases(connection, tenant, search=search, states=wanted, offset=(page - 1) * PAGE, limit=PAGE)
-        counts = views.cases_by_state(connection, tenant)
+        found = views.list_cases(connection, Scope.whole(tenant), search=search, states=wanted, offset=(page - 1) * PAGE, limit=PAGE)
+        counts = views.cases_by_state(connection, Scope.whole(tenant))
     return {"tenant": tenant, "tenants": sorted(house.profiles), "version": house.profiles[tenant].version, "found": found,
             "counts": counts, "all": sum(counts.values()), "search": search, "state": state if wanted else "", "page": page,
             "pages": max(1, -(-found.total // PAGE))}
@@ -145,7 +146,7 @@ def one_case(house: HouseLike, tenant: str, ref: str) -> dict[str, Any] | None:
     """Give everything about one return; None if nobody ever heard of it."""
     facts = tables.facts
     with house.store.read() as connection:
-        life = views.life(connection, tenant, ref)
+        life = views.life(connection, Scope.whole(tenant), ref)
         known = [rows.fact(row.kind, row.body) for row in connection.execute(
             select(facts).where(facts.c.tenant == tenant, facts.c.return_ref == ref))]
     if life.case is None and not life.events:

@@ -1,0 +1,95 @@
+"""What does the store keep about people, what they propose and what they say?
+
+Protocols beside those of `ports`: the same transaction, with the tables of the console.
+"""
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from backhaul.application.ports import Fence, Tx
+from backhaul.domain.access import Grant, Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptGrant:
+    """A grant as the store has it: to whom, by which two people, and until when."""
+
+    id: int
+    person: int
+    grant: Grant
+    granted_by: str
+    approved_by: str
+    at: datetime
+    revoked_at: datetime | None = None
+    revoked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptToken:
+    """A personal access token: never itself, only its SHA-256."""
+
+    id: int
+    person: int
+    name: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class PeopleTx(Tx, Protocol):
+    """One transaction that also knows people."""
+
+    # people and what they may do
+    def person(self, *, issuer: str, subject: str) -> Person | None:
+        """Give who signed in, with the grants that hold now; None if nobody added them."""
+        ...
+
+    def people(self, numbers: Collection[int] | None = None) -> Sequence[Person]:
+        """Give these people, or all, with the grants that hold now."""
+        ...
+
+    def add_person(self, *, issuer: str, subject: str, name: str, at: datetime) -> int:
+        """Add somebody who may do nothing yet, or give the number they have."""
+        ...
+
+    def add_grant(self, number: int, grant: Grant, *, granted_by: str, approved_by: str, at: datetime) -> int:
+        """Keep a grant; the database refuses one that names one person twice."""
+        ...
+
+    def grants(self, tenant: str, *, every: bool = False) -> Sequence[KeptGrant]:
+        """Give the grants of a tenant that hold, or all there ever were."""
+        ...
+
+    def revoke_grant(self, tenant: str, number: int, *, actor: str, at: datetime) -> bool:
+        """End a grant; tell whether it held until now."""
+        ...
+
+    # tokens
+    def add_token(self, person: int, *, name: str, sha256: str, scopes: Collection[str], at: datetime, expires_at: datetime) -> int:  # noqa: PLR0913  the row
+        """Keep the hash of a token."""
+        ...
+
+    def token(self, sha256: str, *, at: datetime) -> KeptToken | None:
+        """Give the token of this hash if it holds, and remember that it was used now."""
+        ...
+
+    def tokens(self, person: int) -> Sequence[KeptToken]:
+        """Give somebody's tokens, the newest first."""
+        ...
+
+    def revoke_token(self, person: int, number: int, *, at: datetime) -> bool:
+        """End a token; tell whether it held until now."""
+        ...
+
+
+class PeopleStore(Protocol):
+    """The durable memory, people included."""
+
+    def begin(self, fence: Fence | None = None) -> AbstractContextManager[PeopleTx]:
+        """Open a transaction; leaving the block by an exception rolls it back."""
+        ...
