@@ -45,6 +45,7 @@ from backhaul.domain.rules import (
     HistoryPolicy,
     Leg,
     LegalEntity,
+    Limits,
     OriginRule,
     Rules,
     Surplus,
@@ -468,6 +469,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
+        limits=Limits(second=file.limits.second, operator_day=file.limits.operator_day),
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
         offered=offered(file))

@@ -261,6 +261,13 @@ class WindowsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fees: WindowTable | None = None
 
 
+class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[limits]`: above which money one approval is not enough."""
+
+    second: Decimal | None = None
+    operator_day: Decimal | None = None
+
+
 class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tolerances]`, in currency units."""
 
@@ -313,6 +320,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     window: WindowTable = WindowTable()
     windows: WindowsTable = WindowsTable()
     tolerances: TolerancesTable = TolerancesTable()
+    limits: LimitsTable = LimitsTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}
     files: Layout = Layout()

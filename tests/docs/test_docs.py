@@ -28,6 +28,7 @@ from backhaul.domain.facts import Stage
 from backhaul.domain.lifecycle import MOVES, ReturnState
 from backhaul.domain.placement import Where
 from backhaul.domain.posting import Nature
+from backhaul.domain.proposal import PROPOSALS
 from backhaul.entrypoints.cli import app
 from backhaul.profile_tables import ProfileFile
 
@@ -43,7 +44,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
     "FeeTable": "fees", "HistoryTable": "history", "SurplusTable": "surplus", "TriggersTable": "triggers", "WindowTable": "window",
     "WindowsTable": "windows",
-    "TolerancesTable": "tolerances", "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
+    "TolerancesTable": "tolerances", "LimitsTable": "limits", "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
@@ -162,6 +163,15 @@ def test_the_page_of_rights_says_what_the_table_says() -> None:
         assert told[action.value] == {role.value for role in but or (roles if len(roles) < len(Role) else ())}
     assert len(told) == len(RIGHTS)
     assert {role.value for role in Role} < set(rows(page["Roles"]))
+
+
+def test_the_page_of_approvals_says_what_the_table_says() -> None:
+    told = rows(sections(REFERENCE / "approvals.md")["What can be proposed"])
+
+    for kind, rule in PROPOSALS.items():
+        cells = [cell.strip().strip("`") for cell in told[kind.value].strip().strip("|").split("|")]
+        assert cells == [rule.means, rule.proposes.value, rule.approves.value, f"{rule.lasts.days} day{'s' * (rule.lasts.days > 1)}"]
+    assert len([name for name in told if name.islower()]) == len(PROPOSALS)
 
 
 @pytest.mark.parametrize("state", ReturnState)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backhaul.adapters.zigzag.emulator import serve
-from backhaul.application import resolve
+from backhaul.application import pausing, push, resolve
 from backhaul.application.lease import held
 from backhaul.bootstrap import connect, examine
 from backhaul.domain.errors import Misconfigured, NeedsOperator
@@ -123,6 +123,20 @@ def test_only_what_is_on_sale_is_told_and_only_once(shop: World, platform: str) 
     assert (first["complete"], first["sent"], first["unknown_skus"]) == (True, 2, ["NOSUCH"])
     assert (again["complete"], again["sent"]) == (True, 0)
     assert len(asked(platform)) == 1
+
+
+def test_nothing_is_told_while_writes_are_paused(shop: World, platform: str) -> None:
+    rules = shop.house.profiles[TENANT].rules
+    due_before = push.due(shop.house.store, rules, "QX501", shop.at)
+    pausing.pause(shop.house.store, rules, "gb01", actor="person 1", reason="wrong accounts", now=shop.at)
+
+    done = run(shop)
+
+    assert due_before
+    assert (done["sent"], done["complete"]) == (0, False)
+    assert "paused" in done["sentence"]
+    assert asked(platform) == []
+    assert not push.due(shop.house.store, rules, "QX501", shop.at)
 
 
 def test_a_status_that_sells_is_counted_and_no_other(shop: World, platform: str, tmp_path: Path) -> None:

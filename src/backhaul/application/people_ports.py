@@ -7,10 +7,12 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from backhaul.application.ports import Fence, Tx
-from backhaul.domain.access import Grant, Person
+from backhaul.domain.access import Grant, Person, Scope
+from backhaul.domain.proposal import Proposal, ProposalKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,21 @@ class KeptToken:
     expires_at: datetime
     used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPause:
+    """A time in which no write leaves: of a legal entity, or of all of a tenant (empty)."""
+
+    id: int
+    tenant: str
+    legal_entity: str
+    reason: str
+    paused_by: str
+    paused_at: datetime
+    ended_by: str = ""
+    approved_by: str = ""
+    ended_at: datetime | None = None
 
 
 class PeopleTx(Tx, Protocol):
@@ -84,6 +101,45 @@ class PeopleTx(Tx, Protocol):
 
     def revoke_token(self, person: int, number: int, *, at: datetime) -> bool:
         """End a token; tell whether it held until now."""
+        ...
+
+    # proposals
+    def add_proposal(self, proposal: Proposal) -> tuple[Proposal, bool]:
+        """Keep a proposal and say that it is new; the same one that is open already is given instead."""
+        ...
+
+    def proposal(self, tenant: str, number: int) -> Proposal | None:
+        """Give a proposal and let nobody else decide about it before this transaction ends."""
+        ...
+
+    def save_proposal(self, proposal: Proposal) -> None:
+        """Remember who approved, and how it ended; the database refuses what one person alone would have decided."""
+        ...
+
+    def proposals(self, scope: Scope, *, open_only: bool = True, subjects: Collection[str] | None = None,
+                  kinds: Collection[ProposalKind] | None = None) -> Sequence[Proposal]:
+        """Give proposals of a scope, oldest first."""
+        ...
+
+    def proposed_by(self, tenant: str, proposer: str, since: datetime, currency: str) -> Decimal:
+        """Sum what one person proposed since a moment in a currency, whatever came of it, but what they took back."""
+        ...
+
+    def lapsed(self, tenant: str, now: datetime) -> Sequence[Proposal]:
+        """Give open proposals that waited too long."""
+        ...
+
+    # pauses
+    def pause(self, tenant: str, legal_entity: str, *, reason: str, actor: str, at: datetime) -> int:
+        """Let no write leave from here on; give the number of the pause, also if it held already."""
+        ...
+
+    def pauses(self, tenant: str, *, every: bool = False) -> Sequence[KeptPause]:
+        """Give the pauses of a tenant that hold, or all there ever were."""
+        ...
+
+    def end_pause(self, tenant: str, number: int, *, actor: str, approver: str, at: datetime) -> bool:
+        """Let writes leave again; tell whether they rested until now. The database refuses one person alone."""
         ...
 
 

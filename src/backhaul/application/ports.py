@@ -507,6 +507,11 @@ class Tx(Protocol):
         """Give the lease back, if it is still this one."""
         ...
 
+    # where writes rest
+    def paused(self, tenant: str, legal_entity: str) -> bool:
+        """Tell whether no write may leave: of the whole tenant, or of this legal entity (INV-32)."""
+        ...
+
     # files taken in
     def import_seen(self, tenant: str, sha256: str) -> bool:
         """Tell whether a file with these bytes was imported before."""

@@ -74,22 +74,28 @@ class Desk:
 
 
 def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
-    """Send every READY posting of these kinds whose needs are met, one request per batch; give how many."""
+    """Send every READY posting of these kinds whose needs are met, one request per batch, unless writes are paused; give how many."""
     with desk.store.begin() as tx:
+        if tx.paused(desk.rules.tenant, desk.entity.id):
+            return 0
         ready = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.READY}, kinds=kinds)
         due = [row for row in ready if row.look_at is None or row.look_at <= now]
         due = _confirmed(tx, desk, due)
         basis = _basis(tx, due)
     going = [row for row in due if _may_go(desk.route, row, basis)]
+    gone = 0
     for batch in _batches(desk, going, basis, now):
         company = {posting.key for posting in batch.postings}
         rows = [row for row in going if row.posting.key in company]
         with desk.store.begin() as tx:
+            if tx.paused(desk.rules.tenant, desk.entity.id):  # asked in the transaction that commits the attempts (INV-32)
+                return gone
             rows = _confirmed(tx, desk, rows)
             entry = _Entry.open(tx, desk, now, rows)
             safe = entry.allocated(replace(batch, postings=tuple(
                 each for each in batch.postings if each.key in entry.rows and entry.is_safe(each))))
             tx.start(safe, at=now)
+        gone += len(company)
         if not safe.postings:
             continue
         try:
@@ -100,7 +106,7 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
             entry = _Entry.open(tx, desk, now, rows)
             for posting, outcome in zip(safe.postings, outcomes, strict=True):
                 entry.record(posting, safe.key, outcome)
-    return len(going)
+    return gone
 
 
 def _confirmed(tx: Tx, desk: Desk, rows: Sequence[KeptPosting]) -> list[KeptPosting]:

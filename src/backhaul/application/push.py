@@ -85,6 +85,8 @@ def due(store: Store, rules: Rules, retailer: str, now: datetime) -> bool:
     """Tell whether it is time; after a failure too, not before the platform wants to be told."""
     with store.begin() as tx:
         memory = tx.recall(rules.tenant, _name(retailer))
+        if _paused(tx, rules, retailer):
+            return False
     return "again" not in memory or now >= datetime.fromisoformat(memory["again"])
 
 
@@ -135,6 +137,9 @@ def _tell(store: Store, rules: Rules, done: Pushed, part: str, rows: Sequence[Ro
             send(rows)
             done.sent += len(rows)
         with store.begin() as tx:
+            if not known and _paused(tx, rules, done.retailer):
+                message = f"writes are paused for {done.retailer}; the rest is told when two people let them leave again"
+                raise RetryLater(message)
             memory = tx.recall(rules.tenant, _name(done.retailer))
             tx.remember(rules.tenant, _name(done.retailer), {**memory, part: with_told(memory.get(part, {}), rows, known=known)})
 
@@ -187,6 +192,12 @@ def _own(tx: Tx, rules: Rules, name: str, part: str, finding: Finding, now: date
     tx.open_exception(ExceptionCase.about(
         tenant=rules.tenant, return_ref=name, line_id=part, findings=(finding,), money=Money(amount=NOTHING, currency=""), now=now,
         teams=rules.teams))
+
+
+def _paused(tx: Tx, rules: Rules, retailer: str) -> bool:
+    """Tell whether no write may leave that is about this retailer's company (INV-32)."""
+    entity = rules.entity_of(retailer)
+    return tx.paused(rules.tenant, entity.id if entity else "")
 
 
 def _name(retailer: str) -> str:

@@ -166,6 +166,17 @@ class Tolerances:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Above which money one approval is not enough, in the currency of what is decided; None: there is no such limit.
+
+    `second`: of one proposal. `operator_day`: of all that one person proposed in a day, this one included.
+    """
+
+    second: Decimal | None = None
+    operator_day: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
     """How long we wait before somebody is asked or a rest is closed. `onward` of nothing: nobody is asked after goods on their way on."""
 
@@ -240,6 +251,7 @@ class Rules:
     windows: Mapping[Leg, Window] = field(default_factory=dict)
     """Legs that wait for themselves; the others wait together in `window`."""
     tolerances: Tolerances = Tolerances()
+    limits: Limits = Limits()
     deadlines: Deadlines = Deadlines()
     teams: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 8

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from backhaul.adapters.sql.register import Register
+from backhaul.adapters.sql.proposed import Proposed
 from backhaul.adapters.sql.session import Seen
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import Clock, Fence
@@ -35,7 +35,7 @@ FULL: Final = 2
 """SQLite's number for `synchronous=FULL`; EXTRA is 3."""
 
 
-class SqlTx(Register):
+class SqlTx(Proposed):
     """One transaction; implements the port `Tx`.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own

@@ -1,0 +1,134 @@
+"""What happens when a second person says yes?
+
+One row for each kind of proposal: what it is about as it stands now, and the verb that does it. The verbs are those of `resolve`, `people`
+and the store; this table joins them to proposals, and no other use case knows it.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+from backhaul.application import people, resolve
+from backhaul.application.approvals import Acting, Effect, Subject, Within
+from backhaul.application.pausing import subject_of
+from backhaul.application.people_ports import PeopleTx
+from backhaul.application.ports import KeptException
+from backhaul.domain.access import Grant, Role
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.facts import Decision
+from backhaul.domain.money import Money
+from backhaul.domain.proposal import ProposalKind
+from backhaul.domain.returns import NOTHING, fold
+from backhaul.domain.rules import Rules
+
+FREE: Final = Money(amount=NOTHING, currency="")
+
+
+def exception_subject(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
+    """Give an open exception and its lines as an approver sees them."""
+    row = resolve.find_exception(tx, rules.tenant, int(content["exception"]))
+    case = tx.cases(rules.tenant, [row.case.return_ref]).get(row.case.return_ref)
+    return Subject(name=row.case.return_ref, legal_entity=case.legal_entity if case else "", money=row.case.money,
+                   state=state_of(tx, rules, row))
+
+
+def state_of(tx: PeopleTx, rules: Rules, row: KeptException) -> Mapping[str, Any]:
+    """Say what of an exception must not change between being shown and being approved."""
+    known = fold(row.case.return_ref, tx.facts(rules.tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
+    return {"exception": row.id, "kind": row.case.kind, "money": row.case.money,
+            "findings": sorted((finding.code, finding.line_id, finding.sentence) for finding in row.case.findings),
+            "lines": sorted((line.line_id, line.sku, line.net, line.accepted, line.missing, line.stray + line.astray, line.grades)
+                            for line in known.lines)}
+
+
+def _decide(decision: Decision, tx: PeopleTx, acting: Acting) -> str:
+    said = acting.proposal
+    resolve.decide(Within(tx=tx), said.tenant, int(said.content["exception"]), decision, actor=said.proposer, approver=acting.approver,
+                   reason=said.reason, goods=str(said.content.get("goods", "")), now=acting.now)
+    return f"exception {said.content['exception']}: {decision.value}"
+
+
+def _settle(tx: PeopleTx, acting: Acting) -> str:
+    said = acting.proposal
+    if acting.route is None:
+        message = f"proposal {said.id} needs the route of {said.legal_entity}"
+        raise NeedsOperator(message)
+    count = resolve.settle(Within(tx=tx), said.tenant, int(said.content["exception"]), found=str(said.content.get("found", "")),
+                           route=acting.route, actor=said.proposer, approver=acting.approver, reason=said.reason, now=acting.now)
+    return f"exception {said.content['exception']}: {count} settled"
+
+
+def _match(tx: PeopleTx, acting: Acting) -> str:
+    said = acting.proposal
+    resolve.match(Within(tx=tx), said.tenant, int(said.content["exception"]), order=str(said.content["order"]),
+                  unit_price=Decimal(str(said.content["unit_price"])), customer=str(said.content.get("customer", "")),
+                  actor=said.proposer, approver=acting.approver, reason=said.reason, now=acting.now)
+    return f"exception {said.content['exception']}: matched with {said.content['order']}"
+
+
+def _pause_subject(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
+    row = next((row for row in tx.pauses(rules.tenant) if row.id == int(content["pause"])), None)
+    if row is None:
+        message = f"tenant '{rules.tenant}' has no pause {content['pause']} that holds"
+        raise NeedsOperator(message)
+    return Subject(name=subject_of(row.legal_entity), legal_entity=row.legal_entity, money=FREE, state={"pause": row.id})
+
+
+def _unpause(tx: PeopleTx, acting: Acting) -> str:
+    said = acting.proposal
+    tx.end_pause(said.tenant, int(said.content["pause"]), actor=said.proposer, approver=acting.approver, at=acting.now)
+    tx.record(said.tenant, subject=said.subject, action="pause.ended", at=acting.now, actor=said.proposer, detail={
+        "pause": said.content["pause"], "approver": acting.approver, "reason": said.reason})
+    return "writes leave again"
+
+
+def _grant_of(rules: Rules, content: Mapping[str, Any]) -> Grant:
+    entities = content.get("entities")
+    if entities is not None:
+        for name in entities:
+            rules.entity(name)
+        if not entities:
+            message = "a grant is for all legal entities (none named) or for those it names; an empty list is for nobody"
+            raise NeedsOperator(message)
+    return Grant(role=Role(content["role"]), tenant=rules.tenant, entities=None if entities is None else frozenset(entities))
+
+
+def _grant_subject(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
+    number, grant = int(content["person"]), _grant_of(rules, content)
+    found = next(iter(tx.people([number])), None)
+    if found is None:
+        message = f"there is no person {number}; add them first"
+        raise NeedsOperator(message)
+    held = sorted((each.role.value, sorted(each.entities or ())) for each in found.grants if each.tenant == rules.tenant)
+    return Subject(name=found.actor, legal_entity="", money=FREE, state={"person": number, "grant": grant, "held": held})
+
+
+def _give(tx: PeopleTx, acting: Acting) -> str:
+    said = acting.proposal
+    grant = _grant_of(acting.rules, said.content)
+    people.give(tx, int(said.content["person"]), grant, granted_by=said.proposer, approved_by=acting.approver, now=acting.now)
+    return f"{said.subject} is {grant.role.value}"
+
+
+def _profile_subject(_tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
+    return Subject(name=f"profile {content['version']}", legal_entity="", money=FREE,
+                   state={"in_force": rules.version, "sha256": content["sha256"]})
+
+
+def _accept_profile(_tx: PeopleTx, acting: Acting) -> str:
+    return f"version {acting.proposal.content['version']} may come into force"
+
+
+EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
+    ProposalKind.WAIVE: Effect(looks=exception_subject, acts=partial(_decide, Decision.WAIVE)),
+    ProposalKind.CLOSE: Effect(looks=exception_subject, acts=partial(_decide, Decision.CLOSE)),
+    ProposalKind.CLAIM: Effect(looks=exception_subject, acts=partial(_decide, Decision.CLAIM)),
+    ProposalKind.DEBIT: Effect(looks=exception_subject, acts=partial(_decide, Decision.DEBIT)),
+    ProposalKind.SETTLE: Effect(looks=exception_subject, acts=_settle, routes=True),
+    ProposalKind.MATCH: Effect(looks=exception_subject, acts=_match),
+    ProposalKind.UNPAUSE: Effect(looks=_pause_subject, acts=_unpause),
+    ProposalKind.GRANT: Effect(looks=_grant_subject, acts=_give),
+    ProposalKind.PROFILE: Effect(looks=_profile_subject, acts=_accept_profile),
+}
+"""What can be approved. A kind that has no row here cannot be proposed."""

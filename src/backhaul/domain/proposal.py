@@ -1,0 +1,131 @@
+"""What does somebody want done that needs a second person, and may this person approve it?
+
+A proposal is shown as one hash over everything that can be seen of it, the state of what it is about included. An approval names the hash
+it saw; if anything differs since, it is refused and the page has to be read again (INV-30).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from backhaul.domain.access import Action
+from backhaul.domain.money import Money
+from backhaul.domain.trail import digest
+
+
+class ProposalKind(StrEnum):
+    """What can be proposed."""
+
+    WAIVE = "waive"
+    CLOSE = "close"
+    CLAIM = "claim"
+    DEBIT = "debit"
+    SETTLE = "settle"
+    MATCH = "match"
+    PROFILE = "profile"
+    UNPAUSE = "unpause"
+    GRANT = "grant"
+
+
+class ProposalState(StrEnum):
+    """How far a proposal has come; all but `open` are its end."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalRule:
+    """What a kind means in plain words, the right to propose it, the right to approve it, and how long it waits."""
+
+    means: str
+    proposes: Action = Action.PROPOSE
+    approves: Action = Action.APPROVE
+    lasts: timedelta = timedelta(days=7)
+
+
+PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
+    ProposalKind.WAIVE: ProposalRule(means="Let a line go on although a finding stands."),
+    ProposalKind.CLOSE: ProposalRule(means="Close a line without credit."),
+    ProposalKind.CLAIM: ProposalRule(means="Credit what was lost on its way, without goods."),
+    ProposalKind.DEBIT: ProposalRule(means="Take back the credit of goods that were rejected after it."),
+    ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
+    ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
+    ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
+                                       proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
+    ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),
+    ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
+}
+"""Every kind with its rule; a kind that is not here cannot be proposed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What somebody wants done, as the store has it. `basis` is the hash of the state of what it is about when it was proposed."""
+
+    id: int = 0
+    tenant: str
+    legal_entity: str
+    kind: ProposalKind
+    subject: str
+    content: Mapping[str, Any]
+    basis: str
+    money: Money
+    reason: str
+    proposer: str
+    proposed_at: datetime
+    expires_at: datetime
+    needed: int = 1
+    approver: str = ""
+    approved_at: datetime | None = None
+    second: str = ""
+    second_at: datetime | None = None
+    state: ProposalState = ProposalState.OPEN
+    ended_by: str = ""
+    ended_at: datetime | None = None
+    result: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Give the hash of all that an approver is shown."""
+        return digest({"tenant": self.tenant, "legal_entity": self.legal_entity, "kind": self.kind, "subject": self.subject,
+                       "content": self.content, "basis": self.basis, "money": self.money, "reason": self.reason,
+                       "proposer": self.proposer, "needed": self.needed})
+
+    @property
+    def yeses(self) -> tuple[str, ...]:
+        """Give who approved it so far."""
+        return tuple(name for name in (self.approver, self.second) if name)
+
+    def is_repeat(self, approver: str, shown: str) -> bool:
+        """Tell whether this approval was given before; then it has no effect and the same answer."""
+        return shown == self.sha256 and _name(approver) in map(_name, self.yeses)
+
+
+def objection(proposal: Proposal, approver: str, shown: str, now: datetime) -> str:
+    """Say why this person may not approve this proposal as it was shown to them; empty if they may."""
+    if proposal.state is not ProposalState.OPEN:
+        return f"proposal {proposal.id} is {proposal.state.value} by {proposal.ended_by} since {proposal.ended_at:%d %B %Y %H:%M} UTC"
+    if now >= proposal.expires_at:
+        return f"proposal {proposal.id} waited until {proposal.expires_at:%d %B %Y %H:%M} UTC and is over; propose it again"
+    if not _name(approver) or _name(approver) == _name(proposal.proposer):
+        return f"proposal {proposal.id}: somebody other than '{proposal.proposer}', who proposed it, has to approve"
+    if shown != proposal.sha256:
+        return f"proposal {proposal.id} is not what was shown to you; read it again and approve what it says now"
+    return ""
+
+
+def approvals_needed(money: Money, *, second: Decimal | None, a_day: Decimal | None, today: Decimal) -> int:
+    """Say how many people must approve: two above a limit, and two when one person's proposals of a day come to more than theirs."""
+    worth = abs(money.amount)
+    return 2 if (second is not None and worth > second) or (a_day is not None and worth + today > a_day) else 1
+
+
+def _name(person: str) -> str:
+    return person.strip().casefold()
