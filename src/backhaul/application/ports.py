@@ -54,8 +54,9 @@ class Capabilities:
 class Erp(Protocol):
     """One legal entity's ERP, told what to hold and asked what it holds.
 
-    Raises `RetryLater` when nothing was sent and the same call may succeed later, `Misconfigured` when
-    it never will. Everything that may have had an effect comes back as an outcome, never as an exception.
+    Raises `RetryLater` when nothing was sent and the same call may succeed later, `Misconfigured` or `NeedsOperator` when it will not
+    before a person has mended something. Everything that may have had an effect comes back as an outcome, never as an exception; what
+    breaks all the same counts as sent, and is looked for.
     """
 
     @property

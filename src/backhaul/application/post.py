@@ -4,8 +4,12 @@
 `look` asks the ERP what it holds and settles everything that is open: it verifies drafts, adopts what a
 lost answer left behind, finds what the ERP's own jobs have made, and only where that is safe lets a
 posting be sent again. Nothing is ever sent again because of a time-out alone.
+
+Whatever stops the adapter, no attempt stays without an outcome. What it raises on purpose says that nothing was sent (`ports.Erp`): the
+attempt is put back, and what a person has to mend gets an owner. Of anything else nobody knows what left before it: that is looked for.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,9 +18,10 @@ from typing import Final
 
 from backhaul.application.ports import RETRIED, Erp, KeptPosting, PostingState, Store, Tx
 from backhaul.application.read_back import unconfirmed
+from backhaul.application.standstill import goes_on, stops
 from backhaul.domain.allocation import allocate, journal, unkept
 from backhaul.domain.disposition import Sellability
-from backhaul.domain.errors import RetryLater
+from backhaul.domain.errors import Misconfigured, NeedsOperator, RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.kits import KitMode
 from backhaul.domain.matching import BEFORE_ARRIVAL, Break, BreakKind, classify
@@ -46,6 +51,7 @@ from backhaul.domain.posting import (
     Unconfirmed,
     intake,
     mark,
+    per_currency,
 )
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
@@ -58,6 +64,7 @@ DRAFTED: Final = frozenset({BreakKind.WRONG_AMOUNT, BreakKind.WRONG_TAX, BreakKi
 SHY_LOOKS: Final = 3
 """How often a draft we know of may be missing from an answer (a lagging read) before a person is asked."""
 LOOK_AGAIN: Final = timedelta(minutes=5)
+log = logging.getLogger(__name__)
 BACKOFF: Final = (timedelta(seconds=30), timedelta(hours=1))
 """First and longest wait before a request that never reached the ERP is made again."""
 
@@ -98,15 +105,33 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
         gone += len(company)
         if not safe.postings:
             continue
-        try:
-            outcomes: Sequence[PostingOutcome] = desk.erp.post(safe)
-        except RetryLater as busy:
-            outcomes = [Rejected(sentence=str(busy), transient=True, after_seconds=busy.after_seconds)] * len(safe.postings)
+        outcomes, why = _asked(desk, safe)
         with desk.store.begin() as tx:
             entry = _Entry.open(tx, desk, now, rows)
             for posting, outcome in zip(safe.postings, outcomes, strict=True):
                 entry.record(posting, safe.key, outcome)
+            if why:
+                at_stake = ((entry.at_stake(posting), posting.currency) for posting in safe.postings)
+                stops(tx, desk.rules, desk.entity, f"send {safe.kind.value}", now=now, money=per_currency(at_stake),
+                      why=f"{len(safe.postings)} x {safe.kind.value}: {why}")
+            else:
+                goes_on(tx, desk.rules, desk.entity, f"send {safe.kind.value}", now=now)
     return gone
+
+
+def _asked(desk: Desk, batch: PostingBatch) -> tuple[Sequence[PostingOutcome], str]:
+    """Send a batch and give one outcome per posting, whatever stops the adapter; and what a person has to mend, if that stopped it."""
+    try:
+        return desk.erp.post(batch), ""
+    except RetryLater as busy:
+        outcome, why = Rejected(sentence=str(busy), transient=True, after_seconds=busy.after_seconds), ""
+    except (Misconfigured, NeedsOperator) as wrong:
+        outcome, why = Rejected(sentence=str(wrong), transient=True, after_seconds=BACKOFF[1].total_seconds()), str(wrong)
+    except Exception as broken:
+        # The adapter is third-party code that has sent we know not what; this is the one place that can keep it from being lost.
+        log.exception("adapter_broke", extra={"batch": batch.key, "kind": batch.kind.value})
+        return [Unconfirmed(sentence=f"Nobody knows: the adapter broke with {type(broken).__name__}: {broken}")] * len(batch.postings), ""
+    return [outcome] * len(batch.postings), why
 
 
 def _confirmed(tx: Tx, desk: Desk, rows: Sequence[KeptPosting]) -> list[KeptPosting]:

@@ -186,6 +186,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "CONTRACT_DRIFT": _kind("The ERP no longer shows a set, field or enumeration as its recorded contract has it.", _I, 1,
                             "Mend what the sentence names in the environment, or let two persons accept it: `backhaul doctor --accept`.",
                             severity=Severity.STOP),
+    "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,
+                      "Mend what the sentence names; what waits goes out by itself within the hour, and this closes."),
     "ERP_REJECTED": _kind("The ERP refused the document.", _I, 1, "Read its message, mend the cause, then retry."),
     "ERP_DIFFERS": _kind("What the ERP recorded is not what we asked for.", _F, 1,
                          "Compare the two; nothing more is posted for this line until somebody decided."),

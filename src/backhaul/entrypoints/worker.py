@@ -18,6 +18,7 @@ from backhaul.application import control, drift, heed as heeding, process, push 
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send
+from backhaul.application.standstill import goes_on, stops
 from backhaul.bootstrap import House, connect
 from backhaul.domain.errors import Misconfigured, NeedsOperator, RetryLater
 from backhaul.domain.legs import Queue, queues
@@ -31,8 +32,8 @@ ROUNDS: Final = 8
 """How often a window's documents are sent and looked at within one turn before the rest waits for the next."""
 REVIEW: Final = timedelta(hours=20)
 """How long after the last window held returns are judged again when nothing new came: their cause may be gone."""
-
-
+TURN: Final = "turn"
+"""What stops a legal entity's turn as a whole, as its owner sees it."""
 PATIENCE: Final = 120.0
 """So many seconds of a turn the platform and the folders get each before the rest of them waits for the next turn."""
 
@@ -225,16 +226,18 @@ def post(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     rules = house.profiles[tenant].rules
     sent = windows = 0
     elsewhere: list[str] = []
-    away: RetryLater | None = None
+    away: Exception | None = None
     for entity in rules.entities:
         try:
             done = _post_for(house, rules, entity, now)
         except HeldElsewhere as other:
             log.info("held_elsewhere", extra={"tenant": tenant, "legal_entity": entity.id, "why": str(other)})
             elsewhere.append(entity.id)
-        except RetryLater as busy:
-            # One company's ERP that cannot be reached keeps no other company waiting.
-            away = away or busy
+        except Exception as trouble:  # noqa: BLE001  raised again below: one company's ERP keeps no other company waiting
+            if isinstance(trouble, Misconfigured | NeedsOperator):
+                with house.store.begin() as tx:
+                    stops(tx, rules, entity, TURN, why=str(trouble), now=now)
+            away = away or trouble
         else:
             sent, windows = sent + done[0], windows + done[1]
     if away:
@@ -259,6 +262,8 @@ def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) ->
                 sent += drive(desk, now)
                 _process(house, rules, now, desk.store)
         control.balance(desk.store, desk.erp, rules, entity, now)
+        with desk.store.begin() as tx:
+            goes_on(tx, rules, entity, TURN, now=now)
     return sent, windows
 
 

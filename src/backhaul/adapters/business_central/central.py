@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from backhaul.adapters.odata import Answer, Connection, OData, Query, Row, Whole, quoted, waiting_time
-from backhaul.domain.errors import Misconfigured
+from backhaul.domain.errors import Misconfigured, RetryLater
 
 API: Final = "api/v2.0"
 PUBLISHED: Final = "ODataV4"
@@ -61,7 +61,10 @@ class Limits:
 
 
 class Central(OData):
-    """One company. Reads raise `RetryLater` when they cannot be whole; writes always give answers."""
+    """One company. Reads raise `RetryLater` when they cannot be whole.
+
+    Writes give answers; without a token they raise, as long as nothing of them was sent.
+    """
 
     def __init__(self, connection: Connection, company: str, limits: Limits, *, company_id: str = "",  # noqa: PLR0913  where and how fast
                  sleep: Callable[[float], None] = time.sleep, age: Callable[[], float] = time.monotonic) -> None:
@@ -149,17 +152,24 @@ class Central(OData):
         answers: dict[int, Answer] = {}
         for service in dict.fromkeys(each.service for each in told):
             mine = [at for at, each in enumerate(told) if each.service == service]
-            answers |= dict(zip(mine, self._batches([told[at] for at in mine], atomic=atomic), strict=True))
+            given = self._batches([told[at] for at in mine], atomic=atomic, begun=bool(answers))
+            answers |= dict(zip(mine, given, strict=True))
         return [answers[at] for at in range(len(told))]
 
     def act(self, address: str, service: str = API) -> Answer:
         """Call an action on one document, in a request of its own."""
         return self.send("POST", f"{self.root}/{service}/{self.below(service)}/{address}")[0]
 
-    def _batches(self, writes: Sequence[Write], *, atomic: bool = False) -> list[Answer]:
+    def _batches(self, writes: Sequence[Write], *, atomic: bool = False, begun: bool = False) -> list[Answer]:
+        """Make requests of as many operations as fit. Once something was sent (`begun`), what was not is told by answers, not raised."""
         answers: list[Answer] = []
         for first in range(0, len(writes), self.limits.operations):
-            given, failed = self._batch_of(writes[first:first + self.limits.operations], atomic=atomic)
+            try:
+                given, failed = self._batch_of(writes[first:first + self.limits.operations], atomic=atomic)
+            except (RetryLater, Misconfigured) as stopped:
+                if not (begun or answers):
+                    raise
+                given, failed = [], str(stopped)
             answers += given
             if failed is not None:
                 left = len(writes) - len(answers)

@@ -121,8 +121,11 @@ class BusinessCentral:
         writes = self._writes(batch, outcomes)
         for (posting, _), answer in zip(writes, self.central.write([write for _, write in writes]) if writes else (), strict=True):
             outcomes[posting.key] = self._outcome(posting, answer, batch.basis)
-        self._process(batch, outcomes)
-        outcomes |= self._post_each(batch)
+        try:
+            self._process(batch, outcomes)
+        except (RetryLater, Misconfigured) as stopped:
+            log.warning("requests_not_processed", extra={"batch": batch.key, "error": str(stopped)})  # `find` reads what became of them
+        outcomes |= self._post_each(batch, begun=bool(writes))
         for posting in batch.postings:
             log.info("posting_%s", type(outcomes[posting.key]).__name__.lower(), extra={"posting": str(posting.key), "batch": batch.key})
         return [outcomes[posting.key] for posting in batch.postings]
@@ -273,9 +276,13 @@ class BusinessCentral:
 
     # --- posting: one document, one call ---------------------------------------------------------------
 
-    def _post_each(self, batch: PostingBatch) -> dict[PostingKey, PostingOutcome]:
-        """Post documents one after the other; once the service is away or busy the rest is not sent (INV-21)."""
-        outcomes: dict[PostingKey, PostingOutcome] = self._let_go(batch)
+    def _post_each(self, batch: PostingBatch, *, begun: bool) -> dict[PostingKey, PostingOutcome]:
+        """Post documents one after the other; once the service is away or busy the rest is not sent (INV-21).
+
+        As long as nothing of the batch was sent (`begun`), what stops us is raised; then it is the outcome of what was not sent.
+        """
+        outcomes: dict[PostingKey, PostingOutcome] = self._let_go(batch, begun=begun)
+        begun = begun or bool(outcomes)
         away: Answer | None = None
         for posting in batch.postings:
             if posting.key.kind not in RELEASES - self.mode.bridged:
@@ -291,9 +298,12 @@ class BusinessCentral:
                 continue
             try:
                 answer = self._act(posting.key.kind, ids)
-            except RetryLater as busy:
-                outcomes[posting.key] = Rejected(sentence=str(busy), transient=True, after_seconds=busy.after_seconds)
+            except (RetryLater, Misconfigured) as stopped:
+                if not begun:
+                    raise
+                outcomes[posting.key] = _unsent(stopped)
                 continue
+            begun = True
             away = answer if answer.status in {429, 503} or not answer.sent else None
             outcomes[posting.key] = self._posted(posting, answer, batch.basis)
         return outcomes
@@ -304,34 +314,41 @@ class BusinessCentral:
             return self.central.act(f"{inbox.REQUESTS}({ids['id']})/Microsoft.NAV.postReceiveAndInvoice", EXTENSION)
         return self.central.act(f"{ids['entity']}({ids['id']})/Microsoft.NAV.post")
 
-    def _let_go(self, batch: PostingBatch) -> dict[PostingKey, PostingOutcome]:
+    def _let_go(self, batch: PostingBatch, *, begun: bool) -> dict[PostingKey, PostingOutcome]:
         """Let return orders be posted by the ERP's job, each in one transaction, then start that job once."""
         mine = [posting for posting in batch.postings if posting.key.kind in RELEASES & self.mode.bridged]
         outcomes: dict[PostingKey, PostingOutcome] = {}
         if not mine:
             return outcomes
         heads = {posting.key: head_of(posting, batch.basis) for posting in mine}
-        _, lines = self.bridge.rows((), {head["id"] for head in heads.values() if head})
+        try:
+            _, lines = self.bridge.rows((), {head["id"] for head in heads.values() if head})
+        except (RetryLater, Misconfigured) as stopped:
+            if not begun:
+                raise
+            return {posting.key: _unsent(stopped) for posting in mine}
         for posting in mine:
             document, head = posting.document, heads[posting.key]
-            answers = self.bridge.let_go(lines.get(head.get("number", ""), ()), document) if isinstance(document, Release) else []
-            verdicts = [answer.verdict() for answer in answers]
-            ids = {name: text for name, text in head.items() if name != "etag"}
-            bad = next((at for at, (meaning, _) in enumerate(verdicts) if meaning is not Meaning.OK), None)
-            if not answers:
-                outcomes[posting.key] = Rejected(sentence=f"Return order {head.get('number', '')} does not hold exactly our lines. Nothing "
-                                                          "was sent.")
-            elif bad is None:
-                outcomes[posting.key] = Posted(document=ErpDocument(number=head["number"], ids=ids))
-            elif any(meaning is Meaning.UNKNOWN and answer.status not in CHANGED
-                     for (meaning, _), answer in zip(verdicts, answers, strict=True)):
-                outcomes[posting.key] = Unconfirmed(sentence=f"Nobody knows: {sentence_of(answers[bad])}")
+            try:
+                answers = self.bridge.let_go(lines.get(head.get("number", ""), ()), document) if isinstance(document, Release) else []
+            except (RetryLater, Misconfigured) as stopped:
+                if not (begun or outcomes):
+                    raise
+                outcomes[posting.key] = _unsent(stopped)
             else:
-                outcomes[posting.key] = Rejected(sentence=sentence_of(answers[bad]), transient=answers[bad].status in CHANGED)
+                outcomes[posting.key] = _let_go(answers, head)
         if any(isinstance(outcome, Posted) for outcome in outcomes.values()):
-            answer = self.bridge.start_job()
-            log.info("posting_job_asked", extra={"status": answer.status, "good": answer.good})
+            self._start_job()
         return outcomes
+
+    def _start_job(self) -> None:
+        """Ask the ERP's job to begin; where that fails it comes in its own time."""
+        try:
+            answer = self.bridge.start_job()
+        except (RetryLater, Misconfigured) as stopped:
+            log.warning("posting_job_not_asked", extra={"error": str(stopped)})
+        else:
+            log.info("posting_job_asked", extra={"status": answer.status, "good": answer.good})
 
     def _posted(self, posting: Posting, answer: Answer, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
         """Say what became of a document: an error may follow a success, so a refusal is believed only once the document was read again."""
@@ -368,6 +385,25 @@ class BusinessCentral:
         row = next(iter(rows), {})
         told = wire.is_posted(row, draft) if row else False
         return entries_of(self.central, {str(row["number"])}).holds(str(row["number"]), ids["entity"]) if told is None else told
+
+
+def _let_go(answers: Sequence[Answer], head: Mapping[str, str]) -> PostingOutcome:
+    """Say what became of letting all lines of a return order be received, in one transaction; without answers nothing was asked."""
+    if not answers:
+        return Rejected(sentence=f"Return order {head.get('number', '')} does not hold exactly our lines. Nothing was sent.")
+    verdicts = [answer.verdict()[0] for answer in answers]
+    bad = next((answer for meaning, answer in zip(verdicts, answers, strict=True) if meaning is not Meaning.OK), None)
+    if bad is None:
+        ids = {name: text for name, text in head.items() if name != "etag"}
+        return Posted(document=ErpDocument(number=head["number"], ids=ids))
+    if any(meaning is Meaning.UNKNOWN and answer.status not in CHANGED for meaning, answer in zip(verdicts, answers, strict=True)):
+        return Unconfirmed(sentence=f"Nobody knows: {sentence_of(bad)}")
+    return Rejected(sentence=sentence_of(bad), transient=bad.status in CHANGED)
+
+
+def _unsent(stopped: RetryLater | Misconfigured) -> Rejected:
+    """Say that a posting was not sent, of a batch of which something was."""
+    return Rejected(sentence=str(stopped), transient=True, after_seconds=getattr(stopped, "after_seconds", None))
 
 
 def _refused(answer: Answer, then: Then) -> Rejected:
