@@ -28,7 +28,7 @@ def extension() -> Mapping[str, Any]:
         name = re.findall(r"EntitySetName = '(\w+)'", text)[0]
         own = re.sub(r"part\(.*?\}", "", text, flags=re.DOTALL)
         fields = {field: "" if "Editable = false" not in more else "*"
-                  for field, more in re.findall(r"(?:field|column)\((\w+);[^)]*\)\s*\{([^}]*)\}", own)}
+                  for field, more in re.findall(r'(?:field|column)\((\w+);(?:"[^"]*"|[^")])*\)\s*\{([^}]*)\}', own)}
         sets[name] = {"fields": fields, "leadsTo": {each: each for each in re.findall(r"part\((\w+);", text)},
                       "actions": re.findall(r"\[ServiceEnabled\]\s*procedure (\w+)", text),
                       "writable": "InsertAllowed = false" not in text and not re.search(r"^query ", text, re.MULTILINE)}

@@ -38,9 +38,16 @@ page 50117 "BH API Item Journal Batches"
     procedure post(var ActionContext: WebServiceActionContext)
     var
         ItemJournalLine: Record "Item Journal Line";
+        ItemLedgerEntry: Record "Item Ledger Entry";
     begin
         ItemJournalLine.SetRange("Journal Template Name", Rec."Journal Template Name");
         ItemJournalLine.SetRange("Journal Batch Name", Rec.Name);
+        ItemJournalLine.FindSet();
+        repeat
+            ItemLedgerEntry.SetRange("Document No.", ItemJournalLine."Document No.");
+            if not ItemLedgerEntry.IsEmpty() then
+                Error(PostedAlreadyErr, ItemJournalLine."Document No.");
+        until ItemJournalLine.Next() = 0;
         ItemJournalLine.FindFirst();
         Codeunit.Run(Codeunit::"Item Jnl.-Post Batch", ItemJournalLine);
         ActionContext.SetObjectType(ObjectType::Page);
@@ -48,4 +55,7 @@ page 50117 "BH API Item Journal Batches"
         ActionContext.AddEntityKey(Rec.FieldNo(SystemId), Rec.SystemId);
         ActionContext.SetResultCode(WebServiceActionResultCode::Updated);
     end;
+
+    var
+        PostedAlreadyErr: Label 'The document %1 has been posted already.', Comment = '%1 = document number';
 }

@@ -44,7 +44,13 @@ page 50118 "BH API Item Journal Lines"
     trigger OnInsertRecord(BelowxRec: Boolean): Boolean
     var
         ItemJournalBatch: Record "Item Journal Batch";
+        ItemLedgerEntry: Record "Item Ledger Entry";
     begin
+        // A line whose answer was lost may come again after its journal was posted, when nothing else would refuse it.
+        Rec.TestField("Document No.");
+        ItemLedgerEntry.SetRange("Document No.", Rec."Document No.");
+        if not ItemLedgerEntry.IsEmpty() then
+            Error(PostedAlreadyErr, Rec."Document No.");
         if not IsNullGuid(BatchId) then begin
             ItemJournalBatch.GetBySystemId(BatchId);
             Rec."Journal Template Name" := ItemJournalBatch."Journal Template Name";
@@ -64,4 +70,5 @@ page 50118 "BH API Item Journal Lines"
 
     var
         BatchId: Guid;
+        PostedAlreadyErr: Label 'The document %1 has been posted already.', Comment = '%1 = document number';
 }

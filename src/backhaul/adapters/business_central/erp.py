@@ -17,6 +17,7 @@ from backhaul.adapters.business_central import bridge, inbox, on_hand, preflight
 from backhaul.adapters.business_central.bridge import Bridge
 from backhaul.adapters.business_central.central import EXTENSION, Ask, Central, Limits, Write
 from backhaul.adapters.business_central.inbox import Inbox
+from backhaul.adapters.business_central.journals import Journals
 from backhaul.adapters.business_central.looking import Look, credits_between, draft_numbers, entries_of, head_of
 from backhaul.adapters.business_central.masters import LOCATIONS, REASONS, Masters
 from backhaul.adapters.business_central.refusals import POSTED, TAKEN, says, sentence_of
@@ -26,6 +27,7 @@ from backhaul.adapters.odata import Answer, Connection, Meaning, Row, Then
 from backhaul.application.ports import Capabilities
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.posting import (
+    JOURNALS,
     ErpDocument,
     JournalLine,
     OrderLine,
@@ -81,6 +83,7 @@ class BusinessCentral:
         self.central, self.told, self.entity, self.rules = central, told, entity, rules
         self.mode, self.linked = mode_of(entity), dict[str, int]()
         self.bridge, self.inbox = Bridge(central=central), Inbox(central=central)
+        self.journals = Journals(central=central, told=told, entity=entity, rules=rules)
         self.masters = Masters(central=central, told=told, rates=entity.id in rules.taxes, clock=age)
 
     @property
@@ -99,10 +102,13 @@ class BusinessCentral:
         return self.masters.answer(questions)
 
     def find(self, postings: Collection[Posting], basis: Mapping[PostingKey, ErpDocument],
-             batches: Mapping[PostingKey, str],  # noqa: ARG002  no journal of items is written here, so no batch has a document of its own
-             allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> Mapping[PostingKey, ErpDocument]:  # noqa: ARG002  the same
-        """Look for documents by mark and by id, with one `$batch` of reads, or two where something is posted."""
-        return Look(self.central, self.masters, self.mode, postings, basis).run() if postings else {}
+             batches: Mapping[PostingKey, str],
+             allocations: Mapping[str, Sequence[JournalLine]] | None = None) -> Mapping[PostingKey, ErpDocument]:
+        """Look for documents by mark and by id, with one `$batch` of reads, or two where something is posted; journals take one more."""
+        sold = [posting for posting in postings if not isinstance(posting.document, JOURNALS)]
+        found = Look(self.central, self.masters, self.mode, sold, basis).run() if sold else {}
+        moved = [posting for posting in postings if isinstance(posting.document, JOURNALS)]
+        return {**found, **self.journals.find(moved, batches, allocations or {})} if moved else found
 
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit memo between two posting dates, inclusive, from the ledger side."""
@@ -116,7 +122,8 @@ class BusinessCentral:
 
     def post(self, batch: PostingBatch) -> Sequence[PostingOutcome]:
         """Send drafts and removals in batches, postings one by one; one outcome per posting, in order."""
-        outcomes: dict[PostingKey, PostingOutcome] = {}
+        moved = [posting for posting in batch.postings if isinstance(posting.document, JOURNALS)]
+        outcomes: dict[PostingKey, PostingOutcome] = self.journals.post(batch, moved) if moved else {}
         self.linked = self._linked(batch)
         writes = self._writes(batch, outcomes)
         for (posting, _), answer in zip(writes, self.central.write([write for _, write in writes]) if writes else (), strict=True):
@@ -136,7 +143,7 @@ class BusinessCentral:
         etags = self._etags(batch)
         writes: list[tuple[Posting, Write]] = []
         for posting in batch.postings:
-            if posting.key.kind in RELEASES:
+            if posting.key.kind in RELEASES or isinstance(posting.document, JOURNALS):
                 continue
             if wrong := self._on_sale(posting):
                 outcomes[posting.key] = Rejected(sentence=wrong)

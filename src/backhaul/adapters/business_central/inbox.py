@@ -31,7 +31,7 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
                "totalAmountIncludingTax"),
     RETURNABLE: ("itemLedgerEntryNumber", "documentNumber", "lineNumber", "itemNumber", "variantCode", "shippedQuantityNotReturned"),
     ABLE: ("id", "extensionVersion", "exactCostReversingMandatory", "locationMandatory", "returnOrderNumbers", "returnReceiptNumbers",
-           "creditMemoNumbers", "canPostSales"),
+           "creditMemoNumbers", "canPostSales", "canPostItems"),
     REASONS: ("id", "code", "inventoryValueZero"),
 }
 

@@ -15,7 +15,7 @@ from backhaul.adapters.business_central.masters import COLUMNS, ITEMS, OPTIONAL,
 from backhaul.adapters.business_central.refusals import sentence_of
 from backhaul.adapters.business_central.routes import Mode
 from backhaul.adapters.odata import quoted
-from backhaul.domain.disposition import Outcome
+from backhaul.domain.disposition import JournalType, Outcome
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.rules import LegalEntity, Rules
@@ -46,6 +46,8 @@ def probe(central: Central, mode: Mode, told: wire.Settings, entity: LegalEntity
     missing += _mapping(mode, entity, rules)
     told_by = _needs_of_the_inbox(central) if mode.inboxed else ([], [])
     missing += told_by[0]
+    if mode.inboxed and not told_by[0]:
+        missing += _needs_of_journals(central, entity, rules)
     if mode.bridged:
         missing += _needs_of_the_bridge(central, bridged=bridged)
     notes = [(f"Business Central {central.version or 'of a version it does not tell'}: {NEWER} {'is' if newer else 'is not'} there, "
@@ -78,6 +80,16 @@ def _needs_of_the_inbox(central: Central) -> tuple[list[str], list[str]]:
     exact = "is" if able.get("exactCostReversingMandatory") else "is not"
     return [what for name, what in wanted.items() if not able.get(name)], [
         f"Extension Backhaul Returns {able.get('extensionVersion')}: Exact Cost Reversing Mandatory {exact} on."]
+
+
+def _needs_of_journals(central: Central, entity: LegalEntity, rules: Rules) -> Iterator[str]:
+    """Say what item journals lack where the profile needs them for units nobody announced."""
+    mine = [rule for (owner, _), rule in rules.surplus.items() if owner == entity.id]
+    (rows,) = central.read([Ask(entity_set=inbox.ABLE, select=inbox.SELECT[inbox.ABLE])], service=EXTENSION) if mine else ([],)
+    if rows and not rows[0].get("canPostItems"):
+        yield "the right to post item journals, which [surplus] needs"
+    if any(rule.journal_type is JournalType.MOVEMENT for rule in mine):
+        yield "[surplus]: an item journal takes its account from posting setup, so journal_type = 'movement' cannot be sent"
 
 
 def _needs_of_the_bridge(central: Central, *, bridged: bool) -> Iterator[str]:

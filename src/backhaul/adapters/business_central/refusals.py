@@ -15,6 +15,8 @@ POSTED: Final = ("can be applied to a draft", "has been posted and can no longer
 """What posting says to a document that is posted already: a sign of success, once it is read again."""
 TAKEN: Final = ("You cannot insert a line because a line already exists", "already exists. Identification fields and values")
 """What a write says whose key is there already."""
+DONE: Final = ("has been posted already",)
+"""What our extension says to a line of an item journal, or to its posting, when the ledger has its document number."""
 NEXT: Final[Mapping[str, str]] = {
     "is not within your range of allowed posting dates": "Open the period in General Ledger Setup, or agree to the next one.",
     "is already closed. You must re-open the period": "Open the inventory period.",

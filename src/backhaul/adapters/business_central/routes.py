@@ -23,6 +23,8 @@ NATURE: Final[Mapping[K, Nature]] = {
     **dict.fromkeys(RELEASES, Nature.KEYED),
     # Posting makes them; they are read back by the same id.
     **dict.fromkeys(CREDITS, Nature.AWAITED),
+    # Within a journal a line has its number, and the extension refuses a document number the item ledger has: a repeat is refused.
+    **dict.fromkeys((K.ADJUSTMENT, K.TRANSFER, K.ISSUE), Nature.KEYED),
     K.SPARE: Nature.KEYED,
 }
 
@@ -44,12 +46,13 @@ class Mode:
 
 
 WITHOUT_JOURNALS: Final = "Inventory journals are lost: surplus units, regrades and write-offs are work for people in Business Central."
+STOCK: Final = (K.ADJUSTMENT, K.TRANSFER, K.ISSUE)
 RETURNS: Final = (K.ORDER, K.ORDER_LINE, K.RELEASE, K.CREDIT_NOTE)
 MODES: Final[Mapping[str, Mode]] = {
     "A": Mode(letter="A", route=Route(
-        goods=RETURNS, fees=FEES, nature=NATURE,
+        goods=(*RETURNS[:-1], *STOCK, RETURNS[-1]), fees=FEES, nature=NATURE,
         # One step of the extension receives and invoices; its return reasons say which goods come back worth nothing.
-        receives=K.CREDIT_NOTE, writes_off=K.CREDIT_NOTE), inboxed=frozenset(RETURNS), loses=(WITHOUT_JOURNALS,)),
+        receives=K.CREDIT_NOTE, writes_off=K.CREDIT_NOTE), inboxed=frozenset(RETURNS)),
     "B": Mode(letter="B", route=Route(
         goods=RETURNS, fees=FEES, nature=NATURE,
         # The job receives and invoices; goods that are worth nothing come back worth nothing by their return reason.

@@ -71,6 +71,8 @@ class Settings:
     operations: int
     per_minute: int
     master_ttl: float
+    item_journal: str
+    reclass_journal: str
 
     @classmethod
     def of(cls, entity: LegalEntity) -> "Settings":
@@ -87,7 +89,8 @@ class Settings:
                 receivable_accounts=entity.words("receivable_accounts"), tax_accounts=entity.words("tax_accounts"),
                 bins=frozenset(map(_bin, entity.words("bins"))),
                 operations=_limit(told, "batch_operations", 100), per_minute=_limit(told, "requests_per_minute", 900),
-                master_ttl=float(told.get("master_ttl_seconds", "86400")))
+                master_ttl=float(told.get("master_ttl_seconds", "86400")),
+                item_journal=told.get("item_journal", "ITEM"), reclass_journal=told.get("reclass_journal", "RECLASS"))
         except ValueError as wrong:
             message = f"Legal entity {entity.id}: an option cannot be used: {wrong}."
             raise Misconfigured(message) from None

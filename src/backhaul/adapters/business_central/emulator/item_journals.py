@@ -24,7 +24,10 @@ SIGNS = {POSITIVE: 1, NEGATIVE: -1, TRANSFER: -1}
 
 
 def new_batch(world: World, company: str, values: Row, _: Row | None) -> Row:
-    """Create a batch."""
+    """Create a batch of a template there is."""
+    template = values.get("journalTemplateName", "")
+    if template not in world.settings["itemJournalTemplates"]:
+        raise no.not_in_table("Journal Template Name", template, "Item Journal Template")
     if any(row.get("journalTemplateName", "") == values.get("journalTemplateName", "")
            for row in world.of("itemJournalBatches", company) if row.get("name") == values.get("name")):
         raise no.duplicate("Item Journal Batch", f"Name='{values.get('name')}'")
@@ -40,6 +43,7 @@ def new_line(world: World, company: str, values: Row, parent: Row | None) -> Row
     number = int(values.get("lineNumber", 0)) or max((line["lineNumber"] for line in lines), default=0) + 10_000
     if any(line["lineNumber"] == number for line in lines):
         raise no.duplicate("Item Journal Line", f"Journal Batch Name='{batch.get('name', '')}',Line No.='{number}'")
+    _not_yet_posted(world, company, values.get("documentNumber", ""))
     item = world.one("items", company, "number", values.get("itemNumber", ""))
     if item is None:
         raise no.not_in_table("Item No.", values.get("itemNumber", ""), "Item")
@@ -68,6 +72,8 @@ def post(world: World, company: str, batch: Row) -> None:
         raise no.dialog("There is nothing to post.")
     if "items" in world.settings["noPermission"]:
         raise no.dialog("Sorry, the current permissions prevented the action. (TableData 32 Item Ledger Entry Insert: Base Application)")
+    for line in lines:
+        _not_yet_posted(world, company, line["documentNumber"])
     costs: dict[tuple[str, str], list[tuple[str, Decimal]]] = defaultdict(list)
     for line in lines:
         _check(world, line)
@@ -77,6 +83,12 @@ def post(world: World, company: str, batch: Row) -> None:
         world.tables.remove("itemJournalLines", line["id"])
     for (number, date), entries in costs.items():
         ledger.book(world, Document(company=company, number=number, date=date, text=f"Item journal {number}"), entries)
+
+
+def _not_yet_posted(world: World, company: str, number: str) -> None:
+    """Refuse a document number the item ledger has, as the extension does: what is asked for twice is done once."""
+    if number and any(row["documentNumber"] == number for row in world.of("itemLedger", company)):
+        raise no.dialog(f"The document {number} has been posted already.")
 
 
 def _check(world: World, line: Row) -> None:

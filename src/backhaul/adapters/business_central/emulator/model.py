@@ -77,6 +77,7 @@ DEFAULTS: Mapping[str, Any] = {
     "inventoryClosedUntil": "",
     "salesPaid": True,
     "batchPost": {"receive": True, "invoice": True},
+    "itemJournalTemplates": ["ITEM", "RECLASS"],
     "schedule": {},
     "lastNumbers": {},
     "notifyAfter": 30,
