@@ -15,7 +15,7 @@ MEASURED    := --cov=backhaul.domain --cov=backhaul.application --cov-branch --c
 DEMO_ARGS   ?=
 BENCH_ARGS  ?=
 
-.PHONY: help setup demo test check bench docs lock clean
+.PHONY: help setup demo test check bench images docs lock clean
 
 help: ## List what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,7 @@ demo: setup ## Run the main job on real returns, ZigZag and Dynamics 365 emulate
 	@$(BIN)/backhaul demo $(DEMO_ARGS)
 
 test: setup ## Run every test, in two processes, and ask what of domain and application none reached; JOBS=0, PYTEST_ARGS
+	@tests/browser/prepare
 	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS)) $(if $(strip $(PYTEST_ARGS)),$(PYTEST_ARGS),$(MEASURED))
 ifeq ($(strip $(PYTEST_ARGS)),)
 	@$(BIN)/coverage report --include='src/backhaul/domain/*' --fail-under=100
@@ -48,6 +49,10 @@ check: setup ## Read the code and the docs: style, types, imports, references
 
 bench: setup ## Measure floors, peers and Backhaul side by side (BENCH_ARGS=--quick for three repetitions)
 	@$(BIN)/python bench/run.py $(BENCH_ARGS)
+
+images: setup ## Draw the images of the documentation anew, by the browser tests
+	@tests/browser/prepare
+	@BACKHAUL_IMAGES=docs/images $(BIN)/python -m pytest -q tests/browser/test_looks.py
 
 docs: setup ## Build the documentation into site/, with every link checked
 	@$(BIN)/mkdocs build --strict --quiet

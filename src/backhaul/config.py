@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.domain.errors import Misconfigured
@@ -24,11 +25,64 @@ SETTINGS: Final[Mapping[str, str]] = {
     "BACKHAUL_HOST": "127.0.0.1",
     "BACKHAUL_PORT": "8080",
     "BACKHAUL_STATE_DIR": "var",
+    "BACKHAUL_MODE": "development",
+    "BACKHAUL_CONSOLE_URL": "",
+    "BACKHAUL_OIDC_ISSUER": "",
+    "BACKHAUL_OIDC_CLIENT": "",
+    "BACKHAUL_OIDC_SECRET": "",
+    "BACKHAUL_LOCAL_SIGN_IN": "",
 }
 """Every setting and what holds without it."""
 REFERRED: Final = ("BACKHAUL_ZIGZAG_", "BACKHAUL_ERP_", "BACKHAUL_SFTP_", "BACKHAUL_SECRET_")
 """Names a profile may refer to as ``env:NAME``; settings never begin like this."""
 HIGHEST_PORT: Final = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """How people come in. `url` is the console's own address; `issuer` is empty where no identity provider is set.
+
+    `passphrase` lets anybody who knows it sign in as whomever they name: for development only, and refused in production.
+    """
+
+    production: bool = False
+    url: str = ""
+    issuer: str = ""
+    client: str = ""
+    secret: Secret | None = None
+    passphrase: Secret | None = None
+
+    @classmethod
+    def of(cls, told: Mapping[str, str], environ: Mapping[str, str]) -> Self:
+        """Read it, and refuse what would let in somebody who proved nothing (reliability C2, C3)."""
+        def secret(name: str) -> Secret | None:
+            return Secret(told[name], environ) if told[name] else None
+
+        mode, url = told["BACKHAUL_MODE"], told["BACKHAUL_CONSOLE_URL"].rstrip("/")
+        mine = cls(production=mode == "production", url=url, issuer=told["BACKHAUL_OIDC_ISSUER"], client=told["BACKHAUL_OIDC_CLIENT"],
+                   secret=secret("BACKHAUL_OIDC_SECRET"), passphrase=secret("BACKHAUL_LOCAL_SIGN_IN"))
+        at = urlsplit(url)
+        wrong = next((sentence for holds, sentence in (
+            (mode not in MODES, f"BACKHAUL_MODE is '{mode}', it must be {' or '.join(MODES)}"),
+            (bool(url) and (at.scheme not in {"http", "https"} or not at.netloc or at.path or at.query),
+             f"BACKHAUL_CONSOLE_URL is '{url}', it must be an address without a path, as https://returns.example.com"),
+            (bool(mine.issuer) and not (mine.client and mine.secret and url),
+             "BACKHAUL_OIDC_ISSUER needs BACKHAUL_OIDC_CLIENT, BACKHAUL_OIDC_SECRET (env:NAME, file:PATH) and BACKHAUL_CONSOLE_URL too"),
+            (mine.production and mine.passphrase is not None,
+             "BACKHAUL_LOCAL_SIGN_IN is for development only; take it away, or set BACKHAUL_MODE to development"),
+            (mine.production and not (mine.issuer and at.scheme == "https"),
+             "BACKHAUL_MODE is production, which needs BACKHAUL_OIDC_ISSUER and a BACKHAUL_CONSOLE_URL that begins with https://"),
+        ) if holds), "")
+        if wrong:
+            message = f"environment: {wrong}"
+            raise Misconfigured(message)
+        for each in (mine.secret, mine.passphrase):
+            if each is not None:
+                each.check()
+        return mine
+
+
+MODES: Final = ("development", "production")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +95,7 @@ class Settings:
     port: int
     state_dir: Path
     environ: Mapping[str, str] = field(repr=False)
+    sign_in: SignIn = field(default_factory=SignIn)
 
     @property
     def engine_url(self) -> str:
@@ -72,7 +127,8 @@ class Settings:
             url = secret.reveal()
         return cls(
             database_url=url, profiles=tuple(Path(part) for part in told["BACKHAUL_PROFILE"].split(os.pathsep) if part),
-            host=told["BACKHAUL_HOST"], port=int(port), state_dir=Path(told["BACKHAUL_STATE_DIR"]), environ=environ)
+            host=told["BACKHAUL_HOST"], port=int(port), state_dir=Path(told["BACKHAUL_STATE_DIR"]), environ=environ,
+            sign_in=SignIn.of(told, environ))
 
 
 def check_profile(path: Path, against: Path | None = None) -> Mapping[str, Any]:
@@ -89,4 +145,4 @@ def check_profile(path: Path, against: Path | None = None) -> Mapping[str, Any]:
     return told
 
 
-__all__ = ["Profile", "Secret", "Settings", "check_profile", "load_profile", "profile_schema"]
+__all__ = ["Profile", "Secret", "Settings", "SignIn", "check_profile", "load_profile", "profile_schema"]

@@ -290,6 +290,19 @@ class KeptLease:
     fence: Fence | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSession:
+    """Somebody at a browser. Only the hash of what the browser holds is kept; `proven_at` is when they last proved who they are."""
+
+    hash: str
+    issuer: str
+    subject: str
+    name: str
+    began_at: datetime
+    seen_at: datetime
+    proven_at: datetime
+
+
 class Tx(Protocol):
     """One transaction. Everything in it is kept together or not at all; nothing in it calls the network."""
 
@@ -533,6 +546,31 @@ class Tx(Protocol):
         """Give the chain, or its entries about one subject (a return reference)."""
         ...
 
+    # people at browsers
+    def use_sign_in(self, hash_: str, *, at: datetime) -> bool:
+        """Remember that a browser came back from its sign-in; False if this very one came back before."""
+        ...
+
+    def open_session(self, session: KeptSession) -> None:
+        """Let somebody in."""
+        ...
+
+    def session(self, hash_: str) -> KeptSession | None:
+        """Give a session that has not ended."""
+        ...
+
+    def sessions_of(self, issuer: str, subject: str) -> Sequence[KeptSession]:
+        """Give the sessions of a person that have not ended, the latest first."""
+        ...
+
+    def see_session(self, hash_: str, *, at: datetime) -> None:
+        """Remember when a session was last used."""
+        ...
+
+    def end_session(self, hash_: str, *, at: datetime, reason: str) -> bool:
+        """End a session for ever; False if it had ended."""
+        ...
+
 
 class Store(Protocol):
     """The one durable memory. `begin` opens a transaction that commits when its block ends well."""
@@ -555,5 +593,6 @@ class Clock(Protocol):
 
 __all__ = [
     "FIXED", "RETRIED", "Capabilities", "Clock", "Erp", "Fence", "Finding", "Found", "KeptAttempt", "KeptCase", "KeptException",
-    "KeptLease", "KeptPosting", "KeptProfile", "KeptWindow", "Platform", "PlatformApi", "PostingState", "Store", "Tx", "Unusable",
+    "KeptLease", "KeptPosting", "KeptProfile", "KeptSession", "KeptWindow", "Platform", "PlatformApi", "PostingState", "Store", "Tx",
+    "Unusable",
 ]

@@ -57,6 +57,8 @@ def demo(  # noqa: PLR0913  a command line
     def stay(stage: Any, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
         say(dict(summary)) if as_json else report.show(out, summary)
         out.print(f"\nBackhaul is running on [bold]{stage.web.base_url}[/]. Ctrl-C stops it.")
+        out.print(f"Sign in as [bold]Fiona Finance[/], Wanda Warehouse, Oskar Operator or Anton Approver; the passphrase of this demo is "
+                  f"[bold]{stage.passphrase}[/].", highlight=False)
         out.print(f"See one return: [bold]backhaul trace C541433[/] with BACKHAUL_DATABASE_URL={stage.house.settings.database_url}"
                   f" BACKHAUL_PROFILE={stage.house.settings.profiles[0]}", highlight=False)
         try:
@@ -83,7 +85,7 @@ def serve(
     from backhaul.entrypoints.web.app import create_app, serve as serve_web
 
     with opened() as house:
-        running = serve_web(create_app(house), house.settings.host, house.settings.port)
+        running = serve_web(create_app(house, sign_in=house.settings.sign_in), house.settings.host, house.settings.port)
         out.print(f"Backhaul listens on [bold]{running.base_url}[/]; webhooks at /hooks/zigzag/<source>.")
         try:
             if work_too:

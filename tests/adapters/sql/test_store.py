@@ -165,8 +165,11 @@ def test_migrating_twice_changes_nothing(empty_url: str, story: Any) -> None:
 
 
 def test_the_migrations_make_the_tables_the_code_knows(store: SqlStore) -> None:
+    def compared(_: object, name: str | None, kind: str, *_more: object) -> bool:
+        return not (kind == "index" and str(name).startswith("postings_erp_"))  # of expressions, in each database's own words
+
     with store.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts={"include_object": compared}), metadata) == []
 
 
 def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_url: str) -> None:

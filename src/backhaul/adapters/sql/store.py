@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +22,8 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from backhaul.adapters.sql.proposed import Proposed
 from backhaul.adapters.sql.session import Seen
+from backhaul.adapters.sql.sessions import Sessions
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import Clock, Fence
 from backhaul.domain.errors import Misconfigured, RetryLater
@@ -35,7 +36,24 @@ FULL: Final = 2
 """SQLite's number for `synchronous=FULL`; EXTRA is 3."""
 
 
-class SqlTx(Proposed):
+class ExactSum:
+    """Adds decimals that SQLite keeps as text; its own sum would make binary fractions of them."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._total: Decimal | None = None
+
+    def step(self, value: str | None) -> None:
+        """Add one."""
+        if value is not None:
+            self._total = (self._total or Decimal(0)) + Decimal(value)
+
+    def finalize(self) -> str | None:
+        """Give the sum."""
+        return None if self._total is None else str(self._total)
+
+
+class SqlTx(Sessions):
     """One transaction; implements the port `Tx`.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own
@@ -181,6 +199,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself; the listener below does
+        connection.create_aggregate("exact_sum", 1, ExactSum)  # type: ignore[arg-type]  # typeshed wants an int back, SQLite takes text
         _use_wal(connection)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {PATIENCE * 1000:.0f}"):
             connection.execute(f"PRAGMA {pragma}")

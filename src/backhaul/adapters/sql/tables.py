@@ -117,6 +117,7 @@ deliveries = Table(
     Index("deliveries_repeats", "tenant", "source", "identity"),
     Index("deliveries_unread", "tenant", "id", sqlite_where=text("state = 'stored'"), postgresql_where=text("state = 'stored'")),
     Index("deliveries_states", "tenant", "state"),
+    Index("deliveries_time", "tenant", "source", "received_at", "first"),
     sqlite_autoincrement=True,
 )
 
@@ -154,6 +155,8 @@ cases = Table(
     PrimaryKeyConstraint("tenant", "ref", name="cases_ref"),
     CheckConstraint(_among("state", "waiting", "planned", "posting", "held", "settled", "closed"), name="cases_state"),
     Index("cases_states", "tenant", "state", "due_at"),
+    Index("cases_list", "tenant", "legal_entity", "state", "updated_at", "ref"),
+    Index("cases_customer", "tenant", "customer"),
 )
 
 postings = Table(
@@ -180,6 +183,8 @@ postings = Table(
     Index("postings_states", "tenant", "legal_entity", "state"),
     Index("postings_sales", "tenant", "legal_entity", "order_ref",
           sqlite_where=text("claim = 'sale'"), postgresql_where=text("claim = 'sale'")),
+    Index("postings_order", "tenant", "order_ref"),
+    Index("postings_window", "window_key", "key"),
     Index("postings_history", "tenant", "legal_entity", "customer",
           sqlite_where=text("claim = 'history'"), postgresql_where=text("claim = 'history'")),
 )
@@ -247,6 +252,7 @@ exceptions = Table(
     Index("exceptions_open", "tenant", "return_ref", "line_id", unique=True,
           sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")),
     Index("exceptions_return", "tenant", "return_ref"),
+    Index("exceptions_list", "tenant", "due_at", "id", sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -377,6 +383,26 @@ pauses = Table(
     sqlite_autoincrement=True,
 )
 
+sign_ins = Table(
+    "sign_ins", metadata,
+    Column("hash", WORDS, primary_key=True),
+    Column("at", Utc(), nullable=False),
+    Index("sign_ins_at", "at"),
+)
+
+sessions = Table(
+    "sessions", metadata,
+    Column("hash", WORDS, primary_key=True),
+    _words("issuer"), _words("subject"), _words("name"),
+    Column("began_at", Utc(), nullable=False),
+    Column("seen_at", Utc(), nullable=False),
+    Column("proven_at", Utc(), nullable=False),
+    Column("ended_at", Utc()),
+    _words("reason"),
+    CheckConstraint("(ended_at IS NULL) = (reason = '')", name="sessions_ended"),
+    Index("sessions_person", "issuer", "subject", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "trail_stay", "trail_fixed", "attempts_stay",
     "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -385,6 +411,7 @@ GUARDS: Final = frozenset({
     "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
     "people_stay", "grants_stay", "grants_fixed", "tokens_stay", "proposals_stay", "proposals_fixed", "pauses_stay", "pauses_fixed",
     "attempts_paused",
+    "sessions_over",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -28,8 +28,10 @@ from backhaul.domain.rules import Close, Window
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo.central_world import COMPANY, KEPT, load_central_world
 from backhaul.entrypoints.demo.summary import summarise
+from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.demo.world import WorldCounts, load_world
 from backhaul.entrypoints.web.app import Running, create_app, serve
+from backhaul.secret import Secret
 
 FIRST: Final = date(2010, 12, 1)
 LAST: Final = date(2011, 5, 31)
@@ -71,13 +73,14 @@ SHOWS: Final[Mapping[str, Show]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Both emulators and Backhaul, ready to play."""
+    """Both emulators and Backhaul, ready to play; `passphrase` lets one into the console as whomever one names."""
 
     show: Show
     house: House
     erp: str
     platform: str
     web: Running
+    passphrase: str
     wire: httpx.Client
 
     def control(self, system: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401  the emulators' own JSON
@@ -130,8 +133,11 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
             profile = house.profiles[TENANT]
             entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
             house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, entities=entities))}
-        web = stack.enter_context(_closing(serve(create_app(house), "127.0.0.1", port)))
-        stage = Stage(show=show, house=house, erp=erp.base_url, platform=platform.base_url, web=web,
+        employ(house.store, TENANT, datetime.combine(FIRST, time(0), tzinfo=UTC))
+        passphrase = secrets.token_urlsafe(9)
+        sign_in = replace(house.settings.sign_in, passphrase=Secret("env:DEMO", {"DEMO": passphrase}), production=False)
+        web = stack.enter_context(_closing(serve(create_app(house, sign_in=sign_in), "127.0.0.1", port)))
+        stage = Stage(show=show, house=house, erp=erp.base_url, platform=platform.base_url, web=web, passphrase=passphrase,
                       wire=stack.enter_context(httpx.Client(timeout=PATIENCE, trust_env=False)))
         start = datetime.combine(FIRST, time(0), tzinfo=UTC).isoformat()
         stage.control(stage.erp, "clock", {"now": start})

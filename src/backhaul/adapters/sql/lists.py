@@ -1,0 +1,262 @@
+"""What stands in a list, page by page, however long the list is?
+
+Every query runs along an index and stops after a page: the next page begins after the last row of this one, so the thousandth costs what
+the first did. Counts that would need the whole list stop at `MANY`. Whose rows are given is an argument, not a matter of the page.
+"""
+
+import heapq
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal_column, or_, select
+
+from backhaul.adapters.sql import rows, tables
+from backhaul.adapters.sql.tables import Exact
+from backhaul.application.ports import KeptCase, KeptException, KeptPosting, KeptWindow
+from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.trail import TrailEntry
+
+PAGE: Final = 50
+MANY: Final = 10_000
+"""A count that stops here says so."""
+STATES: Final = (*(state.value for state in ReturnState), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whose rows are given: one tenant, and of it these legal entities ("" is what no rule has placed yet)."""
+
+    tenant: str
+    entities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Open work of one kind for one team in one currency."""
+
+    kind: str
+    owner: str
+    currency: str
+    count: int
+    money: Decimal
+    overdue: int
+    oldest_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One piece of open work with what a list shows of its return."""
+
+    kept: KeptException
+    legal_entity: str
+    customer: str
+    state: str
+
+
+def entities(connection: Connection, tenant: str) -> list[str]:
+    """Give the legal entities that returns were placed in, also those no profile names any longer; one step along the index for each."""
+    table, found = tables.cases, [""]
+    while True:
+        after = connection.execute(select(func.min(table.c.legal_entity)).where(
+            table.c.tenant == tenant, table.c.legal_entity > found[-1])).scalar_one()
+        if after is None:
+            return found
+        found.append(after)
+
+
+# --- returns -----------------------------------------------------------------------------------------------
+
+
+def returns(connection: Connection, reach: Reach, *, state: str = "", after: tuple[datetime, str] | None = None,
+            limit: int = PAGE) -> list[KeptCase]:
+    """List returns, the latest changed first. One short walk along the index for each entity and state, merged."""
+    table = tables.cases
+    walks = []
+    for entity in reach.entities:
+        for each in [state] if state else STATES:
+            asked: list[ColumnElement[bool]] = [table.c.tenant == reach.tenant, table.c.legal_entity == entity,
+                                                table.c.state.is_(None) if each is None else table.c.state == each,
+                                                table.c.updated_at.is_not(None)]
+            if after is not None:
+                asked.append(or_(table.c.updated_at < after[0], and_(table.c.updated_at == after[0], table.c.ref < after[1])))
+            walks.append(connection.execute(select(table).where(*asked).order_by(
+                table.c.updated_at.desc(), table.c.ref.desc()).limit(limit)).all())
+    merged = heapq.merge(*walks, key=lambda row: (row.updated_at, row.ref), reverse=True)
+    return [rows.case(row) for row in islice(merged, limit)]
+
+
+def counted(connection: Connection, reach: Reach) -> dict[str, int]:
+    """Count returns by state, each up to `MANY`."""
+    table = tables.cases
+    found: dict[str, int] = {}
+    for each in STATES:
+        some = select(table.c.ref).where(
+            table.c.tenant == reach.tenant, table.c.legal_entity.in_(reach.entities),
+            table.c.state.is_(None) if each is None else table.c.state == each).limit(MANY + 1).subquery()
+        found[each or ""] = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return found
+
+
+def known(connection: Connection, reach: Reach, ref: str) -> KeptCase | None:
+    """Give a return by its exact reference, if this reach may see it."""
+    row = connection.execute(select(tables.cases).where(
+        tables.cases.c.tenant == reach.tenant, tables.cases.c.ref == ref, tables.cases.c.legal_entity.in_(reach.entities))).first()
+    return None if row is None else rows.case(row)
+
+
+# --- work ----------------------------------------------------------------------------------------------------
+
+
+def _total(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Add exactly: SQLite keeps decimals as text and is given a sum of its own (`store`)."""
+    return func.exact_sum(column, type_=Exact()) if connection.dialect.name == "sqlite" else func.sum(column, type_=Exact())
+
+
+def _open(reach: Reach, *, owner: str, kind: str, entity: str) -> list[ColumnElement[bool]]:
+    work = tables.exceptions
+    asked = [work.c.tenant == reach.tenant, work.c.closed_at.is_(None), _placed([entity] if entity else reach.entities)]
+    asked += [column == value for column, value in ((work.c.owner, owner), (work.c.kind, kind)) if value]
+    return asked
+
+
+def _placed(entities: Collection[str]) -> ColumnElement[bool]:
+    """Keep to these entities; work about a return that is not kept yet belongs to nobody's entity, which is ""."""
+    return func.coalesce(tables.cases.c.legal_entity, "").in_(entities)
+
+
+def _work(*columns: Any) -> Select[Any]:  # noqa: ANN401  what SQLAlchemy selects
+    work, cases = tables.exceptions, tables.cases
+    return select(*columns).select_from(work.outerjoin(cases, (cases.c.tenant == work.c.tenant) & (cases.c.ref == work.c.return_ref)))
+
+
+def causes(connection: Connection, reach: Reach, *, now: datetime, owner: str = "", entity: str = "") -> list[Cause]:
+    """Group open work by kind, team and currency, the most money first."""
+    work = tables.exceptions
+    keys = (work.c.kind, work.c.owner, work.c.currency)
+    query = _work(*keys, func.count().label("many"), _total(connection, work.c.amount).label("money"),
+                  func.sum(_late(now)).label("overdue"), func.min(work.c.opened_at).label("oldest_at"),
+                  func.min(work.c.due_at).label("due_at"))
+    found = connection.execute(query.where(*_open(reach, owner=owner, kind="", entity=entity)).group_by(*keys))
+    return sorted((Cause(kind=row.kind, owner=row.owner, currency=row.currency, count=row.many, money=row.money or Decimal(0),
+                         overdue=int(row.overdue or 0), oldest_at=row.oldest_at, due_at=row.due_at) for row in found),
+                  key=lambda cause: (-abs(cause.money), -cause.count, cause.kind, cause.owner))
+
+
+def _late(now: datetime) -> ColumnElement[int]:
+    return case((tables.exceptions.c.due_at < now, 1), else_=0)
+
+
+def work(  # noqa: PLR0913  each is named at the call
+    connection: Connection, reach: Reach, *, owner: str = "", kind: str = "", entity: str = "",
+    after: tuple[datetime, int] | None = None, limit: int = PAGE,
+) -> list[Work]:
+    """List open work, what is due first first."""
+    table, cases = tables.exceptions, tables.cases
+    asked = _open(reach, owner=owner, kind=kind, entity=entity)
+    if after is not None:
+        asked.append(or_(table.c.due_at > after[0], and_(table.c.due_at == after[0], table.c.id > after[1])))
+    found = connection.execute(_work(table, cases.c.legal_entity, cases.c.customer, cases.c.state).where(*asked).order_by(
+        table.c.due_at, table.c.id).limit(limit))
+    return [Work(kept=rows.exception(row), legal_entity=row.legal_entity or "", customer=row.customer or "", state=row.state or "")
+            for row in found]
+
+
+def one_work(connection: Connection, reach: Reach, number: int) -> Work | None:
+    """Give one piece of work, open or not, if this reach may see it."""
+    table, cases = tables.exceptions, tables.cases
+    row = connection.execute(_work(table, cases.c.legal_entity, cases.c.customer, cases.c.state).where(
+        table.c.tenant == reach.tenant, table.c.id == number, _placed(reach.entities))).first()
+    return None if row is None else Work(
+        kept=rows.exception(row), legal_entity=row.legal_entity or "", customer=row.customer or "", state=row.state or "")
+
+
+# --- batches, trail ----------------------------------------------------------------------------------------------
+
+
+def windows(connection: Connection, reach: Reach, *, before: int | None = None, limit: int = PAGE) -> list[tuple[int, KeptWindow]]:
+    """List closed windows with their ids, the latest first."""
+    table = tables.windows
+    asked: list[ColumnElement[bool]] = [table.c.tenant == reach.tenant, table.c.legal_entity.in_(reach.entities)]
+    if before is not None:
+        asked.append(table.c.id < before)
+    return [(row.id, rows.window(row)) for row in connection.execute(select(table).where(*asked).order_by(table.c.id.desc()).limit(limit))]
+
+
+def window(connection: Connection, reach: Reach, key: str) -> KeptWindow | None:
+    """Give one window, if this reach may see it."""
+    table = tables.windows
+    row = connection.execute(select(table).where(
+        table.c.tenant == reach.tenant, table.c.key == key, table.c.legal_entity.in_(reach.entities))).first()
+    return None if row is None else rows.window(row)
+
+
+def travelled(connection: Connection, key: str, *, after: str = "", limit: int = PAGE) -> list[KeptPosting]:
+    """List what travelled in a window, by key."""
+    table = tables.postings
+    found = connection.execute(select(table).where(table.c.window_key == key, table.c.key > after).order_by(table.c.key).limit(limit))
+    return [rows.kept_posting(row) for row in found]
+
+
+def trail(connection: Connection, tenant: str, *, subject: str = "", before: int | None = None, limit: int = PAGE) -> list[TrailEntry]:
+    """List what was done, the latest first."""
+    table = tables.trail
+    asked: list[ColumnElement[bool]] = [table.c.tenant == tenant]
+    if subject:
+        asked.append(table.c.subject == subject)
+    if before is not None:
+        asked.append(table.c.sequence < before)
+    return [rows.entry(row) for row in connection.execute(select(table).where(*asked).order_by(table.c.sequence.desc()).limit(limit))]
+
+
+# --- any id ------------------------------------------------------------------------------------------------------
+
+
+def search(connection: Connection, reach: Reach, text: str, *, limit: int = PAGE) -> list[tuple[str, KeptCase]]:
+    """Find returns by any id somebody may hold, letter by letter, with what it was found as; a return's reference also by its beginning."""
+    found: dict[str, str] = {}
+    for what, query in _ways(reach.tenant, text, connection.dialect.name):
+        for row in connection.execute(query.limit(limit)).all():
+            found.setdefault(str(row[0]), what)
+    cases = {row.ref: rows.case(row) for row in connection.execute(select(tables.cases).where(
+        tables.cases.c.tenant == reach.tenant, tables.cases.c.ref.in_(list(found)[:500]),
+        tables.cases.c.legal_entity.in_(reach.entities)))}
+    return [(what, cases[ref]) for ref, what in found.items() if ref in cases][:limit]
+
+
+def _ways(tenant: str, text: str, dialect: str) -> Iterator[tuple[str, Select[tuple[str]]]]:
+    cases, postings, facts, deliveries = tables.cases, tables.postings, tables.facts, tables.deliveries
+    last = chr(0x10FFFF)
+    yield "return", select(cases.c.ref).where(
+        cases.c.tenant == tenant, cases.c.ref >= text, cases.c.ref < text + last).order_by(cases.c.ref)
+    yield "customer", select(cases.c.ref).where(cases.c.tenant == tenant, cases.c.customer == text)
+    yield "order", select(postings.c.return_ref).where(postings.c.tenant == tenant, postings.c.order_ref == text)
+    for what, name in (("document", "number"), ("voucher", "voucher")):
+        yield what, select(postings.c.return_ref).where(postings.c.tenant == tenant, erp_says(name, dialect) == text)
+    yield "message", select(facts.c.return_ref).join(deliveries, deliveries.c.id == facts.c.delivery_id).where(
+        deliveries.c.tenant == tenant, deliveries.c.identity == text)
+
+
+def erp_says(name: str, dialect: str) -> ColumnElement[str]:
+    """Give what the ERP calls a document, in the very words of its index (migration 0011)."""
+    erp = tables.postings.c.erp
+    if dialect == "sqlite":
+        return func.json_extract(erp, literal_column(f"'$.{name}'"))
+    return func.substring(erp, literal_column(f"""'"{name}":"([^"]*)"'"""))
+
+
+def raw(connection: Connection, tenant: str, number: int) -> Row[Any] | None:
+    """Give a delivery with its bytes."""
+    return connection.execute(select(tables.deliveries).where(
+        tables.deliveries.c.tenant == tenant, tables.deliveries.c.id == number)).first()
+
+
+def told_of(connection: Connection, tenant: str, number: int) -> Sequence[str]:
+    """Give the returns a delivery told of."""
+    facts = tables.facts
+    return connection.execute(select(facts.c.return_ref).distinct().where(
+        facts.c.tenant == tenant, facts.c.delivery_id == number).limit(PAGE)).scalars().all()

@@ -1,0 +1,270 @@
+"""What does every page of the console share: who asks, whose rows they may see, and the frame around the answer?"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Response
+from litestar.exceptions import NotFoundException, PermissionDeniedException
+from sqlalchemy import Connection, select
+
+from backhaul.adapters.openid import OpenIdProvider
+from backhaul.adapters.sql import tables
+from backhaul.adapters.sql.lists import Reach, entities
+from backhaul.adapters.sql.register import Register
+from backhaul.adapters.sql.sessions import look_up
+from backhaul.adapters.zigzag.webhook import Source
+from backhaul.application.ports import Clock, Store
+from backhaul.config import SignIn
+from backhaul.domain.access import Action, Scope, scope
+from backhaul.domain.rules import Rules
+from backhaul.entrypoints.web.door import (
+    SAFE,
+    SEEN,
+    SESSION,
+    AnyRequest,
+    Throttle,
+    Visitor,
+    hashed,
+    is_alive,
+    is_foreign,
+    refuse_forged,
+    to_sign_in,
+)
+from backhaul.entrypoints.web.wording import FILTERS
+
+HERE: Final = Path(__file__).parent
+LONGEST: Final = 128
+"""What is searched for is cut to this length."""
+FORM_BYTES: Final = 2 * 1024 * 1024
+
+
+@cache
+def environment() -> Environment:
+    """Give the templates, compiled once for this process; what somebody wrote is text in every one of them."""
+    made = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                       lstrip_blocks=True)
+    made.filters.update(FILTERS, segment=lambda text: quote(str(text), safe=""))
+    return made
+
+
+class ReadableStore(Store, Protocol):
+    """A store that can also be read without taking part in the writing."""
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Open a connection that cannot write and sees one moment."""
+        ...
+
+
+class ProfileLike(Protocol):
+    """What the pages need to know of a profile."""
+
+    @property
+    def version(self) -> str:
+        """Give its version."""
+        ...
+
+    @property
+    def rules(self) -> Rules:
+        """Give its rules."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """Give the webhook's sources."""
+        ...
+
+    @property
+    def signals(self) -> Sequence[Source]:
+        """Give the webhook's signals."""
+        ...
+
+
+class HouseLike(Protocol):
+    """The parts of a running Backhaul that the web layer uses."""
+
+    @property
+    def store(self) -> ReadableStore:
+        """Give the store."""
+        ...
+
+    @property
+    def profiles(self) -> Mapping[str, ProfileLike]:
+        """Give the profiles by tenant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One page in the rail: where it is, what it is called, the key that goes there after `g`, and what it needs."""
+
+    path: str
+    title: str
+    key: str
+    action: Action
+    whole: bool = False
+    """It tells of the whole tenant, so that some of its legal entities are not enough."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Console:
+    """The running console. Handlers are given one and hold nothing themselves."""
+
+    house: HouseLike
+    clock: Clock
+    sign_in: SignIn
+    provider: OpenIdProvider | None
+    rail: tuple[Entry, ...] = ()
+    throttle: Throttle = field(default_factory=Throttle)
+
+    # --- who asks ----------------------------------------------------------------------------------------------
+
+    async def admit(self, request: AnyRequest) -> Response[Any] | None:
+        """Let a request in, send its reader to sign in, or refuse it. A route that names no right is closed to everybody."""
+        told = request.route_handler.opt
+        if told.get("open"):
+            return None
+        visitor = await asyncio.to_thread(self.visitor, request)
+        if visitor is None:
+            return to_sign_in(request)
+        request.state.visitor = visitor
+        if request.method not in SAFE:
+            if is_foreign(request, self.sign_in.url):
+                message = "This form was sent from another site; nothing was changed."
+                raise PermissionDeniedException(message)
+            refuse_forged(await request.form(), visitor.form_token)
+        if told.get("anybody"):
+            return None
+        action = told.get("action")
+        if not isinstance(action, Action) or not self.may(request, action, whole=bool(told.get("whole"))):
+            message = "Your roles do not allow this. An administrator can propose a grant for you, under Administration."
+            raise PermissionDeniedException(message)
+        return None
+
+    def visitor(self, request: AnyRequest) -> Visitor | None:
+        """Find who sends this request: a session that lives, of a person who still has a role."""
+        token = request.cookies.get(SESSION, "")
+        if not token:
+            return None
+        now, kept_as = self.clock.now(), hashed(token)
+        with self.house.store.read() as connection:
+            session = look_up(connection, kept_as)
+            person = None if session is None else Register(connection, {}, None).person(issuer=session.issuer, subject=session.subject)
+        if session is None:
+            return None
+        if person is None or not person.grants or not is_alive(session, now):
+            with self.house.store.begin() as tx:
+                tx.end_session(kept_as, at=now, reason="ran out" if person and person.grants else "has no role any more")
+            return None
+        if now - session.seen_at > SEEN:
+            with self.house.store.begin() as tx:
+                tx.see_session(kept_as, at=now)
+        return Visitor(session=session, token=token, person=person)
+
+    def tenants(self, request: AnyRequest) -> list[str]:
+        """Give the tenants this person has any role in."""
+        visitor: Visitor = request.state.visitor
+        return sorted({grant.tenant for grant in visitor.person.grants} & set(self.house.profiles))
+
+    def tenant(self, request: AnyRequest) -> str:
+        """Give the tenant that is asked for, or the first this person may see; another one is not there."""
+        mine = self.tenants(request)
+        asked = request.query_params.get("tenant") or (mine[0] if mine else "")
+        if asked not in mine:
+            message = "there is no such tenant here, or none that you may see"
+            raise NotFoundException(message)
+        return str(asked)
+
+    def may(self, request: AnyRequest, action: Action, *, whole: bool = False) -> bool:
+        """Tell whether whoever asks may do something about some legal entity, or about the whole tenant."""
+        visitor: Visitor = request.state.visitor
+        allowed = scope(visitor.person, action, self.tenant(request))
+        return allowed is not None and (allowed.entities is None or not whole)
+
+    def scope(self, request: AnyRequest, action: Action = Action.SEE) -> Scope:
+        """Give of which legal entities this person may do something; `PermissionDenied` if of none."""
+        visitor: Visitor = request.state.visitor
+        allowed = scope(visitor.person, action, self.tenant(request))
+        if allowed is None:
+            raise PermissionDeniedException
+        return allowed
+
+    def reach(self, request: AnyRequest) -> Reach:
+        """Give whose rows may be shown, entity by entity, as lists walk along them."""
+        allowed = self.scope(request)
+        if allowed.entities is not None:
+            return Reach(tenant=allowed.tenant, entities=tuple(sorted(allowed.entities)))
+        with self.house.store.read() as connection:
+            known = entities(connection, allowed.tenant)
+        return Reach(tenant=allowed.tenant, entities=tuple(sorted(
+            {"", *known, *(entity.id for entity in self.house.profiles[allowed.tenant].rules.entities)})))
+
+    # --- what they see -------------------------------------------------------------------------------------------
+
+    def show(self, request: AnyRequest, template: str, *, status: int = 200, **told: Any) -> Response[str]:  # noqa: ANN401  for a template
+        """Draw a page."""
+        visitor = getattr(request.state, "visitor", None) if "state" in request.scope else None
+        frame: dict[str, Any] = {"visitor": visitor, "now": self.clock.now(), "here": request.url.path, "said": "", "asked": ""}
+        if visitor is not None:
+            tenant, mine = self.tenant(request), self.tenants(request)
+            with self.house.store.read() as connection:
+                pauses = connection.execute(select(tables.pauses).where(
+                    tables.pauses.c.tenant == tenant, tables.pauses.c.ended_at.is_(None)).order_by(tables.pauses.c.id)).all()
+            frame |= {"tenant": tenant, "tenants": mine, "pauses": pauses, "said": SAID.get(request.query_params.get("done", ""), ""),
+                      "rail": [page for page in self.rail if self.may(request, page.action, whole=page.whole)],
+                      "to": _linker(request, tenant if len(mine) > 1 else ""), "may": lambda name: self.may(request, Action(name))}
+        else:
+            frame |= {"to": lambda path, **_: path}
+        page = environment().get_template(template).render(frame | told)
+        return Response(page, status_code=status, media_type="text/html")
+
+
+SAID: Final[Mapping[str, str]] = {}
+"""What a page says after something was done, by the word in its address; whoever makes an address up gets nothing said."""
+
+
+def _linker(request: AnyRequest, tenant: str) -> Callable[..., str]:
+    """Make what writes links: within the tenant that is seen, and on demand with what this page was asked."""
+    def to(path: str, *, keep: bool = False, **query: object) -> str:
+        told = dict(parse_qsl(request.url.query)) if keep else {}
+        told.pop("done", None)
+        told |= {"tenant": tenant} | {name: str(value) for name, value in query.items()}
+        written = urlencode({name: value for name, value in told.items() if value})
+        return f"{path}?{written}" if written else path
+
+    return to
+
+
+def query(request: AnyRequest, name: str) -> str:
+    """Give what was asked under a name, cut to a sane length."""
+    return str(request.query_params.get(name, "")).strip()[:LONGEST]
+
+
+def mark(at: datetime, last: object) -> str:
+    """Write after which row the next page begins."""
+    return f"{at.isoformat()}|{last}"
+
+
+def marked(request: AnyRequest) -> tuple[datetime, str] | None:
+    """Read after which row the page begins; None for the first, or if it cannot be read."""
+    at, _, last = str(request.query_params.get("after", ""))[:400].partition("|")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return None
+    return (moment, last) if moment.tzinfo is not None and last else None
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number that fits a database."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None  # noqa: PLR2004  18 digits fit 64 bits
+
+
+__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "mark", "marked", "query", "whole"]

@@ -1,0 +1,213 @@
+"""How does a list leave the console without carrying a formula into somebody's spreadsheet?
+
+Every export goes through `safe`: text that a spreadsheet would take for a formula is made text again, numbers stay numbers (reliability
+C15). Rows are read page by page along the same indexes as the lists, up to `MOST`.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from litestar import Response, get
+from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
+from sqlalchemy import Connection
+
+from backhaul.adapters.sql import coverage, lists
+from backhaul.adapters.sql.lists import Reach
+from backhaul.domain.access import Action
+from backhaul.entrypoints.web.console import Console, query
+from backhaul.entrypoints.web.door import AnyRequest
+
+MOST: Final = 50_000
+"""Rows in one export; the last row says if there are more."""
+CELL: Final = 32_000
+"""Characters in one cell; a spreadsheet holds few more."""
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Beginnings that a spreadsheet may take for a formula, in their wide forms as well."""
+KINDS: Final = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One list as a sheet: the right it needs (`whole`: for the whole tenant), its headings, and its rows for a request."""
+
+    action: Action
+    headings: tuple[str, ...]
+    rows: Callable[[Console, AnyRequest, Connection, Reach], Iterable[Row]]
+    whole: bool = False
+
+
+def safe(value: object) -> str | Decimal | int | datetime | date | None:
+    """Give a value that a spreadsheet shows as what it is: numbers as numbers, text as text."""
+    if value is None or isinstance(value, (Decimal, int, datetime, date)):
+        return value
+    text = "".join(letter if letter.isprintable() or letter in "\t\n\r" else " " for letter in str(value))[:CELL]
+    return f"'{text}" if str(value).lstrip(" \ufeff").startswith(FORMULA) else text
+
+
+def routes(console: Console) -> list[BaseRouteHandler]:
+    """Give the routes."""
+
+    @get("/exports/{name:str}", action=Action.SEE, sync_to_thread=True)
+    def export(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+        title, _, kind = name.rpartition(".")
+        sheet = SHEETS.get(title)
+        if sheet is None or kind not in KINDS:
+            detail = f"there is no such export; there are {', '.join(SHEETS)}, each as .csv and .xlsx"
+            raise NotFoundException(detail)
+        if not console.may(request, sheet.action, whole=sheet.whole):
+            detail = "Your roles do not show this list."
+            raise PermissionDeniedException(detail)
+        reach = console.reach(request)
+        with console.house.store.read() as connection:
+            written = (_csv if kind == "csv" else _xlsx)(title, sheet.headings, _some(sheet.rows(console, request, connection, reach)))
+        return Response(written, media_type=KINDS[kind], headers={"content-disposition": f'attachment; filename="backhaul-{title}.{kind}"'})
+
+    return [export]
+
+
+def _some(rows: Iterable[Row]) -> Iterator[Row]:
+    """Stop at the most an export holds, and say so."""
+    for number, row in enumerate(rows):
+        if number == MOST:
+            yield (f"Only the first {MOST} rows are here; filter the list to get the rest.",)
+            return
+        yield row
+
+
+def _csv(_title: str, headings: Row, rows: Iterable[Row]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)  # RFC 4180: CRLF, quotes doubled
+    writer.writerow(headings)
+    for row in rows:
+        writer.writerow([_plain(safe(value)) for value in row])
+    return ("\ufeff" + text.getvalue()).encode()
+
+
+def _plain(value: object) -> object:
+    """Write what CSV has no type for: exact decimals, times in UTC."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else "" if value is None else value
+
+
+def _xlsx(title: str, headings: Row, rows: Iterable[Row]) -> bytes:
+    book = Workbook(write_only=True)
+    page = book.create_sheet(title)
+    page.freeze_panes = "A2"
+    bold = []
+    for heading in headings:
+        cell = WriteOnlyCell(page, value=heading)
+        cell.font = Font(bold=True)
+        bold.append(cell)
+    page.append(bold)
+    for row in rows:
+        page.append([_cell(page, safe(value)) for value in row])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _cell(page: Any, value: Any) -> Any:  # noqa: ANN401  openpyxl's
+    """Give text as a cell that can be nothing but text; a spreadsheet knows no time zones, so times are said in UTC without one."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None)
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(page, value=value)
+    cell.data_type = "s"
+    return cell
+
+
+# --- the lists -------------------------------------------------------------------------------------------------
+
+
+def _returns(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    state, after = query(request, "state"), None
+    while True:
+        found = lists.returns(connection, reach, state=state if state in lists.STATES else "", after=after, limit=1000)
+        for row in found:
+            yield (row.ref, row.state.value if row.state else "new", row.stage, row.customer, row.legal_entity, row.net, row.currency,
+                   row.due_at, row.updated_at)
+        if len(found) < 1000 or found[-1].updated_at is None:  # noqa: PLR2004  the page above
+            return
+        after = (found[-1].updated_at, found[-1].ref)
+
+
+def _exceptions(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    owner, kind, entity = (query(request, name) for name in ("owner", "kind", "entity"))
+    after = None
+    while True:
+        found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity if entity in reach.entities else "", after=after,
+                           limit=1000)
+        for row in found:
+            case = row.kept.case
+            yield (row.kept.id, case.kind, case.owner, case.severity.value, case.return_ref, case.line_id, row.legal_entity, row.customer,
+                   case.money.amount, case.money.currency, case.opened_at, case.due_at, "; ".join(each.sentence for each in case.findings))
+        if len(found) < 1000:  # noqa: PLR2004  the page above
+            return
+        after = (found[-1].kept.case.due_at, found[-1].kept.id)
+
+
+def _batches(_: Console, _request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for _id, row in lists.windows(connection, reach, limit=MOST):
+        yield (row.key, row.legal_entity, row.period, row.leg, row.closed_at, row.returns, _words(row.controls), _words(row.ledger))
+
+
+def _mappings(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    for row in console.house.profiles[reach.tenant].rules.mapping:
+        if row.when.legal_entity in reach.entities:
+            yield (row.when.legal_entity, row.when.warehouse, row.when.disposition, row.when.condition, row.when.reason, row.outcome.value,
+                   row.place.warehouse, row.place.location, row.place.status, row.erp_disposition, "yes" if row.credit else "no",
+                   row.expected_account)
+
+
+def _coverage(console: Console, _request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for code in coverage.codes(connection, reach, console.house.profiles[reach.tenant].rules.mapping):
+        when = code.when
+        yield ("mapped" if code.row else "unmapped", when.legal_entity, when.warehouse, when.disposition, when.condition, when.reason,
+               code.units, code.net, code.currency, code.last_at)
+
+
+def _trail(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    before = None
+    while True:
+        found = lists.trail(connection, reach.tenant, subject=query(request, "subject"), before=before, limit=1000)
+        for row in found:
+            yield (row.sequence, row.at, row.actor, row.subject, row.action, _words(row.detail), row.previous, row.hash)
+        if len(found) < 1000:  # noqa: PLR2004  the page above
+            return
+        before = found[-1].sequence
+
+
+def _words(values: Any) -> str:  # noqa: ANN401  loose values of a window or an entry
+    return "; ".join(f"{name} {value}" for name, value in values.items() if value not in (None, "", [], {}))
+
+
+SHEETS: Final[dict[str, Sheet]] = {
+    "returns": Sheet(action=Action.SEE, rows=_returns, headings=(
+        "Return", "State", "Goods", "Customer", "Legal entity", "Net", "Currency", "Due", "Changed")),
+    "exceptions": Sheet(action=Action.SEE, rows=_exceptions, headings=(
+        "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says")),
+    "batches": Sheet(action=Action.SEE, rows=_batches, headings=(
+        "Batch", "Legal entity", "Period", "Leg", "Closed", "Returns", "Control totals", "Ledger")),
+    "mappings": Sheet(action=Action.SEE, rows=_mappings, headings=(
+        "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Outcome", "To warehouse", "To location", "To status",
+        "ERP code", "Credit", "Account expected")),
+    "coverage": Sheet(action=Action.SEE, rows=_coverage, headings=(
+        "Mapped", "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Units", "Net", "Currency", "Last seen")),
+    "trail": Sheet(action=Action.SEE_TRAIL, whole=True, rows=_trail, headings=(
+        "Number", "When", "Who", "About", "What", "Detail", "Previous", "Hash")),
+}
+"""Every list that can be taken away."""

@@ -1,0 +1,71 @@
+"""What needs me today, where is money held, and who has gone silent?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from litestar import Response, get
+from litestar.handlers import BaseRouteHandler
+
+from backhaul.adapters.sql import lists, pulse
+from backhaul.domain.access import Action
+from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.money import Money
+from backhaul.entrypoints.web.console import Console, query
+from backhaul.entrypoints.web.door import AnyRequest
+
+SILENT: Final = timedelta(hours=24)
+"""A source that told nothing for so long is called silent."""
+TOP: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What waits for one team."""
+
+    team: str
+    count: int
+    overdue: int
+    money: tuple[Money, ...]
+
+
+def routes(console: Console) -> list[BaseRouteHandler]:
+    """Give the routes."""
+
+    @get("/", action=Action.SEE, sync_to_thread=True)
+    def today(request: AnyRequest) -> Response[str]:
+        reach, now, team = console.reach(request), console.clock.now(), query(request, "team")
+        with console.house.store.read() as connection:
+            causes = lists.causes(connection, reach, now=now)
+            soonest = lists.work(connection, reach, owner=team, limit=TOP)
+            said = pulse.sources(connection, reach.tenant, [source.name for source in console.house.profiles[reach.tenant].sources])
+            waiting = pulse.waiting(connection, reach)
+        mine = [cause for cause in causes if not team or cause.owner == team]
+        return console.show(
+            request, "today.html", desks=desks(causes), team=team, causes=mine[:TOP], soonest=soonest, kinds=KINDS,
+            held=added(mine), overdue=sum(cause.overdue for cause in mine), count=sum(cause.count for cause in mine),
+            sources=[(name, at, at is None or now - at > SILENT) for name, at in said], waiting=waiting)
+
+    return [today]
+
+
+def desks(causes: Sequence[lists.Cause]) -> list[Desk]:
+    """Give one desk for each team, those of the house first; a team nobody names has nothing to do."""
+    names = [team.value for team in Team] + sorted({cause.owner for cause in causes} - {team.value for team in Team})
+    found = []
+    for name in names:
+        theirs = [cause for cause in causes if cause.owner == name]
+        found.append(Desk(team=name, count=sum(cause.count for cause in theirs), overdue=sum(cause.overdue for cause in theirs),
+                          money=added(theirs)))
+    return found
+
+
+def added(causes: Sequence[lists.Cause]) -> tuple[Money, ...]:
+    """Add money by currency; two currencies are never added."""
+    sums: dict[str, Decimal] = {}
+    for cause in causes:
+        sums[cause.currency] = sums.get(cause.currency, Decimal(0)) + cause.money
+    return tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items()) if amount)
+

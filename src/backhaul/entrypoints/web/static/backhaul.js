@@ -1,0 +1,36 @@
+// Keys for people who do this all day. Every page works without it.
+"use strict";
+(() => {
+  const go = { t: "/", e: "/exceptions", r: "/returns", b: "/batches", n: "/not-credited", m: "/mappings", c: "/codes", f: "/flows", a: "/trail", s: "/administration" };
+  const asked = new URLSearchParams(location.search).get("tenant");
+  const rows = [...document.querySelectorAll("[data-rows] tbody tr")];
+  const help = document.querySelector("dialog.keys");
+  let at = -1, waiting = false, timer = 0;
+  const typing = (el) => el.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(el.tagName);
+  const move = (by) => {
+    if (!rows.length) { return; }
+    if (at >= 0) { rows[at].classList.remove("here"); }
+    at = Math.min(rows.length - 1, Math.max(0, at + by));
+    rows[at].classList.add("here");
+    const link = rows[at].querySelector("a");
+    if (link) { link.focus(); } else { rows[at].scrollIntoView({ block: "nearest" }); }
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) { return; }
+    if (typing(event.target)) { if (event.key === "Escape") { event.target.blur(); } return; }
+    if (waiting) {
+      waiting = false; clearTimeout(timer);
+      const to = go[event.key];
+      if (to) { event.preventDefault(); location.assign(asked ? `${to}?tenant=${encodeURIComponent(asked)}` : to); }
+      return;
+    }
+    const resolve = document.querySelector("[data-resolve]");
+    const filter = document.querySelector("[data-filter]") || document.querySelector("[data-find]");
+    if (event.key === "g") { waiting = true; timer = setTimeout(() => { waiting = false; }, 1500); }
+    else if (event.key === "/" && filter) { event.preventDefault(); filter.focus(); filter.select && filter.select(); }
+    else if (event.key === "j") { event.preventDefault(); move(1); }
+    else if (event.key === "k") { event.preventDefault(); move(-1); }
+    else if (event.key === "r" && resolve) { event.preventDefault(); resolve.scrollIntoView({ block: "center" }); resolve.focus(); }
+    else if (event.key === "?" && help) { event.preventDefault(); help.open ? help.close() : help.showModal(); }
+  });
+})();
