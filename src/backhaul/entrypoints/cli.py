@@ -40,6 +40,7 @@ def main() -> None:
 def demo(  # noqa: PLR0913  a command line
     *,
     erp: Annotated[str, typer.Option(help="Which ERP to run on: finance-scm or business-central.")] = "finance-scm",
+    mode: Annotated[str, typer.Option(help="Deployment mode of Business Central: A, B or C, the profile's unless given.")] = "",
     database: Annotated[str, typer.Option(help="Database URL; a SQLite file beside the emulators' unless given.")] = "",
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Keep the service running afterwards.")] = True,
     state: Annotated[Path, typer.Option(help="Folder for the demo's database and the emulators' state; emptied first.")] = Path("var/demo"),
@@ -52,6 +53,9 @@ def demo(  # noqa: PLR0913  a command line
 
     if erp not in run.SHOWS:
         message = f"no emulator for '{erp}'; there are {', '.join(run.SHOWS)}"
+        raise typer.BadParameter(message)
+    if mode and (erp != "business-central" or mode.upper() not in {"A", "B", "C"}):
+        message = f"--mode {mode}: the demo plays modes A, B and C of --erp business-central"
         raise typer.BadParameter(message)
 
     def stay(stage: Any, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
@@ -69,7 +73,7 @@ def demo(  # noqa: PLR0913  a command line
 
     with progress(quiet=not err.is_terminal and as_json) as tell:
         summary = run.run(state.resolve(), tell, database=database or None, port=port if serve else 0, compare=compare, kind=erp,
-                          stay=stay if serve else None)
+                          mode=mode.upper(), stay=stay if serve else None)
     if not serve:
         say(dict(summary)) if as_json else report.show(out, summary)
     if not summary["holds"]:

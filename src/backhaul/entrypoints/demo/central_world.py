@@ -6,12 +6,15 @@ Each place where goods lie by disposition is a location of its own, because API 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from backhaul.adapters.zigzag.emulator.rule import TAX_RATES, tax_group
+from backhaul.domain.disposition import Outcome
+from backhaul.domain.rules import Rules
 from backhaul.entrypoints.demo.world import (
     SERVICES,
     WAREHOUSES,
@@ -29,6 +32,8 @@ from backhaul.entrypoints.demo.world import (
 COMPANY: Final = "Backhaul Demo Ltd"
 LOCATIONS: Final = (*WAREHOUSES, *(f"DC{number}-{place}" for number in (1, 2) for place in ("OUTLET", "REFURB", "QUAR", "SCRAP", "DOCK")))
 GOODS: Final = "FULL"
+BACK, WASTE = "BACK", "WASTE"
+"""Return reasons of lines, which only modes A and B can name; goods that come back by the second are worth nothing."""
 KEPT: Final = "6130"
 """Account on which goods are credited that the customer keeps."""
 
@@ -56,6 +61,14 @@ def load_central_world(erp_control_url: str, folder: Path, *, seed: int = 7, com
         case_twins=case_twins(source, products))
 
 
+def with_reasons(rules: Rules) -> Rules:
+    """Let mapping rows name the return reason of a line where the deployment mode has one; the profile is written for a mode without."""
+    lines = {entity.id for entity in rules.entities if entity.erp == "business-central" and entity.deployment in {"A", "B"}}
+    return replace(rules, mapping=[
+        replace(row, erp_disposition=WASTE if row.outcome is Outcome.SCRAPPED else BACK)
+        if row.when.legal_entity in lines and row.credit and not row.erp_disposition else row for row in rules.mapping])
+
+
 def central_rows(held: Mapping[str, Product], customers: Mapping[str, str], company: str) -> dict[str, list[Row]]:
     """Build the records of every table; what an item or customer is taxed at is where their two posting groups meet."""
     goods = {"taxGroupCode": GOODS, "baseUnitOfMeasureCode": "PCS"}
@@ -66,6 +79,7 @@ def central_rows(held: Mapping[str, Product], customers: Mapping[str, str], comp
         "locations": [{"code": code, "displayName": code} for code in LOCATIONS],
         "taxGroups": [{"code": GOODS, "displayName": "Full rate"}],
         "jobQueueEntries": [{"objectTypeToRun": "Report", "objectIdToRun": 6655}],  # with the extension, what any mode needs
+        "returnReasons": [{"code": BACK}, {"code": WASTE, "inventoryValueZero": True}],
         "customerReturnReasons": [{"code": "ZZ", "description": "Returned through ZigZag"}],
         "vatPostingSetups": [{"vatBusPostingGroup": code, "vatProdPostingGroup": GOODS, "vatPercent": float(rate)}
                              for code, rate in TAX_RATES.items()],

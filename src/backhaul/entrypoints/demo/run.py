@@ -24,9 +24,9 @@ from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
 from backhaul.bootstrap import House, build
 from backhaul.config import Settings
 from backhaul.domain.posting import CreditNote
-from backhaul.domain.rules import Close, Window
+from backhaul.domain.rules import Close, Rules, Window
 from backhaul.entrypoints import worker
-from backhaul.entrypoints.demo.central_world import COMPANY, KEPT, load_central_world
+from backhaul.entrypoints.demo.central_world import COMPANY, KEPT, load_central_world, with_reasons
 from backhaul.entrypoints.demo.summary import summarise
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.demo.world import WorldCounts, load_world
@@ -61,13 +61,15 @@ class Show:
     path: str = ""
     on_account: frozenset[str] = frozenset()
     tax_by_document: bool = False
+    suited: Callable[[Rules], Rules] = lambda rules: rules
+    """Give the rules as another deployment mode than the profile's wants them."""
 
 
 SHOWS: Final[Mapping[str, Show]] = {
     "finance-scm": Show(serve=serve_finance_scm, profile="online-retail.toml", load=load_world, company="gb01"),
     "business-central": Show(serve=serve_business_central, profile="online-retail-business-central.toml", load=load_central_world,
                              company=COMPANY, path="/v2.0/demo/production", on_account=frozenset({KEPT}),
-                             tax_by_document=True),
+                             tax_by_document=True, suited=with_reasons),
 }
 
 
@@ -132,7 +134,7 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
         if mode:
             profile = house.profiles[TENANT]
             entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
-            house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, entities=entities))}
+            house.profiles = {TENANT: replace(profile, rules=show.suited(replace(profile.rules, entities=entities)))}
         employ(house.store, TENANT, datetime.combine(FIRST, time(0), tzinfo=UTC))
         passphrase = secrets.token_urlsafe(9)
         sign_in = replace(house.settings.sign_in, passphrase=Secret("env:DEMO", {"DEMO": passphrase}), production=False)
@@ -184,13 +186,15 @@ def _pay(stage: Stage, since: datetime, now: datetime) -> datetime:
 
 
 def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, compare: bool = True,  # noqa: PLR0913
-        kind: str = "finance-scm", stay: Callable[[Stage, Mapping[str, Any]], None] | None = None) -> Mapping[str, Any]:
-    """Play the whole demo and give its summary; `stay` keeps it running afterwards."""
-    real_time = _compare(state.parent / f"{state.name}-real-time", tell, kind) if compare else None
-    with set_stage(state, database=database, port=port, kind=kind) as stage:
+        kind: str = "finance-scm", mode: str = "", data: Path | None = None, last: date = LAST,
+        stay: Callable[[Stage, Mapping[str, Any]], None] | None = None) -> Mapping[str, Any]:
+    """Play the whole demo and give its summary, or a part of it: other `data`, until the day `last`; `stay` keeps it running afterwards."""
+    real_time = _compare(state.parent / f"{state.name}-real-time", tell, kind, mode) if compare else None
+    data = data or examples() / "online-retail"
+    with set_stage(state, database=database, port=port, kind=kind, mode=mode, data=data) as stage:
         with Engine(f"sqlite:///{state / 'engine.sqlite'}", worker.steps(stage.house)) as engine:
-            play(stage, engine.turn, tell)
-        summary = summarise(stage, examples() / "online-retail", now=datetime.combine(LAST, EVENING, tzinfo=UTC))
+            play(stage, engine.turn, tell, last=last)
+        summary = summarise(stage, data, now=datetime.combine(last, EVENING, tzinfo=UTC))
         if real_time:
             summary["real_time"] = {
                 **real_time, "credit_vouchers_per_100_of_the_same_in_windows": vouchers_per_100(stage, real_time["refs"])}
@@ -202,9 +206,9 @@ def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, 
         return summary
 
 
-def _compare(state: Path, tell: Tell, kind: str) -> Mapping[str, Any]:
+def _compare(state: Path, tell: Tell, kind: str, mode: str = "") -> Mapping[str, Any]:
     """Run the first returns one by one instead of in windows, to show what real time costs."""
-    with set_stage(state, limit=SAMPLE, real_time=True, kind=kind) as stage:
+    with set_stage(state, limit=SAMPLE, real_time=True, kind=kind, mode=mode) as stage:
         play(stage, lambda tenant, now: worker.turn(stage.house, tenant, now),
              lambda what, done, of: tell(f"real time: {what}", done, of), last=FIRST + timedelta(days=75))
         calls = stage.control(stage.erp, "calls")["counted"]
