@@ -2,11 +2,9 @@
 
 import csv
 import shutil
-from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,8 +32,8 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("mode", ["A", "B", "C"])
 def test_every_line_ends_in_one_place_to_the_cent_in_every_mode(few: Path, tmp_path: Path, mode: str) -> None:
-    summary: Mapping[str, Any] = run.run(tmp_path / "state", lambda *_: None, compare=False, kind="business-central", mode=mode, data=few,
-                                         last=run.FIRST + timedelta(days=36))
+    summary = run.run(tmp_path / "state", lambda *_: None, compare=False, kind="business-central", mode=mode, data=few,
+                      last=run.FIRST + timedelta(days=36))
 
     assert summary["returns"] == RETURNS
     assert (summary["lines_in"], summary["difference"]) == (summary["lines_placed"], "0.00")

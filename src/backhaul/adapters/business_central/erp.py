@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
-from backhaul.adapters.business_central import bridge, inbox, on_hand, preflight, wire
+from backhaul.adapters.business_central import bridge, described, inbox, on_hand, preflight, wire
 from backhaul.adapters.business_central.bridge import Bridge
 from backhaul.adapters.business_central.central import EXTENSION, Ask, Central, Limits, Write
 from backhaul.adapters.business_central.inbox import Inbox
@@ -94,8 +94,10 @@ class BusinessCentral:
     def capabilities(self) -> Capabilities:
         """Probe the company: version, surfaces, what its mode lacks and what it loses."""
         missing, notes = preflight.probe(self.central, self.mode, self.told, self.entity, self.rules)
+        shown = described.contract(self.central, self.mode)
+        missing += described.lacking(shown, told=missing)
         return Capabilities(erp="business-central", deployment=self.mode.letter, route=self.mode.route, missing=tuple(missing),
-                            notes=tuple(notes))
+                            notes=tuple(notes), contract=shown)
 
     def master_data(self, questions: Questions) -> MasterData:
         """Answer with two batches at most; items, customers and places are kept for `master_ttl_seconds`."""

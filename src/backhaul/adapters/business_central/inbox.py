@@ -35,6 +35,10 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     REASONS: ("id", "code", "inventoryValueZero"),
 }
 
+LINE: Final = ("externalLineId", "lineType", "number", "variantCode", "description", "quantity", "unitPrice", "returnReasonCode",
+               "locationCode", "binCode", "originalDocumentNumber", "applFromItemEntry", "taxPercent", "lineDiscountAmount")
+"""What is written to a line of a request, and read of it."""
+
 
 def head(posting: Posting, books: str, invoice: Invoice | None, *, applied: bool) -> Write:
     """Write a request: our mark is its key, and stands in the external document number of all that comes of it."""

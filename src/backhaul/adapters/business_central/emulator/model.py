@@ -56,6 +56,7 @@ DEFAULTS: Mapping[str, Any] = {
     "version": "28.0.0.0",
     "bridge": True,
     "unpublished": [],
+    "gone": [],
     "extension": False,
     "language": "en-US",
     "pageSize": 20_000,

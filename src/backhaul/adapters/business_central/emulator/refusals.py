@@ -87,6 +87,11 @@ def stale() -> Refused:
     return refusal("Request_EntityChanged", "Another user has already changed the record.", 409)
 
 
+def not_permitted(name: str) -> Refused:
+    """Refuse whoever lacks the permission for what a set shows."""
+    return refusal("Authorization_RequestDenied", f"Sorry, the current permissions prevented the action. (TableData behind {name})", 403)
+
+
 def duplicate(caption: str, key: str) -> Refused:
     """Refuse a key that exists."""
     return refusal("Internal_EntityWithSameKeyExists", f"The {caption} already exists. Identification fields and values: {key}")

@@ -17,15 +17,17 @@ PUBLISHED = frozenset({"salesDocuments", "salesDocumentLines"})
 
 def service_at(world: World, name: str, base: str) -> Service | None:
     """Give the service below a root, if the environment has it."""
+    gone = world.settings["gone"]
     if name == "api/v2.0":
-        return Service(world, surface("api").at(world.major), pages.PAGES, base)
+        return Service(world, surface("api").at(world.major).without(gone), pages.PAGES, base)
     if name == "ODataV4":
         told = surface("services").at(world.major)
         hidden = {*world.settings.get("unpublished", ()), *(() if world.settings["bridge"] else PUBLISHED)}
         sets = {each: s for each, s in told.sets.items() if each not in hidden}
-        return Service(world, Surface(sets=sets, enums=told.enums), bridge.PAGES, base)
+        return Service(world, Surface(sets=sets, enums=told.enums).without(gone), bridge.PAGES, base)
     if name == EXTENSION and world.settings["extension"]:
         api, own = surface("api"), surface("returns")
         sets = {"companies": api.sets["companies"], **own.sets}
-        return Service(world, Surface(sets=sets, enums=own.enums), {"companies": pages.PAGES["companies"], **returns.PAGES}, base)
+        served = Surface(sets=sets, enums=own.enums).without(gone)
+        return Service(world, served, {"companies": pages.PAGES["companies"], **returns.PAGES}, base)
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 from backhaul.adapters.business_central.emulator.model import NEVER, NOWHERE, ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 FOREVER = 1_000
 ZEROS: Mapping[str, Any] = {"Guid": NOWHERE, "Date": NEVER, "DateTime": f"{NEVER}T00:00:00Z", "Decimal": ZERO, "Int32": 0, "Int64": 0,
@@ -67,6 +67,15 @@ class Surface:
     def at(self, major: int) -> Surface:
         """Give what of it a version serves."""
         return Surface(sets={name: s for name, s in self.sets.items() if s.since <= major < s.until}, enums=self.enums)
+
+    def without(self, gone: Collection[str]) -> Surface:
+        """Give what an update leaves of it: `gone` names sets, and fields as `set.field`."""
+        if not gone:
+            return self
+        kept = {name: s for name, s in self.sets.items() if name not in gone}
+        return Surface(enums=self.enums, sets={
+            name: replace(s, props={each: prop for each, prop in s.props.items() if f"{name}.{each}" not in gone})
+            for name, s in kept.items()})
 
 
 def _prop(text: str) -> Prop:
