@@ -283,6 +283,44 @@ def test_migrate_and_the_profile_commands_speak_json(shell: Shell) -> None:
     assert "$defs" in schema
 
 
+@pytest.mark.parametrize(("how", "count", "states"), [(("--found", "IVT-1"), 1, "verified"), (("--absent",), 1, "ready")])
+def test_two_people_say_what_became_of_an_effect_nobody_can_be_asked_about(
+    shell: Shell, erp: str, how: tuple[str, ...], count: int, states: str,
+) -> None:
+    profile = Path(shell.environment["BACKHAUL_PROFILE"])
+    profile.write_text(profile.read_text(encoding="utf-8").replace('client_id = "backhaul"\n', f"""client_id = "backhaul"
+journals_by = "visibility"
+visibility_url = "{erp}"
+visibility_environment = "env-1"
+visibility_source = "backhaul"
+visibility_measure = "returned"
+visibility_token_url = "{erp}/security/token"
+""", 1).replace('unconfirmed = "1h"', 'unconfirmed = "0s"'), encoding="utf-8")
+    messages = life("R-1", [line("TEA", 2, "4.25", received=3, grades=[("A", "RESELL", 2, True)])], at=LONG_AGO)
+    (shell.folder / "returns.json").write_text(json.dumps(messages), encoding="utf-8")
+    httpx.post(f"{erp}/control/faults", json={"kind": "error-before", "status": 503, "path": "transaction/adjustment/bulk"})
+    shell.told("import", str(shell.folder / "returns.json"))
+    shell.told("work", "--once")
+    with (store := SqlStore(shell.environment["BACKHAUL_DATABASE_URL"])).begin() as tx:
+        number = str(next(row.id for row in tx.exceptions("online-retail") if row.case.return_ref == "R-1"))
+    two = ["exceptions", "settle", number, "--actor", "ada", "--reason", "looked in the app", "--approver"]
+
+    alone = shell.run(*two, "ada", *how)
+    neither, both = shell.run(*two, "ben"), shell.run(*two, "ben", "--found", "IVT-1", "--absent")
+    told = shell.told(*two, "ben", *how)
+    again = shell.run(*two, "ben", *how)
+    with store.begin() as tx:
+        kept = {row.state.value for row in tx.postings("online-retail", ["R-1"])["R-1"] if row.posting.key.kind == "adjustment"}
+    store.close()
+
+    assert "somebody other than 'ada'" in sentence(alone)
+    assert "either --found NUMBER or --absent" in sentence(neither)
+    assert "either --found NUMBER or --absent" in sentence(both)
+    assert told == {"exception": int(number), "settled": count}
+    assert kept == {states}
+    assert "nothing of it is in doubt" in sentence(again)
+
+
 @pytest.mark.parametrize("words", [["work", "--once"], ["post"], ["trace", "R-1"], ["verify"], ["exceptions", "list"],
                                    ["exceptions", "list", "--each"], ["migrate"], ["profile", "check", str(PROFILE)]])
 def test_without_json_a_command_speaks_to_people(busy_shell: Shell, words: list[str]) -> None:

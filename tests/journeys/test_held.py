@@ -220,3 +220,23 @@ def test_a_retry_looks_before_it_sends_and_adopts_what_is_there(daily: World) ->
     assert money(daily) == [("TEA", 1, "4.25")]
     assert len(daily.rows("ReturnOrderLinesV2")) == 1
     assert daily.exceptions() == {}
+
+
+def test_a_refused_line_whose_units_another_return_took_meanwhile_names_that_return_and_stays_where_it_is(daily: World) -> None:
+    goods = [line("POT", 3, "12.50", order="500002", received=3, grades=[("A", "RESELL", 3, True)])]
+    daily.tell(*life("R-1", goods, at=daily.at))
+    daily.arm("forbidden", path=r"\$batch", body="POST [^ ]*/ReturnOrderLinesV2 ", times=1)
+    daily.pass_evenings(2, turns=3)
+    (refused,) = daily.open()
+    daily.tell(*life("R-2", goods, at=daily.at))
+    daily.pass_evenings(3, turns=2)
+
+    with pytest.raises(NeedsOperator, match=r"taken by RETURN R-2; 3 x POT of order 500002") as told:
+        resolve.retry(daily.house.store, TENANT, refused.id, route=daily.house.desk(TENANT, "gb01").route, actor="ann", now=daily.at)
+    daily.pass_evenings(1, turns=2)
+
+    (owned,) = daily.open()
+    assert "\n" not in str(told.value)
+    assert (owned.id, owned.case.owner, owned.case.return_ref) == (refused.id, "finance", "R-1")
+    assert {finding.code for finding in owned.case.findings} == {"UNITS_TAKEN", "ERP_REJECTED"}
+    assert daily.credits == [("POT", Decimal(3), Decimal("37.50"))]

@@ -155,3 +155,33 @@ def test_goods_a_hub_only_reported_are_held_with_their_money_instead_of_closed_a
     assert waiting == ("waiting", {})
     assert [(row.case.kind, str(row.case.money.amount), row.case.line_id) for row in asked] == [("NOT_RECEIVED", "-8.50", "TEA#1")]
     assert (later, money(daily), daily.exceptions()) == ("held", [("TEA", 2, "8.50")], {})
+
+
+def test_what_the_hub_scrapped_never_comes_on_whether_the_destination_repeats_its_grade_or_counts_the_rest_alone(daily: World) -> None:
+    choose(daily, Hub.STOCK)
+    before = stock(daily)
+    hub(daily, tea((A, 1), (SCRAP, 1)))
+    daily.pass_evenings(3, turns=2)
+    first, value = (gained(daily, before), money(daily)), daily.ledgers["inventoryValue"]
+
+    daily.tell(at("GB-DC-01", message("R-1", "ReturnInspected", 4, [tea((A, 1), (SCRAP, 1))], at=daily.at)))
+    daily.pass_evenings(3, turns=2)
+
+    assert first == ({"TEA GB-DC-02 SALE": 1}, [("TEA", 1, "4.25")] * 2)
+    assert gained(daily, before) == {"TEA GB-DC-01 SALE": 1}
+    assert (money(daily), daily.ledgers["unitsReceived"], daily.ledgers["inventoryValue"]) == (first[1], 2, value)
+    assert (daily.state("R-1"), daily.exceptions()) == ("settled", {})
+
+
+def test_what_the_hub_scrapped_and_the_destination_finds_good_waits_for_a_person_and_goes_on_no_shelf(daily: World) -> None:
+    choose(daily, Hub.STOCK)
+    before = stock(daily)
+    hub(daily, tea((SCRAP, 2)))
+    daily.pass_evenings(3, turns=2)
+
+    daily.tell(at("GB-DC-01", message("R-1", "ReturnInspected", 4, [tea((A, 2))], at=daily.at)))
+    daily.pass_evenings(3, turns=2)
+
+    assert gained(daily, before) == {}
+    assert daily.exceptions() == {"GRADE_CHANGED_AFTER_POSTING": 1}
+    assert daily.ledgers["unitsReceived"] == 2

@@ -1,13 +1,15 @@
 """A message that never came is asked for; what a list leaves out is noticed; nothing is skipped because something failed."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backhaul.application.ports import Found
+from backhaul.application.sweep import SweepPlan, Swept, sweep
 from backhaul.domain.errors import Misconfigured
 from backhaul.entrypoints import worker
 from tests.journeys.reaching import TABLES, adopt, ask, reaching
@@ -254,3 +256,39 @@ def test_when_a_turn_is_over_asking_one_by_one_goes_on_with_the_next_and_misses_
     with swept.house.store.begin() as tx:
         assert tx.recall(TENANT, "sweep:changed")["reached"] == swept.at.isoformat()
     assert (reached, fourth["news"]) == (begun.isoformat(), 1), "what R-1 did after it was asked for"
+
+
+@dataclass(slots=True)
+class LongList:
+    """A platform that lists more than one turn has time for, newest first, and changes between two turns."""
+
+    bodies: dict[str, bytes]
+    pages: int = 0
+
+    def look_up(self, _name: str, _told: Mapping[str, Any]) -> Iterator[Found]:
+        self.pages += 1
+        return (Found(ref=ref, body=body) for ref, body in reversed(self.bodies.items()))
+
+
+def test_a_list_longer_than_a_turn_goes_on_in_the_next_and_nothing_of_it_is_skipped(swept: World) -> None:
+    listed = LongList({f"R-{number}": b'{"returnId": "R-%d"}' % number for number in range(450)})
+    house, plan = swept.house, SweepPlan(changed="changed")
+
+    def turn() -> Swept:
+        return sweep(house.store, house.platform(TENANT), listed, house.profiles[TENANT].rules, plan, swept.at,  # type: ignore[arg-type]
+                     enough=lambda: True)
+
+    first = turn()
+    listed.bodies |= {"R-449": b'{"returnId": "R-449", "changed": 1}', "R-450": b'{"returnId": "R-450"}'}
+    listed.bodies["R-0"] = listed.bodies.pop("R-0")
+    swept.at += timedelta(minutes=5)
+    second, third = turn(), turn()
+    with house.store.begin() as tx:
+        kept = [each.body for each in tx.undigested(TENANT, 1000)]
+        memory = tx.recall(TENANT, "sweep:changed")
+
+    assert [(done.complete, done.kept) for done in (first, second, third)] == [(False, 200), (False, 201), (True, 51)]
+    assert "time to keep 200 items" in first.sentence
+    assert len(kept) == len(set(kept)) == 452
+    assert set(listed.bodies.values()) <= set(kept)
+    assert (memory["reached"], memory["held"]) == ((swept.at - timedelta(minutes=5)).isoformat(), []), "what changed since is asked again"

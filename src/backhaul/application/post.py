@@ -114,7 +114,7 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
                 at_stake = ((entry.at_stake(posting), posting.currency) for posting in safe.postings)
                 stops(tx, desk.rules, desk.entity, f"send {safe.kind.value}", now=now, money=per_currency(at_stake),
                       why=f"{len(safe.postings)} x {safe.kind.value}: {why}")
-            else:
+            elif not all(isinstance(outcome, Rejected) and outcome.transient for outcome in outcomes):
                 goes_on(tx, desk.rules, desk.entity, f"send {safe.kind.value}", now=now)
     return gone
 

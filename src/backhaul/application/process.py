@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.application.read_back import finding as unconfirmed_finding, unconfirmed
+from backhaul.application.taken import taken
 from backhaul.domain import original, validation
 from backhaul.domain.charges import debited_line, is_charge
 from backhaul.domain.errors import RetryLater
@@ -124,7 +125,7 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
     else:
         plan = _plan(picture, rules, routes)
         found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_on_the_way(picture, rules, now),
-                 *_in_trouble(picture),
+                 *taken(tx, picture.kept), *_in_trouble(picture),
                  *posted_differences(picture.credited, rules.tolerances.tax),
                  *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
                  *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))

@@ -4,11 +4,13 @@ Facts stay what they are; a decision is a fact beside them. Money moves only wit
 (INV-30), and a retry never sends before somebody has looked (reliability appendix A).
 """
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from backhaul.application.ports import RETRIED, KeptException, KeptPosting, PostingState, Store, Tx
+from backhaul.application.taken import taken
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decided, Decision, Matched, Unreadable
@@ -47,7 +49,12 @@ def retry(  # noqa: PLR0913  each is named at the call
             raise NeedsOperator(message)
         refused = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
                    if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
-        for kept in refused:
+        gone = tuple(taken(tx, refused))
+        if gone:
+            others = (each for each in row.case.findings if each not in gone)
+            tx.open_exception(replace(row.case, kind=gone[0].code, owner=KINDS[gone[0].code].owner.value, findings=(*gone, *others)))
+            tx.touch(tenant, [row.case.return_ref])
+        for kept in () if gone else refused:
             awaited = route.nature.get(kept.posting.key.kind) is Nature.AWAITED
             fresh = route.nature.get(kept.posting.key.kind) in {Nature.KEYED, Nature.ONCE} and _surely_not_there(tx, kept)
             state = PostingState.AWAITED if awaited else PostingState.READY if fresh else PostingState.UNCONFIRMED
@@ -55,7 +62,10 @@ def retry(  # noqa: PLR0913  each is named at the call
                          batch="" if fresh else None)
         tx.touch(tenant, [row.case.return_ref])
         tx.record(tenant, subject=row.case.return_ref, action="exception.retried", at=now, actor=actor,
-                  detail={"exception": number, "postings": [str(kept.posting.key) for kept in refused]})
+                  detail={"exception": number, "postings": [] if gone else [str(kept.posting.key) for kept in refused]})
+    if gone:
+        message = f"exception {number}: {gone[0].sentence}"
+        raise NeedsOperator(message)
     return len(refused)
 
 

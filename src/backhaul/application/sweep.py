@@ -6,6 +6,7 @@ it read all of it. A list may leave something out without a word: what we heard 
 not name is asked for one by one, and what stays missing has an owner.
 """
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -73,7 +74,8 @@ def sweep(store: Store, platform: Platform, api: PlatformApi, rules: Rules, plan
           since: datetime | None = None, actor: str = "backhaul", enough: Callable[[], bool] = lambda: False) -> Swept:
     """Read what changed since the last whole sweep (or since a moment a person names), and compare it item by item.
 
-    A list is read whole or counts as not read. Where it is asked one by one, `enough` ends the round; the next goes on where it stopped.
+    A list is read whole or counts as not read. `enough` ends the round, never before something new was kept; the next goes on with what was
+    not kept yet, so that a long list comes to its end in several turns and nothing of it is skipped.
     """
     with store.begin() as tx:
         memory = tx.recall(rules.tenant, _name(plan))
@@ -83,7 +85,8 @@ def sweep(store: Store, platform: Platform, api: PlatformApi, rules: Rules, plan
     gap = max(start - reached, timedelta()) if reached and since is None else timedelta()
     round_ = _Round(store=store, platform=platform, api=api, rules=rules, plan=plan, now=now,
                     swept=Swept(since=start, until=now, gap=gap), enough=enough, asked=dict(memory.get("asked", {})),
-                    begun=datetime.fromisoformat(memory["begun"]) if memory.get("asked") else now)
+                    held=set(memory.get("held", ())),
+                    begun=datetime.fromisoformat(memory["begun"]) if memory.get("asked") or memory.get("held") else now)
     try:
         round_.read()
         round_.compare()
@@ -111,23 +114,36 @@ class _Round:
     enough: Callable[[], bool]
     asked: dict[str, str]
     """Returns asked for one by one since the last whole sweep, and whether the platform knew them."""
+    held: set[str]
+    """Items of the list that were kept since the last whole sweep, by the first letters of their hash."""
     begun: datetime
-    """When the first of them was asked for: what changed since then may be news again."""
+    """When the first of them was asked for or kept: what changed since then may be news again."""
     named: set[str] = field(default_factory=set)
     asked_now: int = 0
 
     def read(self) -> None:
-        """Read the whole list, in its order, and keep what it says; each batch is safe before the next is asked for."""
+        """Read the whole list, in its order, and keep what it says; each batch is safe before the next is asked for.
+
+        What was kept in a turn before is passed over by its content, not by its place, for a list may have changed since.
+        """
+        before, fresh = frozenset(self.held), 0
         listed = _until_it_stops(self.api.look_up(self.plan.changed, {"since": self.swept.since}))
         while items := list(islice(listed, TOGETHER)):
             told = [item for item in items if isinstance(item, Found)]
             self.named |= {item.ref for item in told}
             self.swept = replace(self.swept, named=len(self.named))
             if not self.plan.named_only:
-                self.keep(told, self.plan.changed)
+                new = {_short(item): item for item in told}
+                new = {name: item for name, item in new.items() if name not in before}
+                self.keep([*new.values()], self.plan.changed)
+                self.held |= new.keys()
+                fresh += len(new)
             for item in items:
                 if isinstance(item, BackhaulError):
                     raise item
+            if fresh >= TOGETHER and len(items) == TOGETHER and self.enough():
+                message = f"There was time to keep {fresh} items of the list; the next turn goes on with the others."
+                raise RetryLater(message)
         if self.plan.named_only:
             for ref in sorted(self.named - {"", *self.asked}):
                 self.ask(ref)
@@ -182,7 +198,8 @@ class _Round:
         forward = self.begun if whole else reached
         tx.remember(rules.tenant, _name(plan), {"reached": forward.isoformat() if forward else "", "again": (now + wait).isoformat(),
                                                 "complete": swept.complete, "sentence": swept.sentence,
-                                                "asked": {} if swept.complete else self.asked, "begun": self.begun.isoformat()})
+                                                "asked": {} if swept.complete else self.asked,
+                                                "held": [] if swept.complete else sorted(self.held), "begun": self.begun.isoformat()})
         tx.record(rules.tenant, subject=_name(plan), action="sweep", at=now, actor=actor, detail={
             "since": swept.since.isoformat(), "until": swept.until.isoformat(), "complete": swept.complete, "named": swept.named,
             "kept": swept.kept, "news": swept.news, "recovered": swept.recovered, "left_out": swept.left_out,
@@ -196,6 +213,10 @@ class _Round:
         elif reached is None or now - reached >= plan.alarm:
             tx.open_exception(_case(rules, _name(plan), now, Finding(code="SWEEP_INCOMPLETE", sentence=(
                 f"No sweep was whole since {f'{reached:%Y-%m-%d %H:%M} UTC' if reached else 'the first one'}. {swept.sentence}"))))
+
+
+def _short(item: Found) -> str:
+    return hashlib.sha256(item.body).hexdigest()[:16]
 
 
 def _until_it_stops(items: Iterator[Found]) -> Iterator[Found | BackhaulError]:

@@ -186,6 +186,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "CONTRACT_DRIFT": _kind("The ERP no longer shows a set, field or enumeration as its recorded contract has it.", _I, 1,
                             "Mend what the sentence names in the environment, or let two persons accept it: `backhaul doctor --accept`.",
                             severity=Severity.STOP),
+    "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
+                         "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,
                       "Mend what the sentence names; what waits goes out by itself within the hour, and this closes."),
     "ERP_REJECTED": _kind("The ERP refused the document.", _I, 1, "Read its message, mend the cause, then retry."),

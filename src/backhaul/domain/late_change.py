@@ -128,7 +128,10 @@ def _regrade(draft: Draft, line: ReturnLine, lots: list[Lot]) -> None:
                 continue
             left[like] -= moved
             row = choose(draft.rules.mapping, draft.circumstance(line, part))
-            if not _movable(draft, lot, row) or row is None:
+            if not lot.moves and row is not None and row.outcome in GONE:
+                # No stock then and none now: what was scrapped at a hub never comes on, whoever repeats its grade.
+                lots.append(Lot(key=lot.key, part=lot.part, place=lot.place, like=like, first=lot.first, units=moved, moves=False))
+            elif not _movable(draft, lot, row) or row is None:
                 draft.find("GRADE_CHANGED_AFTER_POSTING", line, f"{moved} x {line.sku} were posted as {said(lot.like)}, now they are "
                                                                 f"{said(like)}, and nothing can move them there.")
             elif row.place != lot.place:
