@@ -14,14 +14,14 @@ from backhaul.application.ports import PostingState
 from backhaul.application.post import _dangers
 from backhaul.application.process import pictures
 from backhaul.domain.disposition import Place
-from backhaul.domain.errors import Misconfigured
+from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Decision
+from backhaul.domain.facts import Decided, Decision
 from backhaul.domain.money import Money
 from backhaul.domain.posting import Adjustment
 from backhaul.domain.rules import Close, Window
 from backhaul.profile import load_profile
-from tests.journeys.stage import EXAMPLES, TENANT, World, life, line, open_world
+from tests.journeys.stage import EXAMPLES, TENANT, World, life, line, message, open_world
 
 DAILY = Window(close=Close.DAILY)
 QUAR = Place(warehouse="GB-DC-01", location="QUAR")
@@ -227,3 +227,99 @@ def test_nothing_is_no_surplus_and_goods_on_sale_are_none(daily: World) -> None:
     assert list(_dangers(desk, posting)) == []
     assert len(list(_dangers(desk, replace(posting, document=replace(posting.document, quantity=Decimal(0)))))) == 1
     assert len(list(_dangers(desk, replace(posting, document=replace(posting.document, place=replace(QUAR, location="sale")))))) == 1
+
+
+def match(world: World, *, order: str = "500002", price: str = "12.50", approver: str = "ben") -> None:
+    row = next(row for row in world.open() if any(finding.code in {"SURPLUS", "ORDER_LINE_UNKNOWN"} for finding in row.case.findings))
+    resolve.match(world.house.store, TENANT, row.id, order=order, unit_price=Decimal(price), actor="ada", approver=approver,
+                  reason="two orders in one parcel", now=world.at)
+
+
+def pots(world: World, *, graded: int = 2) -> None:
+    """Announce one pot without its order's second one, which lies in the parcel as well; both are as good as new."""
+    world.tell(*life("R-1", [line("POT", 1, "12.50", order="500002", received=2, grades=[("A", "RESELL", graded, True)])], at=world.at))
+
+
+@pytest.mark.parametrize("days", [0, 4], ids=["before its journal", "after its journal"])
+def test_surplus_that_is_matched_with_its_order_leaves_quarantine_once_and_is_credited_once(daily: World, days: int) -> None:
+    before = stock(daily)
+    pots(daily)
+    daily.turn()
+    daily.pass_days(days)
+    quarantined = stock(daily).get("POT GB-DC-01 QUAR", 0)
+    match(daily)
+
+    daily.pass_days(6)
+
+    assert quarantined == bool(days)
+    assert daily.credits == [("POT", Decimal(1), Decimal("12.50"))] * 2
+    assert {place: units for place, units in stock(daily).items() if units != before.get(place, 0) and units} == {"POT GB-DC-01 SALE": 2}
+    assert Decimal(str(daily.ledgers["unitsReceived"])) == 2
+    assert (daily.state("R-1"), daily.exceptions(), daily.ledgers["balanced"]) == ("settled", {}, True)
+    with daily.house.store.begin() as tx:
+        assert any(entry.action == "exception.match" and entry.detail["approver"] == "ben" for entry in tx.trail(TENANT, subject="R-1"))
+
+
+def test_surplus_nobody_graded_waits_for_its_inspection_and_the_announced_unit_goes_on(daily: World) -> None:
+    pots(daily, graded=1)
+    daily.pass_days(4)
+    match(daily)
+    daily.pass_days(3)
+    waiting = (daily.credits, daily.state("R-1"), stock(daily).get("POT GB-DC-01 QUAR", 0))
+
+    both = line("POT", 1, "12.50", order="500002", received=2, grades=[("A", "RESELL", 2, True)])
+    daily.tell(message("R-1", "ReturnInspected", 5, [both], at=daily.at))
+    daily.pass_days(5)
+
+    assert waiting == ([("POT", Decimal(1), Decimal("12.50"))], "waiting", 0)
+    assert daily.credits == [("POT", Decimal(1), Decimal("12.50"))] * 2
+    assert (stock(daily).get("POT GB-DC-01 QUAR", 0), daily.exceptions()) == (0, {})
+
+
+@pytest.mark.parametrize(("wrong", "kind"), [({"order": "500009"}, "ORDER_UNKNOWN"), ({"order": "500001"}, "ORDER_LINE_UNKNOWN"),
+                                             ({"price": "99.00"}, "PRICE_ABOVE_SOLD")])
+def test_a_match_the_sale_does_not_bear_out_moves_neither_goods_nor_money(daily: World, wrong: dict[str, str], kind: str) -> None:
+    pots(daily)
+    daily.pass_days(4)
+    before = stock(daily)
+    match(daily, **wrong)
+
+    daily.pass_days(4)
+
+    assert daily.credits == [("POT", Decimal(1), Decimal("12.50"))]
+    assert stock(daily) == before
+    assert daily.exceptions() == {kind: 1}
+
+
+def test_more_than_the_sale_has_left_is_not_credited_whoever_matches_it(daily: World) -> None:
+    daily.tell(*life("R-0", [line("POT", 3, "12.50", order="500002", received=3, grades=[("A", "RESELL", 3, True)])], at=daily.at))
+    daily.pass_days(3)
+    pots(daily)
+    daily.pass_days(4)
+    match(daily)
+
+    daily.pass_days(4)
+
+    assert sum(units for _, units, _ in daily.credits) == 4, "as many as the order sold"
+    assert daily.exceptions() == {"QUANTITY_ABOVE_SOLD": 1}
+
+
+def test_surplus_of_a_line_that_is_closed_is_still_reversed_before_it_is_received(daily: World) -> None:
+    pots(daily)
+    daily.pass_days(4)
+    match(daily)
+    with daily.house.store.begin() as tx:
+        tx.add_facts(TENANT, [Decided(return_ref="R-1", at=daily.at, decision=Decision.CLOSE, line_id="POT#1", actor="ada", approver="ben",
+                                      reason="done")])
+    daily.pass_days(6)
+
+    assert stock(daily).get("POT GB-DC-01 QUAR", 0) == 0
+    assert daily.credits == [("POT", Decimal(1), Decimal("12.50"))] * 2
+
+
+def test_one_person_is_not_enough_to_match_a_surplus(daily: World) -> None:
+    pots(daily)
+    daily.pass_days(2)
+
+    with pytest.raises(NeedsOperator, match="somebody other than 'ada'"):
+        match(daily, approver="ada")

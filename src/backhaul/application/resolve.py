@@ -14,6 +14,7 @@ from backhaul.application.taken import taken
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decided, Decision, Matched, Unreadable
+from backhaul.domain.goods import surplus_id
 from backhaul.domain.late_change import WHY
 from backhaul.domain.posting import ErpDocument, Nature, Route
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
@@ -161,23 +162,33 @@ def match(  # noqa: PLR0913  each is named at the call
     store: Store, tenant: str, number: int, *, order: str, unit_price: Decimal, customer: str = "", actor: str, approver: str,
     reason: str, now: datetime,
 ) -> None:
-    """Match goods nobody announced with their sale; two people say so, and the ERP's own record is asked before money moves."""
+    """Match goods nobody announced, or more of them than announced, with their sale.
+
+    Two people say so, and the ERP's own record is asked before money moves.
+    """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
         _four_eyes(row, actor, approver, reason)
-        lines = [line for line in _lines(tx, tenant, row) if line.blind or line.matched]
+        lines = [line for line in _lines(tx, tenant, row) if line.blind or line.matched or line.surplus or line.given]
         if not lines:
-            message = f"exception {number} is about no goods that came without a return; nothing to match"
+            message = f"exception {number} is about no goods that came without a return; none more than announced; nothing to match"
             raise NeedsOperator(message)
         if not order.strip() or unit_price < 0:
             message = f"exception {number}: a match names the order of the goods and their price, not '{order}' at {unit_price}"
             raise NeedsOperator(message)
         tx.add_facts(tenant, [
-            Matched(return_ref=row.case.return_ref, at=now, line_id=line.line_id, order=order, unit_price=unit_price,
-                    units=max(line.received or NOTHING, line.graded), customer=customer, actor=actor, approver=approver, reason=reason)
-            for line in lines])
+            Matched(return_ref=row.case.return_ref, at=now, line_id=name, order=order, unit_price=unit_price, units=units,
+                    customer=customer, actor=actor, approver=approver, reason=reason)
+            for name, units in map(_unmatched, lines)])
         tx.record(tenant, subject=row.case.return_ref, action="exception.match", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "order": order, "price": str(unit_price)})
+
+
+def _unmatched(line: ReturnLine) -> tuple[str, Decimal]:
+    """Say which units of a line a match is about, under which name: what nobody announced, be it all of it or its surplus."""
+    if line.blind or line.matched:
+        return line.line_id, max(line.received or NOTHING, line.graded)
+    return surplus_id(line), line.surplus + line.given
 
 
 def _four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> None:

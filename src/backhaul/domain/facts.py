@@ -290,9 +290,9 @@ class Decided(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matched(Fact):
-    """Two people found out whose goods without a return these are: sold by this order at this net price, `units` of them.
+    """Two people found out whose goods without a return these are, or the surplus of a line: sold by this order at this net price.
 
-    From then on they are a line like any other. `customer` is the account to credit where the return names none.
+    From then on the `units` of them are a line like any other. `customer` is the account to credit where the return names none.
     """
 
     line_id: str

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.facts import Counting, Grade, Inspected, Instead, LineRef, Received
+from backhaul.domain.facts import Counting, Grade, Inspected, Instead, LineRef, Matched, Received
 from backhaul.domain.return_line import LOST_UNITS, NOTHING, Part, ReturnLine
 
 How: TypeAlias = tuple[bool, str, str, str, str]
@@ -219,6 +219,34 @@ def _sum(some: dict[How, Decimal], more: dict[How, Decimal], less: dict[How, Dec
 
 def _best_first(each: Grade) -> tuple[bool, str, str]:
     return (not each.accepted, each.condition, each.disposition)
+
+
+def surplus_id(line: ReturnLine) -> str:
+    """Name the line that surplus units of a line are once people matched them with a sale."""
+    return f"{line.line_id}+surplus"
+
+
+def matched_surplus(graded: Sequence[ReturnLine], matches: Mapping[str, Matched]) -> Iterator[ReturnLine]:
+    """Give the surplus units that people matched with a sale, out of lines as they were graded, lines of their own: blind before that.
+
+    As many are here as were counted beyond the announced ones; how they were found is known where all were found alike.
+    """
+    for line in graded:
+        if found := matches.get(surplus_id(line)):
+            units = min(found.units, line.surplus)
+            known = min(max(line.graded - line.announced, NOTHING), units) if without_surplus(line) is not line else NOTHING
+            parts = (replace(line.parts[0], quantity=known),) if known else ()
+            yield ReturnLine(line_id=surplus_id(line), sku=line.sku, announced=found.units, received=units, parts=parts, unit_price=None,
+                             description=line.description, reason=line.reason, blind=True, surplus_of=line.line_id)
+
+
+def less_matched(line: ReturnLine, matches: Mapping[str, Matched]) -> ReturnLine:
+    """Leave out of a line the surplus units that are a line of their own by now."""
+    line, found, surplus = without_surplus(line), matches.get(surplus_id(line)), line.surplus
+    if found is None:
+        return line
+    given = min(found.units, surplus)
+    return replace(line, received=(line.received or NOTHING) - given if given else line.received, given=given)
 
 
 def without_surplus(line: ReturnLine) -> ReturnLine:

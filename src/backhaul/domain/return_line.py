@@ -38,7 +38,8 @@ class ReturnLine:
     """One line of a return. `unit_price` is net; `order` the original sale's number and `ordered_on` its day.
 
     `blind` goods came without anybody announcing them: alone, or in the place of the line `instead_of`. They are credited only once
-    people have `matched` them with a sale. A credit is taken back down to `debit_to` accepted units, as two people approved.
+    people have `matched` them with a sale. Of its surplus, `given` units were matched with an order and are a line of their own, which
+    is `surplus_of` this one. A credit is taken back down to `debit_to` accepted units, as two people approved.
     """
 
     line_id: str
@@ -56,6 +57,8 @@ class ReturnLine:
     blind: bool = False
     matched: bool = False
     instead_of: str = ""
+    surplus_of: str = ""
+    given: Decimal = NOTHING
     debit_to: Decimal | None = None
     debit_goods: str = ""
 

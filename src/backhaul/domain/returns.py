@@ -36,7 +36,7 @@ from backhaul.domain.facts import (
     Stage,
     Unreadable,
 )
-from backhaul.domain.goods import found_lines, grade, lost, receive, shares, without_surplus, wrong_items
+from backhaul.domain.goods import found_lines, grade, less_matched, lost, matched_surplus, receive, shares, wrong_items
 from backhaul.domain.reading import standing as what_counts
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
@@ -128,10 +128,12 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     inspections = [names.ours(fact, "grades") for fact in _of(ordered, Inspected)]
     counts = [names.ours(fact, "counts") for fact in _of(ordered, Received)]
     lines = receive(names.lines, counts, findings)
-    lines = [without_surplus(line) for line in grade(lines, inspections, counts, findings)]
-    lines = [_blind(line) for line in lines] if any(each.blind for each in announcements) else lines
     matches = _of(ordered, Matched)
-    lines = _match([*lines, *found_lines(lines)], matches)
+    latest_match = {each.line_id: each for each in matches}
+    lines = grade(lines, inspections, counts, findings)
+    lines, beside = [less_matched(line, latest_match) for line in lines], [*matched_surplus(lines, latest_match)]
+    lines = [_blind(line) for line in lines] if any(each.blind for each in announcements) else lines
+    lines = _match([*lines, *found_lines(lines), *beside], latest_match)
     lines = _decide(lines, _of(ordered, Decided))
     findings += (finding for line in lines for finding in (*_implausible(line, names.told), *wrong_items(line)))
     customer = latest.customer or next((each.customer for each in reversed(matches) if each.customer), None)
@@ -299,9 +301,8 @@ def _blind(line: ReturnLine) -> ReturnLine:
     return line if line.order else replace(line, blind=True, received=line.announced if line.received is None else line.received)
 
 
-def _match(lines: list[ReturnLine], matches: Sequence[Matched]) -> list[ReturnLine]:
+def _match(lines: list[ReturnLine], latest: Mapping[str, Matched]) -> list[ReturnLine]:
     """Make blind goods that people matched with a sale lines like any other; the newest match decides, more units are surplus."""
-    latest = {each.line_id: each for each in matches}
     return [
         replace(line, order=found.order, unit_price=found.unit_price, announced=found.units, blind=False, matched=True)
         if line.blind and (found := latest.get(line.line_id)) else line for line in lines]

@@ -1,7 +1,7 @@
 """What becomes of units that no return document stands for?
 
 Surplus and blind goods come into stock by a journal, at a place that is not on sale and without credit, and somebody is told. When people
-have matched blind goods with their sale, the journal is reversed first; only then are they received like any others, so that a unit is
+have matched them with their sale, the journal is reversed first; only then are they received like any others, so that a unit is
 stock once at every moment (books 1).
 """
 
@@ -56,41 +56,46 @@ def _adjust(draft: Draft, line: ReturnLine, rule: Surplus) -> None:
 
 def taken_in(draft: Draft, line: ReturnLine) -> Decimal:
     """Count the units of a line that are stock by journal, less those whose journal was reversed."""
-    came, left = ([posting.document for posting in draft.of(line, kind)] for kind in (PostingKind.ADJUSTMENT, PostingKind.ISSUE))
+    came = [posting.document for posting in draft.of(line, PostingKind.ADJUSTMENT)]
     return sum((each.quantity for each in came if isinstance(each, Adjustment)), NOTHING) - sum(
-        (each.quantity for posting, each in zip(draft.of(line, PostingKind.ISSUE), left, strict=True)
-         if isinstance(each, Issue) and _reverses(posting)), NOTHING)
+        (each.document.quantity for each in draft.fixed.values() if _reverses(each, line) and isinstance(each.document, Issue)), NOTHING)
 
 
-def _reverses(posting: Posting) -> bool:
-    return posting.key.kind is PostingKind.ISSUE and posting.key.subject.startswith("surplus:")
+def _reverses(posting: Posting, line: ReturnLine) -> bool:
+    return posting.key.kind is PostingKind.ISSUE and posting.key.subject == f"surplus:{line.line_id}"
 
 
 def reverse(draft: Draft, line: ReturnLine) -> None:
-    """Want the journals reversed of units that people matched with their sale; where the route cannot, a person does it first."""
-    over = taken_in(draft, line) - line.stray
-    if over <= 0:
+    """Want the journals reversed of units that people matched with their sale; where the route cannot, a person does it first.
+
+    The surplus of a line is reversed for the line it is by now, so that what holds that one holds the reversal.
+    """
+    owner = next((other for other in draft.case.lines if other.line_id == line.surplus_of), line)
+    over = taken_in(draft, owner) - owner.stray
+    if over <= 0 or (owner is line and line.given >= over):
         return
     if not line.matched or PostingKind.ISSUE not in draft.route.goods:
-        draft.find("CHANGED_AFTER_POSTING", line, f"{over + line.stray} x {line.sku} were taken into stock as surplus, now it is "
-                                                  f"{line.stray}: reverse the journal first.")
+        draft.find("CHANGED_AFTER_POSTING", line, f"{over + owner.stray} x {line.sku} were taken into stock as surplus, now it is "
+                                                  f"{owner.stray}: reverse the journal first.")
         return
-    part = max((posting.key.part for posting in draft.of(line, PostingKind.ISSUE)), default=0)
-    journals = draft.of(line, PostingKind.ADJUSTMENT)
+    made = [posting for posting in draft.fixed.values() if _reverses(posting, owner)]
+    part = max((posting.key.part for posting in made), default=0)
+    journals = draft.of(owner, PostingKind.ADJUSTMENT)
     for adjustment, came in [(posting, posting.document) for posting in journals if isinstance(posting.document, Adjustment)]:
-        gone = sum((posting.document.quantity for posting in draft.of(line, PostingKind.ISSUE)
+        gone = sum((posting.document.quantity for posting in made
                     if isinstance(posting.document, Issue) and adjustment.key in posting.needs), NOTHING)
         units = min(came.quantity - gone, over)
         if units > 0:
             part, over = part + 1, over - units
             draft.want(Posting(
-                key=draft.key(PostingKind.ISSUE, f"surplus:{line.line_id}", part), needs=(adjustment.key,), currency=draft.case.currency,
+                key=draft.key(PostingKind.ISSUE, f"surplus:{owner.line_id}", part), needs=(adjustment.key,), currency=draft.case.currency,
                 document=Issue(line_id=line.line_id, sku=line.sku, quantity=units, place=came.place, journal=came.journal,
                                journal_type=came.journal_type, expected_account=came.expected_account, unit_cost=came.unit_cost,
                                why=f"matched with order {line.order}")))
 
 
 def reversals(draft: Draft, line: ReturnLine) -> tuple[PostingKey, ...]:
-    """Give the reversals of a line, made or wanted, that must be posted before its units are received."""
+    """Give the reversals for a line, made or wanted, that must be posted before its units are received."""
+    owner = f"surplus:{line.surplus_of or line.line_id}"
     return tuple(posting.key for posting in (*draft.fixed.values(), *draft.postings)
-                 if _reverses(posting) and posting.line_id == line.line_id)
+                 if posting.key.kind is PostingKind.ISSUE and posting.key.subject == owner and posting.line_id == line.line_id)
