@@ -24,6 +24,7 @@ from backhaul.domain.delivery import Delivery
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web.app import create_app
 from backhaul.entrypoints.web.counting import count
+from backhaul.entrypoints.web.door import STEP_UP
 from backhaul.entrypoints.web.serving import Running, serve
 from backhaul.secret import Secret
 from tests.journeys.stage import DAILY, TENANT, World, life, line, message, open_world, sold
@@ -50,6 +51,7 @@ class Stage:
     world: World
     clock: Now
     server: Running
+    step_up: timedelta = STEP_UP + timedelta(minutes=1)
     signed_in: dict[str, Any] = field(default_factory=dict)
 
 

@@ -20,11 +20,12 @@ from backhaul.adapters.sql import pulse
 from backhaul.application.ports import Clock
 from backhaul.config import SignIn
 from backhaul.domain.access import Action
+from backhaul.domain.errors import BackhaulError, NeedsOperator, NotAllowed, RetryLater
 from backhaul.entrypoints.web import charts, exports, signing_in
 from backhaul.entrypoints.web.console import FORM_BYTES, HERE, Console, Entry, HouseLike
 from backhaul.entrypoints.web.counting import lifespan
 from backhaul.entrypoints.web.hooks import App, Hooks
-from backhaul.entrypoints.web.pages import batches, exceptions, flows, mappings, returns, search, today, trail
+from backhaul.entrypoints.web.pages import administration, approvals, batches, exceptions, flows, mappings, returns, search, today, trail
 from backhaul.entrypoints.web.serving import Running, run, serve
 
 POLICY: Final = ("default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -44,13 +45,15 @@ HSTS: Final = "max-age=31536000; includeSubDomains"
 RAIL: Final = (
     Entry(path="/", title="Today", key="t", action=Action.SEE),
     Entry(path="/exceptions", title="Exceptions", key="e", action=Action.SEE),
+    Entry(path="/approvals", title="Approvals", key="p", action=Action.SEE),
     Entry(path="/returns", title="Returns", key="r", action=Action.SEE),
     Entry(path="/batches", title="Batches", key="b", action=Action.SEE),
     Entry(path="/mappings", title="Mappings", key="m", action=Action.SEE),
     Entry(path="/flows", title="Flows and health", key="f", action=Action.SEE),
     Entry(path="/trail", title="Audit trail", key="a", action=Action.SEE_TRAIL, whole=True),
+    Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
-PAGES: Final = (today, exceptions, returns, batches, mappings, flows, search, trail, charts, exports, signing_in)
+PAGES: Final = (today, exceptions, approvals, returns, batches, mappings, flows, search, trail, administration, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 
@@ -118,14 +121,21 @@ def _health(house: HouseLike) -> list[BaseRouteHandler]:
     return [health, ready]
 
 
+SAYS: Final[Mapping[type[BackhaulError], int]] = {NotAllowed: 403, NeedsOperator: 409, RetryLater: 503}
+"""What stops somebody with a sentence meant for them, and the status it has."""
+
+
 def _failed(console: Console, request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Show a page that says what, and nothing about how we are built; what the log says is found by its number."""
-    status, number = error.status_code if isinstance(error, HTTPException) else 500, ""
+    said = next((code for kind, code in SAYS.items() if isinstance(error, kind)), 500)
+    status, number = error.status_code if isinstance(error, HTTPException) else said, ""
     if status >= 500:  # noqa: PLR2004  the number is the meaning
         number = secrets.token_hex(8)
         _log.error("page_failed", exc_info=error, extra={"path": request.url.path, "number": number})
     tells = isinstance(error, (NotFoundException, PermissionDeniedException, NotAuthorizedException))
     detail = error.detail if isinstance(error, HTTPException) and tells and error.detail != "Not Found" else ""
+    if isinstance(error, tuple(SAYS)):
+        detail = str(error)
     try:
         return console.show(request, "error.html", status=status, code=status, detail=detail, number=number)
     except HTTPException:  # the tenant that is asked for is not theirs: then without a frame

@@ -21,9 +21,13 @@ from backhaul.adapters.sql.lists import Reach, entities
 from backhaul.adapters.sql.register import Register
 from backhaul.adapters.sql.sessions import look_up
 from backhaul.adapters.zigzag.webhook import Source
-from backhaul.application.ports import Clock, Store
+from backhaul.application.approvals import RouteOf, no_route
+from backhaul.application.people_ports import PeopleStore
+from backhaul.application.ports import Clock
 from backhaul.config import SignIn
 from backhaul.domain.access import Action, Scope, scope
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.posting import Route
 from backhaul.domain.rules import Rules
 from backhaul.entrypoints.web.door import (
     SAFE,
@@ -43,6 +47,8 @@ from backhaul.entrypoints.web.wording import FILTERS
 HERE: Final = Path(__file__).parent
 LONGEST: Final = 128
 """What is searched for is cut to this length."""
+FIELD: Final = 2000
+"""Characters in one field of a form."""
 FORM_BYTES: Final = 2 * 1024 * 1024
 
 
@@ -55,7 +61,7 @@ def environment() -> Environment:
     return made
 
 
-class ReadableStore(Store, Protocol):
+class ReadableStore(PeopleStore, Protocol):
     """A store that can also be read without taking part in the writing."""
 
     def read(self) -> AbstractContextManager[Connection]:
@@ -206,6 +212,18 @@ class Console:
         return Reach(tenant=allowed.tenant, entities=tuple(sorted(
             {"", *known, *(entity.id for entity in self.house.profiles[allowed.tenant].rules.entities)})))
 
+    def route_of(self, tenant: str) -> RouteOf:
+        """Give what tells the documents of a legal entity's ERP, where this process may ask one."""
+        desk = getattr(self.house, "desk", None)
+        if desk is None:
+            return no_route
+
+        def route(legal_entity: str) -> Route:
+            told: Route = desk(tenant, legal_entity).route
+            return told
+
+        return route
+
     # --- what they see -------------------------------------------------------------------------------------------
 
     def show(self, request: AnyRequest, template: str, *, status: int = 200, **told: Any) -> Response[str]:  # noqa: ANN401  for a template
@@ -226,7 +244,11 @@ class Console:
         return Response(page, status_code=status, media_type="text/html")
 
 
-SAID: Final[Mapping[str, str]] = {}
+SAID: Final[Mapping[str, str]] = {
+    "approved": "Your approval is kept.", "refused": "It is refused, or taken back; nothing was done.",
+    "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
+    "revoked": "The role is taken away.", "ended": "The sessions have ended.",
+}
 """What a page says after something was done, by the word in its address; whoever makes an address up gets nothing said."""
 
 
@@ -240,6 +262,21 @@ def _linker(request: AnyRequest, tenant: str) -> Callable[..., str]:
         return f"{path}?{written}" if written else path
 
     return to
+
+
+def done(request: AnyRequest, path: str, word: str) -> Response[Any]:
+    """Show the page that says what was done; loading it again does nothing again."""
+    told = {"done": word} | {name: value for name, value in request.query_params.items() if name == "tenant"}
+    return Response(content=b"", status_code=303, headers={"location": f"{path}?{urlencode(told)}"})
+
+
+def fields(form: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """Read a form by the names it may have, its token aside; any other is refused, and so is a text without end (reliability C9)."""
+    strange = sorted(set(form) - {*names, "form_token"})
+    if strange or any(not isinstance(form.get(name, ""), str) or len(form.get(name, "")) > FIELD for name in names):
+        message = f"this form takes {', '.join(names)} of at most {FIELD} characters; got {', '.join(strange)[:100] or 'more'}"
+        raise NeedsOperator(message)
+    return {name: form[name].strip() for name in names if name in form}
 
 
 def query(request: AnyRequest, name: str) -> str:
@@ -267,4 +304,4 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None  # noqa: PLR2004  18 digits fit 64 bits
 
 
-__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "mark", "marked", "query", "whole"]
+__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "done", "fields", "mark", "marked", "query", "whole"]

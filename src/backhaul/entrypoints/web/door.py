@@ -166,6 +166,11 @@ class Throttle:
         self._failed[address].append(time.monotonic())
 
 
+def prove_anew(returns_to: str) -> Response[Any]:
+    """Send somebody to prove once more who they are, and back."""
+    return Response(content=b"", status_code=303, headers={"location": f"/sign-in?anew=1&next={quote(local(returns_to), safe='')}"})
+
+
 def to_sign_in(request: AnyRequest) -> Response[Any]:
     """Send a page's reader to sign in and back again; anything else is told that it may not."""
     if request.method not in SAFE:

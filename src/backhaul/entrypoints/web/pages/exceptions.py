@@ -1,6 +1,7 @@
 """What has to be decided, by whom, until when, and how much money waits for it?"""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
@@ -10,9 +11,19 @@ from sqlalchemy import select
 
 from backhaul.adapters.sql import lists, tables
 from backhaul.domain.access import Action
-from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.exception_case import KINDS, Kind, Team
+from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.entrypoints.web.console import Console, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest
+
+CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH)
+FITS: Final[Mapping[ProposalKind, Callable[[str, Kind | None], bool]]] = {
+    ProposalKind.WAIVE: lambda _code, kind: bool(kind and kind.waivable),
+    ProposalKind.CLAIM: lambda code, _kind: code == "PAID_NOT_ARRIVED",
+    ProposalKind.DEBIT: lambda code, _kind: code == "REJECTED_AFTER_CREDIT",
+    ProposalKind.MATCH: lambda code, _kind: code.startswith(("ORDER_", "BLIND", "MATCH_")),
+}
+"""For which trouble a decision is offered; whether it can be done is the service's to say."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -60,4 +71,10 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         said = connection.execute(select(attempts, postings.c.kind).join(postings, postings.c.key == attempts.c.posting).where(
             postings.c.tenant == reach.tenant, postings.c.return_ref == case.return_ref, attempts.c.detail != "").order_by(
             attempts.c.id.desc()).limit(3)).all()
-    return {"row": found, "case": case, "kind": KINDS.get(case.kind), "messages": brought, "said_by_erp": said}
+    with console.house.store.begin() as tx:
+        waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
+                   if each.content.get("exception") == number]
+    kind = KINDS.get(case.kind)
+    fitting = [each for each in CHOICES if each not in FITS or FITS[each](case.kind, kind)]
+    return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
+            "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said}

@@ -1,7 +1,7 @@
 // Keys for people who do this all day. Every page works without it.
 "use strict";
 (() => {
-  const go = { t: "/", e: "/exceptions", r: "/returns", b: "/batches", n: "/not-credited", m: "/mappings", c: "/codes", f: "/flows", a: "/trail", s: "/administration" };
+  const go = { t: "/", e: "/exceptions", p: "/approvals", r: "/returns", b: "/batches", m: "/mappings", f: "/flows", a: "/trail", s: "/administration" };
   const asked = new URLSearchParams(location.search).get("tenant");
   const rows = [...document.querySelectorAll("[data-rows] tbody tr")];
   const help = document.querySelector("dialog.keys");

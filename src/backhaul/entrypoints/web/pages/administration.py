@@ -1,0 +1,96 @@
+"""Who may do what, who is signed in, and may writes leave?"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.handlers import BaseRouteHandler
+
+from backhaul.application import approvals, pausing, people
+from backhaul.application.effects import EFFECTS
+from backhaul.application.people import require
+from backhaul.domain.access import Action, Role
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.proposal import ProposalKind
+from backhaul.entrypoints.web.console import Console, done, fields, whole
+from backhaul.entrypoints.web.door import AnyRequest
+
+
+def routes(console: Console) -> list[BaseRouteHandler]:
+    """Give the routes."""
+
+    @get("/administration", action=Action.SEE, sync_to_thread=True)
+    def show(request: AnyRequest) -> Response[str]:
+        tenant, everybody = console.tenant(request), console.may(request, Action.SEE_PEOPLE, whole=True)
+        with console.house.store.begin() as tx:
+            paused = [row for row in tx.pauses(tenant) if not row.legal_entity or console.scope(request).covers(row.legal_entity)]
+            known = tx.people() if everybody else ()
+            grants = tx.grants(tenant) if everybody else ()
+            here = {person.number: tx.sessions_of(person.issuer, person.subject) for person in known}
+        return console.show(request, "administration.html", paused=paused, known=known, grants=grants, here_now=here, roles=list(Role),
+                            entities=[entity.id for entity in console.house.profiles[tenant].rules.entities])
+
+    @post("/administration/pause", action=Action.PAUSE, status_code=303)
+    async def pause(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_pause, console, request, fields(await request.form(), "legal_entity", "reason"))
+
+    @post("/administration/unpause", action=Action.PAUSE, status_code=303)
+    async def unpause(request: AnyRequest) -> Response[Any]:
+        told = fields(await request.form(), "pause", "reason")
+        return await asyncio.to_thread(_propose, console, request, ProposalKind.UNPAUSE, {"pause": whole(told.get("pause", "")) or 0}, told)
+
+    @post("/administration/grant", action=Action.PROPOSE_GRANT, whole=True, status_code=303)
+    async def grant(request: AnyRequest) -> Response[Any]:
+        told = fields(await request.form(), "person", "role", "legal_entity", "reason")
+        content = {"person": whole(told.get("person", "")) or 0, "role": told.get("role", ""),
+                   "entities": [told["legal_entity"]] if told.get("legal_entity") else None}
+        if content["role"] not in set(Role):
+            message = f"there is no role '{content['role']}'; there are {', '.join(Role)}"
+            raise NeedsOperator(message)
+        return await asyncio.to_thread(_propose, console, request, ProposalKind.GRANT, content, told)
+
+    @post("/administration/revoke", action=Action.REVOKE, whole=True, status_code=303)
+    async def revoke(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_revoke, console, request, fields(await request.form(), "grant"))
+
+    @post("/administration/end-session", action=Action.REVOKE, whole=True, status_code=303)
+    async def end_session(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_end_sessions, console, request, fields(await request.form(), "person"))
+
+    return [show, pause, unpause, grant, revoke, end_session]
+
+
+def _pause(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    tenant, person = console.tenant(request), request.state.visitor.person
+    require(person, Action.PAUSE, tenant, told.get("legal_entity", ""))
+    pausing.pause(console.house.store, console.house.profiles[tenant].rules, told.get("legal_entity", ""), actor=person.actor,
+                  reason=told.get("reason", ""), now=console.clock.now())
+    return done(request, "/administration", "paused")
+
+
+def _propose(console: Console, request: AnyRequest, kind: ProposalKind, content: Mapping[str, Any],
+             told: Mapping[str, str]) -> Response[Any]:
+    tenant, person = console.tenant(request), request.state.visitor.person
+    made = approvals.propose(console.house.store, EFFECTS, console.house.profiles[tenant].rules, kind, content, proposer=person.actor,
+                             reason=told.get("reason", ""), now=console.clock.now())
+    return done(request, f"/approvals/{made.id}", "proposed")
+
+
+def _revoke(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    people.revoke(console.house.store, console.tenant(request), whole(told.get("grant", "")) or 0,
+                  actor=request.state.visitor.person.actor, now=console.clock.now())
+    return done(request, "/administration", "revoked")
+
+
+def _end_sessions(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    """End every session of somebody who has a role in this tenant."""
+    tenant, number, now = console.tenant(request), whole(told.get("person", "")) or 0, console.clock.now()
+    with console.house.store.begin() as tx:
+        for person in tx.people([number]):
+            if any(grant.tenant == tenant for grant in person.grants):
+                for session in tx.sessions_of(person.issuer, person.subject):
+                    tx.end_session(session.hash, at=now, reason=f"ended by {request.state.visitor.person.actor}")
+                tx.record(tenant, subject=person.actor, action="sessions.ended", at=now, actor=request.state.visitor.person.actor,
+                          detail={})
+    return done(request, "/administration", "ended")

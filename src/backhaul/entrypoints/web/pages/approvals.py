@@ -1,0 +1,126 @@
+"""What waits for a second person, and what exactly would they approve?"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from litestar import Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
+
+from backhaul.application import approvals
+from backhaul.application.effects import EFFECTS
+from backhaul.application.people import require
+from backhaul.domain.access import Action, Scope, may
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, objection
+from backhaul.entrypoints.web.console import Console, done, fields
+from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
+
+SHOWN: Final = 50
+MORE: Final = ("order", "unit_price", "customer", "goods")
+"""What some decisions say beside their reason."""
+PRICE: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+
+
+def routes(console: Console) -> list[BaseRouteHandler]:
+    """Give the routes."""
+
+    @get("/approvals", action=Action.SEE, sync_to_thread=True)
+    def show_list(request: AnyRequest) -> Response[str]:
+        with console.house.store.begin() as tx:
+            told = tx.proposals(console.scope(request), open_only=False)
+        waiting = [each for each in told if each.state.value == "open"]
+        return console.show(request, "approvals.html", waiting=waiting, rules=PROPOSALS,
+                            ended=[each for each in reversed(told) if each.state.value != "open"][:SHOWN])
+
+    @get("/approvals/{number:int}", action=Action.SEE, sync_to_thread=True)
+    def show_one(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+        proposal, visitor, now = _found(console, request, number), request.state.visitor, console.clock.now()
+        state, gone = _state(console, proposal)
+        rule = PROPOSALS[proposal.kind]
+        allowed = may(visitor.person, rule.approves, proposal.tenant, proposal.legal_entity)
+        return console.show(request, "approval.html", proposal=proposal, rule=rule, state=state, gone=gone, allowed=allowed,
+                            own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
+                            objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
+
+    @post("/approvals/{number:int}/approve", action=Action.SEE, status_code=303)
+    async def say_yes(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        return await asyncio.to_thread(_approve, console, request, number, fields(await request.form(), "shown"))
+
+    @post("/approvals/{number:int}/refuse", action=Action.SEE, status_code=303)
+    async def say_no(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        return await asyncio.to_thread(_refuse, console, request, number, fields(await request.form(), "reason"))
+
+    @post("/exceptions/{number:int}/propose", action=Action.PROPOSE, status_code=303)
+    async def propose(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        told = fields(await request.form(), "kind", "reason", "order", "unit_price", "customer", "goods")
+        return await asyncio.to_thread(_propose, console, request, number, told)
+
+    return [show_list, show_one, say_yes, say_no, propose]
+
+
+def _found(console: Console, request: AnyRequest, number: int) -> Proposal:
+    """Give a proposal that this person may see."""
+    allowed: Scope = console.scope(request)
+    with console.house.store.begin() as tx:
+        proposal = tx.proposal(allowed.tenant, number)
+    if proposal is None or not allowed.covers(proposal.legal_entity):
+        detail = "there is no such proposal"
+        raise NotFoundException(detail)
+    return proposal
+
+
+def _state(console: Console, proposal: Proposal) -> tuple[Mapping[str, Any], str]:
+    """Give what a proposal is about as it stands now, or why it cannot be looked at any longer."""
+    try:
+        with console.house.store.begin() as tx:
+            return EFFECTS[proposal.kind].looks(tx, console.house.profiles[proposal.tenant].rules, proposal.content).state, ""
+    except NeedsOperator as gone:
+        return {}, str(gone)
+
+
+def _approve(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
+    proposal, visitor, now = _found(console, request, number), _visitor(request), console.clock.now()
+    require(visitor.person, PROPOSALS[proposal.kind].approves, proposal.tenant, proposal.legal_entity)
+    if not visitor.is_fresh(now):
+        return prove_anew(f"/approvals/{number}")
+    approvals.approve(console.house.store, EFFECTS, console.house.profiles[proposal.tenant].rules, number, shown=told.get("shown", ""),
+                      approver=visitor.person.actor, now=now, route_of=console.route_of(proposal.tenant))
+    return done(request, f"/approvals/{number}", "approved")
+
+
+def _refuse(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
+    proposal, visitor = _found(console, request, number), _visitor(request)
+    if visitor.person.actor != proposal.proposer:
+        require(visitor.person, PROPOSALS[proposal.kind].approves, proposal.tenant, proposal.legal_entity)
+    approvals.refuse(console.house.store, proposal.tenant, number, actor=visitor.person.actor, reason=told.get("reason", ""),
+                     now=console.clock.now())
+    return done(request, f"/approvals/{number}", "refused")
+
+
+def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
+    """Propose a decision about an exception; what does not fit is refused by the service with a sentence."""
+    tenant, visitor = console.tenant(request), _visitor(request)
+    rules = console.house.profiles[tenant].rules
+    kind = ProposalKind(told.get("kind", "")) if told.get("kind") in set(ProposalKind) else None
+    if kind is None or PROPOSALS[kind].proposes is not Action.PROPOSE:
+        message = "say what is to be done with it: waive, close, claim, debit or match"
+        raise NeedsOperator(message)
+    content: dict[str, Any] = {"exception": number} | {name: told[name] for name in MORE if told.get(name)}
+    if kind is ProposalKind.MATCH and not (told.get("order") and PRICE.fullmatch(told.get("unit_price", ""))):
+        message = "a match names the sales order and the unit price it sold at, as 12.50"
+        raise NeedsOperator(message)
+    with console.house.store.begin() as tx:
+        about = EFFECTS[kind].looks(tx, rules, content)
+    require(visitor.person, Action.PROPOSE, tenant, about.legal_entity)
+    made = approvals.propose(console.house.store, EFFECTS, rules, kind, content, proposer=visitor.person.actor,
+                             reason=told.get("reason", ""), now=console.clock.now())
+    return done(request, f"/approvals/{made.id}", "proposed")
+
+
+def _visitor(request: AnyRequest) -> Visitor:
+    visitor: Visitor = request.state.visitor
+    return visitor
