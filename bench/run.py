@@ -527,6 +527,8 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--quick", action="store_true", help="three repetitions of less instead of five")
     asked.add_argument("--modes", action="store_true", help="only the same returns through every deployment mode")
+    asked.add_argument("--pages", action="store_true", help="only the pages of the console, on both databases")
+    asked.add_argument("--returns", type=int, default=50_000, help="how many returns lie in the database for --pages")
     asked.add_argument("--serve", choices=("backhaul", "nowhere", "peer"), help=argparse.SUPPRESS)
     asked.add_argument("--path", type=Path, help=argparse.SUPPRESS)
     told = asked.parse_args()
@@ -536,6 +538,9 @@ def main() -> None:
         shutil.rmtree(WORK, ignore_errors=True)
         WORK.mkdir(parents=True)
         print("\n".join(table_of_modes(modes(100 if told.quick else 500))))
+    elif told.pages:
+        subprocess.run([sys.executable, str(ROOT / "bench" / "console.py"), "--returns", str(told.returns),
+                        "--times", "20" if told.quick else "100"], check=True)
     elif told.serve:
         serve_backhaul(told.path, durable=told.serve == "backhaul")
     else:
