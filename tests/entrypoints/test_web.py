@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,13 +32,10 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import exports
-from backhaul.entrypoints.web.app import create_app
+from backhaul.entrypoints.web.app import console_app, create_app
 from backhaul.entrypoints.web.door import IDLE, LONGEST, SESSION, SIGNING_IN, STEP_UP, Leaving, local
 from backhaul.entrypoints.web.serving import Running, serve
 from backhaul.secret import Secret
-
-if TYPE_CHECKING:
-    from litestar import Litestar
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROFILE = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline=True)
@@ -132,7 +129,8 @@ def carry(browser: Browser, value: str) -> None:
 
 def routes(server: Running) -> list[tuple[str, str, dict[str, Any]]]:
     """Give every route of the console: its path with its parameters filled in, its method, and what it says about itself."""
-    pages = cast("Litestar", server.app._app)
+    assert server.base_url
+    pages = console_app(House(None, {TENANT: PROFILE}), clock=Now(), sign_in=SIGN_IN)
     found = []
     for route in pages.routes:
         path = route.path_format.replace("{number}", "1").replace("{name}", "returns.csv").replace("{rest}", "C536807")

@@ -19,8 +19,8 @@ from backhaul.adapters.openid import OpenIdProvider, Registration
 from backhaul.adapters.sql import pulse
 from backhaul.application.ports import Clock
 from backhaul.config import SignIn
+from backhaul.domain import errors
 from backhaul.domain.access import Action
-from backhaul.domain.errors import BackhaulError, NeedsOperator, NotAllowed, RetryLater
 from backhaul.entrypoints.web import charts, exports, signing_in
 from backhaul.entrypoints.web.console import FORM_BYTES, HERE, Console, Entry, HouseLike
 from backhaul.entrypoints.web.counting import lifespan
@@ -68,7 +68,15 @@ class WallClock:
 
 def create_app(house: HouseLike, *, clock: Clock | None = None, sign_in: SignIn | None = None) -> Hooks:
     """Build the ASGI application: the platform's route around the console."""
-    clock, sign_in = clock or WallClock(), sign_in or SignIn()
+    clock = clock or WallClock()
+    pages = console_app(house, clock=clock, sign_in=sign_in or SignIn())
+    sources = [source for profile in house.profiles.values() for source in profile.sources]
+    signals = [signal for profile in house.profiles.values() for signal in profile.signals]
+    return Hooks(cast("App", pages), store=house.store, sources=sources, signals=signals, clock=clock)
+
+
+def console_app(house: HouseLike, *, clock: Clock, sign_in: SignIn) -> Litestar:
+    """Build the console alone."""
     console = Console(house=house, clock=clock, sign_in=sign_in, provider=_provider(sign_in), rail=RAIL)
     headers = dict(HEADERS) | ({"strict-transport-security": HSTS} if sign_in.production else {})
 
@@ -80,14 +88,11 @@ def create_app(house: HouseLike, *, clock: Clock | None = None, sign_in: SignIn 
     def failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         return secure(_failed(console, request, error))
 
-    pages = Litestar(
+    return Litestar(
         logging_config=None, openapi_config=None, request_max_body_size=FORM_BYTES,
         route_handlers=[*_health(house), *(route for page in PAGES for route in page.routes(console)),
                         create_static_files_router(path="/static", directories=[HERE / "static"], opt={"open": True})],
         lifespan=[lifespan(house)], before_request=console.admit, after_request=secure, exception_handlers={Exception: failed})
-    sources = [source for profile in house.profiles.values() for source in profile.sources]
-    signals = [signal for profile in house.profiles.values() for signal in profile.signals]
-    return Hooks(cast("App", pages), store=house.store, sources=sources, signals=signals, clock=clock)
 
 
 def _provider(sign_in: SignIn) -> OpenIdProvider | None:
@@ -121,7 +126,8 @@ def _health(house: HouseLike) -> list[BaseRouteHandler]:
     return [health, ready]
 
 
-SAYS: Final[Mapping[type[BackhaulError], int]] = {NotAllowed: 403, NeedsOperator: 409, RetryLater: 503}
+SAYS: Final[Mapping[type[errors.BackhaulError], int]] = {
+    errors.NotAllowed: 403, errors.NeedsOperator: 409, errors.RetryLater: 503}
 """What stops somebody with a sentence meant for them, and the status it has."""
 
 
