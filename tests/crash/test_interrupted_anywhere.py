@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import pytest
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application.lease import LASTING
 from backhaul.testing.interrupting import Fuse, Interrupted
-from tests.journeys.stage import DAILY, World, life, line, open_world, sold, sold_centrally
+from tests.journeys.stage import DAILY, WIRE, World, life, line, open_world, sold, sold_centrally
 
 BY_HAND = ("finance-scm", "B")
 """Where people register what arrives."""
@@ -35,9 +34,9 @@ def fresh(erp: str, folder: Path, kind: str) -> None:
     if kind == "business-central":
         sold_centrally(erp, folder)
         return
-    httpx.post(f"{erp}/control/reset", json={}).raise_for_status()
+    WIRE.post(f"{erp}/control/reset", json={}).raise_for_status()
     sold(erp, folder, ("500001", "TEA", 10, "4.25"), ("500001", "CUP", 6, "2.95"))
-    httpx.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
+    WIRE.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
 
 
 def story(world: World, days: int, *, arrive: bool) -> None:

@@ -5,7 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 
@@ -17,7 +16,7 @@ from backhaul.domain.posting import Adjustment, Issue, Transfer
 from backhaul.domain.rules import Close, Effect, FeeRule, Window
 from backhaul.testing.interrupting import Fuse, Interrupted, InterruptingErp, InterruptingStore
 from tests.crash.test_interrupted_anywhere import Noting
-from tests.journeys.stage import MORNING, TENANT, World, line, message, open_world, sold
+from tests.journeys.stage import MORNING, TENANT, WIRE, World, line, message, open_world, sold
 
 ARRIVES = 3
 HUB, DESTINATION = "GB-DC-02", "GB-DC-01"
@@ -27,7 +26,7 @@ PROBED: dict[tuple[str, str], Capabilities] = {}
 
 def fresh(erp: str, folder: Path) -> None:
     """Let the ERP hold a shirt in size M, sold at 20.00, and a service item for the fee."""
-    httpx.post(f"{erp}/control/reset", json={}).raise_for_status()
+    WIRE.post(f"{erp}/control/reset", json={}).raise_for_status()
     sold(erp, folder, ("500001", "TEA", 10, "4.25"))
     item = {"dataAreaId": "gb01", "SalesUnitSymbol": "ea", "SalesSalesTaxItemGroupCode": "FULL"}
     rows = {"ReleasedProductsV2": [
@@ -35,10 +34,10 @@ def fresh(erp: str, folder: Path) -> None:
         item | {"ItemNumber": "SVC-FEE", "ProductType": "Service"}],
         "ReleasedProductVariantsV2": [{"dataAreaId": "gb01", "ProductMasterNumber": "SHIRT", "ItemNumber": "SHIRT", "ProductSizeId": "M",
                                        "ProductColorId": "RED", "ProductVariantNumber": "SHIRT-M"}]}
-    httpx.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": rows}).raise_for_status()
+    WIRE.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": rows}).raise_for_status()
     sale = {"legalEntity": "gb01", "salesOrder": "500009", "customer": "10001", "currency": "GBP", "date": "2010-11-20", "lines": [
         {"item": "SHIRT", "dimensions": {"ProductSizeId": "M", "ProductColorId": "RED"}, "quantity": 10, "price": "20.00"}]}
-    httpx.post(f"{erp}/control/sales", json={"orders": [sale]}).raise_for_status()
+    WIRE.post(f"{erp}/control/sales", json={"orders": [sale]}).raise_for_status()
 
 
 def open_at(erp: str, file: Path, fuse: Fuse) -> World:

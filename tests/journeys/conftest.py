@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from backhaul.adapters.business_central.emulator import serve as serve_central
 from backhaul.adapters.finance_scm.emulator import serve
 from backhaul.adapters.zigzag.emulator import serve as serve_zigzag
 from tests.journeys.reaching import ask
-from tests.journeys.stage import DAILY, World, open_world, sold, sold_centrally
+from tests.journeys.stage import DAILY, WIRE, World, open_world, sold, sold_centrally
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +21,9 @@ def finance_scm() -> Iterator[str]:
 
 @pytest.fixture
 def erp(finance_scm: str, tmp_path: Path) -> str:
-    httpx.post(f"{finance_scm}/control/reset", json={}).raise_for_status()
+    WIRE.post(f"{finance_scm}/control/reset", json={}).raise_for_status()
     sold(finance_scm, tmp_path / "sales", ("500001", "TEA", 10, "4.25"), ("500001", "CUP", 6, "2.95"), ("500002", "POT", 4, "12.50"))
-    httpx.post(f"{finance_scm}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
+    WIRE.post(f"{finance_scm}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
     return finance_scm
 
 

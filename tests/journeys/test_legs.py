@@ -7,14 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from backhaul.application.lease import LASTING
 from backhaul.application.ports import KeptWindow
 from backhaul.domain.rules import Close, Leg, Window
 from backhaul.testing.interrupting import Fuse, Interrupted
-from tests.journeys.stage import TENANT, World, life, line, open_world, sold
+from tests.journeys.stage import TENANT, WIRE, World, life, line, open_world, sold
 
 AT_ONCE, HOURLY, DAILY = Window(close=Close.AT_ONCE), Window(every=timedelta(hours=1)), Window(close=Close.DAILY)
 DRAFTS_AT_ONCE = {Leg.ORDER: AT_ONCE}
@@ -160,9 +159,9 @@ def test_a_lost_or_late_answer_in_any_leg_credits_once(mixed: World, fault: Mapp
 def test_a_worker_that_dies_in_any_leg_credits_once(finance_scm: str, tmp_path: Path) -> None:
     died = 0
     for point in range(3, 120, 13):
-        httpx.post(f"{finance_scm}/control/reset", json={}).raise_for_status()
+        WIRE.post(f"{finance_scm}/control/reset", json={}).raise_for_status()
         sold(finance_scm, tmp_path / "sales", ("500001", "TEA", 10, "4.25"))
-        httpx.post(f"{finance_scm}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
+        WIRE.post(f"{finance_scm}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
         world = open_in(finance_scm, tmp_path, DRAFTS_AT_ONCE, name=str(point), fuse=Fuse(at=point))
         try:
             tell_and_wait(world)
@@ -196,9 +195,9 @@ class Cost:
 
 def cost_of(erp: str, folder: Path, name: str, windows: Mapping[Leg, Window], *, rest: Window = DAILY, returns: int = 20) -> Cost:
     """Play the same returns, five an hour, each inspected on the day after it came."""
-    httpx.post(f"{erp}/control/reset", json={}).raise_for_status()
+    WIRE.post(f"{erp}/control/reset", json={}).raise_for_status()
     sold(erp, folder / name, *[(f"6000{number:02d}", "TEA", 3, "4.25") for number in range(returns)])
-    httpx.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
+    WIRE.post(f"{erp}/control/seed", json={"settings": {"now": "2010-12-01T08:00:00Z"}, "rows": {}}).raise_for_status()
     world = open_in(erp, folder, windows, rest=rest, name=name)
     told = [life(f"R-{number:02d}", [tea(2, order=f"6000{number:02d}")], at=world.at - timedelta(hours=5)) for number in range(returns)]
     world.house.desk(TENANT, "gb01").erp.capabilities()

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
@@ -14,7 +13,7 @@ from backhaul.application.ports import PostingState
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.rules import Close, Window
 from backhaul.entrypoints.web.app import Running, create_app, serve
-from tests.journeys.stage import TENANT, World, life, line, open_world
+from tests.journeys.stage import TENANT, WIRE, World, life, line, open_world
 
 TOKEN = "a secret of the test"  # noqa: S105  it opens nothing else
 
@@ -77,7 +76,7 @@ def heeded(world: World, subject: str, action: str) -> list[dict[str, Any]]:
 
 
 def send(server: Running, body: bytes, *, token: str = TOKEN, source: str = "fo") -> int:
-    return httpx.post(f"{server.base_url}/hooks/dynamics/{source}", content=body, headers={"Authorization": f"Bearer {token}"},
+    return WIRE.post(f"{server.base_url}/hooks/dynamics/{source}", content=body, headers={"Authorization": f"Bearer {token}"},
                       trust_env=False).status_code
 
 

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from backhaul.application import receive
@@ -18,6 +17,7 @@ from backhaul.domain.delivery import Delivery
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo import run
 from backhaul.entrypoints.demo.summary import summarise
+from tests.journeys.stage import WIRE
 
 pytestmark = pytest.mark.timeout(900)
 END = datetime.combine(run.LAST, run.EVENING, tzinfo=UTC)
@@ -76,7 +76,7 @@ def test_the_webhook_answered_nothing_but_200(played: tuple[run.Stage, Mapping[s
 
 def test_the_whole_input_again_shuffled_and_tripled_changes_no_ledger(played: tuple[run.Stage, Mapping[str, Any]]) -> None:
     stage, before = played
-    told = httpx.get(f"{stage.platform}/control/export", params={"format": "jsonl", "until": "all"}, timeout=60).text.splitlines()
+    told = WIRE.get(f"{stage.platform}/control/export", params={"format": "jsonl", "until": "all"}, timeout=60).text.splitlines()
     again = [(text, copy) for text in told for copy in range(3)]
     random.Random(20101201).shuffle(again)
     for start in range(0, len(again), 500):

@@ -6,14 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from backhaul.application.ports import PostingState
 from backhaul.bootstrap import House
 from backhaul.domain.posting import Adjustment, CreditNote, ErpItem, OrderLine, Receipt
 from backhaul.domain.rules import Close, Window
-from tests.journeys.stage import TENANT, World, life, line, message, open_world
+from tests.journeys.stage import TENANT, WIRE, World, life, line, message, open_world
 
 DAILY = Window(close=Close.DAILY)
 SIZES = {"M": ("SHIRT-M", "5000001"), "L": ("SHIRT-L", "5000002"), "XL": ("SHIRT-XL", "5000003")}
@@ -38,11 +37,11 @@ def closet(erp: str) -> str:
              "SalesSalesTaxItemGroupCode": "FULL", "SalesPrice": 25, "_unitCost": 9}
     rows = {"ReleasedProductsV2": [shirt], "ReleasedProductVariantsV2": [variant(size, names[VARIANT]) for size, names in SIZES.items()],
             "ProductBarcodesV3": [*(barcode(names[BARCODE], size) for size, names in SIZES.items()), barcode("5000099", item="TEA")]}
-    httpx.post(f"{erp}/control/seed", json={"settings": {}, "rows": rows}).raise_for_status()
+    WIRE.post(f"{erp}/control/seed", json={"settings": {}, "rows": rows}).raise_for_status()
     lines = [{"item": "SHIRT", "dimensions": {"ProductSizeId": size, "ProductColorId": "RED"}, "quantity": units, "price": price}
              for size, units, price in (("M", 10, "20.00"), ("L", 6, "22.00"))]
     sale = {"legalEntity": "gb01", "salesOrder": "500009", "customer": "10001", "currency": "GBP", "date": "2010-11-20", "lines": lines}
-    httpx.post(f"{erp}/control/sales", json={"orders": [sale]}).raise_for_status()
+    WIRE.post(f"{erp}/control/sales", json={"orders": [sale]}).raise_for_status()
     return erp
 
 

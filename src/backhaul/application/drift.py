@@ -5,9 +5,8 @@ something we use is gone or changed nothing is sent: a refused write would say s
 Two persons accept what is new, or somebody mends it and the line opens by itself.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from backhaul.application.ports import Capabilities, Erp, Store, Tx
 from backhaul.domain.contract import Contract, Drift, compare
@@ -47,19 +46,20 @@ def _concluded(tx: Tx, rules: Rules, entity: LegalEntity, shown: Contract, now: 
                lacks: tuple[str, ...]) -> tuple[str, ...]:
     """Compare, remember, and open or close the work; what was never recorded is recorded now."""
     name = _name(entity)
-    memory = tx.recall(rules.tenant, name)
-    before = Contract.of(memory["baseline"]) if memory else shown
+    memory, recorded = tx.recall(rules.tenant, name), tx.recall(rules.tenant, _recorded(name))
+    before = Contract.of(recorded) if recorded else shown
     baseline, drift = before.widened(shown).plain(), compare(before, shown)
     # A line that stands is opened only to an environment that lacks nothing else either.
     told = (*drift.stops, *lacks) if drift.stops or memory.get("stops") else ()
-    sha256 = memory["sha256"] if memory and baseline == memory["baseline"] else digest(baseline)
+    sha256 = memory["sha256"] if memory and baseline == recorded else digest(baseline)
     if sha256 != memory.get("sha256"):
         tx.record(rules.tenant, subject=name, action="contract.recorded", at=now, actor="backhaul", detail={
             "sha256": sha256, "sets": sorted(baseline["sets"]), "enumerations": sorted(baseline["enums"])})
+        tx.remember(rules.tenant, _recorded(name), baseline)
     if list(told) != memory.get("stops", []):
         tx.record(rules.tenant, subject=name, action="contract.drifted" if told else "contract.restored", at=now, actor="backhaul",
                   detail={"differs": list(told), "sha256": sha256})
-    _remember(tx, rules, name, baseline, sha256, told, drift.notes, now)
+    _remember(tx, rules, name, sha256, told, drift.notes, now)
     if told:
         sentence = (f"Nothing is sent for {entity.id}: its environment no longer shows what was recorded. {'; '.join(told)}.")
         tx.open_exception(ExceptionCase.about(
@@ -72,8 +72,8 @@ def _concluded(tx: Tx, rules: Rules, entity: LegalEntity, shown: Contract, now: 
 
 def seen(tx: Tx, rules: Rules, entity: LegalEntity, probed: Capabilities) -> Drift:
     """Compare what an environment shows with what is recorded of it, and keep nothing; empty where nothing is recorded."""
-    memory = tx.recall(rules.tenant, _name(entity))
-    return compare(Contract.of(memory["baseline"]), probed.contract) if memory and probed.contract else Drift()
+    recorded = tx.recall(rules.tenant, _recorded(_name(entity)))
+    return compare(Contract.of(recorded), probed.contract) if recorded and probed.contract else Drift()
 
 
 def accept(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datetime, *,  # noqa: PLR0913  each is named at the call
@@ -97,7 +97,8 @@ def accept(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datet
     sha256 = digest(baseline)
     with store.begin() as tx:
         drift, memory = seen(tx, rules, entity, probed), tx.recall(rules.tenant, name)
-        _remember(tx, rules, name, baseline, sha256, (), (), now)
+        tx.remember(rules.tenant, _recorded(name), baseline)
+        _remember(tx, rules, name, sha256, (), (), now)
         tx.record(rules.tenant, subject=name, action="contract.accepted", at=now, actor=actor, detail={
             "approver": approver, "reason": reason, "before": memory.get("sha256", ""), "sha256": sha256,
             "differed": [*drift.stops, *drift.notes]})
@@ -105,12 +106,17 @@ def accept(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datet
     return drift
 
 
-def _remember(tx: Tx, rules: Rules, name: str, baseline: Mapping[str, Any], sha256: str, told: tuple[str, ...],  # noqa: PLR0913, PLR0917
+def _remember(tx: Tx, rules: Rules, name: str, sha256: str, told: tuple[str, ...],  # noqa: PLR0913, PLR0917
               notes: tuple[str, ...], now: datetime) -> None:
     tx.remember(rules.tenant, name, {
-        "baseline": baseline, "sha256": sha256, "stops": list(told), "notes": list(notes),
+        "sha256": sha256, "stops": list(told), "notes": list(notes),
         "checked": now.isoformat(), "again": (now + (WHILE_STOPPED if told else EVERY)).isoformat()})
 
 
 def _name(entity: LegalEntity) -> str:
     return f"contract:{entity.id}"
+
+
+def _recorded(name: str) -> str:
+    """Name the memory that holds the contract itself: it is large, and most turns only ask when the next look is due."""
+    return f"{name}:recorded"

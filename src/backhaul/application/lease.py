@@ -23,6 +23,9 @@ from backhaul.domain.validation import MasterData, Questions
 LASTING: Final = timedelta(minutes=5)
 """How long a lease holds after its last renewal; longer than one request to an ERP may take."""
 
+RENEWED: Final = 0.05
+"""After which part of its time a lease is renewed: a turn with nothing to do then writes nothing."""
+
 
 class HeldElsewhere(RetryLater):
     """Another worker holds the lease; nothing was done here."""
@@ -53,12 +56,16 @@ class Lease:
 
     @contextmanager
     def renewing(self, store: Store) -> Iterator[Tx]:
-        """Open a transaction under the lease; its commit renews it."""
+        """Open a transaction under the lease; its commit renews it once a part of its time is gone."""
         at = self.elapsed()
-        until = self.now + timedelta(seconds=at - self.since) + self.lasting
-        with store.begin(replace(self.fence, until=until)) as tx:
+        if at - self.renewed < self.lasting.total_seconds() * RENEWED:
+            with store.begin(self.fence) as tx:
+                yield tx
+            return
+        renewed = replace(self.fence, until=self.now + timedelta(seconds=at - self.since) + self.lasting)
+        with store.begin(renewed) as tx:
             yield tx
-        self.renewed = at
+        self.fence, self.renewed = renewed, at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -427,6 +427,10 @@ class Tx(Protocol):
         """Give postings in these states, ordered by key; with `look_until`, only those due to be looked at."""
         ...
 
+    def kinds_in_state(self, tenant: str, legal_entity: str, state: PostingState) -> frozenset[PostingKind]:
+        """Give the kinds of which there are postings in a state, without reading them."""
+        ...
+
     def documents(self, keys: Collection[PostingKey]) -> Mapping[PostingKey, KeptPosting]:
         """Give postings by key, for what they need."""
         ...

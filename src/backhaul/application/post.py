@@ -80,6 +80,12 @@ class Desk:
     route: Route
 
 
+def waiting(desk: Desk) -> frozenset[PostingKind]:
+    """Tell which kinds have something that was judged and not sent; most turns have none of most."""
+    with desk.store.begin() as tx:
+        return tx.kinds_in_state(desk.rules.tenant, desk.entity.id, PostingState.READY)
+
+
 def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
     """Send every READY posting of these kinds whose needs are met, one request per batch, unless writes are paused; give how many."""
     with desk.store.begin() as tx:

@@ -5,7 +5,7 @@ the adapter uses and the environment no longer shows alike stops the line; anyth
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 
@@ -33,7 +33,8 @@ class Contract:
 
     def plain(self) -> dict[str, Any]:
         """Give what is recorded, in plain values."""
-        return {"sets": {name: {field: asdict(trait) for field, trait in told.items()} for name, told in self.sets.items()},
+        return {"sets": {name: {field: {"type": trait.type, "key": trait.key, "editable": trait.editable, "mandatory": trait.mandatory}
+                                for field, trait in told.items()} for name, told in self.sets.items()},
                 "enums": {name: sorted(members) for name, members in self.enums.items()}}
 
     @classmethod
@@ -67,7 +68,8 @@ def compare(recorded: Contract, shown: Contract) -> Drift:
         if name not in shown.sets:
             stops.append(f"entity set {name} is gone")
             continue
-        for field, sentence, eases in _of_fields(name, recorded.sets[name], shown.sets[name]):
+        alike = recorded.sets[name] == shown.sets[name]
+        for field, sentence, eases in () if alike else _of_fields(name, recorded.sets[name], shown.sets[name]):
             (stops if f"{name}.{field}" in shown.used and not eases else notes).append(sentence)
     for name in sorted(recorded.enums.keys() & shown.used):
         if name not in shown.enums:

@@ -17,7 +17,7 @@ from backhaul.adapters.zigzag.files.seen import recall
 from backhaul.application import control, drift, heed as heeding, process, push as pushing, read_back, receive, replay, sweep as sweeping
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
-from backhaul.application.post import Desk, look, send
+from backhaul.application.post import Desk, look, send, waiting
 from backhaul.application.standstill import goes_on, stops
 from backhaul.bootstrap import House, connect
 from backhaul.domain.errors import Misconfigured, NeedsOperator, RetryLater
@@ -304,7 +304,8 @@ def drive(desk: Desk, now: datetime) -> int:
     total = 0
     for _ in range(ROUNDS):
         moved = look(desk, now)
-        sent = sum(send(desk, wave, now) for wave in desk.route.waves)
+        kinds = waiting(desk)
+        sent = sum(send(desk, wave, now) for wave in desk.route.waves if wave & kinds)
         total += sent
         if not moved and not sent:
             break

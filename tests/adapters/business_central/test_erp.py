@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
+from tests.journeys.stage import WIRE
 
 from backhaul.adapters.business_central import erp as adapter, wire
 from backhaul.adapters.business_central.central import Write
@@ -66,12 +66,12 @@ class Company:
         self.basis: dict[PostingKey, ErpDocument] = {}
 
     def control(self, path: str, told: object = None) -> Any:
-        answer = httpx.post(f"{self.url}/control/{path}", json=told or {}, timeout=10)
+        answer = WIRE.post(f"{self.url}/control/{path}", json=told or {}, timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def ledgers(self) -> Mapping[str, Any]:
-        return dict(httpx.get(f"{self.url}/control/ledgers", timeout=10).json())
+        return dict(WIRE.get(f"{self.url}/control/ledgers", timeout=10).json())
 
     def post(self, *postings: Posting) -> list[Any]:
         outcomes = self.erp.post(PostingBatch(key="ZZB1", tenant="t", legal_entity="crgb", kind=postings[0].key.kind, period="2025-01",
@@ -195,7 +195,7 @@ def test_damaged_goods_are_refused_before_anything_is_sent(company: Company) -> 
 
     assert isinstance(outcome, Rejected)
     assert "is on sale. Nothing was sent" in outcome.sentence
-    assert httpx.get(f"{company.url}/control/calls", timeout=10).json()["counted"] == 0
+    assert WIRE.get(f"{company.url}/control/calls", timeout=10).json()["counted"] == 0
 
 
 def test_masters_say_what_the_judge_asks(company: Company, environment: str) -> None:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
+from tests.journeys.stage import WIRE
 
 from backhaul.adapters.finance_scm import erp as adapter
 from backhaul.adapters.finance_scm.emulator import Running, serve
@@ -86,7 +86,7 @@ class Shop:
         self.sent = 0
 
     def control(self, path: str, told: object = None) -> Any:
-        answer = httpx.post(f"{self.url}/control/{path}", json=told or {}, timeout=10)
+        answer = WIRE.post(f"{self.url}/control/{path}", json=told or {}, timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -157,10 +157,10 @@ def fee_credit(ref: str = "R1") -> Posting:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     with serve(tmp_path / "fscm.sqlite") as emulator:
-        httpx.post(f"{emulator.base_url}/control/seed", json=SEED, timeout=10).raise_for_status()
+        WIRE.post(f"{emulator.base_url}/control/seed", json=SEED, timeout=10).raise_for_status()
         line = {"item": "m", "quantity": 10, "price": "9.99"}
         sale = {"legalEntity": "usmf", "salesOrder": "SO1", "customer": "C1", "currency": "GBP", "date": "2024-12-20", "lines": [line]}
-        httpx.post(f"{emulator.base_url}/control/sales", json={"orders": [sale]}, timeout=10).raise_for_status()
+        WIRE.post(f"{emulator.base_url}/control/sales", json={"orders": [sale]}, timeout=10).raise_for_status()
         yield emulator
 
 
@@ -506,9 +506,9 @@ def test_units_somebody_else_returned_are_counted_and_ours_are_not(shop: Shop) -
     token = {"Authorization": f"Bearer {shop.erp.odata.token()}"}
     order = {"CustomerAccountNumber": "C1", "CustomersOrderReference": "by hand", "CustomerRequisitionNumber": "SO1",
              "DefaultReturnWarehouseId": "RET"}
-    made = httpx.post(f"{shop.url}/data/ReturnOrderHeadersV2", json=order, headers=token, timeout=10).json()
+    made = WIRE.post(f"{shop.url}/data/ReturnOrderHeadersV2", json=order, headers=token, timeout=10).json()
     line = {"ReturnOrderNumber": made["ReturnOrderNumber"], "ItemNumber": "m", "ReturnSalesQuantity": -2, "SalesPrice": 9.99}
-    httpx.post(f"{shop.url}/data/ReturnOrderLinesV2", json=line, headers=token, timeout=10).raise_for_status()
+    WIRE.post(f"{shop.url}/data/ReturnOrderLinesV2", json=line, headers=token, timeout=10).raise_for_status()
 
     told = shop.erp.master_data(Questions(legal_entity="usmf", orders=frozenset({"SO1"})))
 

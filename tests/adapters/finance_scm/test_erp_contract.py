@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
+from tests.journeys.stage import WIRE
 
 from backhaul.adapters.finance_scm import erp as adapter
 from backhaul.adapters.finance_scm.emulator import serve
@@ -42,7 +42,7 @@ class EmulatedBench:
         self.erp = adapter.connect(entity, rules, {"client_secret": "secret"})
 
     def control(self, path: str, told: object) -> None:
-        httpx.post(f"{self.url}/control/{path}", json=told, timeout=10).raise_for_status()
+        WIRE.post(f"{self.url}/control/{path}", json=told, timeout=10).raise_for_status()
 
     def draft(self, ref: str, customer: str = "C1") -> Posting:
         key = PostingKey(tenant="t", legal_entity="usmf", return_ref=ref, subject="order:", kind=PostingKind.ORDER)

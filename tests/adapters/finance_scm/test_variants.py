@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from tests.adapters.finance_scm.yard import QUAR, Yard
+from tests.journeys.stage import WIRE
 
 from backhaul.adapters.finance_scm import erp as adapter, wire
 from backhaul.adapters.finance_scm.emulator import serve
@@ -80,7 +80,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def closet(url: str) -> Yard:
     """Give a yard whose ERP holds a shirt of three sizes, and whose SKUs are variant numbers."""
-    httpx.post(f"{url}/control/reset", json={}, timeout=10).raise_for_status()
+    WIRE.post(f"{url}/control/reset", json={}, timeout=10).raise_for_status()
     yard = Yard(url, sku="variant")
     yard.control("seed", SHIRTS)
     return yard

@@ -8,9 +8,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from tests.adapters.finance_scm.yard import QUAR, Yard
+from tests.journeys.stage import WIRE
 
 from backhaul.adapters.finance_scm import erp as adapter, visibility
 from backhaul.adapters.odata import Answer
@@ -44,7 +44,7 @@ def moved(ref: str, units: str = "2", kind: PostingKind = PostingKind.ADJUSTMENT
 
 def events(yard: Yard) -> list[dict[str, Any]]:
     """Give what the add-in was handed, as it came."""
-    wire = httpx.get(f"{yard.url}/control/wire", timeout=10).json()["requests"]
+    wire = WIRE.get(f"{yard.url}/control/wire", timeout=10).json()["requests"]
     return [event for each in wire if each["target"] == BULK for event in json.loads(base64.b64decode(each["body"]))]
 
 
@@ -117,13 +117,13 @@ def test_what_an_answer_leaves_out_beside_others_is_in_doubt_and_an_error_about_
 
 def test_the_add_in_takes_no_token_of_the_environment_and_no_call_without_its_version(seen: Yard) -> None:
     entra = {"grant_type": "client_credentials", "client_id": "backhaul", "client_secret": "secret", "scope": f"{seen.url}/.default"}
-    token = httpx.post(f"{seen.url}/tenant/oauth2/v2.0/token", data=entra, timeout=10).json()["access_token"]
+    token = WIRE.post(f"{seen.url}/tenant/oauth2/v2.0/token", data=entra, timeout=10).json()["access_token"]
     ours = service(seen).token()
 
-    foreign = httpx.post(f"{seen.url}{BULK}", json=[], headers={"Authorization": f"Bearer {token}", "Api-Version": "1.0"}, timeout=10)
-    bare = httpx.post(f"{seen.url}{BULK}", json=[], headers={"Authorization": f"Bearer {ours}"}, timeout=10)
+    foreign = WIRE.post(f"{seen.url}{BULK}", json=[], headers={"Authorization": f"Bearer {token}", "Api-Version": "1.0"}, timeout=10)
+    bare = WIRE.post(f"{seen.url}{BULK}", json=[], headers={"Authorization": f"Bearer {ours}"}, timeout=10)
     known = {"Authorization": f"Bearer {ours}", "Api-Version": "1.0"}
-    empty = httpx.post(f"{seen.url}{BULK}", json=[{"id": "x"}], headers=known, timeout=10)
+    empty = WIRE.post(f"{seen.url}{BULK}", json=[{"id": "x"}], headers=known, timeout=10)
 
     assert (foreign.status_code, bare.status_code, empty.status_code) == (401, 400, 400)
     assert "quantity is missing" in empty.json()["message"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from tests.journeys.stage import WIRE
 
 from backhaul.adapters.finance_scm import erp as adapter
 from backhaul.domain.allocation import allocate
@@ -46,12 +47,12 @@ class Yard:
         self.allocations: dict[str, tuple[JournalLine, ...]] = {}
 
     def control(self, path: str, told: object = None) -> Any:
-        answer = httpx.post(f"{self.url}/control/{path}", json=told or {}, timeout=10)
+        answer = WIRE.post(f"{self.url}/control/{path}", json=told or {}, timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def ledgers(self) -> dict[str, Any]:
-        told = dict(httpx.get(f"{self.url}/control/ledgers", timeout=10).json())
+        told = dict(WIRE.get(f"{self.url}/control/ledgers", timeout=10).json())
         assert told["balanced"], told["checks"]
         return told
 
@@ -72,7 +73,7 @@ class Yard:
 
     def write(self, address: str, body: dict[str, Any], *, method: str = "POST") -> dict[str, Any]:
         """Write a record by OData, as somebody else than Backhaul, and give it as it was made."""
-        token = httpx.post(f"{self.url}/tenant/oauth2/v2.0/token", timeout=10, data={
+        token = WIRE.post(f"{self.url}/tenant/oauth2/v2.0/token", timeout=10, data={
             "grant_type": "client_credentials", "client_id": "backhaul", "client_secret": "secret", "scope": f"{self.url}/.default"}).json()
         answer = httpx.request(method, f"{self.url}/data/{address}", json={"dataAreaId": "usmf", **body} if method == "POST" else body,
                                headers={"Authorization": f"Bearer {token['access_token']}"}, timeout=10)

@@ -97,6 +97,13 @@ class Book(Casebook):
             asked.append(or_(postings.c.look_at.is_(None), postings.c.look_at <= look_until))
         return sorted((row.kept for row in self._read(*asked)), key=_by_key)
 
+    def kinds_in_state(self, tenant: str, legal_entity: str, state: PostingState) -> frozenset[PostingKind]:
+        """Give the kinds of which there are postings in a state, without reading them."""
+        self._flush_postings()
+        found = self._connection.execute(select(postings.c.kind).distinct().where(
+            postings.c.tenant == tenant, postings.c.legal_entity == legal_entity, postings.c.state == state.value))
+        return frozenset(PostingKind(kind) for (kind,) in found)
+
     def _read_returns(self, tenant: str, refs: Collection[str]) -> None:
         if refs:
             self._flush_postings()

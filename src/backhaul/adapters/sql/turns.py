@@ -31,11 +31,14 @@ class Turns(Desk):
         self._connection.execute(update(leases).where(*_of(fence)).values(until=None))
 
     def hold(self, fence: Fence) -> None:
-        """Renew the lease and let nobody take it before this transaction ends, or stop with `RetryLater` (INV-11)."""
-        if self._connection.execute(update(leases).where(*_of(fence)).values(until=fence.until)).rowcount != 1:
+        """Let nobody take the lease before this transaction ends, renew it if it is to last longer; or stop with `RetryLater` (INV-11)."""
+        row = self._connection.execute(select(leases.c.until).where(*_of(fence)).with_for_update()).one_or_none()
+        if row is None:
             message = (f"{fence.legal_entity}: another worker took over after token {fence.token} ran out; nothing was kept, "
                        "and what was open is looked for by whoever acts now.")
             raise RetryLater(message)
+        if row.until != fence.until:
+            self._connection.execute(update(leases).where(*_of(fence)).values(until=fence.until))
         self._token = fence.token
 
 

@@ -16,6 +16,7 @@ from backhaul.adapters.zigzag.emulator.rule import TAX_RATES, tax_group
 from backhaul.domain.disposition import Outcome
 from backhaul.domain.rules import Rules
 from backhaul.entrypoints.demo.world import (
+    NOBODY,
     SERVICES,
     WAREHOUSES,
     Product,
@@ -48,7 +49,7 @@ def load_central_world(erp_control_url: str, folder: Path, *, seed: int = 7, com
     held = {sku.upper(): product for sku, product in products.items() if product.state != "missing"}
     customers = customers_of(source)
     orders = original_orders(source, company, held)
-    with httpx.Client(base_url=erp_control_url, timeout=300, trust_env=False) as erp:
+    with httpx.Client(base_url=erp_control_url, timeout=300, trust_env=False, verify=NOBODY) as erp:
         erp.post("/control/seed", json={"settings": {"localCurrency": "GBP", "salesLocation": WAREHOUSES[0], "extension": True},
                                         "rows": central_rows(held, customers, company)}).raise_for_status()
         erp.post("/control/sales", json={"orders": orders}).raise_for_status()
