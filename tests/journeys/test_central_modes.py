@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from backhaul.adapters.business_central.routes import MODES
-from backhaul.domain.posting import OrderLine
+from backhaul.domain.posting import OrderLine, PostingKind
 from tests.journeys.stage import DAILY, TENANT, World, life, line, open_world, sold_centrally
 
 CREDITS = [("CUP", Decimal(1), Decimal("2.95")), ("SVC-CARRIAGE", Decimal(1), Decimal("7.50")), ("TEA", Decimal(1), Decimal("4.25")),
@@ -17,6 +18,7 @@ CREDITS = [("CUP", Decimal(1), Decimal("2.95")), ("SVC-CARRIAGE", Decimal(1), De
 HEADS = {"A": '"POST","url":"[^"]*/returnRequests"', "B": '"POST","url":"[^"]*/salesDocuments"'}
 LINES = {"A": '"POST","url":"[^"]*/returnRequestLines"', "B": '"POST","url":"[^"]*/salesDocumentLines"'}
 POSTS = {"A": {"path": "postReceiveAndInvoice"}, "B": {"path": r"\$batch", "body": '"PATCH"'}}
+CREDITED = {PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE}
 MOST = {"A": 2, "B": 3.2, "C": 3.2}
 """HTTP calls per return at a hundred in one cycle."""
 
@@ -59,6 +61,21 @@ def test_the_same_return_ends_alike_in_every_mode(world: World) -> None:
     assert world.ledgers["balanced"]
     assert {place: units for place, units in world.ledgers["stock"].items() if "DC1" in place} == {
         "CUP||DC1-OUTLET|": 1, "TEA||DC1-SCRAP|": 1}
+
+
+def test_a_document_is_posted_on_the_day_that_was_predicted_and_says_so(world: World) -> None:
+    story(world)
+    world.turn()
+    world.at = datetime.combine(world.at.date() + timedelta(days=1), time(18, 15), tzinfo=UTC)
+    world.control("clock", {"now": (world.at + timedelta(days=9)).isoformat()})
+
+    for _ in range(5):
+        world.at += timedelta(minutes=15)
+        world.turn()
+
+    days = {row.document.posted_on for row in world.postings() if row.document and row.posting.key.kind in CREDITED}
+    assert days == {world.at.date()}, "not the day of the ERP's own clock"
+    assert (world.credits, world.exceptions()) == (CREDITS, {})
 
 
 def test_what_the_customer_keeps_is_told_from_goods_of_the_same_price(world: World) -> None:

@@ -226,11 +226,11 @@ def _batches(desk: Desk, rows: Sequence[KeptPosting], basis: Mapping[PostingKey,
     groups: dict[tuple[str, str, tuple[str, str, str]], list[KeptPosting]] = {}
     for row in rows:
         groups.setdefault((row.window, row.batch, journal(row.posting.document)), []).append(row)
-    period = period_of(predicted_posting(desk.entity, now))
+    day = predicted_posting(desk.entity, now)
     return [
         PostingBatch(
             key=sent_before or mark(f"batch|{window}|{digest(sorted(str(row.posting.key) for row in group))}"),
-            tenant=desk.rules.tenant, legal_entity=desk.entity.id, period=period, kind=group[0].posting.key.kind,
+            tenant=desk.rules.tenant, legal_entity=desk.entity.id, period=period_of(day), kind=group[0].posting.key.kind, posting_on=day,
             postings=tuple(row.posting for row in group),
             basis={key: need.document for row in group for key, need in _needs_of(row, basis).items() if need.document})
         for (window, sent_before, _), group in sorted(groups.items())

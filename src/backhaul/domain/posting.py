@@ -487,6 +487,7 @@ class PostingBatch:
     `key` is the batch's own identity, short enough for a journal's description. `basis` holds what the
     ERP recorded for the postings these ones need. `allocation` says which lines of a journal stand for which
     postings, where they are aggregated (`allocate`). Never a promise that all succeed or fail together.
+    `posting_on` is the day it should be posted on, for an ERP that takes one (books 5).
     """
 
     key: str
@@ -498,6 +499,7 @@ class PostingBatch:
     basis: Mapping[PostingKey, ErpDocument] = field(default_factory=dict)
     reference: str = ""
     allocation: tuple[JournalLine, ...] = ()
+    posting_on: date | None = None
 
     @property
     def controls(self) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ These services end with version 30: a bridge, never the base.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
@@ -42,7 +43,7 @@ def identity(key: PostingKey) -> str:
     return str(uuid5(NAMESPACE_URL, f"backhaul:{key}"))
 
 
-def head(posting: Posting, books: str, invoice: Invoice | None) -> Write:
+def head(posting: Posting, books: str, invoice: Invoice | None, *, on: date | None = None) -> Write:
     """Write the head of a return order; our mark stands in two fields that can be searched, the invoice with its date in a third."""
     document = posting.document
     if not isinstance(document, ReturnOrder):
@@ -54,6 +55,7 @@ def head(posting: Posting, books: str, invoice: Invoice | None) -> Write:
         "externalDocumentNumber": posting.key.marker, "yourReference": posting.key.marker,
         # The local currency is blank on a page (facts/business-central 5).
         "currencyCode": "" if document.currency == books else document.currency,
+        "postingDate": on.isoformat() if on else "",
         "reasonCode": document.reason, "postingDescription": refers[:wire.DESCRIPTION]}))
 
 

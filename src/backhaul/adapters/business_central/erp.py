@@ -154,7 +154,7 @@ class BusinessCentral:
                 outcomes[posting.key] = Rejected(sentence=f"{posting.document.ids['id']} is no draft any more; it was not removed.")
                 continue
             try:
-                writes.append((posting, self._write(posting, batch.basis, invoices, etags)))
+                writes.append((posting, self._write(posting, batch, invoices, etags)))
             except (KeyError, TypeError) as unknown:
                 outcomes[posting.key] = Rejected(sentence=f"{posting.key.kind.value} of {posting.key.return_ref} cannot be written: "
                                                           f"{unknown} is not known. Nothing was sent.")
@@ -165,28 +165,28 @@ class BusinessCentral:
         brought = intake(posting.document)
         return wire.unsellable_on_sale(brought, self.rules.sellability) if brought else ""
 
-    def _write(self, posting: Posting, basis: Mapping[PostingKey, ErpDocument], invoices: dict[str, Invoice],
+    def _write(self, posting: Posting, batch: PostingBatch, invoices: dict[str, Invoice],
                etags: Mapping[PostingKey, str]) -> Write:
         """Write one posting; what it hangs on must be in the basis, else `KeyError`."""
         document = posting.document
         if isinstance(document, ReturnOrder):
-            return self._head(posting, document, invoices)
+            return self._head(posting, document, invoices, batch.posting_on)
         if isinstance(document, OrderLine):
-            return self._line(posting, document, basis)
+            return self._line(posting, document, batch.basis)
         if isinstance(document, Spare):
             return wire.removal(document, etags[posting.key])
         message = f"how to send a {posting.key.kind.value}, which posting makes itself,"
         raise TypeError(message)
 
-    def _head(self, posting: Posting, document: ReturnOrder, invoices: dict[str, Invoice]) -> Write:
+    def _head(self, posting: Posting, document: ReturnOrder, invoices: dict[str, Invoice], on: date | None) -> Write:
         kind, invoice = posting.key.kind, invoices.get(document.order)
         if kind in self.mode.bridged:
-            return bridge.head(posting, self.entity.currency, invoice)
+            return bridge.head(posting, self.entity.currency, invoice, on=on)
         applied = invoice is not None and self._applies(document, invoices)
         if kind in self.mode.inboxed:
-            return inbox.head(posting, self.entity.currency, invoice, applied=applied)
+            return inbox.head(posting, self.entity.currency, invoice, applied=applied, on=on)
         reason = self.masters.list_of(REASONS)[document.reason] if document.reason else ""
-        return wire.head(posting, reason_id=reason, invoice=invoice, applied=applied)
+        return wire.head(posting, reason_id=reason, invoice=invoice, applied=applied, on=on)
 
     def _line(self, posting: Posting, document: OrderLine, basis: Mapping[PostingKey, ErpDocument]) -> Write:
         kind, ids = posting.key.kind, basis[posting.needs[0]].ids

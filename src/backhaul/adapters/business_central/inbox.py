@@ -7,6 +7,7 @@ it made then. The names are those of `extensions/business-central`.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -40,7 +41,7 @@ LINE: Final = ("externalLineId", "lineType", "number", "variantCode", "descripti
 """What is written to a line of a request, and read of it."""
 
 
-def head(posting: Posting, books: str, invoice: Invoice | None, *, applied: bool) -> Write:
+def head(posting: Posting, books: str, invoice: Invoice | None, *, applied: bool, on: date | None = None) -> Write:
     """Write a request: our mark is its key, and stands in the external document number of all that comes of it."""
     document = posting.document
     if not isinstance(document, ReturnOrder):
@@ -50,6 +51,7 @@ def head(posting: Posting, books: str, invoice: Invoice | None, *, applied: bool
         "sourceSystem": SENDER, "externalId": posting.key.marker, "customerNumber": document.customer,
         "externalDocumentNumber": posting.key.marker, "yourReference": document.return_ref[:35],
         "currencyCode": "" if document.currency == books else document.currency, "reasonCode": document.reason,
+        "postingDate": on.isoformat() if on else "",
         "appliesToInvoiceNumber": invoice.number if invoice and applied else ""}))
 
 

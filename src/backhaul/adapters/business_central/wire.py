@@ -8,6 +8,7 @@ code and a bin; `NO_BIN` stands where a location has none.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
@@ -138,10 +139,12 @@ def kind_of(head: ReturnOrder) -> str:
     return INVOICES if head.net < 0 else MEMOS
 
 
-def head(posting: Posting, *, reason_id: str = "", invoice: Invoice | None = None, applied: bool = False) -> Write:
+def head(posting: Posting, *, reason_id: str = "", invoice: Invoice | None = None, applied: bool = False,
+         on: date | None = None) -> Write:
     """Write a draft with our mark in its external document number and on the comment line that comes with it.
 
     The comment names the return and the original invoice with its date (books 6); `applied` sets what the memo is applied to as well.
+    `on` is the day it should be posted on; left to the ERP, it would be the day of the draft.
     """
     document = posting.document
     if not isinstance(document, ReturnOrder):
@@ -152,6 +155,7 @@ def head(posting: Posting, *, reason_id: str = "", invoice: Invoice | None = Non
     comment = {"sequence": HEAD_LINE, "lineType": "Comment", "description": refers[:DESCRIPTION], "description2": posting.key.marker}
     body: Row = {
         "externalDocumentNumber": posting.key.marker, "customerNumber": document.customer, "currencyCode": document.currency,
+        "postingDate": on.isoformat() if on else "",
         "customerReturnReasonId": reason_id if entity == MEMOS else "", "invoiceId": invoice.id if invoice and applied else "",
         LINES_OF[entity]: [comment],
     }
