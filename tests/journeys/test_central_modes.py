@@ -78,6 +78,17 @@ def test_a_document_is_posted_on_the_day_that_was_predicted_and_says_so(world: W
     assert (world.credits, world.exceptions()) == (CREDITS, {})
 
 
+def test_lines_that_are_alike_are_each_read_back_and_their_tax_adds_up_to_the_document_s(world: World) -> None:
+    world.tell(*life("R-1", [line("TEA", 1, "0.33", received=1, grades=[("A", "RESELL", 1, True)]) for _ in range(3)], at=world.at))
+
+    world.pass_evenings(2, turns=3)
+
+    credited = [row.document for row in world.postings() if row.posting.key.kind is PostingKind.CREDIT_NOTE and row.document]
+    (memo,) = world.ledgers["creditNotes"]
+    assert (len(credited), len({document.ids["sequence"] for document in credited})) == (3, 3)
+    assert sum(document.tax or 0 for document in credited) == Decimal(str(memo["tax"])) == Decimal("-0.20")
+
+
 def test_what_the_customer_keeps_is_told_from_goods_of_the_same_price(world: World) -> None:
     world.tell(*life("R-1", [line("TEA", 1, "4.25", received=1, grades=[("A", "RESELL", 1, True)]),
                              line("CUP", 1, "2.95", grades=[("NONE", "KEEP", 1, True)]),

@@ -5,7 +5,7 @@ request, with the entry each line went out by; `postReceiveAndInvoice` receives 
 it made then. The names are those of `extensions/business-central`.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -143,17 +143,23 @@ def _net(line: Row, currency: str) -> Decimal:
     return rounded(number(line.get("quantity")) * number(line.get("unitPrice")) - number(line.get("lineDiscountAmount")), currency)
 
 
-def credited_line(posting: Posting, wanted: ErpDocument, memo: Row) -> Row | None:
+def credited_line(posting: Posting, wanted: ErpDocument, request: Row, memo: Row) -> Row | None:
     """Find a line in the posted memo; its mark is not there, so item or account, units and price say which.
 
-    Lines that agree in all of them are alike.
+    Lines that agree in all of them are alike, and each of the request has one of the memo: the first the first, the second the second.
     """
     note = posting.document
     if not isinstance(note, CreditNote):
         return None
-    fits: Sequence[Row] = [line for line in memo.get(wire.LINES_OF[wire.MEMOS]) or ()
-                           if number(line.get("quantity")) == note.quantity and number(line.get("unitPrice")) == note.unit_price]
-    return next((line for line in fits if line.get("lineObjectNumber") == wanted.ids["object"]), None)
+
+    def fits(line: Row, name: str) -> bool:
+        told = str(line.get(name) or ""), number(line.get("quantity")), number(line.get("unitPrice"))
+        return told == (wanted.ids["object"], note.quantity, note.unit_price)
+
+    marks = [line.get("externalLineId") for line in request.get(LINES) or () if fits(line, "number")]
+    lines = sorted((line for line in memo.get(wire.LINES_OF[wire.MEMOS]) or () if fits(line, "lineObjectNumber")),
+                   key=lambda line: int(line.get("sequence") or 0))
+    return next((line for mark, line in zip(marks, lines, strict=False) if mark == wanted.ids["mark"]), None)
 
 
 def renamed(document: ErpDocument, mark: str) -> ErpDocument:
