@@ -62,6 +62,7 @@ NOISE: Final = 0.25
 SECRET: Final = "bench"  # noqa: S105  it protects nothing
 PAUSE: Final = 0.2
 NOW: Final = datetime(2011, 6, 1, tzinfo=UTC)
+ERPS: Final = ("finance-scm", "business-central")
 SHOWN: Final = ("alembic", "dbos", "httpx", "litestar", "msgspec", "sqlalchemy", "starlette", "uvicorn", "uvloop")
 
 Figures = dict[str, float]
@@ -407,12 +408,12 @@ def _naive_read(answer: bytes) -> list[dict[str, Any]]:
 # --- deployment modes -----------------------------------------------------------------------------------------
 
 
-def modes(size: int) -> dict[str, Any]:
-    """Carry the same returns through every deployment mode, once, because calls do not vary.
+def modes(size: int, kind: str = "finance-scm") -> dict[str, Any]:
+    """Carry the same returns through every deployment mode of an ERP, once, because calls do not vary.
 
     They must end in equal stock and credit, but for items of lines that only one of them holds for a customer's allowance; those are told.
     """
-    told = {mode: same_returns(WORK / f"mode-{mode}", mode, size) for mode in "ABC"}
+    told = {mode: same_returns(WORK / f"{kind}-{mode}", mode, size, kind) for mode in "ABC"}
     lines = {mode: apart(told["A"], told[mode]) for mode in told}
     for mode in "BC":
         credits_, stock = beside(told[mode], lines[mode])
@@ -488,6 +489,8 @@ def table(result: Mapping[str, Any]) -> str:
     lines += ["", "| Ratio of medians | |", "|---|---:|"]
     lines += [f"| {name} | {value:.2f} |" for name, value in result["ratios"].items()]
     lines += ["", *table_of_modes(result["modes"])]
+    if "modes_business_central" in result:
+        lines += ["", "Business Central", "", *table_of_modes(result["modes_business_central"])]
     return "\n".join(lines)
 
 
@@ -504,7 +507,7 @@ def measure(*, quick: bool) -> None:
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     told = list(repeat(3 if quick else 5, quick=quick))
-    by_mode = modes(100 if quick else 500)
+    by_mode, central = (modes(100 if quick else 500, kind) for kind in ERPS)
     shutil.rmtree(WORK, ignore_errors=True)
     summary = summarise(told)
     result = {
@@ -516,7 +519,7 @@ def measure(*, quick: bool) -> None:
             "repetitions": len(told),
             "noisy": sum(bool(each["noisy"]) for each in told), "quick": quick, "connections": CONNECTIONS, "event_bytes": EVENT,
         },
-        "summary": summary, "ratios": ratios(summary), "modes": by_mode, "repetitions": told,
+        "summary": summary, "ratios": ratios(summary), "modes": by_mode, "modes_business_central": central, "repetitions": told,
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(table(result))
@@ -537,7 +540,8 @@ def main() -> None:
     elif told.modes:
         shutil.rmtree(WORK, ignore_errors=True)
         WORK.mkdir(parents=True)
-        print("\n".join(table_of_modes(modes(100 if told.quick else 500))))
+        for kind in ERPS:
+            print("\n".join(("", kind, "", *table_of_modes(modes(100 if told.quick else 500, kind)))))
     elif told.pages:
         subprocess.run([sys.executable, str(ROOT / "bench" / "console.py"), "--returns", str(told.returns),
                         "--times", "20" if told.quick else "100"], check=True)
