@@ -37,6 +37,7 @@ from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
 from backhaul.domain.returns import fold
+from backhaul.domain.routing import RoutingRule
 from backhaul.domain.rules import (
     By,
     Deadlines,
@@ -57,7 +58,7 @@ from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
 from backhaul.profile_push import offered, push_flaws, push_of
-from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, SignalTable, TaxRateTable, WindowTable
+from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, SignalTable, TaxRateTable, Values, WindowTable
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
@@ -330,6 +331,7 @@ def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
     for sku, fee in file.fees.items():
         if isinstance(fee, FeeTable):
             yield from ((f"fees.{sku}", sentence) for sentence in _fee_flaws(fee))
+    yield from _routing_flaws(file)
     for code, team in file.teams.items():
         if code not in KINDS:
             yield f"teams.{code}", f"there is no kind of exception '{code}'"
@@ -471,6 +473,8 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         limits=Limits(second=file.limits.second, operator_day=file.limits.operator_day),
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
+        routing=tuple(RoutingRule(team=row.team, kinds=_names(row.kinds), retailers=_names(row.retailers), above=row.above,
+                                  legal_entities=_names(row.legal_entities), warehouses=_names(row.warehouses)) for row in file.routing),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
         offered=offered(file))
 
@@ -524,3 +528,18 @@ def placements(profile: Profile, body: bytes) -> Iterator[Line]:
                 says = f"{part.disposition}/{part.condition}/{line.reason or '(no reason)'} at {case.warehouse}"
                 yield Line(where=f"{case.ref} {line.line_id}", says=says, becomes="held: nobody mapped this" if row is None else
                            f"{row.outcome.value}: {row.erp_disposition} {row.place.warehouse}/{row.place.location}")
+
+
+def _names(values: Values) -> frozenset[str]:
+    """Give one value or several as a set."""
+    return frozenset((values,) if isinstance(values, str) else values)
+
+
+def _routing_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    for number, row in enumerate(file.routing):
+        if not row.team.strip():
+            yield f"routing.{number}", "the team has no name"
+        for code in sorted(_names(row.kinds) - KINDS.keys()):
+            yield f"routing.{number}.kinds", f"there is no kind of exception '{code}'"
+        for name in sorted(_names(row.legal_entities) - {entity.id for entity in file.legal_entities}):
+            yield f"routing.{number}.legal_entities", f"there is no legal entity '{name}'"

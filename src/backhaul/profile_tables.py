@@ -261,6 +261,17 @@ class WindowsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fees: WindowTable | None = None
 
 
+class RoutingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[routing]]`: whose work an exception is; whatever is named must fit, and the first row that fits decides."""
+
+    team: str
+    kinds: Values = ()
+    retailers: Values = ()
+    legal_entities: Values = ()
+    warehouses: Values = ()
+    above: Decimal | None = None
+
+
 class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[limits]`: above which money one approval is not enough."""
 
@@ -323,6 +334,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     limits: LimitsTable = LimitsTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}
+    routing: tuple[RoutingTable, ...] = ()
     files: Layout = Layout()
     folders: tuple[FolderTable, ...] = ()
     attempts: int = 8

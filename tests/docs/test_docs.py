@@ -29,6 +29,7 @@ from backhaul.domain.lifecycle import MOVES, ReturnState
 from backhaul.domain.placement import Where
 from backhaul.domain.posting import Nature
 from backhaul.domain.proposal import PROPOSALS
+from backhaul.entrypoints.api import reading, working
 from backhaul.entrypoints.cli import app
 from backhaul.profile_tables import ProfileFile
 
@@ -44,7 +45,8 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
     "FeeTable": "fees", "HistoryTable": "history", "SurplusTable": "surplus", "TriggersTable": "triggers", "WindowTable": "window",
     "WindowsTable": "windows",
-    "TolerancesTable": "tolerances", "LimitsTable": "limits", "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
+    "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing",
+    "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
@@ -172,6 +174,17 @@ def test_the_page_of_approvals_says_what_the_table_says() -> None:
         cells = [cell.strip().strip("`") for cell in told[kind.value].strip().strip("|").split("|")]
         assert cells == [rule.means, rule.proposes.value, rule.approves.value, f"{rule.lasts.days} day{'s' * (rule.lasts.days > 1)}"]
     assert len([name for name in told if name.islower()]) == len(PROPOSALS)
+
+
+def test_the_page_of_the_api_names_every_route_with_its_right() -> None:
+    section = sections(REFERENCE / "api.md")["Routes"]
+    lines = [line for line in section.splitlines() if line.startswith(("| GET", "| POST"))]
+    cells = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+    told = {(method, path, right) for method, path, right, _ in cells}
+
+    assert told == {(method, path.removeprefix("/{tenant:str}").replace(":int", ""), handler.opt["action"].value)
+                    for handler in (*reading.ROUTES, *working.ROUTES) for path in handler.paths for method in handler.http_methods}
 
 
 @pytest.mark.parametrize("state", ReturnState)

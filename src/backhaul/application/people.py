@@ -144,4 +144,4 @@ def _hash(token: str) -> str:
 
 
 __all__ = ["READING", "Action", "Grant", "Person", "Role", "Scope", "add", "give", "issue_token", "require", "revoke", "revoke_token",
-           "seen_by", "who", "who_holds"]
+           "scope", "seen_by", "who", "who_holds"]

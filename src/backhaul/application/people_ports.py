@@ -3,12 +3,12 @@
 Protocols beside those of `ports`: the same transaction, with the tables of the console.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from backhaul.application.ports import Fence, Tx
 from backhaul.domain.access import Grant, Person, Scope
@@ -56,6 +56,46 @@ class KeptPause:
     ended_by: str = ""
     approved_by: str = ""
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptNote:
+    """What somebody said about an exception: a comment, a hand-over, or a file (evidence) of which only what it is stands here."""
+
+    id: int = 0
+    tenant: str
+    exception: int
+    return_ref: str
+    sort: str
+    text: str
+    actor: str
+    at: datetime
+    name: str = ""
+    type: str = ""
+    sha256: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPromise:
+    """What a customer was told, and until when."""
+
+    id: int = 0
+    tenant: str
+    return_ref: str
+    text: str
+    actor: str
+    at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAnswer:
+    """What the API answered to a key: the hash of the request it was for, status and body."""
+
+    request: str
+    status: int
+    body: Mapping[str, Any]
 
 
 class PeopleTx(Tx, Protocol):
@@ -140,6 +180,44 @@ class PeopleTx(Tx, Protocol):
 
     def end_pause(self, tenant: str, number: int, *, actor: str, approver: str, at: datetime) -> bool:
         """Let writes leave again; tell whether they rested until now. The database refuses one person alone."""
+        ...
+
+    # what people say
+    def add_note(self, note: KeptNote, body: bytes | None = None) -> int:
+        """Keep what somebody said, or a file they attached; give its number."""
+        ...
+
+    def notes(self, tenant: str, numbers: Collection[int]) -> Sequence[KeptNote]:
+        """Give the notes of these exceptions, oldest first, without the bytes of files."""
+        ...
+
+    def evidence(self, tenant: str, number: int) -> tuple[KeptNote, bytes] | None:
+        """Give a file that was attached."""
+        ...
+
+    def own_exception(self, tenant: str, number: int, owner: str) -> bool:
+        """Let another team own an open exception; tell whether that is news."""
+        ...
+
+    def add_promise(self, promise: KeptPromise) -> int:
+        """Keep what a customer was told."""
+        ...
+
+    def promises(self, tenant: str, refs: Collection[str]) -> Sequence[KeptPromise]:
+        """Give the promises about these returns, oldest first."""
+        ...
+
+    # what the API answered
+    def answer(self, actor: str, key: str) -> KeptAnswer | None:
+        """Give what was answered to this key of this caller."""
+        ...
+
+    def keep_answer(self, actor: str, key: str, *, request: str, status: int, body: Mapping[str, Any], at: datetime) -> bool:  # noqa: PLR0913  the row
+        """Keep the first answer to a key; tell whether it was the first."""
+        ...
+
+    def forget_answers(self, before: datetime) -> int:
+        """Forget answers that are older than anybody would ask again; give how many."""
         ...
 
 

@@ -54,6 +54,7 @@ from backhaul.domain.posting import (
     per_currency,
 )
 from backhaul.domain.returns import NOTHING
+from backhaul.domain.routing import Whereabouts, owner_of
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.trail import digest
 
@@ -489,9 +490,11 @@ class _Entry:
         finding = Finding(code=code, line_id=posting.line_id, sentence=sentence)
         earlier = [each for row in self.tx.exceptions(tenant, refs=[ref]) if row.case.line_id == finding.line_id
                    for each in row.case.findings if each != finding]
-        self.tx.open_exception(ExceptionCase.about(
+        work = ExceptionCase.about(
             tenant=tenant, return_ref=ref, line_id=finding.line_id, findings=(finding, *earlier),
-            money=Money(amount=self.at_stake(posting), currency=posting.currency), now=self.now, teams=self.desk.rules.teams))
+            money=Money(amount=self.at_stake(posting), currency=posting.currency), now=self.now, teams=self.desk.rules.teams)
+        at = Whereabouts(legal_entity=self.desk.entity.id)
+        self.tx.open_exception(replace(work, owner=owner_of(work, at, self.desk.rules.routing, self.desk.rules.teams)))
 
     def at_stake(self, posting: Posting) -> Decimal:
         """Give the credit that waits for this posting: its own, its line's, or the whole return's."""

@@ -40,6 +40,7 @@ from backhaul.domain.posting import (
     named,
 )
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
+from backhaul.domain.routing import Whereabouts, owner_of
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.tax import posted_differences, tax_of
 from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
@@ -66,6 +67,11 @@ class Picture:
     entity: LegalEntity | None
     kept: Sequence[KeptPosting]
     open: Sequence[KeptException]
+
+    @property
+    def whereabouts(self) -> Whereabouts:
+        """Say by what its exceptions are routed."""
+        return Whereabouts(retailer=self.case.retailer, legal_entity=self.entity.id if self.entity else "", warehouse=self.case.warehouse)
 
     @property
     def fixed(self) -> tuple[Posting, ...]:
@@ -261,10 +267,11 @@ def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[
         if left:
             owned.add(line_id)
             held |= {line_id for finding in left if finding.blocks}
-            tx.open_exception(ExceptionCase.about(
+            work = ExceptionCase.about(
                 tenant=rules.tenant, return_ref=case.ref, line_id=line_id, findings=tuple(dict.fromkeys(left)),
                 money=Money(amount=_at_stake(picture, line) if line_id in held else _worth(left), currency=case.currency),
-                now=now, teams=rules.teams))
+                now=now, teams=rules.teams)
+            tx.open_exception(replace(work, owner=owner_of(work, picture.whereabouts, rules.routing, rules.teams)))
     if picture.open:
         tx.close_exceptions(rules.tenant, case.ref, apart_from=owned, resolution="the cause is gone", at=now)
     return frozenset(held)

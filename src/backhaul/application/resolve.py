@@ -7,7 +7,6 @@ Facts stay what they are; a decision is a fact beside them. Money moves only wit
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from backhaul.application.ports import RETRIED, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.application.taken import taken
@@ -17,10 +16,8 @@ from backhaul.domain.facts import Decided, Decision, Matched, Unreadable
 from backhaul.domain.goods import surplus_id
 from backhaul.domain.late_change import WHY
 from backhaul.domain.posting import ErpDocument, Nature, Route
+from backhaul.domain.resolution import CLAIMED
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
-
-CLAIMED: Final = frozenset({"PARCEL_LOST", "PAID_NOT_ARRIVED", "WRONG_ITEM_EMPTY"})
-"""What can be credited without goods by decision, because the carrier answers for it."""
 
 
 def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:

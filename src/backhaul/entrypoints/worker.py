@@ -14,7 +14,18 @@ from typing import Any, Final
 from backhaul.adapters.business_events import hint
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
 from backhaul.adapters.zigzag.files.seen import recall
-from backhaul.application import control, drift, heed as heeding, process, push as pushing, read_back, receive, replay, sweep as sweeping
+from backhaul.application import (
+    casework,
+    control,
+    drift,
+    heed as heeding,
+    process,
+    push as pushing,
+    read_back,
+    receive,
+    replay,
+    sweep as sweeping,
+)
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send, waiting
@@ -153,6 +164,8 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
+    if tenant not in house.reviewed:
+        casework.reroute(house.store, rules, now)
     house.reviewed.add(tenant)
     return {**said, "processed": _process(house, rules, now)}
 

@@ -12,7 +12,7 @@ from backhaul.adapters.sql.session import chunks, ensure
 from backhaul.application.ports import KeptException, KeptWindow
 from backhaul.domain.exception_case import ExceptionCase
 
-LASTING = ("opened_at", "due_at")
+LASTING = ("opened_at", "due_at", "owner")
 """What an open case keeps when it is renewed about the same kind of trouble."""
 
 

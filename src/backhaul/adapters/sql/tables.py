@@ -403,6 +403,45 @@ sessions = Table(
     Index("sessions_person", "issuer", "subject", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
 )
 
+notes = Table(
+    "notes", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"),
+    Column("exception", SERIAL, ForeignKey("exceptions.id"), nullable=False),
+    _words("return_ref"), _words("sort"), _words("text"), _words("actor"),
+    Column("at", Utc(), nullable=False),
+    _words("name"), _words("type"), _words("sha256"),
+    Column("size", Integer, nullable=False),
+    Column("body", LargeBinary),
+    CheckConstraint(_among("sort", "comment", "evidence", "hand-over"), name="notes_sort"),
+    CheckConstraint("(sort = 'evidence') = (body IS NOT NULL)", name="notes_body"),
+    CheckConstraint("actor <> '' AND (text <> '' OR sort = 'evidence')", name="notes_whole"),
+    Index("notes_exception", "exception"),
+    Index("notes_return", "tenant", "return_ref"),
+    sqlite_autoincrement=True,
+)
+
+promises = Table(
+    "promises", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("return_ref"), _words("text"), _words("actor"),
+    Column("at", Utc(), nullable=False),
+    Column("due_at", Utc(), nullable=False),
+    CheckConstraint("text <> '' AND actor <> ''", name="promises_whole"),
+    Index("promises_return", "tenant", "return_ref"),
+    Index("promises_due", "tenant", "due_at"),
+    sqlite_autoincrement=True,
+)
+
+answers = Table(
+    "answers", metadata,
+    _words("actor"), _words("key"), _words("request"),
+    Column("status", Integer, nullable=False),
+    _words("body"),
+    Column("at", Utc(), nullable=False),
+    PrimaryKeyConstraint("actor", "key", name="answers_key"),
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "trail_stay", "trail_fixed", "attempts_stay",
     "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -410,7 +449,7 @@ GUARDS: Final = frozenset({
     "sellable_stay", "sellable_fixed", "postings_unsellable", "postings_born_unsellable", "postings_capped", "postings_born_capped",
     "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
     "people_stay", "grants_stay", "grants_fixed", "tokens_stay", "proposals_stay", "proposals_fixed", "pauses_stay", "pauses_fixed",
-    "attempts_paused",
+    "attempts_paused", "notes_stay", "notes_fixed", "promises_stay", "promises_fixed", "answers_fixed",
     "sessions_over",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from backhaul.adapters.sql import rows, tables
-from backhaul.application.ports import KeptCase, KeptPosting
+from backhaul.application.ports import KeptCase, KeptException, KeptPosting
 from backhaul.domain.access import Scope
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.lifecycle import ReturnState
@@ -150,6 +150,31 @@ def exception_groups(connection: Connection, scope: Scope, *, now: datetime) -> 
             age=now - min(opened for _, opened, _ in each))
         for (kind, owner, currency), each in found.items()]
     return tuple(sorted(groups, key=lambda group: (-abs(group.money), group.kind, group.owner, group.currency)))
+
+
+def open_work(connection: Connection, scope: Scope, *, owner: str = "", kind: str = "", number: int | None = None,  # noqa: PLR0913  each is named
+              offset: int = 0, limit: int = PAGE) -> tuple[KeptException, ...]:
+    """List open exceptions of a scope, the earliest due first; of one team, one kind, or the one of this number."""
+    table = tables.exceptions
+    asked = [*within(scope, table.c.tenant, table.c.return_ref), table.c.closed_at.is_(None)]
+    asked += [table.c.owner == owner] if owner else []
+    asked += [table.c.kind == kind] if kind else []
+    asked += [table.c.id == number] if number is not None else []
+    query = select(table).where(*asked).order_by(table.c.due_at, table.c.id).offset(offset).limit(limit)
+    return tuple(rows.exception(row) for row in connection.execute(query))
+
+
+def refs_about(connection: Connection, scope: Scope, term: str, *, limit: int = PAGE) -> tuple[str, ...]:
+    """Give returns that are called so, or name this order, customer or parcel; compared letter by letter."""
+    cases, postings, facts = tables.cases, tables.postings, tables.facts
+    query = select(cases.c.ref).where(*of_cases(scope), or_(cases.c.ref == term, cases.c.customer == term, cases.c.ref.in_(
+        select(postings.c.return_ref).where(postings.c.tenant == scope.tenant, postings.c.order_ref == term))))
+    found = connection.execute(query.order_by(cases.c.ref).limit(limit)).scalars().all()
+    if not found:  # nobody knows it by these; then by whatever the messages said, word for word
+        told = select(facts.c.return_ref).where(facts.c.tenant == scope.tenant, facts.c.body.contains(json.dumps(term), autoescape=True))
+        found = connection.execute(
+            select(cases.c.ref).where(*of_cases(scope), cases.c.ref.in_(told)).order_by(cases.c.ref).limit(limit)).scalars().all()
+    return tuple(found)
 
 
 def life(connection: Connection, scope: Scope, ref: str) -> Life:

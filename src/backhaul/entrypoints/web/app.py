@@ -21,6 +21,7 @@ from backhaul.application.ports import Clock
 from backhaul.config import SignIn
 from backhaul.domain import errors
 from backhaul.domain.access import Action
+from backhaul.entrypoints.api.service import beside, create_api
 from backhaul.entrypoints.web import charts, exports, signing_in
 from backhaul.entrypoints.web.console import FORM_BYTES, HERE, Console, Entry, HouseLike
 from backhaul.entrypoints.web.counting import lifespan
@@ -67,12 +68,13 @@ class WallClock:
 
 
 def create_app(house: HouseLike, *, clock: Clock | None = None, sign_in: SignIn | None = None) -> Hooks:
-    """Build the ASGI application: the platform's route around the console."""
+    """Build the ASGI application: the platform's route around the API and the console."""
     clock = clock or WallClock()
     pages = console_app(house, clock=clock, sign_in=sign_in or SignIn())
     sources = [source for profile in house.profiles.values() for source in profile.sources]
     signals = [signal for profile in house.profiles.values() for signal in profile.signals]
-    return Hooks(cast("App", pages), store=house.store, sources=sources, signals=signals, clock=clock)
+    api = create_api(cast("Any", house), clock)
+    return Hooks(cast("App", beside(api, pages)), store=house.store, sources=sources, signals=signals, clock=clock)
 
 
 def console_app(house: HouseLike, *, clock: Clock, sign_in: SignIn) -> Litestar:

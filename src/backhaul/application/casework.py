@@ -1,0 +1,135 @@
+"""What do people say about an exception, whose work is it, and what was a customer promised?
+
+Comments, evidence, hand-overs and promises are kept beside what they are about and are never changed. Work moves to another team by
+hand, or because a rule of the profile changed; both stand in the trail.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from backhaul.application.people_ports import KeptNote, KeptPromise, PeopleStore, PeopleTx
+from backhaul.application.ports import KeptException
+from backhaul.application.process import pictures
+from backhaul.application.resolve import find_exception
+from backhaul.domain.access import Scope
+from backhaul.domain.answering import Answer, answer
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.evidence import BEGINNINGS, LARGEST, TEXT, sniff
+from backhaul.domain.routing import Whereabouts, owner_of
+from backhaul.domain.rules import Rules
+
+LONGEST: Final = 4_000
+"""Characters of a comment, at most."""
+
+
+def comment(store: PeopleStore, tenant: str, number: int, *, text: str, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named
+    """Say something about an open exception; give the number of the note."""
+    if not 0 < len(text.strip()) <= LONGEST:
+        message = f"a comment has 1 to {LONGEST} characters, this one {len(text.strip())}"
+        raise NeedsOperator(message)
+    with store.begin() as tx:
+        return _note(tx, tenant, find_exception(tx, tenant, number), "comment", text.strip(), actor, now)
+
+
+def attach(store: PeopleStore, tenant: str, number: int, *, name: str, body: bytes, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named
+    """Keep a file as evidence, byte for byte, under the type its bytes show; give the number of the note."""
+    kind = sniff(body)
+    if not kind or len(body) > LARGEST:
+        message = (f"'{name}' is not kept: {len(body)} bytes, {kind or 'of an unknown type'}; evidence is a file of at most {LARGEST} "
+                   f"bytes, one of {', '.join(sorted({*BEGINNINGS.values(), TEXT}))}")
+        raise NeedsOperator(message)
+    with store.begin() as tx:
+        row = find_exception(tx, tenant, number)
+        sha256 = hashlib.sha256(body).hexdigest()
+        told = "".join(sign if sign.isprintable() and sign not in '/\\":;' else "_" for sign in name)[:120] or "evidence"
+        note = tx.add_note(KeptNote(tenant=tenant, exception=number, return_ref=row.case.return_ref, sort="evidence", text="", actor=actor,
+                                    at=now, name=told, type=kind, sha256=sha256, size=len(body)), body)
+        tx.record(tenant, subject=row.case.return_ref, action="exception.evidence", at=now, actor=actor, detail={
+            "exception": number, "note": note, "sha256": sha256, "size": len(body), "type": kind})
+    return note
+
+
+def hand_over(store: PeopleStore, rules: Rules, number: int, *, team: str, note: str, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named
+    """Give an open exception to another team with a note; it stays theirs whatever the rules say."""
+    if not note.strip() or not team.strip():
+        message = "a hand-over names the team and says what they should know"
+        raise NeedsOperator(message)
+    with store.begin() as tx:
+        row = find_exception(tx, rules.tenant, number)
+        if not tx.own_exception(rules.tenant, number, team.strip()):
+            message = f"exception {number} is the work of '{row.case.owner}' already"
+            raise NeedsOperator(message)
+        kept = _note(tx, rules.tenant, row, "hand-over", f"to {team.strip()}: {note.strip()}", actor, now)
+        tx.record(rules.tenant, subject=row.case.return_ref, action="exception.handed-over", at=now, actor=actor, detail={
+            "exception": number, "from": row.case.owner, "to": team.strip(), "note": kept})
+    return kept
+
+
+def reroute(store: PeopleStore, rules: Rules, now: datetime) -> int:
+    """Let open exceptions go to who owns them by the rules of now; give how many moved. What somebody handed over by hand stays there."""
+    with store.begin() as tx:
+        rows = tx.exceptions(rules.tenant)
+        by_hand = {note.exception for note in tx.notes(rules.tenant, [row.id for row in rows]) if note.sort == "hand-over"}
+        known = pictures(tx, rules, {row.case.return_ref for row in rows}) if rules.routing else {}
+        moved = 0
+        for row in rows:
+            picture = known.get(row.case.return_ref)
+            owner = owner_of(row.case, picture.whereabouts if picture else Whereabouts(), rules.routing, rules.teams)
+            if row.id not in by_hand and tx.own_exception(rules.tenant, row.id, owner):
+                moved += 1
+                tx.record(rules.tenant, subject=row.case.return_ref, action="exception.rerouted", at=now, actor="backhaul", detail={
+                    "exception": row.id, "from": row.case.owner, "to": owner, "version": rules.version})
+    return moved
+
+
+def _note(tx: PeopleTx, tenant: str, row: KeptException, sort: str, text: str, actor: str, now: datetime) -> int:  # noqa: PLR0913, PLR0917  private
+    return tx.add_note(KeptNote(tenant=tenant, exception=row.id, return_ref=row.case.return_ref, sort=sort, text=text, actor=actor, at=now))
+
+
+# --- customers who wait -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A return that is not credited, or not in full, with what its customer was told so far."""
+
+    ref: str
+    customer: str
+    currency: str
+    answer: Answer
+    promises: Sequence[KeptPromise]
+
+
+def not_credited(store: PeopleStore, rules: Rules, scope: Scope, refs: Sequence[str], now: datetime) -> list[Waiting]:
+    """Say why these returns are not credited, and what can be told; what is credited in full, or out of scope, is left out."""
+    with store.begin() as tx:
+        cases = {ref: case for ref, case in tx.cases(scope.tenant, refs).items() if scope.covers(case.legal_entity)}
+        known = pictures(tx, rules, sorted(cases))
+        promises = tx.promises(scope.tenant, sorted(cases))
+    found = []
+    for ref, picture in sorted(known.items()):
+        told = answer(ref, picture.case.stage, picture.placements(rules, now), [row.case for row in picture.open],
+                      since=picture.case.announced_at, due_at=cases[ref].due_at)
+        if told is not None:
+            found.append(Waiting(ref=ref, customer=cases[ref].customer, currency=cases[ref].currency, answer=told,
+                                 promises=tuple(each for each in promises if each.return_ref == ref)))
+    return sorted(found, key=lambda each: (each.answer.since or now, each.ref))
+
+
+def promise(store: PeopleStore, scope: Scope, ref: str, *, text: str, due_at: datetime, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named
+    """Record what a customer was told; give its number."""
+    with store.begin() as tx:
+        case = tx.cases(scope.tenant, [ref]).get(ref)
+        if case is None or not scope.covers(case.legal_entity):
+            message = f"tenant '{scope.tenant}' has no return '{ref}'"
+            raise NeedsOperator(message)
+        if not 0 < len(text.strip()) <= LONGEST or due_at <= now:
+            message = f"a promise says what was told (1 to {LONGEST} characters) and until when, after now; got until {due_at.isoformat()}"
+            raise NeedsOperator(message)
+        number = tx.add_promise(KeptPromise(tenant=scope.tenant, return_ref=ref, text=text.strip(), actor=actor, at=now, due_at=due_at))
+        tx.record(scope.tenant, subject=ref, action="customer.promised", at=now, actor=actor, detail={
+            "promise": number, "due_at": due_at.isoformat()})
+    return number

@@ -1,0 +1,42 @@
+"""Whose work is an exception?
+
+Rows of the profile, the first that fits decides; without one it is the team of the kind. Rules look at what does not change while the work
+waits, so that a new rule moves exactly the work it names.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backhaul.domain.exception_case import KINDS, ExceptionCase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingRule:
+    """One row: whatever is named must fit, and the team then owns it. `above`: more money than this is held, in any currency."""
+
+    team: str
+    kinds: frozenset[str] = frozenset()
+    retailers: frozenset[str] = frozenset()
+    legal_entities: frozenset[str] = frozenset()
+    warehouses: frozenset[str] = frozenset()
+    above: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """What of a return its exceptions are routed by; empty where nobody knows."""
+
+    retailer: str = ""
+    legal_entity: str = ""
+    warehouse: str = ""
+
+
+def owner_of(case: ExceptionCase, at: Whereabouts, rules: Sequence[RoutingRule], teams: Mapping[str, str]) -> str:
+    """Give the team that owns an exception."""
+    return next((rule.team for rule in rules if _fits(rule, case, at)), teams.get(case.kind, KINDS[case.kind].owner.value))
+
+
+def _fits(rule: RoutingRule, case: ExceptionCase, at: Whereabouts) -> bool:
+    told = ((rule.kinds, case.kind), (rule.retailers, at.retailer), (rule.legal_entities, at.legal_entity), (rule.warehouses, at.warehouse))
+    return all(not names or name in names for names, name in told) and (rule.above is None or abs(case.money.amount) > rule.above)

@@ -1,0 +1,146 @@
+"""What can a program see?"""
+
+from typing import Final
+
+from litestar import Response, get
+from litestar.params import FromPath, FromQuery
+
+from backhaul.adapters.sql import views
+from backhaul.application import casework, pausing, people
+from backhaul.domain.access import Action
+from backhaul.entrypoints.api.frame import MASKED, Asked, Mine, Told, absent, plain
+from backhaul.entrypoints.api.shapes import offered, shown
+
+MOST: Final = 200
+"""Rows of one answer, at most."""
+
+
+@get("/{tenant:str}/me", action=Action.SEE, sync_to_thread=True)
+def me(asked: Mine) -> Told:
+    """Say who I am here and what I may do, for which legal entities (null: all)."""
+    allowed = {action: people.scope(asked.person, action, asked.tenant) for action in Action}
+    return {"person": asked.person.number, "name": asked.person.name,
+            "grants": [plain(grant) for grant in asked.person.grants if grant.tenant == asked.tenant],
+            "actions": {action.value: plain(scope.entities) for action, scope in allowed.items() if scope}}
+
+
+@get("/{tenant:str}/returns", action=Action.SEE, sync_to_thread=True)
+def returns(asked: Mine, search: FromQuery[str] = "", legal_entity: FromQuery[str] = "", limit: FromQuery[int] = 50,
+            offset: FromQuery[int] = 0) -> Told:
+    """List returns, the latest changed first."""
+    with asked.store.read() as connection:
+        page = views.list_cases(connection, asked.scope, search=search[:128], legal_entity=legal_entity, limit=_most(limit),
+                                offset=max(offset, 0))
+    return {"total": page.total, "returns": [
+        {**plain(row.case), "customer": _customer(asked, row.case.customer), "open_exceptions": row.open_exceptions} for row in page.rows]}
+
+
+@get("/{tenant:str}/return", action=Action.SEE, sync_to_thread=True)
+def one_return(asked: Mine, ref: FromQuery[str]) -> Told:
+    """Tell one return's life; its reference is a parameter because it may hold a slash."""
+    with asked.store.read() as connection:
+        told = views.life(connection, asked.scope, ref)
+    if told.case is None and not told.events:
+        what = f"return '{ref}'"
+        raise absent(what)
+    hidden = {*(() if asked.may(Action.SEE_TRAIL) else ("trail",)), *(() if asked.may(Action.SEE_PERSONAL) else ("fact",))}
+    return {"return": ref, "case": told.case and {**plain(told.case), "customer": _customer(asked, told.case.customer)},
+            "postings": [{"key": str(row.posting.key), "state": row.state.value, "net": plain(row.posting.net),
+                          "currency": row.posting.currency, "document": row.document.number if row.document else "",
+                          "window": row.window, "mapping_version": row.mapping_version, "note": row.note} for row in told.postings],
+            "events": [plain(event) for event in told.events if event.sort not in hidden]}
+
+
+@get("/{tenant:str}/exceptions", action=Action.SEE, sync_to_thread=True)
+def exceptions(asked: Mine, owner: FromQuery[str] = "", kind: FromQuery[str] = "", limit: FromQuery[int] = 50,
+               offset: FromQuery[int] = 0) -> Told:
+    """List open exceptions, the earliest due first."""
+    with asked.store.read() as connection:
+        rows = views.open_work(connection, asked.scope, owner=owner, kind=kind, limit=_most(limit), offset=max(offset, 0))
+    return {"exceptions": [plain(shown(row)) for row in rows]}
+
+
+@get("/{tenant:str}/exceptions/{number:int}", action=Action.SEE, sync_to_thread=True)
+def one_exception(asked: Mine, number: FromPath[int]) -> Told:
+    """Show one open exception with what was said about it and what is proposed."""
+    row = asked.exception(number)
+    with asked.store.begin() as tx:
+        notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
+    return {**plain(shown(row)), "notes": plain(notes), "proposals": [plain(offered(each)) for each in proposed]}
+
+
+@get("/{tenant:str}/evidence/{number:int}", action=Action.SEE, sync_to_thread=True)
+def evidence(asked: Mine, number: FromPath[int]) -> Response[bytes]:
+    """Download a file that was attached; it is never shown in a page."""
+    with asked.store.begin() as tx:
+        kept = tx.evidence(asked.tenant, number)
+        case = tx.cases(asked.tenant, [kept[0].return_ref]).get(kept[0].return_ref) if kept else None
+    if kept is None or not asked.scope.covers(case.legal_entity if case else ""):
+        what = f"evidence {number}"
+        raise absent(what)
+    name = kept[0].name.encode("ascii", "replace").decode().replace("?", "_")
+    return Response(kept[1], media_type="application/octet-stream", headers={
+        "Content-Disposition": f'attachment; filename="{name}"', "X-Content-Sha256": kept[0].sha256})
+
+
+@get("/{tenant:str}/waiting", action=Action.SEE, sync_to_thread=True)
+def waiting(asked: Mine, search: FromQuery[str]) -> Told:
+    """Say why returns are not credited, found by reference, order, customer or parcel."""
+    with asked.store.read() as connection:
+        refs = views.refs_about(connection, asked.scope, search)
+    told = casework.not_credited(asked.store, asked.rules, asked.scope, refs, asked.now)
+    return {"waiting": [{**plain(each), "customer": _customer(asked, each.customer)} for each in told]}
+
+
+@get("/{tenant:str}/proposals", action=Action.SEE, sync_to_thread=True)
+def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
+    """List proposals that wait for somebody; with another `which` than ``open``, the latest of all."""
+    with asked.store.begin() as tx:
+        rows = tx.proposals(asked.scope, open_only=which == "open")
+    return {"proposals": [plain(offered(row)) for row in rows[-MOST:]]}
+
+
+@get("/{tenant:str}/pauses", action=Action.SEE, sync_to_thread=True)
+def pauses(asked: Mine) -> Told:
+    """Say where writes rest."""
+    return {"pauses": plain(pausing.holding(asked.store, asked.scope))}
+
+
+@get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
+def trail(asked: Mine, subject: FromQuery[str]) -> Told:
+    """Give the trail of one subject; one of a return only to who may see that return."""
+    with asked.store.begin() as tx:
+        case = tx.cases(asked.tenant, [subject]).get(subject)
+        if not asked.scope.covers(case.legal_entity if case else ""):
+            what = f"'{subject}'"
+            raise absent(what)
+        return {"trail": [plain(entry) for entry in tx.trail(asked.tenant, subject=subject)]}
+
+
+@get("/{tenant:str}/people", action=Action.SEE_PEOPLE, sync_to_thread=True)
+def everybody(asked: Mine) -> Told:
+    """List who may do something in this tenant, by their grants."""
+    asked.whole()
+    with asked.store.begin() as tx:
+        kept = tx.grants(asked.tenant)
+        known = {person.number: person.name for person in tx.people({row.person for row in kept})}
+    return {"grants": [{**plain(row), "name": known[row.person]} for row in kept]}
+
+
+@get("/{tenant:str}/tokens", action=Action.OWN_TOKENS, sync_to_thread=True)
+def tokens(asked: Mine) -> Told:
+    """List my tokens; what they are is never shown again."""
+    with asked.store.begin() as tx:
+        return {"tokens": plain(tx.tokens(asked.person.number))}
+
+
+ROUTES: Final = (me, returns, one_return, exceptions, one_exception, evidence, waiting, proposals, pauses, trail, everybody, tokens)
+
+
+def _most(limit: int) -> int:
+    return min(max(limit, 1), MOST)
+
+
+def _customer(asked: Asked, account: str) -> str:
+    """Give a customer's account to who may see it."""
+    return account if asked.may(Action.SEE_PERSONAL) or not account else MASKED

@@ -1,0 +1,101 @@
+"""What may a caller say, and what is told of our records? Nothing beside these fields is taken."""
+
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from backhaul.application.ports import KeptException
+from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.proposal import PROPOSALS, Proposal
+from backhaul.domain.resolution import manual, plainly, ways_out
+from backhaul.entrypoints.api.frame import Told
+
+
+class Said(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Something with a reason."""
+
+    reason: str
+
+
+class Comment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A comment."""
+
+    text: str
+
+
+class HandOver(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Another team, and what they should know."""
+
+    team: str
+    note: str
+
+
+class Evidence(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A file, in base64."""
+
+    name: str
+    content: str
+
+
+class Decide(Said, forbid_unknown_fields=True, kw_only=True):
+    """A decision about an exception. `goods` with a debit; `order`, `unit_price` and `customer` with a match; `found` with a settlement."""
+
+    decision: Literal["waive", "close", "claim", "debit", "settle", "match"]
+    goods: Literal["", "leave", "write-off"] = ""
+    order: str = ""
+    unit_price: Decimal | None = None
+    customer: str = ""
+    found: str = ""
+
+
+class Approve(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The hash that was shown."""
+
+    shown: str
+
+
+class Pause(Said, forbid_unknown_fields=True, kw_only=True):
+    """A legal entity; empty for the whole tenant."""
+
+    legal_entity: str = ""
+
+
+class GrantRole(Said, forbid_unknown_fields=True, kw_only=True):
+    """A role for a person; without `entities` for all legal entities."""
+
+    person: int
+    role: Literal["viewer", "operator", "warehouse", "finance", "approver", "admin", "auditor"]
+    entities: list[str] | None = None
+
+
+class Version(Said, forbid_unknown_fields=True, kw_only=True):
+    """A version of the profile, by its name and the SHA-256 of its bytes."""
+
+    version: str
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a customer was told, and until when."""
+
+    return_ref: str
+    text: str
+    due_at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def shown(row: KeptException) -> Told:
+    """Give an exception as each team reads it, with the ways out."""
+    codes = [finding.code for finding in row.case.findings]
+    return {"number": row.id, "return": row.case.return_ref, "line": row.case.line_id, "kind": row.case.kind, "owner": row.case.owner,
+            "severity": row.case.severity.value, "money": row.case.money, "opened_at": row.case.opened_at, "due_at": row.case.due_at,
+            "findings": [{"code": finding.code, "sentence": finding.sentence, "hint": finding.hint} for finding in row.case.findings],
+            "means": {team.value: plainly(row.case.kind, team) for team in Team}, "now": KINDS[row.case.kind].now,
+            "resolutions": [name.value for name in ways_out(codes)], "manual": manual(row.case.kind)}
+
+
+def offered(proposal: Proposal) -> Told:
+    """Give a proposal as an approver reads it, with the hash to approve."""
+    return {**asdict(proposal), "shown": proposal.sha256, "means": PROPOSALS[proposal.kind].means}

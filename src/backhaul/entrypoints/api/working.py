@@ -1,0 +1,207 @@
+"""What can a program do by itself, and what can it propose and approve?"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+from litestar import Response, post
+from litestar.exceptions import ClientException
+from litestar.params import FromPath, JSONBody
+
+from backhaul.application import approvals, casework, pausing, people, resolve
+from backhaul.application.approvals import Within
+from backhaul.application.effects import EFFECTS
+from backhaul.domain.access import Action
+from backhaul.domain.errors import NotAllowed
+from backhaul.domain.proposal import PROPOSALS, ProposalKind
+from backhaul.entrypoints.api.frame import Asked, Key, Mine, Told, absent
+from backhaul.entrypoints.api.shapes import (
+    Approve,
+    Comment,
+    Decide,
+    Evidence,
+    GrantRole,
+    HandOver,
+    Pause,
+    Promise,
+    Said,
+    Version,
+    offered,
+)
+
+# --- by oneself ---------------------------------------------------------------------------------------------
+
+
+@post("/{tenant:str}/exceptions/{number:int}/comments", action=Action.COMMENT, sync_to_thread=True)
+def comment(asked: Mine, number: FromPath[int], data: JSONBody[Comment], key: Key) -> Response[Told]:
+    """Say something about an exception."""
+    asked.exception(number)
+    return asked.once(key, data, lambda store: {"note": casework.comment(
+        store, asked.tenant, number, text=data.text, actor=asked.person.actor, now=asked.now)})
+
+
+@post("/{tenant:str}/exceptions/{number:int}/hand-over", action=Action.COMMENT, sync_to_thread=True)
+def hand_over(asked: Mine, number: FromPath[int], data: JSONBody[HandOver], key: Key) -> Response[Told]:
+    """Give an exception to another team."""
+    asked.exception(number)
+    return asked.once(key, data, lambda store: {"note": casework.hand_over(
+        store, asked.rules, number, team=data.team, note=data.note, actor=asked.person.actor, now=asked.now)})
+
+
+@post("/{tenant:str}/exceptions/{number:int}/evidence", action=Action.COMMENT, sync_to_thread=True)
+def attach(asked: Mine, number: FromPath[int], data: JSONBody[Evidence], key: Key) -> Response[Told]:
+    """Attach a file to an exception."""
+    asked.exception(number)
+    try:
+        body = base64.b64decode(data.content, validate=True)
+    except binascii.Error as error:
+        raise ClientException(detail="'content' is not base64") from error
+    return asked.once(key, data, lambda store: {"note": casework.attach(
+        store, asked.tenant, number, name=data.name, body=body, actor=asked.person.actor, now=asked.now)})
+
+
+@post("/{tenant:str}/exceptions/{number:int}/retry", action=Action.RETRY, sync_to_thread=True)
+def retry(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
+    """Have refused documents of an exception looked for, and sent again only if they are not there."""
+    route = asked.route(asked.exception(number).case.return_ref)
+    return asked.once(key, None, lambda store: {"retried": resolve.retry(
+        store, asked.tenant, number, route=route, actor=asked.person.actor, now=asked.now)})
+
+
+@post("/{tenant:str}/promises", action=Action.PROMISE, sync_to_thread=True)
+def promise(asked: Mine, data: JSONBody[Promise], key: Key) -> Response[Told]:
+    """Record what a customer was told."""
+    return asked.once(key, data, lambda store: {"promise": casework.promise(
+        store, asked.scope, data.return_ref, text=data.text, due_at=data.due_at, actor=asked.person.actor, now=asked.now)})
+
+
+@post("/{tenant:str}/pauses", action=Action.PAUSE, sync_to_thread=True)
+def pause(asked: Mine, data: JSONBody[Pause], key: Key) -> Response[Told]:
+    """Let no write leave, at once."""
+    if not asked.scope.covers(data.legal_entity):
+        what = f"legal entity '{data.legal_entity}'"
+        raise absent(what)
+    return asked.once(key, data, lambda store: {"pause": pausing.pause(
+        store, asked.rules, data.legal_entity, actor=asked.person.actor, reason=data.reason, now=asked.now)})
+
+
+@post("/{tenant:str}/grants/{number:int}/revoke", action=Action.REVOKE, sync_to_thread=True)
+def revoke(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
+    """Take a grant away, at once."""
+    asked.whole()
+
+    def act(store: Within) -> Told:
+        people.revoke(store, asked.tenant, number, actor=asked.person.actor, now=asked.now)
+        return {"revoked": number}
+
+    return asked.once(key, None, act)
+
+
+@post("/{tenant:str}/tokens/{number:int}/revoke", action=Action.OWN_TOKENS, sync_to_thread=True)
+def end_token(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
+    """End a token of mine, at once."""
+    def act(store: Within) -> Told:
+        people.revoke_token(store, asked.person.number, number, actor=asked.person.actor, now=asked.now)
+        return {"revoked": number}
+
+    return asked.once(key, None, act)
+
+
+# --- proposing ----------------------------------------------------------------------------------------------
+
+
+def _propose(asked: Asked, key: str, data: Said, kind: ProposalKind, content: Mapping[str, Any]) -> Response[Told]:
+    return asked.once(key, data, lambda store: offered(approvals.propose(
+        store, EFFECTS, asked.rules, kind, content, proposer=asked.person.actor, reason=data.reason, now=asked.now)))
+
+
+@post("/{tenant:str}/exceptions/{number:int}/decisions", action=Action.PROPOSE, sync_to_thread=True)
+def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key) -> Response[Told]:
+    """Propose a decision about an exception; somebody else approves it."""
+    asked.exception(number)
+    content: Told = {"exception": number}
+    if data.decision == "match":
+        if data.unit_price is None or not data.order:
+            raise ClientException(detail="a match names 'order' and 'unit_price'")
+        content |= {"order": data.order, "unit_price": format(data.unit_price, "f"), "customer": data.customer}
+    content |= {"goods": data.goods} if data.decision == "debit" else {}
+    content |= {"found": data.found} if data.decision == "settle" else {}
+    return _propose(asked, key, data, ProposalKind(data.decision), content)
+
+
+@post("/{tenant:str}/profiles", action=Action.PROPOSE_MAPPING, sync_to_thread=True)
+def profile(asked: Mine, data: JSONBody[Version], key: Key) -> Response[Told]:
+    """Propose that a version of the profile may come into force."""
+    asked.whole()
+    return _propose(asked, key, data, ProposalKind.PROFILE, {"version": data.version, "sha256": data.sha256})
+
+
+@post("/{tenant:str}/grants", action=Action.PROPOSE_GRANT, sync_to_thread=True)
+def grant(asked: Mine, data: JSONBody[GrantRole], key: Key) -> Response[Told]:
+    """Propose a role for a person."""
+    asked.whole()
+    return _propose(asked, key, data, ProposalKind.GRANT, {
+        "person": data.person, "role": data.role, "entities": None if data.entities is None else sorted(data.entities)})
+
+
+@post("/{tenant:str}/pauses/{number:int}/end", action=Action.PAUSE, sync_to_thread=True)
+def unpause(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -> Response[Told]:
+    """Propose that writes leave again."""
+    holding = {row.id for row in pausing.holding(asked.store, asked.scope) if asked.scope.covers(row.legal_entity)}
+    if number not in holding:
+        what = f"pause {number}"
+        raise absent(what)
+    return _propose(asked, key, data, ProposalKind.UNPAUSE, {"pause": number})
+
+
+# --- approving ----------------------------------------------------------------------------------------------
+
+
+def _approve(asked: Asked, number: int, data: Approve, key: str) -> Response[Told]:
+    """Approve a proposal of a kind that this right approves; the ERP's route is asked for before the transaction."""
+    proposal = asked.proposal(number)
+    if PROPOSALS[proposal.kind].approves is not asked.action:
+        what = f"a proposal {number} of this kind"
+        raise absent(what)
+    route = asked.route(proposal.subject) if EFFECTS[proposal.kind].routes else None
+    return asked.once(key, data, lambda store: offered(approvals.approve(
+        store, EFFECTS, asked.rules, number, shown=data.shown, approver=asked.person.actor, now=asked.now,
+        route_of=(lambda _: route) if route else approvals.no_route)))
+
+
+@post("/{tenant:str}/proposals/{number:int}/approve", action=Action.APPROVE, sync_to_thread=True)
+def approve(asked: Mine, number: FromPath[int], data: JSONBody[Approve], key: Key) -> Response[Told]:
+    """Approve what somebody else proposed, as it was shown."""
+    return _approve(asked, number, data, key)
+
+
+@post("/{tenant:str}/grants/{number:int}/approve", action=Action.APPROVE_GRANT, sync_to_thread=True)
+def approve_grant(asked: Mine, number: FromPath[int], data: JSONBody[Approve], key: Key) -> Response[Told]:
+    """Approve a role that another admin proposed, by the proposal's number."""
+    return _approve(asked, number, data, key)
+
+
+@post("/{tenant:str}/proposals/{number:int}/refuse", action=Action.APPROVE, sync_to_thread=True)
+def refuse(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -> Response[Told]:
+    """Say no to what somebody else proposed."""
+    asked.proposal(number)
+    return _end(asked, number, data, key)
+
+
+@post("/{tenant:str}/proposals/{number:int}/withdraw", action=Action.SEE, sync_to_thread=True)
+def withdraw(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -> Response[Told]:
+    """Take back what I proposed."""
+    if asked.proposal(number).proposer != asked.person.actor:
+        message = "only who proposed it can withdraw it; an approver can refuse it"
+        raise NotAllowed(message)
+    return _end(asked, number, data, key)
+
+
+def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
+    return asked.once(key, data, lambda store: offered(approvals.refuse(
+        store, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
+
+
+ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, revoke, end_token, decide, profile, grant, unpause, approve,
+                 approve_grant, refuse, withdraw)

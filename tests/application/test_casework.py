@@ -1,0 +1,171 @@
+"""Is what people say kept, does work move with a trail, and do customers get one answer?"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from backhaul.adapters.sql import SqlStore, views
+from backhaul.application import casework
+from backhaul.application.ports import KeptCase
+from backhaul.domain.access import Scope
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.evidence import LARGEST
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.money import Money
+from backhaul.domain.routing import RoutingRule
+from backhaul.testing import builders
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+RULES = replace(builders.rules(), tenant="acme")
+ENTITY = RULES.entities[0]
+EVERYTHING = Scope.whole("acme")
+
+
+def open_trouble(store: SqlStore, ref: str = "R1", code: str = "SKU_UNKNOWN", amount: str = "12.50", at: datetime = NOON) -> int:
+    with store.begin() as tx:
+        tx.add_facts("acme", [replace(builders.announced(builders.line(), retailer=next(iter(ENTITY.retailers))), return_ref=ref)])
+        if not tx.cases("acme", [ref]):
+            tx.save_case(KeptCase(tenant="acme", ref=ref, legal_entity=ENTITY.id, state=ReturnState.HELD, updated_at=NOON))
+        return tx.open_exception(ExceptionCase.about(
+            tenant="acme", return_ref=ref, line_id="MUG#1", money=Money(amount=Decimal(amount), currency="GBP"), teams={}, now=at,
+            findings=(Finding(code=code, sentence="Nobody knows MUG.", line_id="MUG#1"),)))
+
+
+def owner(store: SqlStore, number: int) -> str:
+    with store.begin() as tx:
+        return next(row.case.owner for row in tx.exceptions("acme") if row.id == number)
+
+
+def actions(store: SqlStore) -> list[str]:
+    with store.begin() as tx:
+        return [entry.action for entry in tx.trail("acme") if entry.action.startswith(("exception", "customer"))]
+
+
+def test_comments_and_evidence_stay_as_they_were_said(store: SqlStore) -> None:
+    number = open_trouble(store)
+
+    casework.comment(store, "acme", number, text=" seen ", actor="person 1", now=NOON)
+    note = casework.attach(store, "acme", number, name="a.txt", body=b"weight 3 kg", actor="person 1", now=NOON)
+
+    with store.begin() as tx:
+        said = tx.notes("acme", [number])
+        kept = tx.evidence("acme", note)
+        nothing = (tx.evidence("other", note), tx.notes("other", [number]))
+    assert [(each.sort, each.text, each.name) for each in said] == [("comment", "seen", ""), ("evidence", "", "a.txt")]
+    assert kept is not None
+    assert (kept[1], kept[0].type, kept[0].size) == (b"weight 3 kg", "text/plain", 11)
+    assert nothing == (None, [])
+    for statement in ("UPDATE notes SET text = 'x'", "DELETE FROM notes"):
+        with pytest.raises(IntegrityError), store.engine.begin() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(("body", "says"), [(b"MZ\x90\x00", "unknown type"), (b"a" * (LARGEST + 1), "at most")])
+def test_what_could_run_or_is_too_large_is_not_kept(store: SqlStore, body: bytes, says: str) -> None:
+    number = open_trouble(store)
+
+    with pytest.raises(NeedsOperator, match=says):
+        casework.attach(store, "acme", number, name="x", body=body, actor="person 1", now=NOON)
+
+
+@pytest.mark.parametrize("said", ["", "  ", "x" * 4001])
+def test_a_comment_says_something_and_not_everything(store: SqlStore, said: str) -> None:
+    number = open_trouble(store)
+
+    with pytest.raises(NeedsOperator, match="1 to 4000"):
+        casework.comment(store, "acme", number, text=said, actor="person 1", now=NOON)
+
+
+def test_a_hand_over_moves_the_work_with_a_note_and_no_rule_or_renewal_takes_it_back(store: SqlStore) -> None:
+    number = open_trouble(store)
+
+    casework.hand_over(store, RULES, number, team="finance", note="price agreed?", actor="person 1", now=NOON)
+    moved = casework.reroute(store, replace(RULES, routing=(RoutingRule(team="masters"),)), NOON)
+    open_trouble(store, amount="99.00", at=NOON + timedelta(hours=1))
+
+    assert (owner(store, number), moved) == ("finance", 0)
+    assert actions(store) == ["exception.handed-over"]
+    with pytest.raises(NeedsOperator, match="the work of 'finance' already"):
+        casework.hand_over(store, RULES, number, team="finance", note="again", actor="person 1", now=NOON)
+    with pytest.raises(NeedsOperator, match="names the team"):
+        casework.hand_over(store, RULES, number, team="warehouse", note=" ", actor="person 1", now=NOON)
+
+
+def test_a_changed_rule_moves_what_is_open_and_the_trail_says_why(store: SqlStore) -> None:
+    cheap, dear = open_trouble(store), open_trouble(store, "R2", amount="500.00")
+    with store.begin() as tx:
+        lonely = tx.open_exception(ExceptionCase.about(
+            tenant="acme", return_ref="delivery:x", line_id="", money=Money(amount=Decimal(0), currency=""), teams={}, now=NOON,
+            findings=(Finding(code="UNREADABLE", sentence="No JSON."),)))
+    rule = RoutingRule(team="finance-gb", legal_entities=frozenset({ENTITY.id}), above=Decimal(100))
+
+    first = casework.reroute(store, replace(RULES, routing=(rule,), version="2"), NOON)
+    again = casework.reroute(store, replace(RULES, routing=(rule,), version="2"), NOON)
+    back = casework.reroute(store, RULES, NOON)
+
+    assert (first, again, back) == (1, 0, 1)
+    assert (owner(store, cheap), owner(store, dear), owner(store, lonely)) == ("integration",) * 3
+    with store.begin() as tx:
+        told = [entry.detail for entry in tx.trail("acme") if entry.action == "exception.rerouted"]
+    assert [(entry["from"], entry["to"], entry["version"]) for entry in told] == [
+        ("integration", "finance-gb", "2"), ("finance-gb", "integration", RULES.version)]
+
+
+def test_who_waits_is_told_in_order_of_time_and_only_of_ones_companies(store: SqlStore) -> None:
+    open_trouble(store)
+    open_trouble(store, "R2")
+    casework.promise(store, EVERYTHING, "R2", text="by Friday", due_at=NOON + timedelta(days=2), actor="person 1", now=NOON)
+
+    told = casework.not_credited(store, RULES, EVERYTHING, ["R1", "R2", "R404"], NOON)
+    theirs = casework.not_credited(store, RULES, Scope(tenant="acme", entities=frozenset({"elsewhere"})), ["R1"], NOON)
+
+    assert [(each.ref, each.answer.net, len(each.promises)) for each in told] == [("R1", Decimal(10), 0), ("R2", Decimal(10), 1)]
+    assert theirs == []
+    assert actions(store) == ["customer.promised"]
+    with pytest.raises(NeedsOperator, match="no return 'R1'"):
+        casework.promise(store, Scope(tenant="acme", entities=frozenset()), "R1", text="x", due_at=NOON, actor="p", now=NOON)
+
+
+def test_nobody_is_told_of_a_return_of_which_nothing_waits(store: SqlStore) -> None:
+    with store.begin() as tx:
+        tx.save_case(KeptCase(tenant="acme", ref="R7", legal_entity=ENTITY.id, state=ReturnState.WAITING, updated_at=NOON))
+
+    assert casework.not_credited(store, RULES, EVERYTHING, ["R7"], NOON) == []
+
+
+def test_open_work_is_listed_by_due_time_team_kind_and_scope(store: SqlStore) -> None:
+    later, sooner = open_trouble(store, code="HISTORY_ALLOWANCE"), open_trouble(store, "R2")
+
+    with store.read() as connection:
+        everything = [row.id for row in views.open_work(connection, EVERYTHING)]
+        second = [row.id for row in views.open_work(connection, EVERYTHING, offset=1, limit=1)]
+        finance = [row.id for row in views.open_work(connection, EVERYTHING, owner="finance")]
+        unknown = [row.id for row in views.open_work(connection, EVERYTHING, kind="SKU_UNKNOWN")]
+        one = [row.id for row in views.open_work(connection, EVERYTHING, number=later)]
+        theirs = views.open_work(connection, Scope(tenant="acme", entities=frozenset()))
+        refs = views.refs_about(connection, EVERYTHING, "SO-1")
+
+    assert everything == [sooner, later]
+    assert (second, finance, unknown, one, theirs) == ([later], [later], [sooner], [later], ())
+    assert refs == ("R1", "R2")
+
+
+def test_an_answer_is_kept_for_its_key_and_caller_and_forgotten_in_the_end(store: SqlStore) -> None:
+    with store.begin() as tx:
+        first = tx.keep_answer("person 1", "key-1", request="r", status=201, body={"note": 1}, at=NOON)
+        again = tx.keep_answer("person 1", "key-1", request="other", status=201, body={}, at=NOON)
+        kept, nobody = tx.answer("person 1", "key-1"), tx.answer("person 2", "key-1")
+
+    assert (first, again, nobody) == (True, False, None)
+    assert kept is not None
+    assert (kept.request, kept.status, kept.body) == ("r", 201, {"note": 1})
+    with pytest.raises(IntegrityError, match="given first"), store.engine.begin() as connection:
+        connection.execute(text("UPDATE answers SET body = '{}'"))
+    with store.begin() as tx:
+        assert tx.forget_answers(NOON + timedelta(days=1)) == 1
+        assert tx.answer("person 1", "key-1") is None

@@ -1,0 +1,480 @@
+"""Does the API do what the console does, once, and only for whom it may?"""
+
+import asyncio
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar.testing import TestClient
+
+from backhaul.adapters.sql import SqlStore
+from backhaul.application import people
+from backhaul.application.ports import KeptCase
+from backhaul.domain.access import RIGHTS, Action, Grant, Role
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.facts import Decided
+from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.money import Money
+from backhaul.domain.proposal import ProposalState
+from backhaul.domain.rules import Rules
+from backhaul.entrypoints.api.service import PREFIX, beside, create_api
+from backhaul.testing import builders
+
+NOON = datetime(2011, 3, 1, 12, tzinfo=UTC)
+NUMBERS = count(1)
+
+
+@dataclass(slots=True)
+class Clock:
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass(slots=True)
+class Profile:
+    rules: Rules
+
+
+@dataclass(slots=True)
+class House:
+    """A house with two tenants of two companies each, and no ERP."""
+
+    store: SqlStore
+    profiles: Mapping[str, Profile]
+
+    def desk(self, tenant: str, legal_entity: str) -> Any:
+        return replace(_DESK, entity=self.profiles[tenant].rules.entity(legal_entity))
+
+
+@dataclass(slots=True)
+class Desk:
+    route: Any = builders.ROUTE
+    entity: Any = None
+
+
+_DESK = Desk()
+
+
+@dataclass(slots=True)
+class Shop:
+    """An API, its store, and people with tokens."""
+
+    store: SqlStore
+    client: TestClient[Any]
+    tokens: dict[tuple[Any, ...], str] = field(default_factory=dict)
+
+    def token(self, role: Role | None, *entities: str, tenant: str = "acme", subject: str = "", only: set[Action] | None = None) -> str:
+        """Give the token of somebody with a role, the same for the same question."""
+        name = subject or f"{role}-{tenant}-{'-'.join(entities)}"
+        at = (name, frozenset(only or ()))
+        if at not in self.tokens:
+            number = people.add(self.store, issuer="https://login.example", subject=name, name=name, actor="admin", now=NOON)
+            if role:
+                with self.store.begin() as tx:
+                    people.give(tx, number, Grant(role=role, tenant=tenant, entities=frozenset(entities) or None), granted_by="a",
+                                approved_by="b", now=NOON)
+            person = people.who(self.store, "https://login.example", name)
+            assert person is not None
+            self.tokens[at] = people.issue_token(self.store, person, name="test", scopes=only or set(Action), lasts=timedelta(hours=10),
+                                                 secret=f"{next(NUMBERS):043}", now=NOON)
+        return self.tokens[at]
+
+    def call(self, method: str, path: str, token: str = "", *, json: Any = None, key: str = "", **query: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if method == "POST":
+            headers["Idempotency-Key"] = key or f"key-{next(NUMBERS):08}"
+        return self.client.request(method, f"{PREFIX}{path}", headers=headers, json=json, params=query)
+
+    def trouble(self, ref: str = "R1", code: str = "PRICE_ABOVE_SOLD", entity: str = "gb", tenant: str = "acme") -> int:
+        """Announce one mug and open an exception about it."""
+        with self.store.begin() as tx:
+            tx.add_facts(tenant, [replace(builders.announced(builders.line()), return_ref=ref)])
+            if not tx.cases(tenant, [ref]):
+                tx.save_case(KeptCase(tenant=tenant, ref=ref, legal_entity=entity, state=ReturnState.HELD, customer="C-4711",
+                                      updated_at=NOON, currency="GBP"))
+            return tx.open_exception(ExceptionCase.about(
+                tenant=tenant, return_ref=ref, line_id="MUG#1", money=Money(amount=Decimal("12.50"), currency="GBP"), teams={}, now=NOON,
+                findings=(Finding(code=code, sentence="12.50 is above 6.25.", line_id="MUG#1"),)))
+
+    def decisions(self, ref: str = "R1") -> list[Decided]:
+        with self.store.begin() as tx:
+            return [fact for fact in tx.facts("acme", [ref]).get(ref, ()) if isinstance(fact, Decided)]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    store = SqlStore(f"sqlite:///{tmp_path / 'backhaul.db'}")
+    store.migrate()
+    entities = tuple(builders.entity(id=name) for name in ("gb", "de"))
+    profiles = {tenant: Profile(replace(builders.rules(), tenant=tenant, entities=entities)) for tenant in ("acme", "other")}
+    with TestClient(create_api(House(store=store, profiles=profiles), Clock()), raise_server_exceptions=False) as client:
+        yield Shop(store=store, client=client)
+    store.close()
+
+
+def routes(shop: Shop) -> list[tuple[str, str, Action | None]]:
+    """Give every method and path of the API with the action it declares."""
+    return sorted((method, route.path, handler.opt.get("action")) for route in shop.client.app.routes
+                  for handler in getattr(route, "route_handlers", ()) for method in handler.http_methods
+                  if method != "OPTIONS" and route.path.startswith(PREFIX))
+
+
+# --- who may
+
+
+def test_every_route_names_its_action_and_only_changes_are_posts(shop: Shop) -> None:
+    told = routes(shop)
+
+    assert len(told) >= 28
+    assert all(isinstance(action, Action) for _, _, action in told)
+    assert {method for method, _, _ in told} == {"GET", "POST"}
+    assert {"see", "comment", "propose", "approve", "revoke"} <= {action.value for _, _, action in told if action}
+
+
+def test_no_route_lets_in_a_role_or_a_tenant_it_should_not(shop: Shop) -> None:
+    """The matrix of routes, methods, roles and tenants, made from the table of routes."""
+    unexpected = []
+    for method, path, action in routes(shop):
+        assert action is not None
+        for role in Role:
+            for tenant in ("acme", "other"):
+                where = path.removeprefix(PREFIX).replace("{tenant:str}", tenant).replace("{number:int}", "99")
+                status = shop.call(method, where, shop.token(role), json={}, search="x", ref="x", subject="x").status_code
+                allowed = tenant == "acme" and role in RIGHTS[action]
+                if (status == 403) is allowed or status >= 500:
+                    unexpected.append((method, where, role.value, status))
+    assert unexpected == []
+
+
+@pytest.mark.parametrize("token", ["", "nonsense", "bh_" + "x" * 43])
+def test_nobody_without_a_token_that_holds_comes_in_anywhere(shop: Shop, token: str) -> None:
+    told = {shop.call(method, path.removeprefix(PREFIX).replace("{tenant:str}", "acme").replace("{number:int}", "1"), token).status_code
+            for method, path, _ in routes(shop)}
+
+    assert told == {401}
+
+
+def test_a_token_does_no_more_than_its_scopes(shop: Shop) -> None:
+    number = shop.trouble()
+    token = shop.token(Role.FINANCE, only={Action.SEE})
+
+    assert shop.call("GET", "/acme/exceptions", token).status_code == 200
+    assert shop.call("POST", f"/acme/exceptions/{number}/comments", token, json={"text": "hello"}).status_code == 403
+
+
+def test_what_lies_outside_ones_companies_is_not_there(shop: Shop) -> None:
+    mine, theirs = shop.trouble("R1"), shop.trouble("R2", entity="de")
+    token, words = shop.token(Role.FINANCE, "gb"), {"decision": "waive", "reason": "agreed"}
+
+    listed = shop.call("GET", "/acme/exceptions", token).json()["exceptions"]
+
+    assert [row["number"] for row in listed] == [mine]
+    assert shop.call("GET", f"/acme/exceptions/{theirs}", token).status_code == 404
+    assert shop.call("GET", "/acme/return", token, ref="R2").status_code == 404
+    assert shop.call("GET", "/acme/trail", token, subject="R2").status_code == 404
+    assert shop.call("GET", "/acme/waiting", token, search="R2").json() == {"waiting": []}
+    assert shop.call("POST", f"/acme/exceptions/{theirs}/decisions", token, json=words).status_code == 404
+    assert shop.call("POST", "/acme/pauses", token, json={"reason": "x", "legal_entity": "de"}).status_code == 404
+    assert shop.call("POST", "/acme/pauses", token, json={"reason": "x"}).status_code == 404
+    assert shop.call("POST", "/acme/profiles", token, json={"version": "2", "sha256": "a" * 64, "reason": "x"}).status_code == 403
+
+
+def test_a_viewer_sees_no_customer_and_no_trail(shop: Shop) -> None:
+    shop.trouble()
+
+    plain = shop.call("GET", "/acme/returns", shop.token(Role.VIEWER)).json()["returns"][0]
+    named = shop.call("GET", "/acme/returns", shop.token(Role.FINANCE)).json()["returns"][0]
+    life = shop.call("GET", "/acme/return", shop.token(Role.VIEWER), ref="R1").json()
+
+    assert (plain["customer"], named["customer"]) == ("***", "C-4711")
+    assert {event["sort"] for event in life["events"]} == {"exception"}
+    assert "C-4711" not in str(life)
+
+
+# --- changing
+
+
+def test_a_decision_is_proposed_by_one_and_approved_by_another_as_it_was_shown(shop: Shop) -> None:
+    number = shop.trouble()
+    clerk, boss = shop.token(Role.FINANCE), shop.token(Role.APPROVER)
+
+    proposed = shop.call("POST", f"/acme/exceptions/{number}/decisions", clerk, json={"decision": "waive", "reason": "agreed"})
+    before = shop.decisions()
+    stale = shop.call("POST", f"/acme/proposals/{proposed.json()['id']}/approve", boss, json={"shown": "0" * 64})
+    [offered] = shop.call("GET", "/acme/proposals", boss).json()["proposals"]
+    done = shop.call("POST", f"/acme/proposals/{offered['id']}/approve", boss, json={"shown": offered["shown"]})
+
+    assert (proposed.status_code, before, stale.status_code, done.status_code) == (201, [], 409, 201)
+    assert "not what was shown" in stale.json()["detail"]
+    assert done.json()["state"] == ProposalState.APPROVED
+    assert [fact.reason for fact in shop.decisions()] == ["agreed"]
+
+
+def test_one_person_in_two_roles_cannot_approve_their_own(shop: Shop) -> None:
+    number = shop.trouble()
+    both = shop.token(Role.FINANCE, subject="both")
+    with shop.store.begin() as tx:
+        [person] = [each for each in tx.people() if each.subject == "both"]
+        people.give(tx, person.number, Grant(role=Role.APPROVER, tenant="acme", entities=None), granted_by="a", approved_by="b", now=NOON)
+
+    proposed = shop.call("POST", f"/acme/exceptions/{number}/decisions", both, json={"decision": "waive", "reason": "agreed"}).json()
+    answer = shop.call("POST", f"/acme/proposals/{proposed['id']}/approve", both, json={"shown": proposed["shown"]})
+
+    assert answer.status_code == 409
+    assert "somebody other than" in answer.json()["detail"]
+    assert shop.decisions() == []
+
+
+def test_the_same_key_again_has_one_effect_and_one_answer(shop: Shop) -> None:
+    number = shop.trouble()
+    clerk = shop.token(Role.FINANCE)
+
+    first = shop.call("POST", f"/acme/exceptions/{number}/comments", clerk, json={"text": "seen"}, key="one-and-only")
+    again = shop.call("POST", f"/acme/exceptions/{number}/comments", clerk, json={"text": "seen"}, key="one-and-only")
+    other = shop.call("POST", f"/acme/exceptions/{number}/comments", clerk, json={"text": "else"}, key="one-and-only")
+    somebody = shop.call("POST", f"/acme/exceptions/{number}/comments", shop.token(Role.OPERATOR), json={"text": "me"}, key="one-and-only")
+
+    assert (first.status_code, again.json(), again.headers["idempotency-replayed"]) == (201, first.json(), "true")
+    assert (other.status_code, somebody.status_code) == (422, 201)
+    notes = shop.call("GET", f"/acme/exceptions/{number}", clerk).json()["notes"]
+    assert [note["text"] for note in notes] == ["seen", "me"]
+
+
+def test_a_change_without_a_key_is_refused(shop: Shop) -> None:
+    number, token = shop.trouble(), shop.token(Role.FINANCE)
+
+    answer = shop.client.post(f"{PREFIX}/acme/exceptions/{number}/comments", json={"text": "x"},
+                              headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 400
+    assert "Idempotency-Key" in answer.text
+
+
+def test_what_failed_is_no_answer_and_may_be_tried_again(shop: Shop) -> None:
+    number, clerk = shop.trouble(), shop.token(Role.FINANCE)
+    path = f"/acme/exceptions/{number}/hand-over"
+
+    refused = shop.call("POST", path, clerk, json={"team": "", "note": "look"}, key="handing-over")
+    done = shop.call("POST", path, clerk, json={"team": "warehouse", "note": "look"}, key="handing-over")
+
+    assert (refused.status_code, done.status_code) == (409, 201)
+    assert shop.call("GET", f"/acme/exceptions/{number}", clerk).json()["owner"] == "warehouse"
+
+
+@pytest.mark.parametrize("more", [{"status": "approved"}, {"approved_by": "me"}, {"tenant_id": "other"}, {"amount": "0.01"}])
+def test_nothing_can_be_said_beside_what_is_asked_for(shop: Shop, more: Mapping[str, str]) -> None:
+    number, clerk = shop.trouble(), shop.token(Role.FINANCE)
+
+    answer = shop.call("POST", f"/acme/exceptions/{number}/decisions", clerk, json={"decision": "waive", "reason": "agreed", **more})
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert shop.call("GET", "/acme/proposals", clerk).json() == {"proposals": []}
+
+
+def test_evidence_is_kept_byte_for_byte_and_only_ever_downloaded(shop: Shop) -> None:
+    number, clerk = shop.trouble(), shop.token(Role.WAREHOUSE)
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+    def attach(body: bytes, name: str = 'a"b/ü.png') -> httpx.Response:
+        content = base64.b64encode(body).decode()
+        return shop.call("POST", f"/acme/exceptions/{number}/evidence", clerk, json={"name": name, "content": content})
+
+    kept, program = attach(picture), attach(b"MZ\x90\x00")
+    broken = shop.call("POST", f"/acme/exceptions/{number}/evidence", clerk, json={"name": "x", "content": "*"})
+    loaded = shop.call("GET", f"/acme/evidence/{kept.json()['note']}", clerk)
+
+    assert (kept.status_code, program.status_code, broken.status_code) == (201, 409, 400)
+    assert loaded.content == picture
+    assert loaded.headers["content-disposition"] == 'attachment; filename="a_b__.png"'
+    assert loaded.headers["content-type"] == "application/octet-stream"
+    assert loaded.headers["x-content-type-options"] == "nosniff"
+    assert shop.call("GET", f"/acme/evidence/{kept.json()['note']}", shop.token(Role.WAREHOUSE, "de")).status_code == 404
+    assert shop.call("GET", "/acme/evidence/99", clerk).status_code == 404
+
+
+def test_why_nobody_was_credited_is_found_by_what_a_customer_knows_and_promises_are_kept(shop: Shop) -> None:
+    shop.trouble()
+    desk = shop.token(Role.OPERATOR)
+    until = (NOON + timedelta(days=3)).isoformat()
+
+    told = shop.call("POST", "/acme/promises", desk, json={"return_ref": "R1", "text": "by Friday", "due_at": until})
+    late = shop.call("POST", "/acme/promises", desk, json={"return_ref": "R1", "text": "then", "due_at": NOON.isoformat()})
+    nobody = shop.call("POST", "/acme/promises", desk, json={"return_ref": "R9", "text": "then", "due_at": until})
+    found = {search: shop.call("GET", "/acme/waiting", desk, search=search).json()["waiting"]
+             for search in ("R1", "C-4711", "SO-1", "nothing")}
+
+    assert (told.status_code, late.status_code, nobody.status_code) == (201, 409, 409)
+    assert {search: len(rows) for search, rows in found.items()} == {"R1": 1, "C-4711": 1, "SO-1": 1, "nothing": 0}
+    [row] = found["R1"]
+    assert row["answer"]["reason"] == "The credit price is above the price of the sale. Finance decides."
+    assert row["answer"]["sentence"].startswith("Your return R1 is with us")
+    assert [each["text"] for each in row["promises"]] == ["by Friday"]
+
+
+def test_a_role_is_proposed_and_approved_by_two_admins_and_revoked_by_one(shop: Shop) -> None:
+    shop.token(None, subject="newcomer")
+    one, two = shop.token(Role.ADMIN, subject="one"), shop.token(Role.ADMIN, subject="two")
+    with shop.store.begin() as tx:
+        [newcomer] = [each.number for each in tx.people() if each.subject == "newcomer"]
+
+    asked = shop.call("POST", "/acme/grants", one, json={"person": newcomer, "role": "viewer", "entities": ["gb"], "reason": "new"}).json()
+    boss = shop.call("POST", f"/acme/proposals/{asked['id']}/approve", shop.token(Role.APPROVER), json={"shown": asked["shown"]})
+    own = shop.call("POST", f"/acme/grants/{asked['id']}/approve", one, json={"shown": asked["shown"]})
+    done = shop.call("POST", f"/acme/grants/{asked['id']}/approve", two, json={"shown": asked["shown"]})
+
+    assert (boss.status_code, own.status_code, done.status_code) == (404, 409, 201)
+    listed = shop.call("GET", "/acme/people", one).json()["grants"]
+    [kept] = [row["id"] for row in listed if row["person"] == newcomer]
+    me = shop.call("GET", "/acme/me", shop.token(None, subject="newcomer"))
+    assert me.json()["actions"]["see"] == ["gb"]
+    assert shop.call("POST", f"/acme/grants/{kept}/revoke", one).status_code == 201
+    assert shop.call("GET", "/acme/me", shop.token(None, subject="newcomer")).status_code == 403
+
+
+def test_one_pauses_and_two_let_writes_leave_again(shop: Shop) -> None:
+    clerk, boss = shop.token(Role.FINANCE), shop.token(Role.APPROVER)
+
+    number = shop.call("POST", "/acme/pauses", clerk, json={"legal_entity": "gb", "reason": "wrong accounts"}).json()["pause"]
+    seen = shop.call("GET", "/acme/pauses", shop.token(Role.VIEWER)).json()["pauses"]
+    asked = shop.call("POST", f"/acme/pauses/{number}/end", clerk, json={"reason": "mended"}).json()
+    done = shop.call("POST", f"/acme/proposals/{asked['id']}/approve", boss, json={"shown": asked["shown"]})
+
+    assert [row["reason"] for row in seen] == ["wrong accounts"]
+    assert done.status_code == 201
+    assert shop.call("GET", "/acme/pauses", clerk).json() == {"pauses": []}
+    assert shop.call("POST", f"/acme/pauses/{number}/end", clerk, json={"reason": "again"}).status_code == 404
+
+
+def test_a_proposal_is_withdrawn_by_its_own_and_refused_by_an_approver(shop: Shop) -> None:
+    number, clerk, boss = shop.trouble(), shop.token(Role.FINANCE), shop.token(Role.APPROVER)
+
+    def ask() -> Any:
+        return shop.call("POST", f"/acme/exceptions/{number}/decisions", clerk, json={"decision": "close", "reason": "kept"}).json()["id"]
+
+    first = ask()
+    theirs = shop.call("POST", f"/acme/proposals/{first}/withdraw", boss, json={"reason": "no"})
+    own = shop.call("POST", f"/acme/proposals/{first}/withdraw", clerk, json={"reason": "mistaken"})
+    refused = shop.call("POST", f"/acme/proposals/{ask()}/refuse", boss, json={"reason": "not agreed"})
+
+    assert (theirs.status_code, own.json()["state"], refused.json()["state"]) == (403, "withdrawn", "refused")
+    every = shop.call("GET", "/acme/proposals", boss, which="every").json()["proposals"]
+    assert [row["state"] for row in every] == ["withdrawn", "refused"]
+
+
+@pytest.mark.parametrize(("words", "status"), [
+    ({"decision": "match", "order": "SO-1", "unit_price": "6.25", "customer": "C1"}, 201),
+    ({"decision": "match"}, 400),
+    ({"decision": "debit", "goods": "leave"}, 201),
+    ({"decision": "settle", "found": "CN-1"}, 201),
+    ({"decision": "burn"}, 400),
+])
+def test_each_decision_says_what_it_needs(shop: Shop, words: Mapping[str, str], status: int) -> None:
+    number = shop.trouble(code="BLIND")
+
+    answer = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={"reason": "agreed", **words})
+
+    assert answer.status_code == status
+
+
+def test_settling_asks_the_route_of_its_company(shop: Shop) -> None:
+    number = shop.trouble(code="UNCONFIRMED_TOO_LONG")
+    clerk, boss = shop.token(Role.FINANCE), shop.token(Role.APPROVER)
+    asked = shop.call("POST", f"/acme/exceptions/{number}/decisions", clerk, json={"decision": "settle", "reason": "seen"}).json()
+
+    answer = shop.call("POST", f"/acme/proposals/{asked['id']}/approve", boss, json={"shown": asked["shown"]})
+
+    assert answer.status_code == 409
+    assert "nothing of it is in doubt" in answer.json()["detail"]
+
+
+def test_a_refused_document_is_looked_for_again(shop: Shop) -> None:
+    number = shop.trouble(code="ERP_REJECTED")
+
+    answer = shop.call("POST", f"/acme/exceptions/{number}/retry", shop.token(Role.WAREHOUSE))
+
+    assert answer.json() == {"retried": 0}
+
+
+def test_ones_tokens_are_listed_without_themselves_and_ended(shop: Shop) -> None:
+    token = shop.token(Role.FINANCE)
+
+    [row] = shop.call("GET", "/acme/tokens", token).json()["tokens"]
+    ended = shop.call("POST", f"/acme/tokens/{row['id']}/revoke", token)
+
+    assert token not in str(row)
+    assert "sha256" not in row
+    assert ended.status_code == 201
+    assert shop.call("GET", "/acme/me", token).status_code == 401
+
+
+def test_an_exception_says_what_it_means_to_each_team_and_which_ways_out_fit(shop: Shop) -> None:
+    shop.trouble()
+
+    asked = {"kind": "PRICE_ABOVE_SOLD", "owner": "finance", "limit": 0}
+
+    [row] = shop.call("GET", "/acme/exceptions", shop.token(Role.VIEWER), **asked).json()["exceptions"]
+
+    assert row["resolutions"] == ["waive", "close"]
+    assert set(row["means"]) == {"finance", "warehouse", "customer-service", "integration"}
+    assert row["manual"] == "reference/exceptions.md#price_above_sold"
+    assert row["money"] == {"amount": "12.50", "currency": "GBP"}
+
+
+# --- errors and description
+
+
+def test_what_is_ours_to_mend_tells_a_number_and_nothing_of_how_we_are_built(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    token = shop.token(Role.FINANCE)
+    shop.store.engine.dispose()
+    Path(str(shop.store.engine.url.database)).unlink()
+
+    answer = shop.call("GET", "/acme/exceptions", token)
+
+    assert answer.status_code == 500
+    assert answer.json()["number"]
+    assert "sqlite" not in answer.text.casefold()
+    assert any(record.message == "api_failed" and record.number == answer.json()["number"] for record in caplog.records)
+
+
+def test_the_description_is_openapi_and_names_every_route(shop: Shop) -> None:
+    answer = shop.client.get("/api/openapi.json")
+
+    told = answer.json()
+    assert answer.status_code == 200
+    assert told["openapi"].startswith("3.1")
+    paths = {path.replace("{tenant}", "{tenant:str}").replace("{number}", "{number:int}") for path in told["paths"]}
+    assert paths == {path for _, path, _ in routes(shop)}
+
+
+def test_every_answer_carries_the_security_headers(shop: Shop) -> None:
+    for answer in (shop.call("GET", "/acme/me"), shop.client.get("/api/nothing"), shop.client.get("/api/openapi.json"),
+                   shop.call("GET", "/acme/me", shop.token(Role.VIEWER)), shop.client.request("TRACE", f"{PREFIX}/acme/me")):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("path", "goes_to"), [
+    ("/api", "api"), ("/api/v1/acme/me", "api"), ("/", "pages"), ("/apiary", "pages"), ("/hooks/x", "pages"), ("", "pages")])
+def test_only_what_begins_with_api_goes_to_the_api(path: str, goes_to: str) -> None:
+    called: list[str] = []
+
+    def named(name: str) -> Any:
+        async def app(*_: object) -> None:
+            called.append(name)
+
+        return app
+
+    asyncio.run(beside(named("api"), named("pages"))({"path": path} if path else {}, None, None))
+
+    assert called == [goes_to]
