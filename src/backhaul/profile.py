@@ -471,7 +471,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
-        limits=Limits(second=file.limits.second, operator_day=file.limits.operator_day),
+        limits=Limits(credit=file.limits.credit, order=file.limits.order, second=file.limits.second, operator_day=file.limits.operator_day),
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
         routing=tuple(RoutingRule(team=row.team, kinds=_names(row.kinds), retailers=_names(row.retailers), above=row.above,
                                   legal_entities=_names(row.legal_entities), warehouses=_names(row.warehouses)) for row in file.routing),

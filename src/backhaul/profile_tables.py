@@ -273,8 +273,10 @@ class RoutingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[limits]`: above which money one approval is not enough."""
+    """`[limits]`: above which money a credit waits for a person, and one approval is not enough."""
 
+    credit: Decimal | None = None
+    order: Decimal | None = None
     second: Decimal | None = None
     operator_day: Decimal | None = None
 

@@ -10,7 +10,7 @@ import pytest
 from backhaul.domain.facts import AnnouncedLine, Fact, Matched, Stage
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.returns import ReturnCase
-from backhaul.domain.rules import OriginRule
+from backhaul.domain.rules import Limits, OriginRule
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import CHECKS, Claims, Customer, ItemState, MasterData, Matter, Taken, questions, validate
 from backhaul.testing.builders import (
@@ -55,7 +55,25 @@ def found(case: ReturnCase, **about: Any) -> list[tuple[str, str, str]]:
 
 def test_a_return_that_fits_its_sale_has_nothing_against_it() -> None:
     assert codes(graded()) == []
-    assert len(CHECKS) == 12
+    assert len(CHECKS) == 13
+
+
+@pytest.mark.parametrize(("limits", "taken", "says"), [
+    (Limits(credit=Decimal("10.00")), "0", []),
+    (Limits(credit=Decimal("9.99")), "0", ["10.00 GBP for MUG; up to 9.99 goes out without a person."]),
+    (Limits(order=Decimal("30.00")), "20.00", []),
+    (Limits(order=Decimal("29.99")), "20.00", ["10.00 on top of 20.00 GBP of order SO-1; up to 29.99 goes out without a person."]),
+])
+def test_a_credit_above_a_limit_of_its_line_or_order_waits_until_it_is_waived(limits: Limits, taken: str, says: list[str]) -> None:
+    case, earlier = graded(), Claims(lots={("SO-1", "other"): Taken(units=Decimal(1), net=Decimal(taken)),
+                                           ("SO-2", "other"): Taken(units=Decimal(9), net=Decimal(900))})
+    decided = rules(limits=limits)
+
+    told = [finding for finding in validate(matter(case, decided=decided, claims=earlier)) if finding.code == "CREDIT_ABOVE_LIMIT"]
+
+    assert [finding.sentence for finding in told] == says
+    again = graded(more=[waived("CREDIT_ABOVE_LIMIT")])
+    assert "CREDIT_ABOVE_LIMIT" not in codes(again, decided=decided, claims=earlier)
 
 
 # --- items -------------------------------------------------------------------------------------------

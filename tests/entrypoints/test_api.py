@@ -29,6 +29,8 @@ from backhaul.testing import builders
 
 NOON = datetime(2011, 3, 1, 12, tzinfo=UTC)
 NUMBERS = count(1)
+ANY = {"search": "x", "ref": "x", "subject": "x", "kind": "BLIND", "legal_entity": "gb", "currency": "GBP", "decision": "waive"}
+"""Something for every parameter that a route of the API needs."""
 
 
 @dataclass(slots=True)
@@ -148,7 +150,7 @@ def test_no_route_lets_in_a_role_or_a_tenant_it_should_not(shop: Shop) -> None:
         for role in Role:
             for tenant in ("acme", "other"):
                 where = path.removeprefix(PREFIX).replace("{tenant:str}", tenant).replace("{number:int}", "99")
-                status = shop.call(method, where, shop.token(role), json={}, search="x", ref="x", subject="x").status_code
+                status = shop.call(method, where, shop.token(role), json={}, **ANY).status_code
                 allowed = tenant == "acme" and role in RIGHTS[action]
                 if (status == 403) is allowed or status >= 500:
                     unexpected.append((method, where, role.value, status))
@@ -384,6 +386,25 @@ def test_each_decision_says_what_it_needs(shop: Shop, words: Mapping[str, str], 
     answer = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={"reason": "agreed", **words})
 
     assert answer.status_code == status
+
+
+def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_be_stopped(shop: Shop) -> None:
+    cause = {"kind": "PRICE_ABOVE_SOLD", "legal_entity": "gb", "currency": "GBP", "decision": "waive"}
+    for ref in ("R1", "R2"):
+        shop.trouble(ref)
+    clerk, boss = shop.token(Role.FINANCE), shop.token(Role.APPROVER)
+
+    plan = shop.call("GET", "/acme/plan", clerk, **cause).json()
+    theirs = shop.call("GET", "/acme/plan", shop.token(Role.FINANCE, "de"), **cause)
+    asked = shop.call("POST", "/acme/groups", clerk, json={**cause, "reason": "price list"}).json()
+    early = shop.call("GET", f"/acme/groups/{asked['id']}", clerk)
+    done = shop.call("POST", f"/acme/proposals/{asked['id']}/approve", boss, json={"shown": asked["shown"]})
+    stopped = shop.call("POST", f"/acme/groups/{asked['id']}/cancel", clerk).json()
+
+    assert (len(plan["exceptions"]), plan["money"], theirs.status_code) == (2, {"amount": "25.00", "currency": "GBP"}, 404)
+    assert (early.status_code, done.status_code) == (409, 201)
+    assert (stopped["todo"], stopped["cancelled"]) == (2, True)
+    assert shop.call("GET", f"/acme/groups/{asked['id']}", clerk).json()["todo"] == 2
 
 
 def test_settling_asks_the_route_of_its_company(shop: Shop) -> None:

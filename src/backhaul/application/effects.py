@@ -9,17 +9,17 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from backhaul.application import people, resolve
+from backhaul.application import grouping, people, resolve
 from backhaul.application.approvals import Acting, Effect, Subject, Within
 from backhaul.application.pausing import subject_of
 from backhaul.application.people_ports import PeopleTx
-from backhaul.application.ports import KeptException
+from backhaul.application.shown import state_of
 from backhaul.domain.access import Grant, Role
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.facts import Decision
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalKind
-from backhaul.domain.returns import NOTHING, fold
+from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
 
 FREE: Final = Money(amount=NOTHING, currency="")
@@ -31,15 +31,6 @@ def exception_subject(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) ->
     case = tx.cases(rules.tenant, [row.case.return_ref]).get(row.case.return_ref)
     return Subject(name=row.case.return_ref, legal_entity=case.legal_entity if case else "", money=row.case.money,
                    state=state_of(tx, rules, row))
-
-
-def state_of(tx: PeopleTx, rules: Rules, row: KeptException) -> Mapping[str, Any]:
-    """Say what of an exception must not change between being shown and being approved."""
-    known = fold(row.case.return_ref, tx.facts(rules.tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
-    return {"exception": row.id, "kind": row.case.kind, "money": row.case.money,
-            "findings": sorted((finding.code, finding.line_id, finding.sentence) for finding in row.case.findings),
-            "lines": sorted((line.line_id, line.sku, line.net, line.accepted, line.missing, line.stray + line.astray, line.grades)
-                            for line in known.lines)}
 
 
 def _decide(decision: Decision, tx: PeopleTx, acting: Acting) -> str:
@@ -127,6 +118,7 @@ EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
     ProposalKind.DEBIT: Effect(looks=exception_subject, acts=partial(_decide, Decision.DEBIT)),
     ProposalKind.SETTLE: Effect(looks=exception_subject, acts=_settle, routes=True),
     ProposalKind.MATCH: Effect(looks=exception_subject, acts=_match),
+    ProposalKind.GROUP: grouping.EFFECT,
     ProposalKind.UNPAUSE: Effect(looks=_pause_subject, acts=_unpause),
     ProposalKind.GRANT: Effect(looks=_grant_subject, acts=_give),
     ProposalKind.PROFILE: Effect(looks=_profile_subject, acts=_accept_profile),

@@ -451,7 +451,7 @@ class _Docket:
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
             made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=predicted_posting(self.entity, self.now),
-            claims=Claims(history={customer: self.history.get(customer, NOTHING) - history}))
+            claims=Claims(lots=self.taken, history={customer: self.history.get(customer, NOTHING) - history}))
         found = validate(matter)
         self.rates[picture.case.ref, line.line_id] = matter.rate
         if ordering and not found and ordering[0].order:

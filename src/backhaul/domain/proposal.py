@@ -25,6 +25,8 @@ class ProposalKind(StrEnum):
     DEBIT = "debit"
     SETTLE = "settle"
     MATCH = "match"
+    GROUP = "group"
+    """One decision about all exceptions of one cause."""
     PROFILE = "profile"
     UNPAUSE = "unpause"
     GRANT = "grant"
@@ -57,6 +59,7 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.DEBIT: ProposalRule(means="Take back the credit of goods that were rejected after it."),
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
+    ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),

@@ -168,10 +168,14 @@ class Tolerances:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Above which money one approval is not enough, in the currency of what is decided; None: there is no such limit.
+    """Above which money a person has to look, in the currency of what is decided; None: there is no such limit.
 
-    `second`: of one proposal. `operator_day`: of all that one person proposed in a day, this one included.
+    `credit`: of one line, then its credit waits for a second person; `order`: of all lines of one original order, this one included.
+    `second`: of one proposal, then two approve; `operator_day`: of all that one person proposed in a day, this one included.
     """
+
+    credit: Decimal | None = None
+    order: Decimal | None = None
 
     second: Decimal | None = None
     operator_day: Decimal | None = None

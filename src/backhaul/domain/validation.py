@@ -410,6 +410,21 @@ def _origin_covers_it(m: Matter, sale: Sale, sold: Sequence[SaleLine], origin: O
         yield m.finding("SPANS_SALE_LINES", f"No one line of order {sale.number} covers {m.line.announced} x {m.line.sku}: {told}.")
 
 
+def credit_is_within_limits(m: Matter) -> Iterator[Finding]:
+    """Let no more money go out than the tenant lets go without a person, of one line or of all that is credited of one order (INV-30)."""
+    wanted = [posting.document for posting in m.postings if posting.key.kind is PostingKind.ORDER_LINE]
+    worth = sum((each.quantity * each.unit_price for each in wanted if isinstance(each, OrderLine)), NOTHING)
+    limits = m.rules.limits
+    if limits.credit is not None and worth > limits.credit:
+        yield m.finding("CREDIT_ABOVE_LIMIT", f"{worth} {m.case.currency} for {m.line.sku}; "
+                                              f"up to {limits.credit} goes out without a person.")
+    elif limits.order is not None and worth and m.line.order:
+        earlier = sum((taken.net for (order, _), taken in m.claims.lots.items() if order == m.line.order), NOTHING)
+        if worth + earlier > limits.order:
+            yield m.finding("CREDIT_ABOVE_LIMIT", f"{worth} on top of {earlier} {m.case.currency} of order {m.line.order}; "
+                                                  f"up to {limits.order} goes out without a person.")
+
+
 def history_policy_covers_it(m: Matter) -> Iterator[Finding]:
     """Let the approved policy decide about goods sold before the data starts: price cap and allowance."""
     policy = m.rules.history
@@ -476,6 +491,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     codes_exist,
     customer_can_be_credited,
     original_sale_covers_it,
+    credit_is_within_limits,
     history_policy_covers_it,
     tax_is_that_of_the_sale,
     currency_is_the_entitys,
@@ -487,7 +503,8 @@ CODES: Final = frozenset({
     "SKU_UNKNOWN", "SKU_AMBIGUOUS", "VARIANT_UNKNOWN", "SKU_BLOCKED", "SKU_DISCONTINUED", "UNMAPPED_FEE", "UNIT_UNKNOWN",
     "SERVICE_ITEM_UNKNOWN", "WAREHOUSE_UNKNOWN", "DISPOSITION_CODE_UNKNOWN", "REPLACEMENT_ORDER", "NO_CUSTOMER", "CUSTOMER_UNKNOWN",
     "CUSTOMER_ON_HOLD", "ORDER_MISSING",
-    "ORDER_UNKNOWN", "MATCH_DIFFERS", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "HISTORY_ALLOWANCE",
+    "ORDER_UNKNOWN", "MATCH_DIFFERS", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "CREDIT_ABOVE_LIMIT",
+    "HISTORY_ALLOWANCE",
     "KIT_NOT_WHOLE", "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
 })
 """Everything a check can find; what is found here is found again, or not, each time the line is judged."""

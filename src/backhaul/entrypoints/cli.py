@@ -16,6 +16,7 @@ import typer
 from rich.table import Table
 
 from backhaul.domain.errors import BackhaulError
+from backhaul.entrypoints import attending
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
@@ -25,6 +26,9 @@ app: Final = typer.Typer(
 profile_app: Final = typer.Typer(no_args_is_help=True, help="One tenant's settings: check them, see what a payload would become.")
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profile_app, name="profile")
+app.add_typer(attending.people_app, name="people")
+for command in attending.COMMANDS:
+    app.command()(command)
 
 
 def main() -> None:

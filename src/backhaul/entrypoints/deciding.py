@@ -141,3 +141,61 @@ def exceptions_match(  # noqa: PLR0913  each is an option
         say({"exception": number, "decision": "match", "order": order})
     else:
         out.print(f"Exception {number}: matched with order {order}, decided by {actor}, approved by {approver}.")
+
+
+@exceptions_app.command("comment")
+def exceptions_comment(number: int, *, text: Annotated[str, typer.Option(help="What you want to say.")], actor: Who, tenant: Tenant = "",
+                       as_json: Json = False) -> None:
+    """Say something about an exception; it stays with it."""
+    from backhaul.application import casework
+
+    with opened() as house:
+        note = casework.comment(house.store, tenant_of(house, tenant), number, text=text, actor=actor, now=datetime.now(UTC))
+    say({"exception": number, "note": note}) if as_json else out.print(f"Exception {number}: note {note}.")
+
+
+@exceptions_app.command("hand-over")
+def exceptions_hand_over(  # noqa: PLR0913  each is an option
+    number: int, *, team: Annotated[str, typer.Option(help="The team that owns it from now on.")],
+    note: Annotated[str, typer.Option(help="What they should know.")], actor: Who, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Give an exception to another team; it stays theirs whatever the rules say."""
+    from backhaul.application import casework
+
+    with opened() as house:
+        rules = house.profiles[tenant_of(house, tenant)].rules
+        casework.hand_over(house.store, rules, number, team=team, note=note, actor=actor, now=datetime.now(UTC))
+    say({"exception": number, "owner": team}) if as_json else out.print(f"Exception {number} is the work of {team}.")
+
+
+@exceptions_app.command("plan")
+def exceptions_plan(  # noqa: PLR0913  each is an option
+    kind: Annotated[str, typer.Argument(help="The kind of exception.")], *,
+    decision: Annotated[str, typer.Option(help="waive, close or claim.")],
+    entity: Annotated[str, typer.Option(help="The legal entity.")],
+    currency: Annotated[str, typer.Option(help="The returns' currency.")],
+    propose: Annotated[bool, typer.Option("--propose", help="Propose it as planned; somebody else approves it.")] = False,
+    actor: Annotated[str, typer.Option(help="Who you are.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "",
+    tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Say what one decision about all open exceptions of a cause would touch, and propose it if told so."""
+    from dataclasses import asdict
+
+    from backhaul.application import approvals, grouping
+    from backhaul.application.effects import EFFECTS
+    from backhaul.domain.proposal import ProposalKind
+
+    with opened() as house:
+        rules = house.profiles[tenant_of(house, tenant)].rules
+        plan = grouping.plan(house.store, rules, kind=kind, legal_entity=entity, currency=currency, decision=decision)
+        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.GROUP, plan.content,
+                                  proposer=actor, reason=reason, now=datetime.now(UTC)) if propose else None
+    if as_json:
+        say({**asdict(plan), "proposal": asked.id if asked else None})
+        return
+    waits = ", ".join(f"{count} {name}" for name, count in plan.postings.items()) or "none"
+    out.print(f"{len(plan.exceptions)} exceptions, {plan.money.amount} {plan.money.currency}; documents that wait: {waits}; "
+              f"{plan.more} more are left for another plan.", highlight=False)
+    if asked:
+        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False)

@@ -18,6 +18,7 @@ from backhaul.application import (
     casework,
     control,
     drift,
+    grouping,
     heed as heeding,
     process,
     push as pushing,
@@ -164,6 +165,7 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
+    grouping.run(house.store, rules, now)
     if tenant not in house.reviewed:
         casework.reroute(house.store, rules, now)
     house.reviewed.add(tenant)

@@ -132,6 +132,12 @@ class Asked:
             message = "this is about the whole tenant, and your grant names legal entities"
             raise NotAllowed(message)
 
+    def covers(self, legal_entity: str) -> None:
+        """Refuse a legal entity outside the scope, as if it were not there."""
+        if not self.scope.covers(legal_entity):
+            what = f"legal entity '{legal_entity}'"
+            raise absent(what)
+
     def exception(self, number: int) -> KeptException:
         """Give an open exception of the scope, or say that it is not here."""
         with self.store.read() as connection:

@@ -6,7 +6,7 @@ from litestar import Response, get
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import views
-from backhaul.application import casework, pausing, people
+from backhaul.application import casework, grouping, pausing, people
 from backhaul.domain.access import Action
 from backhaul.entrypoints.api.frame import MASKED, Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
@@ -67,6 +67,20 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     with asked.store.begin() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
     return {**plain(shown(row)), "notes": plain(notes), "proposals": [plain(offered(each)) for each in proposed]}
+
+
+@get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
+def plan(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], currency: FromQuery[str], decision: FromQuery[str]) -> Told:
+    """Say what one decision about all open exceptions of a cause would touch; nothing is changed."""
+    asked.covers(legal_entity)
+    return plain(grouping.plan(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency, decision=decision))  # type: ignore[no-any-return]  # a record becomes an object
+
+
+@get("/{tenant:str}/groups/{number:int}", action=Action.SEE, sync_to_thread=True)
+def group(asked: Mine, number: FromPath[int]) -> Told:
+    """Say how far a group that was approved has come."""
+    asked.proposal(number)
+    return plain(grouping.progress(asked.store, asked.tenant, number))  # type: ignore[no-any-return]  # a record becomes an object
 
 
 @get("/{tenant:str}/evidence/{number:int}", action=Action.SEE, sync_to_thread=True)
@@ -134,7 +148,8 @@ def tokens(asked: Mine) -> Told:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 
-ROUTES: Final = (me, returns, one_return, exceptions, one_exception, evidence, waiting, proposals, pauses, trail, everybody, tokens)
+ROUTES: Final = (me, returns, one_return, exceptions, one_exception, plan, group, evidence, waiting, proposals, pauses, trail,
+                 everybody, tokens)
 
 
 def _most(limit: int) -> int:

@@ -71,6 +71,15 @@ class GrantRole(Said, forbid_unknown_fields=True, kw_only=True):
     entities: list[str] | None = None
 
 
+class Group(Said, forbid_unknown_fields=True, kw_only=True):
+    """One decision about all open exceptions of a kind, in one legal entity and currency."""
+
+    kind: str
+    legal_entity: str
+    currency: str
+    decision: Literal["waive", "close", "claim"]
+
+
 class Version(Said, forbid_unknown_fields=True, kw_only=True):
     """A version of the profile, by its name and the SHA-256 of its bytes."""
 

@@ -3,13 +3,14 @@
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from litestar import Response, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import approvals, casework, pausing, people, resolve
+from backhaul.application import approvals, casework, grouping, pausing, people, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.domain.access import Action
@@ -22,6 +23,7 @@ from backhaul.entrypoints.api.shapes import (
     Decide,
     Evidence,
     GrantRole,
+    Group,
     HandOver,
     Pause,
     Promise,
@@ -79,9 +81,7 @@ def promise(asked: Mine, data: JSONBody[Promise], key: Key) -> Response[Told]:
 @post("/{tenant:str}/pauses", action=Action.PAUSE, sync_to_thread=True)
 def pause(asked: Mine, data: JSONBody[Pause], key: Key) -> Response[Told]:
     """Let no write leave, at once."""
-    if not asked.scope.covers(data.legal_entity):
-        what = f"legal entity '{data.legal_entity}'"
-        raise absent(what)
+    asked.covers(data.legal_entity)
     return asked.once(key, data, lambda store: {"pause": pausing.pause(
         store, asked.rules, data.legal_entity, actor=asked.person.actor, reason=data.reason, now=asked.now)})
 
@@ -128,6 +128,23 @@ def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key)
     content |= {"goods": data.goods} if data.decision == "debit" else {}
     content |= {"found": data.found} if data.decision == "settle" else {}
     return _propose(asked, key, data, ProposalKind(data.decision), content)
+
+
+@post("/{tenant:str}/groups", action=Action.PROPOSE, sync_to_thread=True)
+def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
+    """Propose one decision about all open exceptions of a cause, as they are planned now."""
+    asked.covers(data.legal_entity)
+    planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
+                            decision=data.decision)
+    return _propose(asked, key, data, ProposalKind.GROUP, planned.content)
+
+
+@post("/{tenant:str}/groups/{number:int}/cancel", action=Action.PROPOSE, sync_to_thread=True)
+def cancel(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
+    """Stop a group between two exceptions; what was decided stays decided."""
+    asked.proposal(number)
+    return asked.once(key, None, lambda store: asdict(grouping.cancel(
+        store, asked.tenant, number, actor=asked.person.actor, now=asked.now)))
 
 
 @post("/{tenant:str}/profiles", action=Action.PROPOSE_MAPPING, sync_to_thread=True)
@@ -203,5 +220,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
         store, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
-ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, revoke, end_token, decide, profile, grant, unpause, approve,
-                 approve_grant, refuse, withdraw)
+ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, revoke, end_token, decide, group, cancel, profile, grant, unpause,
+                 approve, approve_grant, refuse, withdraw)

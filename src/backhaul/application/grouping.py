@@ -1,0 +1,176 @@
+"""How is one decision taken about everything of one cause?
+
+First a plan: which exceptions, what money, which documents would go on. Then a proposal that somebody else approves as it was planned. Then
+it is done in the turns of the worker, each exception in a transaction of its own, so that it can be seen, and stopped between any two. An
+exception that is not what it was in the plan is left alone and named.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from backhaul.application import resolve
+from backhaul.application.approvals import Acting, Effect, Subject, Within
+from backhaul.application.people_ports import PeopleStore, PeopleTx
+from backhaul.application.ports import KeptException, PostingState
+from backhaul.application.shown import state_of
+from backhaul.domain.access import Scope
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.exception_case import KINDS
+from backhaul.domain.facts import Decision
+from backhaul.domain.money import Money
+from backhaul.domain.proposal import Proposal, ProposalKind, ProposalState
+from backhaul.domain.resolution import Resolution, ways_out
+from backhaul.domain.rules import Rules
+from backhaul.domain.trail import digest
+
+MOST: Final = 1_000
+"""Exceptions of one plan, at most; the rest is another plan."""
+CHUNK: Final = 100
+"""Exceptions that one turn decides, at most."""
+TOGETHER: Final = frozenset({Resolution.WAIVE, Resolution.CLOSE, Resolution.CLAIM})
+"""What can be decided alike about many: the others say something of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one decision would touch: exceptions with the hash of their state, the money they hold, documents that wait behind them."""
+
+    kind: str
+    legal_entity: str
+    decision: str
+    money: Money
+    exceptions: Mapping[str, str]
+    postings: Mapping[str, int]
+    more: int = 0
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """Give what a proposal of it says."""
+        return {"kind": self.kind, "legal_entity": self.legal_entity, "decision": self.decision, "currency": self.money.currency,
+                "exceptions": dict(self.exceptions)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a group has come: numbers of exceptions to do, done, and left alone with the reason."""
+
+    proposal: int
+    todo: int
+    done: int
+    left: Mapping[str, str]
+    cancelled: bool
+
+
+def plan(store: PeopleStore, rules: Rules, *, kind: str, legal_entity: str, currency: str, decision: str) -> Plan:  # noqa: PLR0913  each is named
+    """Say what a decision about all open exceptions of a kind in one legal entity and currency would touch; nothing is changed."""
+    with store.begin() as tx:
+        return _plan(tx, rules, kind, legal_entity, currency, decision)
+
+
+def _plan(tx: PeopleTx, rules: Rules, kind: str, legal_entity: str, currency: str, decision: str) -> Plan:  # noqa: PLR0913, PLR0917  private
+    if kind not in KINDS or decision not in TOGETHER or Resolution(decision) not in ways_out([kind]):
+        message = f"'{decision}' cannot be decided about all of '{kind}'; together go {', '.join(sorted(TOGETHER))}, where they fit"
+        raise NeedsOperator(message)
+    rows = [row for row in tx.exceptions(rules.tenant) if row.case.kind == kind and row.case.money.currency == currency]
+    cases = tx.cases(rules.tenant, {row.case.return_ref for row in rows})
+    mine = [row for row in rows if row.case.return_ref in cases and cases[row.case.return_ref].legal_entity == legal_entity
+            and Resolution(decision) in ways_out([finding.code for finding in row.case.findings])]
+    chosen = mine[:MOST]
+    waiting: Counter[str] = Counter()
+    for kept in tx.postings(rules.tenant, {row.case.return_ref for row in chosen}).values():
+        waiting.update(each.posting.key.kind.value for each in kept if each.state is PostingState.HELD)
+    return Plan(kind=kind, legal_entity=legal_entity, decision=decision, more=len(mine) - len(chosen),
+                money=Money(amount=sum((row.case.money.amount for row in chosen), Decimal(0)), currency=currency),
+                exceptions={str(row.id): digest(state_of(tx, rules, row)) for row in chosen}, postings=dict(sorted(waiting.items())))
+
+
+def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
+    now = _plan(tx, rules, content["kind"], content["legal_entity"], content["currency"], content["decision"])
+    if not content["exceptions"] or any(now.exceptions.get(number) != state for number, state in content["exceptions"].items()):
+        message = f"what is open of {content['kind']} is not what was planned; make the plan anew"
+        raise NeedsOperator(message)
+    return Subject(name=f"group {content['kind']}", legal_entity=content["legal_entity"], money=now.money,
+                   state={"exceptions": dict(content["exceptions"])})
+
+
+def _acts(tx: PeopleTx, acting: Acting) -> str:
+    said = acting.proposal
+    tx.remember(said.tenant, _name(said.id), {
+        "todo": sorted(said.content["exceptions"], key=int), "done": 0, "left": {}, "cancelled": False})
+    return f"{len(said.content['exceptions'])} exceptions will be decided"
+
+
+EFFECT: Final = Effect(looks=_looks, acts=_acts)
+
+
+def run(store: PeopleStore, rules: Rules, now: datetime, *, limit: int = CHUNK) -> int:
+    """Go on with the groups that were approved, each exception in a transaction of its own; give how many were decided or left alone."""
+    with store.begin() as tx:
+        groups = tx.proposals(Scope.whole(rules.tenant), open_only=False, kinds=[ProposalKind.GROUP])
+        waiting = [group.id for group in groups
+                   if group.state is ProposalState.APPROVED and tx.recall(rules.tenant, _name(group.id))["todo"]]
+    went = 0
+    for number in waiting:
+        while went < limit and _next(store, rules, number, now):
+            went += 1
+    return went
+
+
+def _next(store: PeopleStore, rules: Rules, number: int, now: datetime) -> bool:
+    """Decide about the next exception of a group; tell whether there was one."""
+    with store.begin() as tx:
+        proposal, group = _group(tx, rules.tenant, number)
+        if not group["todo"] or group["cancelled"]:
+            return False
+        first, *rest = group["todo"]
+        row = next((row for row in tx.exceptions(rules.tenant) if row.id == int(first)), None)
+        wrong = _changed(tx, rules, row, proposal.content["exceptions"][first])
+        if not wrong:
+            resolve.decide(Within(tx=tx), rules.tenant, int(first), Decision(proposal.content["decision"]), actor=proposal.proposer,
+                           approver=proposal.ended_by, reason=proposal.reason, now=now)
+        left, done = {**group["left"], **({first: wrong} if wrong else {})}, group["done"] + (not wrong)
+        tx.remember(rules.tenant, _name(number), {**group, "todo": rest, "done": done, "left": left})
+        if not rest:
+            tx.record(rules.tenant, subject=proposal.subject, action="group.finished", at=now, actor="backhaul", detail={
+                "proposal": number, "done": done, "left": left})
+    return True
+
+
+def _changed(tx: PeopleTx, rules: Rules, row: KeptException | None, planned: str) -> str:
+    if row is None:
+        return "it closed meanwhile"
+    return "" if digest(state_of(tx, rules, row)) == planned else "it is not what it was in the plan"
+
+
+def progress(store: PeopleStore, tenant: str, number: int) -> Progress:
+    """Say how far a group has come."""
+    with store.begin() as tx:
+        _, group = _group(tx, tenant, number)
+    return Progress(proposal=number, todo=len(group["todo"]), done=group["done"], left=group["left"], cancelled=group["cancelled"])
+
+
+def cancel(store: PeopleStore, tenant: str, number: int, *, actor: str, now: datetime) -> Progress:
+    """Stop a group between two exceptions; what was decided stays decided."""
+    with store.begin() as tx:
+        proposal, group = _group(tx, tenant, number)
+        tx.remember(tenant, _name(number), {**group, "cancelled": True})
+        tx.record(tenant, subject=proposal.subject, action="group.cancelled", at=now, actor=actor, detail={
+            "proposal": number, "done": group["done"], "todo": len(group["todo"])})
+    return progress(store, tenant, number)
+
+
+def _group(tx: PeopleTx, tenant: str, number: int) -> tuple[Proposal, Mapping[str, Any]]:
+    """Give a group that was approved; its proposal's row is locked, so that a step and a cancel take turns."""
+    proposal, group = tx.proposal(tenant, number), tx.recall(tenant, _name(number))
+    if proposal is None or not group:
+        message = f"tenant '{tenant}' has no group {number} that was approved"
+        raise NeedsOperator(message)
+    return proposal, group
+
+
+def _name(number: int) -> str:
+    return f"group:{number}"

@@ -1,0 +1,18 @@
+"""What of an exception must not change between being shown and being approved?"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backhaul.application.ports import KeptException, Tx
+from backhaul.domain.returns import fold
+from backhaul.domain.rules import Rules
+
+
+def state_of(tx: Tx, rules: Rules, row: KeptException) -> Mapping[str, Any]:
+    """Give an exception's findings and money, and of each line what a decision about it rests on."""
+    ref = row.case.return_ref
+    known = fold(ref, tx.facts(rules.tenant, [ref]).get(ref, ()))
+    return {"exception": row.id, "kind": row.case.kind, "money": row.case.money,
+            "findings": sorted((finding.code, finding.line_id, finding.sentence) for finding in row.case.findings),
+            "lines": sorted((line.line_id, line.sku, line.net, line.accepted, line.missing, line.stray + line.astray, line.grades)
+                            for line in known.lines)}

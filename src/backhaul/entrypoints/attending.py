@@ -1,0 +1,214 @@
+"""Who may do what, what waits for a second person, and may writes leave: from a terminal.
+
+Whoever has the machine has the database, so names are taken as they are told; who approved is somebody else all the same (INV-30).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+import typer
+
+from backhaul.entrypoints.deciding import Approver, Who, Why
+from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
+
+people_app: Final = typer.Typer(no_args_is_help=True, help="Who is known, and what they may do: list, add, grant, revoke, token.")
+
+Number = Annotated[int, typer.Argument(help="Its number.")]
+
+
+@people_app.command("list")
+def people_list(*, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Show everybody who is known, with what they may do in this tenant."""
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.begin() as tx:
+            known, grants = tx.people(), tx.grants(name)
+    told = [{"person": person.number, "name": person.name, "issuer": person.issuer, "subject": person.subject,
+             "grants": [{"grant": row.id, "role": row.grant.role.value, "approved_by": row.approved_by,
+                         "entities": None if row.grant.entities is None else sorted(row.grant.entities)}
+                        for row in grants if row.person == person.number]} for person in known]
+    if as_json:
+        say({"people": told})
+        return
+    for each in told:
+        rights = ", ".join(f"{row['role']} ({'all' if row['entities'] is None else ', '.join(row['entities'])}, grant {row['grant']})"
+                           for row in each["grants"]) or "nothing"
+        out.print(f"{each['person']}: {each['name']}, {each['subject']} at {each['issuer']}: {rights}", markup=False, highlight=False)
+
+
+@people_app.command("add")
+def people_add(
+    *, issuer: Annotated[str, typer.Option(help="Who vouches for them: the issuer of their identity.")],
+    subject: Annotated[str, typer.Option(help="What that issuer calls them; for Entra ID the object id, never an e-mail address.")],
+    name: Annotated[str, typer.Option(help="What people call them.")], actor: Who, as_json: Json = False,
+) -> None:
+    """Add somebody who may do nothing yet."""
+    from backhaul.application import people
+
+    with opened() as house:
+        number = people.add(house.store, issuer=issuer, subject=subject, name=name, actor=actor, now=datetime.now(UTC))
+    say({"person": number}) if as_json else out.print(f"Person {number}: {name}. `backhaul people grant` gives them a role.")
+
+
+@people_app.command("grant")
+def people_grant(  # noqa: PLR0913  each is an option
+    person: Annotated[int, typer.Argument(help="Their number.")], *,
+    role: Annotated[str, typer.Option(help="viewer, operator, warehouse, finance, approver, admin or auditor.")],
+    entity: Annotated[list[str] | None, typer.Option(help="A legal entity it is for; several times for several, none for all.")] = None,
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Give somebody a role; two others stand for it."""
+    from backhaul.application import approvals
+    from backhaul.application.effects import EFFECTS
+    from backhaul.domain.access import Role
+    from backhaul.domain.proposal import ProposalKind
+
+    if role not in set(Role):
+        message = f"there is no role '{role}'; there are {', '.join(Role)}"
+        raise typer.BadParameter(message)
+    with opened() as house:
+        rules, now = house.profiles[tenant_of(house, tenant)].rules, datetime.now(UTC)
+        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.GRANT, {
+            "person": person, "role": role, "entities": sorted(entity) if entity else None}, proposer=actor, reason=reason, now=now)
+        done = approvals.approve(house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver=approver, now=now)
+    say({"proposal": done.id, "result": done.result}) if as_json else out.print(f"{done.result}, by {actor} and {approver}.")
+
+
+@people_app.command("revoke")
+def people_revoke(grant: Annotated[int, typer.Argument(help="The grant's number.")], *, actor: Who, tenant: Tenant = "",
+                  as_json: Json = False) -> None:
+    """Take a grant away, at once."""
+    from backhaul.application import people
+
+    with opened() as house:
+        people.revoke(house.store, tenant_of(house, tenant), grant, actor=actor, now=datetime.now(UTC))
+    say({"revoked": grant}) if as_json else out.print(f"Grant {grant} is over.")
+
+
+@people_app.command("token")
+def people_token(
+    person: Annotated[int, typer.Argument(help="Their number.")], *,
+    name: Annotated[str, typer.Option(help="What it is for.")],
+    scope: Annotated[list[str], typer.Option(help="An action it may do; several times for several.")],
+    days: Annotated[float, typer.Option(help="How long it lives: at most 90 days, at most half a day if it may approve.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Make a personal access token for the API; it is shown this once."""
+    from secrets import token_urlsafe
+
+    from backhaul.application import people
+    from backhaul.domain.access import Action
+
+    if unknown := sorted(set(scope) - set(Action)):
+        message = f"there is no action '{unknown[0]}'; there are {', '.join(Action)}"
+        raise typer.BadParameter(message)
+    with opened() as house:
+        with house.store.begin() as tx:
+            found = next(iter(tx.people([person])), None)
+        if found is None:
+            message = f"there is no person {person}"
+            raise typer.BadParameter(message)
+        token = people.issue_token(house.store, found, name=name, scopes={Action(each) for each in scope}, lasts=timedelta(days=days),
+                                   secret=token_urlsafe(32), now=datetime.now(UTC))
+    say({"token": token}) if as_json else out.print(token, markup=False, highlight=False)
+
+
+def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those that are decided.")] = False, tenant: Tenant = "",
+              as_json: Json = False) -> None:
+    """Show what waits for a second person, with the hash to approve."""
+    from dataclasses import asdict
+
+    from backhaul.domain.access import Scope
+
+    with opened() as house, house.store.begin() as tx:
+        rows = tx.proposals(Scope.whole(tenant_of(house, tenant)), open_only=not every)
+    if as_json:
+        say({"proposals": [{**asdict(row), "shown": row.sha256} for row in rows]})
+        return
+    for row in rows:
+        out.print(f"{row.id}: {row.kind.value} of {row.subject}, {row.money.amount} {row.money.currency}, {row.state.value}, "
+                  f"by {row.proposer}: {row.reason}\n   --shown {row.sha256}", markup=False, highlight=False)
+
+
+def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash that `backhaul proposals` shows.")], approver: Approver,
+            tenant: Tenant = "", as_json: Json = False) -> None:
+    """Approve what somebody else proposed, as it was shown."""
+    from backhaul.application import approvals
+    from backhaul.application.effects import EFFECTS
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        done = approvals.approve(house.store, EFFECTS, house.profiles[name].rules, number, shown=shown, approver=approver,
+                                 now=datetime.now(UTC), route_of=lambda entity: house.desk(name, entity).route)
+    if as_json:
+        say({"proposal": number, "state": done.state.value, "result": done.result})
+    else:
+        out.print(done.result or f"Approved by {approver}; one more has to approve.", markup=False)
+
+
+def refuse(number: Number, *, actor: Who, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Say no to what somebody proposed, or take back one's own."""
+    from backhaul.application import approvals
+
+    with opened() as house:
+        done = approvals.refuse(house.store, tenant_of(house, tenant), number, actor=actor, reason=reason, now=datetime.now(UTC))
+    say({"proposal": number, "state": done.state.value}) if as_json else out.print(f"Proposal {number} is {done.state.value}.")
+
+
+def pause(*, entity: Annotated[str, typer.Option(help="A legal entity; the whole tenant without.")] = "", actor: Who, reason: Why,
+          tenant: Tenant = "", as_json: Json = False) -> None:
+    """Let no write leave from now on; receiving, reading, judging and looking go on."""
+    from backhaul.application import pausing
+
+    with opened() as house:
+        rules = house.profiles[tenant_of(house, tenant)].rules
+        number = pausing.pause(house.store, rules, entity, actor=actor, reason=reason, now=datetime.now(UTC))
+    say({"pause": number}) if as_json else out.print(f"Pause {number}: nothing leaves. `backhaul unpause` takes two people.")
+
+
+def unpause(  # noqa: PLR0913  each is an option
+    *, entity: Annotated[str, typer.Option(help="A legal entity; the whole tenant without.")] = "", actor: Who, approver: Approver,
+    reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Let writes leave again; two people say so."""
+    from backhaul.application import approvals
+    from backhaul.application.effects import EFFECTS
+    from backhaul.domain.proposal import ProposalKind
+
+    with opened() as house:
+        rules, now = house.profiles[tenant_of(house, tenant)].rules, datetime.now(UTC)
+        with house.store.begin() as tx:
+            held = [row.id for row in tx.pauses(rules.tenant) if row.legal_entity == entity]
+        if not held:
+            message = f"nothing is paused for {entity or 'the whole tenant'}"
+            raise typer.BadParameter(message)
+        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.UNPAUSE, {"pause": held[0]}, proposer=actor, reason=reason,
+                                  now=now)
+        done = approvals.approve(house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver=approver, now=now)
+    say({"pause": held[0], "result": done.result}) if as_json else out.print(f"{done.result}, by {actor} and {approver}.")
+
+
+def waiting(search: Annotated[str, typer.Argument(help="A return, order, customer or parcel, letter by letter.")], *, tenant: Tenant = "",
+            as_json: Json = False) -> None:
+    """Say why somebody is not credited, and what they can be told."""
+    from dataclasses import asdict
+
+    from backhaul.adapters.sql import views
+    from backhaul.application import casework
+    from backhaul.domain.access import Scope
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.read() as connection:
+            refs = views.refs_about(connection, Scope.whole(name), search)
+        told = casework.not_credited(house.store, house.profiles[name].rules, Scope.whole(name), refs, datetime.now(UTC))
+    if as_json:
+        say({"waiting": [asdict(each) for each in told]})
+        return
+    for each in told:
+        out.print(f'{each.ref}: {each.answer.net} {each.currency}. {each.answer.reason}\n   "{each.answer.sentence}"', markup=False,
+                  highlight=False)
+
+
+COMMANDS: Final = (proposals, approve, refuse, pause, unpause, waiting)
+"""Commands of their own; `people` is a group."""

@@ -1,0 +1,134 @@
+"""People, approvals and pauses from a terminal: one JSON object for programs, one sentence for whoever typed something wrong."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.journeys.stage import EXAMPLES, life, line
+from typer.testing import CliRunner, Result
+
+from backhaul.entrypoints import cli
+
+DECIDED = ("--actor", "ann", "--reason", "agreed")
+AT = "2010-12-01T09:00:00"
+
+
+class Shell:
+    """A terminal with a profile and a database, and no ERP."""
+
+    def __init__(self, folder: Path) -> None:
+        profile = folder / "shop.toml"
+        profile.write_text((EXAMPLES / "profiles" / "online-retail.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        self.environment = {
+            "BACKHAUL_DATABASE_URL": f"sqlite:///{folder / 'backhaul.sqlite'}", "BACKHAUL_PROFILE": str(profile),
+            "BACKHAUL_STATE_DIR": str(folder), "BACKHAUL_ERP_URL": "http://127.0.0.1:1",
+            "BACKHAUL_ERP_TOKEN_URL": "http://127.0.0.1:1/token", "BACKHAUL_ERP_SECRET": "secret", "BACKHAUL_ZIGZAG_SECRET": "0" * 32,
+            "COLUMNS": "200"}
+
+    def run(self, *words: str) -> Result:
+        return CliRunner().invoke(cli.app, words, env=self.environment)
+
+    def told(self, *words: str) -> Any:
+        result = self.run(*words, "--json")
+        assert result.exit_code == 0, (result.output, result.exception)
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_a_person_gets_a_role_from_two_others_a_token_and_loses_both(shell: Shell) -> None:
+    who = ("--issuer", "https://login.example", "--subject", "s-1", "--name", "Ann", "--actor", "root")
+    person = shell.told("people", "add", *who)["person"]
+    given = shell.run("people", "grant", str(person), "--role", "finance", "--entity", "gb01", "--approver", "bob", *DECIDED)
+    alone = shell.run("people", "grant", str(person), "--role", "admin", "--approver", "Ann ", *DECIDED)
+    token = shell.told("people", "token", str(person), "--name", "sheet", "--scope", "see")["token"]
+    [row] = shell.told("people", "list")["people"]
+    plain = shell.run("people", "list").output
+    shell.told("people", "revoke", str(row["grants"][0]["grant"]), "--actor", "ann")
+
+    assert given.exit_code == 0
+    assert "is finance, by ann and bob" in given.output
+    assert "somebody other than 'ann'" in str(alone.exception)
+    assert token.startswith("bh_")
+    assert [(each["role"], each["entities"]) for each in row["grants"]] == [("finance", ["gb01"])]
+    assert "finance (gb01" in plain
+    assert "nothing" in shell.run("people", "list").output
+    assert token not in Path(shell.environment["BACKHAUL_DATABASE_URL"].removeprefix("sqlite:///")).read_bytes().decode("latin-1")
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (("people", "grant", "1", "--role", "king", "--approver", "bob", *DECIDED), "there is no role 'king'"),
+    (("people", "token", "1", "--name", "x", "--scope", "rule"), "there is no action 'rule'"),
+    (("people", "token", "9", "--name", "x", "--scope", "see"), "there is no person 9"),
+    (("unpause", "--approver", "bob", *DECIDED), "nothing is paused for the whole tenant"),
+])
+def test_what_does_not_exist_is_named(shell: Shell, words: tuple[str, ...], says: str) -> None:
+    result = shell.run(*words)
+
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_writes_are_paused_by_one_and_leave_again_by_two(shell: Shell) -> None:
+    shell.told("pause", "--entity", "gb01", *DECIDED)
+    again = shell.run("pause", "--entity", "gb01", *DECIDED).output
+    alone = shell.run("unpause", "--entity", "gb01", "--approver", "ann", *DECIDED)
+
+    done = shell.run("unpause", "--entity", "gb01", "--approver", "bob", *DECIDED)
+
+    assert "nothing leaves" in again
+    assert alone.exit_code != 0
+    assert "writes leave again, by ann and bob" in done.output
+
+
+@pytest.fixture
+def unknown(shell: Shell, tmp_path: Path) -> int:
+    """Give an exception about a message that nobody could read."""
+    (tmp_path / "returns.jsonl").write_text('{"not": "a return"}\n', encoding="utf-8")
+    shell.run("import", str(tmp_path / "returns.jsonl"))
+    [row, *_] = shell.told("exceptions", "list", "--each")["exceptions"]
+    return int(row["id"] if "id" in row else row["number"])
+
+
+def test_an_exception_is_commented_and_handed_over(shell: Shell, unknown: int) -> None:
+    note = shell.told("exceptions", "comment", str(unknown), "--text", "asked the platform", "--actor", "ann")["note"]
+
+    moved = shell.run("exceptions", "hand-over", str(unknown), "--team", "warehouse", "--note", "yours?", "--actor", "ann")
+
+    assert note
+    assert "the work of warehouse" in moved.output
+
+
+def test_what_cannot_be_decided_together_says_so(shell: Shell) -> None:
+    result = shell.run("exceptions", "plan", "SKU_UNKNOWN", "--decision", "waive", "--entity", "gb01", "--currency", "GBP")
+
+    assert "cannot be decided about all" in str(result.exception)
+
+
+def test_a_plan_is_shown_proposed_listed_and_refused(shell: Shell) -> None:
+    words = ("exceptions", "plan", "PRICE_ABOVE_SOLD", "--decision", "waive", "--entity", "gb01", "--currency", "GBP")
+
+    shown, told = shell.run(*words), shell.told(*words)
+    proposed = shell.run(*words, "--propose", *DECIDED)
+
+    assert "0 exceptions, 0 GBP; documents that wait: none; 0 more" in shown.output
+    assert told["proposal"] is None
+    assert "not what was planned" in str(proposed.exception)
+    assert shell.told("proposals") == {"proposals": []}
+
+
+def test_who_waits_is_told_with_a_sentence(shell: Shell, tmp_path: Path) -> None:
+    messages = life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])], at=datetime(2010, 12, 1, 9, tzinfo=UTC))
+    (tmp_path / "returns.json").write_text(json.dumps(messages), encoding="utf-8")
+    shell.run("import", str(tmp_path / "returns.json"))
+
+    told = shell.told("waiting", "R-1")["waiting"]
+    plain = shell.run("waiting", "R-1")
+
+    assert plain.exit_code == 0
+    assert [row["ref"] for row in told] in ([], ["R-1"])
