@@ -35,7 +35,7 @@ demo: setup ## Run the main job on real returns, ZigZag and Dynamics 365 emulate
 
 test: setup ## Run every test, in two processes, and ask what of domain and application none reached; JOBS=0, PYTEST_ARGS
 	@tests/browser/prepare
-	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS)) $(if $(strip $(PYTEST_ARGS)),$(PYTEST_ARGS),$(MEASURED))
+	@$(BIN)/python -m pytest $(if $(filter-out 0,$(JOBS)),-n $(JOBS) --dist worksteal) $(if $(strip $(PYTEST_ARGS)),$(PYTEST_ARGS),$(MEASURED))
 ifeq ($(strip $(PYTEST_ARGS)),)
 	@$(BIN)/coverage report --include='src/backhaul/domain/*' --fail-under=100
 	@$(BIN)/coverage report --include='src/backhaul/application/*' --fail-under=96

@@ -15,7 +15,7 @@ FIELDS = {"A": "returnRequestLines.externalLineId", "B": "salesDocumentLines.app
 
 @pytest.fixture(params=sorted(MODES))
 def world(request: pytest.FixtureRequest, central_erp: str, tmp_path: Path) -> Iterator[World]:
-    world = opened(central_erp, tmp_path, request.param)
+    world = opened(central_erp, tmp_path, request.param, watched=True)
     yield world
     world.house.close()
 

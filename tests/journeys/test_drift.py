@@ -165,7 +165,6 @@ def test_metadata_that_cannot_be_read_is_never_taken_for_unchanged(daily: World)
     with pytest.raises(RetryLater):
         daily.pass_days()
     silent = daily.ledgers["creditNotes"], states(daily)
-    daily.house.store.check()
 
     assert silent == ([], {PostingState.PLANNED})
     assert done(daily) == ["contract.recorded"]
