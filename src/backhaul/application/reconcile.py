@@ -1,0 +1,422 @@
+"""Do goods, stock, credit notes and ledger tell the same story, for more lines than fit in memory?
+
+`prove` says of every accepted line what `domain.proof.classify` would say of it, in two passes over columns. The first puts the sides of
+each line beside each other as hashes and lets go of every line whose records are there once, are equal and are in time; the second reads
+the rest in full and names what is wrong. A line that only looks wrong in the first pass is cleared in the second, so a hash never
+condemns; that it wrongly clears takes two 64-bit hashes to collide on one line.
+
+Extracts are Parquet or CSV. A column that is not there is not known, and what is not known on either side is not compared.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Self
+
+import duckdb
+
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.proof import NAMED, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
+
+WORDS: Final = tuple(field.name for field in fields(Words))
+AMOUNT: Final = "DECIMAL(18,4)"
+
+ACCEPTED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("line", "period", *WORDS), "VARCHAR"), "fee": "BOOLEAN",
+    **dict.fromkeys(("announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost"), AMOUNT),
+    **dict.fromkeys(("accepted_on", "expected_on", "due_on"), "DATE")}
+"""What the platform accepted: one row per line, unique by `line`."""
+RECORDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("side", "line", "document", "voucher", "status", "period", *WORDS), "VARCHAR"),
+    **dict.fromkeys(("units", "sellable", "net", "tax", "cost", "amount"), AMOUNT), "posted_on": "DATE"}
+"""What the ERP shows. `side`: stock, credit, loss or ledger; `status`: posted, draft, reversed or empty; no `line` without a mark."""
+HELD: Final[Mapping[str, str]] = {"line": "VARCHAR", "state": "VARCHAR", "read_back": AMOUNT}
+"""What we believe ourselves of a line: `state` is draft, unconfirmed or posted."""
+NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One discrepancy: where, which class, about how much; `also` are other classes of the same line, `other` the line that cancels it."""
+
+    line: str
+    kind: str
+    amount: Decimal
+    document: str = ""
+    also: tuple[str, ...] = ()
+    other: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Proof:
+    """What one run proved. `difference` is credited less accepted, `lacking` credited less booked, over everything that was read."""
+
+    lines: int = 0
+    proved: int = 0
+    in_timing: int = 0
+    broken: int = 0
+    orphans: int = 0
+    by_class: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    awaited: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    stock_difference: Decimal = Decimal(0)
+    credit_difference: Decimal = Decimal(0)
+    ledger_difference: Decimal = Decimal(0)
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether everything was read; a run that was not complete is never clean."""
+        return not self.reasons
+
+
+class Books:
+    """The sides of one run, opened from files; what `prove` found is read from here until it is closed.
+
+    Raises `Misconfigured`, which names the file and the column, when a file cannot be read as what it should be.
+    """
+
+    def __init__(self, accepted: str, records: str, held: str = "", *, memory: str = "700MB", threads: int = 2) -> None:
+        """Open files (a path or a pattern of paths, CSV or Parquet). `memory` is what the engine may hold before it spills to disk."""
+        self.engine = duckdb.connect(config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False})
+        self.told = {name: self._open(name, columns, path) for name, columns, path in (
+            ("accepted", ACCEPTED, accepted), ("records", RECORDS, records), ("held", HELD, held))}
+
+    def __enter__(self) -> Self:
+        """Stay open for one block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Forget everything but what was saved."""
+        self.engine.close()
+
+    def _open(self, name: str, columns: Mapping[str, str], path: str) -> frozenset[str]:
+        """Show a file under its name, whole in its columns; give the columns it really has."""
+        if not path:
+            nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+            self.engine.execute(f"CREATE VIEW {name} AS SELECT {nothing} WHERE false")
+            return frozenset()
+        place = quoted(path)
+        scan = f"read_parquet({place}, union_by_name = true)" if path.endswith(".parquet") \
+            else f"read_csv({place}, header = true, all_varchar = true, union_by_name = true)"
+        try:
+            there = frozenset(row[0] for row in self.engine.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall())
+        except duckdb.Error as unreadable:
+            message = f"{path} cannot be read as {name}: {_first_line(unreadable)}. Give a CSV with a header, or a Parquet file."
+            raise Misconfigured(message) from unreadable
+        if lacking := [column for column in NEEDED[name] if column not in there]:
+            message = f"{path} has no column {', '.join(lacking)}; {name} needs {', '.join(NEEDED[name])} and may have {', '.join(columns)}"
+            raise Misconfigured(message)
+        bare = "{}" if path.endswith(".parquet") else "nullif({}, '')"
+        shown = ", ".join(f"CAST({bare.format(column) if column in there else 'NULL'} AS {kind}) AS {column}"
+                          for column, kind in columns.items())
+        self.engine.execute(f"CREATE VIEW {name} AS SELECT {shown} FROM {scan}")
+        return there & columns.keys()
+
+    def run(self, statement: str) -> None:
+        """Let the engine do one thing."""
+        try:
+            self.engine.execute(statement)
+        except duckdb.ConversionException as wrong:
+            message = f"A value is not what its column holds: {_first_line(wrong)}. Mend the extract and run it again."
+            raise Misconfigured(message) from wrong
+
+    def one(self, question: str) -> tuple[Any, ...]:
+        """Give the one row that answers a question."""
+        self.run(question)
+        return self.engine.fetchone() or ()
+
+    def rows(self, question: str) -> Iterator[tuple[Any, ...]]:
+        """Give the rows that answer a question, some at a time."""
+        answer = self.engine.cursor()
+        answer.execute(question)
+        while some := answer.fetchmany(1000):
+            yield from some
+
+    def both(self, *names: str, of: str = "accepted") -> list[str]:
+        """Give those of these columns that both sides have."""
+        return [name for name in names if name in self.told[of] and name in self.told["records"]]
+
+    def found(self) -> Iterator[Found]:
+        """Give what the last `prove` found: broken lines first, then records without a line."""
+        for line, kind, amount, document, also, other in self.rows(
+                "SELECT line, kind, amount, document, also, other FROM found ORDER BY line, document"):
+            yield Found(line=line, kind=kind, amount=amount, document=document, also=tuple(also), other=other)
+
+    def save(self, path: Path) -> None:
+        """Write what was found as CSV or Parquet, by the path's ending."""
+        form = "PARQUET" if path.suffix == ".parquet" else "CSV, HEADER"
+        also = "also" if path.suffix == ".parquet" else "array_to_string(also, ' ') AS also"
+        self.run(f"COPY (SELECT line, kind, amount, document, {also}, other FROM found ORDER BY line, document) "
+                 f"TO {quoted(str(path))} (FORMAT {form})")
+
+
+def quoted(text: str) -> str:
+    """Write text as SQL does."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".")
+
+
+# --- the first pass: which lines are not plainly proved?
+
+
+def prove(books: Books, day: date, tolerance: Tolerance) -> Proof:
+    """Prove every line as of the end of a day; `books.found()` tells what is broken."""
+    ledger = books.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
+    _lacking(books, ledger=ledger)
+    _candidates(books)
+    _verdicts(books, day, tolerance)
+    _find(books)
+    return _summary(books, ledger=ledger)
+
+
+def _candidates(books: Books) -> None:
+    """Keep the hash of every line that is not there once, equal and in time on both sides."""
+    credit = [*books.both(*(name for _, name, credited, _ in NAMED if credited)), "net", *books.both("tax", "period")]
+    stock = books.both(*(name for _, name, _, stocked in NAMED if stocked), "sellable", "cost")
+    on_time = " AND c.first_on >= a.accepted_on" if "accepted_on" in books.told["accepted"] else ""
+    on_time += " AND c.last_on <= a.due_on" if "due_on" in books.told["accepted"] else ""
+    on_time += " AND c.last_on = a.expected_on" if "expected_on" in books.told["accepted"] else ""
+    on_time = on_time if "posted_on" in books.told["records"] else ""
+    books.run(f"""
+        CREATE OR REPLACE TABLE candidates AS
+        WITH a AS (
+            SELECT hash(line) AS k, count(*) AS n, any_value(hash(units, {', '.join(credit)})) AS credited,
+                   any_value(hash(stocked, {', '.join(stock)})) AS received, any_value(units) AS units, any_value(stocked) AS stocked,
+                   any_value(accepted_on) AS accepted_on, any_value(due_on) AS due_on, any_value(expected_on) AS expected_on
+            FROM accepted GROUP BY 1),
+        c AS (
+            SELECT hash(line) AS k, count(*) AS n, bool_and(status = 'posted') AS posted,
+                   any_value(hash(units, {', '.join(credit)})) AS credited, min(posted_on) AS first_on, max(posted_on) AS last_on
+            FROM records WHERE side = 'credit' AND line <> '' GROUP BY 1),
+        s AS (
+            SELECT hash(line) AS k, count(*) AS n, bool_and(status = 'posted') AS posted,
+                   any_value(hash(units, {', '.join(stock)})) AS received
+            FROM records WHERE side = 'stock' AND line <> '' GROUP BY 1)
+        SELECT coalesce(a.k, c.k, s.k) AS k
+        FROM a FULL JOIN c ON a.k = c.k FULL JOIN s ON coalesce(a.k, c.k) = s.k
+        WHERE a.n > 1 OR NOT coalesce(CASE
+            WHEN a.units = 0 THEN c.k IS NULL AND s.k IS NULL
+            ELSE c.n = 1 AND c.posted AND c.credited = a.credited{on_time}
+                 AND CASE WHEN coalesce(a.stocked, 0) = 0 THEN s.k IS NULL ELSE s.n = 1 AND s.posted AND s.received = a.received END
+            END, false)
+        UNION SELECT hash(line) FROM records WHERE side = 'loss' AND line <> ''
+        UNION SELECT hash(line) FROM lacking""")
+    if books.told["held"]:
+        books.run("""
+            INSERT INTO candidates
+            SELECT hash(h.line) FROM held h LEFT JOIN (
+                SELECT line, sum(net) AS net FROM records WHERE side = 'credit' AND status = 'posted' GROUP BY 1) c ON h.line = c.line
+            WHERE h.state <> 'posted' OR h.read_back IS DISTINCT FROM c.net
+            UNION SELECT hash(h.line) FROM held h ANTI JOIN accepted a ON h.line = a.line""")
+
+
+def _lacking(books: Books, *, ledger: bool) -> None:
+    """Set each voucher's credit against the ledger's entries for it, and lay what is lacking at the line it is about.
+
+    That is the one line whose amount is just what is lacking; else every line of a voucher that the ledger does not have at all; else
+    the first line of the voucher.
+    """
+    if not ledger:
+        books.run("CREATE OR REPLACE TABLE lacking (line VARCHAR, lacks DECIMAL(18,4))")
+        return
+    books.run("""
+        CREATE OR REPLACE TABLE lacking AS
+        WITH v AS (
+            SELECT coalesce(entity, '') AS entity, voucher, sum(net) AS net FROM records
+            WHERE side = 'credit' AND status = 'posted' AND voucher <> '' GROUP BY ALL),
+        g AS (SELECT coalesce(entity, '') AS entity, voucher, sum(net) AS net FROM records WHERE side = 'ledger' GROUP BY ALL),
+        apart AS (
+            SELECT v.entity, v.voucher, v.net - coalesce(g.net, 0) AS lacks, g.voucher IS NULL AS gone
+            FROM v LEFT JOIN g USING (entity, voucher) WHERE v.net <> coalesce(g.net, 0)),
+        lines AS (
+            SELECT r.line, r.net, apart.*, min(r.line) FILTER (r.net = apart.lacks) OVER w AS exact, min(r.line) OVER w AS first
+            FROM records r JOIN apart ON coalesce(r.entity, '') = apart.entity AND r.voucher = apart.voucher
+            WHERE r.side = 'credit' AND r.status = 'posted' AND r.line <> '' WINDOW w AS (PARTITION BY apart.entity, apart.voucher))
+        SELECT line, sum(CASE WHEN gone THEN net ELSE lacks END)::DECIMAL(18,4) AS lacks FROM lines
+        WHERE (gone AND net <> 0) OR (NOT gone AND line = coalesce(exact, first)) GROUP BY line""")
+
+
+# --- the second pass: what is wrong with them?
+
+GROUPED: Final = f"""
+    SELECT line, count(*) FILTER (status = 'posted') AS posted, count(*) FILTER (status = 'draft') AS drafts,
+           count(*) FILTER (status = 'reversed') AS reversed, count(*) FILTER (status = 'empty') AS empty, min(document) AS document,
+           coalesce(sum(units) FILTER (status = 'posted'), 0) AS units,
+           {', '.join(f"sum({name}) FILTER (status = 'posted') AS {name}" for name in ('sellable', 'net', 'tax', 'cost'))},
+           min(posted_on) FILTER (status = 'posted') AS first_on, max(posted_on) FILTER (status = 'posted') AS last_on,
+           {', '.join(f"CASE WHEN count(DISTINCT {name}) FILTER (status = 'posted') > 1 THEN '*' "
+                      f"ELSE min({name}) FILTER (status = 'posted') END AS {name}" for name in (*WORDS, 'period'))}
+    FROM records WHERE side = '{{side}}' AND line <> '' AND hash(line) IN (SELECT k FROM candidates) GROUP BY line"""
+
+Row = tuple[str, str, str]
+"""What holds, which class that is, and about how much; all three in SQL, over the columns of `wide`."""
+OVER: Final = "coalesce(c_net, 0) - a_net"
+EXISTENCE: Final[Sequence[Row]] = (
+    ("a_units IS NULL AND h_state IS NOT NULL", "'UNKNOWN_AT_SOURCE'", "coalesce(c_net, s_cost, 0)"),
+    ("a_units IS NULL", "'MISSING_AT_SOURCE'", "coalesce(c_net, s_cost, 0)"),
+    ("a_units = 0 AND c_posted > 0", "'REJECTED_BUT_CREDITED'", "coalesce(c_net, 0)"),
+    ("a_units = 0 AND s_posted > 0", "'REJECTED_BUT_RECEIVED'", "coalesce(s_cost, 0)"),
+    ("a_units = 0", "NULL", "NULL"),
+    ("c_posted > 0 AND c_units = -a_units", "'SIGN_ERROR'", OVER),
+    ("c_posted > 1 AND c_units > a_units", "'DUPLICATE_CREDIT'", OVER),
+    ("c_posted > 0 AND a_units < a_announced AND a_announced = c_units", "'PARTLY_ACCEPTED_FULLY_CREDITED'", OVER),
+    ("s_posted > 1 AND s_units > a_stocked", "'RECEIVED_TWICE'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"),
+    ("l_posted > 0 AND l_units > a_scrapped", "'SCRAPPED_TWICE'", "coalesce(l_cost, 0)"),
+    ("c_posted > 0 AND a_stocked > 0 AND s_posted = 0", "'CREDIT_WITHOUT_STOCK'", "coalesce(c_net, 0)"),
+    ("c_posted > 0", "NULL", "NULL"),
+    ("c_empty > 0", "'POSTED_WITHOUT_LINES'", "-a_net"),
+    ("c_reversed > 0", "'REVERSED_IN_ERP'", "-a_net"),
+    ("h_state = 'draft' AND c_drafts = 0", "'DELETED_DRAFT'", "-a_net"),
+    ("late AND h_state = 'unconfirmed'", "'STUCK_UNCONFIRMED'", "-a_net"),
+    ("late AND c_drafts > 0", "'DRAFT_NEVER_POSTED'", "-a_net"),
+    ("late AND s_posted > 0", "'STOCK_WITHOUT_CREDIT'", "-a_net"),
+    ("late AND a_fee", "'FEE_MISSING'", "-a_net"),
+    ("late", "'MISSING_IN_ERP'", "-a_net"),
+)
+"""The first that holds decides, as in `proof._existence`."""
+
+
+def _contents(tolerance: Tolerance) -> Iterator[Row]:
+    """Give the checks of `proof._contents`, in its order."""
+    for kind, name, credited, stocked in NAMED:
+        apart = {side: f"({side}_posted > 0 AND {side}_{name} <> a_{name})"
+                 for side, compared in (("c", credited), ("s", stocked)) if compared}
+        shown = f"CASE WHEN a_fee THEN 'FEE_WRONG_ITEM' ELSE '{kind}' END" if kind == "WRONG_ITEM" else f"'{kind}'"
+        amount = f"CASE WHEN coalesce({apart['c']}, false) THEN coalesce(c_net, 0) ELSE coalesce(s_cost, 0) END" if "c" in apart \
+            else "coalesce(s_cost, 0)"
+        yield " OR ".join(f"coalesce({each}, false)" for each in apart.values()), shown, amount
+    credit_apart = "(c_posted > 0 AND (c_units > a_units OR (late AND c_units < a_units)))"
+    stock_apart = "(s_posted > 0 AND (s_units > a_stocked OR (late AND s_units < a_stocked)))"
+    yield credit_apart, "'WRONG_QUANTITY'", OVER
+    yield f"NOT {credit_apart} AND {stock_apart}", "'WRONG_QUANTITY'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"
+    yield (f"NOT {credit_apart} AND s_posted > 0 AND s_units = a_stocked AND s_sellable <> a_sellable",
+           "CASE WHEN s_sellable > a_sellable THEN 'DAMAGED_ON_SALE' ELSE 'SELLABLE_KEPT_BACK' END", "coalesce(s_cost, 0)")
+    same = "c_posted > 0 AND c_units = a_units AND NOT coalesce(c_currency <> a_currency, false)"
+    edited, net_apart = "(h_read IS NOT NULL AND c_net IS DISTINCT FROM h_read)", f"(abs({OVER}) > {tolerance.net})"
+    yield f"{same} AND {edited}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
+    yield (f"{same} AND NOT {edited} AND {net_apart}",
+           f"CASE WHEN abs({OVER}) <= {tolerance.rounding} THEN 'ROUNDING_DRIFT' ELSE 'WRONG_AMOUNT' END", OVER)
+    yield f"{same} AND NOT {edited} AND NOT {net_apart} AND abs(c_tax - a_tax) > {tolerance.tax}", "'WRONG_TAX_AMOUNT'", "c_tax - a_tax"
+    yield f"s_posted > 0 AND s_units = a_stocked AND abs(s_cost - a_cost) > {tolerance.cost}", "'VALUATION_DRIFT'", "s_cost - a_cost"
+    days = {"CREDIT_BEFORE_ACCEPTANCE": "c_first_on < a_accepted_on", "WRONG_PERIOD": "c_period <> a_period",
+            "LATE": "c_last_on > a_due_on", "WRONG_DATE": "c_last_on <> a_expected_on"}
+    first = " ".join(f"WHEN {wrong} THEN '{kind}'" for kind, wrong in days.items())
+    yield "c_posted > 0 AND c_first_on IS NOT NULL", f"CASE {first} END", "coalesce(c_net, 0)"
+    yield "lacks <> 0", "CASE WHEN lacks = c_net THEN 'LEDGER_MISSING' ELSE 'LEDGER_DIFFERS' END", "lacks"
+
+
+AWAITED: Final = """CASE WHEN c_posted > 0 THEN CASE WHEN c_units < a_units OR s_units < a_stocked THEN 'REST_AWAITED' ELSE '' END
+    WHEN c_drafts > 0 THEN 'JOB_AWAITED' WHEN s_posted > 0 THEN 'CREDIT_AWAITED' ELSE 'ERP_AWAITED' END"""
+
+
+def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
+    """Read the candidates in full and say of each what it is."""
+    twice = books.one("""SELECT line, count(*) FROM accepted WHERE hash(line) IN (SELECT k FROM candidates) GROUP BY line
+                         HAVING count(*) > 1 ORDER BY line LIMIT 1""")
+    if twice:
+        message = f"line '{twice[0]}' stands {twice[1]} times in what was accepted; each line may stand there once"
+        raise Misconfigured(message)
+    sides = {"c": "credit", "s": "stock", "l": "loss"}
+    for short, side in sides.items():
+        books.run(f"CREATE OR REPLACE TABLE {short}_side AS {GROUPED.format(side=side)}")
+    counted = ("posted", "drafts", "reversed", "empty", "units")
+    told = ("document", "sellable", "net", "tax", "cost", "first_on", "last_on", "period", *WORDS)
+    columns = [f"coalesce({short}.{name}, 0) AS {short}_{name}" for short in sides for name in counted]
+    columns += [f"{short}.{name} AS {short}_{name}" for short in sides for name in told]
+    columns += [f"{value} AS a_{name}" for name in ACCEPTED if name != "line"
+                for value in [f"coalesce(a.{name}, 0)" if name in {"stocked", "scrapped"}
+                              else f"coalesce(a.{name}, false)" if name == "fee" else f"a.{name}"]]
+    books.run(f"""
+        CREATE OR REPLACE TABLE wide AS
+        WITH a AS (SELECT * FROM accepted WHERE hash(line) IN (SELECT k FROM candidates)),
+        h AS (SELECT * FROM held WHERE hash(line) IN (SELECT k FROM candidates)),
+        keys AS (SELECT line FROM a UNION SELECT line FROM c_side UNION SELECT line FROM s_side UNION SELECT line FROM l_side
+                 UNION SELECT line FROM h)
+        SELECT keys.line, {', '.join(columns)}, h.state AS h_state, h.read_back AS h_read, lacking.lacks,
+               coalesce(a.due_on < DATE '{day.isoformat()}', false) AS late
+        FROM keys LEFT JOIN a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line) LEFT JOIN l_side l USING (line)
+        LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
+    existence = " ".join(f"WHEN {holds} THEN {_pair(kind, amount)}" for holds, kind, amount in EXISTENCE)
+    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents(tolerance))
+    books.run(f"""
+        CREATE OR REPLACE TABLE verdicts AS
+        WITH judged AS (SELECT *, CASE {existence} END AS existence FROM wide),
+        told AS (SELECT *, CASE WHEN existence.kind IS NOT NULL THEN [existence] WHEN coalesce(a_units, 0) = 0 THEN []
+                           ELSE list_filter([{contents}], lambda each: each.kind IS NOT NULL) END AS wrong FROM judged)
+        SELECT line, wrong, CASE WHEN len(wrong) > 0 THEN 'broken' WHEN coalesce(a_units, 0) = 0 THEN 'proved'
+                                 WHEN {AWAITED} <> '' THEN 'timing' ELSE 'proved' END AS standing,
+               {AWAITED} AS why, a_accepted_on AS since, coalesce(c_document, s_document, l_document, '') AS document,
+               coalesce(a_entity, c_entity, s_entity, '') AS entity, coalesce(a_currency, c_currency, '') AS currency, c_last_on AS on_day,
+               coalesce(a_net, 0) AS net, coalesce(c_net, 0) AS credited, coalesce(a_item, '') AS item,
+               coalesce(c_item, s_item, '') AS told_item, coalesce(a_stocked, 0) - s_units AS units_awaited, a_units IS NOT NULL AS accepted
+        FROM told""")
+
+
+def _pair(kind: str, amount: str) -> str:
+    return f"{{'kind': {kind}, 'amount': ({amount})::{AMOUNT}}}"
+
+
+# --- pairs, records without a line, and the sum of it
+
+
+def _find(books: Books) -> None:
+    """Put together what was found: broken lines, those that cancel each other by the other's name, and records without a line."""
+    pairs = [row for kind, line, other in paired(_cancelling(books)) for row in ((kind, line, other), (kind, other, line))]
+    books.run("CREATE OR REPLACE TABLE pairs (kind VARCHAR, line VARCHAR, other VARCHAR)")
+    if pairs:
+        books.engine.executemany("INSERT INTO pairs VALUES (?, ?, ?)", pairs)
+    books.run("""
+        CREATE OR REPLACE TABLE found AS
+        SELECT v.line, coalesce(p.kind, v.wrong[1].kind) AS kind, v.wrong[1].amount AS amount, v.document,
+               list_transform(v.wrong[2:], lambda each: each.kind) AS also, coalesce(p.other, '') AS other, false AS orphan
+        FROM verdicts v LEFT JOIN pairs p USING (line) WHERE v.standing = 'broken'""")
+    strays = books.rows("""
+        SELECT r.side, coalesce(r.document, ''), coalesce(r.net, r.cost, 0)::DECIMAL(18,4), a.line, v.standing IS DISTINCT FROM 'timing'
+               AND coalesce(v.wrong[1].kind, '') NOT IN ('MISSING_IN_ERP', 'STOCK_WITHOUT_CREDIT', 'FEE_MISSING') AS credited, r.number
+        FROM (SELECT *, row_number() OVER (ORDER BY side, document, item, units, net) AS number FROM records
+              WHERE side IN ('credit', 'stock') AND status = 'posted' AND coalesce(line, '') = '') r
+        LEFT JOIN accepted a ON r.side = 'credit' AND r.item = a.item AND r.customer = a.customer AND r.units = a.units AND r.net = a.net
+             AND coalesce(r.sale = a.sale, true)
+        LEFT JOIN verdicts v ON v.line = a.line ORDER BY r.number""")
+    alike: dict[int, tuple[str, Decimal, list[tuple[str, bool]]]] = {}
+    for _, document, amount, line, credited, number in strays:
+        alike.setdefault(number, (document, amount, []))[2].extend([(line, credited)] if line else [])
+    rows = [("", kind, amount, document, other) for document, amount, lines in alike.values() for kind, other in [stray(lines)]]
+    if rows:
+        books.engine.executemany("INSERT INTO found VALUES (?, ?, ?, ?, [], ?, true)", rows)
+
+
+def _cancelling(books: Books) -> Iterator[Broken]:
+    """Give the broken lines that another could cancel."""
+    for line, kind, amount, *told in books.rows("""
+            SELECT line, wrong[1].kind, wrong[1].amount, entity, currency, document, on_day, net, credited, item, told_item FROM verdicts
+            WHERE wrong[1].kind IN ('WRONG_AMOUNT', 'WRONG_QUANTITY', 'WRONG_ITEM')"""):
+        verdict = Verdict(key=line, standing=Standing.BROKEN, discrepancies=(Discrepancy(kind=kind, amount=amount),))
+        names = ("entity", "currency", "document", "on", "net", "credited", "item", "told_item")
+        yield Broken(verdict=verdict, **dict(zip(names, told, strict=True)))
+
+
+def _summary(books: Books, *, ledger: bool) -> Proof:
+    """Count the lines, and set the totals of each side against what was accepted, less what is only in timing."""
+    lines, net, stocked = books.one("SELECT count(*), coalesce(sum(net), 0), coalesce(sum(stocked), 0) FROM accepted")
+    timing, net_awaited, units_awaited = books.one("""
+        SELECT count(*), coalesce(sum(net - credited), 0), coalesce(sum(units_awaited), 0) FROM verdicts WHERE standing = 'timing'""")
+    broken = books.one("SELECT count(*) FROM verdicts WHERE standing = 'broken' AND accepted")[0]
+    credited, received, booked = books.one("""
+        SELECT coalesce(sum(net) FILTER (side = 'credit' AND status = 'posted'), 0),
+               coalesce(sum(units) FILTER (side = 'stock' AND status = 'posted'), 0), coalesce(sum(net) FILTER (side = 'ledger'), 0)
+        FROM records""")
+    return Proof(
+        lines=lines, in_timing=timing, broken=broken, proved=lines - timing - broken,
+        orphans=books.one("SELECT count(*) FROM found WHERE orphan OR kind IN ('MISSING_AT_SOURCE', 'UNKNOWN_AT_SOURCE')")[0],
+        by_class={kind: (count, amount) for kind, count, amount in books.rows(
+            "SELECT kind, count(*), sum(amount) FROM found GROUP BY kind ORDER BY kind")},
+        awaited={why: (count, amount) for why, count, amount in books.rows(
+            "SELECT why, count(*), sum(net - credited) FROM verdicts WHERE standing = 'timing' GROUP BY why ORDER BY why")},
+        stock_difference=received - stocked + units_awaited, credit_difference=credited - net + net_awaited,
+        ledger_difference=booked - credited if ledger else Decimal(0))

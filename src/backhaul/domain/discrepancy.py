@@ -1,0 +1,115 @@
+"""By what name is it called when the sides of a return do not tell the same story, and whose work is it?
+
+The catalogue is a table (reliability appendix B and the end of books): a class that is not in it cannot be reported. It says what a class
+means, which team owns it, and what of the house finds it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from backhaul.domain.exception_case import Team
+
+
+class Level(StrEnum):
+    """What a class is about, and so who finds it."""
+
+    LINE = "line"
+    """One line of a return: accepted, stock, credit, ledger (`proof.classify`)."""
+    RECORD = "record"
+    """A record of the ERP that belongs to no line by a mark (`proof.stray`)."""
+    PAIR = "pair"
+    """Two lines whose errors cancel in every total (`proof.paired`)."""
+    PAYOUT = "payout"
+    """What was paid to a customer, against what was credited (`payments.compare`)."""
+    HOUSE = "house"
+    """Counters, journals, stock and our own records as a whole (`application.reconcile`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Class:
+    """One class of discrepancy."""
+
+    means: str
+    owner: Team
+    level: Level
+
+
+def _class(means: str, owner: Team, level: Level = Level.LINE) -> Class:
+    return Class(means=means, owner=owner, level=level)
+
+
+_F, _W, _C, _I = Team.FINANCE, Team.WAREHOUSE, Team.CUSTOMER_SERVICE, Team.INTEGRATION
+_R, _P, _M, _H = Level.RECORD, Level.PAIR, Level.PAYOUT, Level.HOUSE
+
+CLASSES: Final[Mapping[str, Class]] = {
+    # is it there, once?
+    "MISSING_AT_SOURCE": _class("The ERP has a record with our mark and the platform knows no such line.", _I),
+    "UNKNOWN_AT_SOURCE": _class("We were told of a line by message and the platform, asked itself, does not know it.", _I),
+    "REJECTED_BUT_CREDITED": _class("Nothing was accepted and a credit note was posted.", _F),
+    "REJECTED_BUT_RECEIVED": _class("Nothing was accepted and units became stock.", _W),
+    "POSTED_WITHOUT_LINES": _class("The document is posted and has no lines.", _F),
+    "REVERSED_IN_ERP": _class("The credit note was reversed and nothing stands in its place.", _F),
+    "SIGN_ERROR": _class("The units carry the other sign: the customer was charged instead of credited.", _F),
+    "DUPLICATE_CREDIT": _class("Several credit notes together credit more than was accepted.", _F),
+    "PARTLY_ACCEPTED_FULLY_CREDITED": _class("Fewer units were accepted than announced, and all announced were credited.", _F),
+    "RECEIVED_TWICE": _class("Several stock documents together bring in more than was accepted.", _W),
+    "SCRAPPED_TWICE": _class("More units were written off than were scrapped.", _W),
+    "CREDIT_WITHOUT_STOCK": _class("A credit note is posted for goods that never became stock.", _F),
+    "STUCK_UNCONFIRMED": _class("Nobody knows whether a posting had its effect, for longer than allowed.", _I),
+    "DRAFT_NEVER_POSTED": _class("A draft waits in the ERP for longer than its job should take.", _F),
+    "DELETED_DRAFT": _class("We wrote a draft and it is no longer in the ERP.", _F),
+    "STOCK_WITHOUT_CREDIT": _class("Units are stock and the customer was not credited in time.", _F),
+    "FEE_MISSING": _class("A fee or carriage line was not posted in time.", _F),
+    "MISSING_IN_ERP": _class("Units were accepted and the ERP shows neither stock nor credit in time.", _I),
+    # does it say the same?
+    "WRONG_ENTITY": _class("It was posted in another legal entity.", _F),
+    "WRONG_CUSTOMER": _class("Another customer was credited.", _F),
+    "WRONG_SALES_ORDER": _class("It refers to another original sale.", _F),
+    "WRONG_ITEM": _class("Another item was received or credited.", _W),
+    "FEE_WRONG_ITEM": _class("A fee was posted on another service item.", _F),
+    "WRONG_UNIT": _class("It was posted in another unit of measure.", _W),
+    "WRONG_CURRENCY": _class("It was credited in another currency.", _F),
+    "WRONG_QUANTITY": _class("Other units were received or credited than were accepted.", _W),
+    "DAMAGED_ON_SALE": _class("Units that may not be sold lie where stock is sold.", _W),
+    "SELLABLE_KEPT_BACK": _class("Units that may be sold lie where stock is not sold.", _W),
+    "WRONG_WAREHOUSE": _class("The units are stock in another warehouse.", _W),
+    "WRONG_LOCATION": _class("The units are stock at another location of the warehouse.", _W),
+    "EDITED_AFTER_POSTING": _class("The document says something else now than when it was read back.", _F),
+    "ROUNDING_DRIFT": _class("The amount differs by no more than rounding can explain.", _F),
+    "WRONG_AMOUNT": _class("The amount credited differs.", _F),
+    "WRONG_TAX_CODE": _class("It was credited under another tax code.", _F),
+    "WRONG_TAX_AMOUNT": _class("The tax differs.", _F),
+    "VALUATION_DRIFT": _class("The units came back at another cost than they went out at.", _F),
+    "CREDIT_BEFORE_ACCEPTANCE": _class("The credit note is dated before the goods were accepted.", _F),
+    "WRONG_PERIOD": _class("It was posted in another period than expected.", _F),
+    "LATE": _class("It was posted later than allowed.", _F),
+    "WRONG_DATE": _class("It was posted on another day than the ERP's job should have stamped.", _F),
+    "LEDGER_MISSING": _class("The credit note is there and the general ledger has no entry for it.", _F),
+    "LEDGER_DIFFERS": _class("The general ledger holds another amount than the credit note.", _F),
+    # records without a line
+    "DUPLICATE_BY_HAND": _class("Somebody credited by hand what our credit note credits as well.", _F, _R),
+    "SUGGESTED_MATCH": _class("A record without our mark looks like the one a line waits for; a person confirms it.", _F, _R),
+    "EXTRA_IN_ERP": _class("The ERP has a return, credit or receipt that belongs to no line we know.", _F, _R),
+    # errors that cancel
+    "SWAPPED_AMOUNTS": _class("Two lines carry each other's amount; their total is right.", _F, _P),
+    "SWAPPED_ITEMS": _class("Two lines carry each other's item; their total is right.", _W, _P),
+    "OFFSETTING": _class("Two errors of equal size and other sign cancel in the totals of the period.", _F, _P),
+    # payouts
+    "CREDIT_WITHOUT_PAYOUT": _class("A credit note is posted and the customer was not paid in time.", _C, _M),
+    "PAYOUT_WITHOUT_CREDIT": _class("The customer was paid and no credit note answers it in time.", _F, _M),
+    "PAID_TWICE": _class("The customer was paid more than once for one credit.", _F, _M),
+    "PAYOUT_DIFFERS": _class("Another amount was paid than was credited, after fees and bonus.", _F, _M),
+    "PAYOUT_FAILED": _class("The payment to the customer failed.", _C, _M),
+    "SETTLED_TO_WRONG_INVOICE": _class("A credit note is settled with another document than its payment or its sale.", _F, _M),
+    # the house as a whole
+    "UNBALANCED_JOURNAL": _class("The entries of a voucher do not add up to nothing.", _F, _H),
+    "AVAILABILITY_DIFFERS": _class("The shop sells other quantities than the ERP has on sale.", _W, _H),
+    "ITEM_BLOCKED_SINCE": _class("A line waits whose item was blocked after it was accepted.", _W, _H),
+    "MAPPING_CHANGED_SINCE": _class("A line waits under a mapping that another version has replaced with another target.", _F, _H),
+    "EVENT_GAP": _class("The platform's own counter says that a message never came.", _I, _H),
+    "COUNTER_MISMATCH": _class("The platform's control total differs from what was received.", _I, _H),
+    "AUDIT_GAP": _class("The trail's chain of hashes is broken.", _I, _H),
+    "UNOWNED_EXCEPTION": _class("An open exception has no team.", _I, _H),
+}

@@ -1,0 +1,220 @@
+"""Does the engine say of every line what the reference says of it, and is a file that cannot be read refused by name?"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, WORDS, Books, Found, Proof, prove
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.proof import Accepted, Held, Line, Record, Status, Tolerance, Verdict, Words, classify, gather, lacking
+
+D = Decimal
+DAY = date(2026, 10, 31)
+TIGHT = Tolerance()
+Row = dict[str, Any]
+
+
+def extract(folder: Path, name: str, columns: Iterable[str], rows: Iterable[Row]) -> str:
+    """Write rows as a CSV extract; what is None is an empty cell."""
+    path = folder / f"{name}.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(columns))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def proved(folder: Path, accepted: Iterable[Row], records: Iterable[Row], held: Iterable[Row] = ()) -> tuple[Proof, list[Found]]:
+    """Prove rows by way of extracts."""
+    files = [extract(folder, name, columns, rows) for name, columns, rows in (
+        ("accepted", ACCEPTED, accepted), ("records", RECORDS, records), ("held", HELD, held))]
+    with Books(*files) as books:
+        proof = prove(books, DAY, TIGHT)
+        return proof, list(books.found())
+
+
+LINE: Row = {"line": "R1|TEA", "entity": "gb01", "item": "TEA", "customer": "10001", "sale": "500001", "warehouse": "GB-DC-01",
+             "currency": "GBP", "announced": 2, "units": 2, "stocked": 2, "sellable": 2, "net": "8.50", "tax": "1.70", "cost": "4.00",
+             "accepted_on": "2026-10-05", "due_on": "2026-10-12", "period": "2026-10"}
+CREDIT: Row = {"side": "credit", "line": "R1|TEA", "document": "CN-1", "voucher": "V1", "status": "posted", "entity": "gb01",
+               "item": "TEA", "customer": "10001", "sale": "500001", "currency": "GBP", "units": 2, "net": "8.50", "tax": "1.70",
+               "posted_on": "2026-10-06", "period": "2026-10"}
+STOCK: Row = {"side": "stock", "line": "R1|TEA", "document": "PS-1", "status": "posted", "entity": "gb01", "item": "TEA",
+              "warehouse": "GB-DC-01", "units": 2, "sellable": 2, "cost": "4.00", "posted_on": "2026-10-06"}
+LEDGER: Row = {"side": "ledger", "entity": "gb01", "voucher": "V1", "status": "posted", "net": "8.50"}
+
+
+def test_a_clean_month_is_proved_to_the_cent(tmp_path: Path) -> None:
+    proof, found = proved(tmp_path, [LINE], [CREDIT, STOCK, LEDGER])
+
+    assert found == []
+    assert (proof.lines, proof.proved, proof.broken, proof.orphans, proof.complete) == (1, 1, 0, 0, True)
+    assert {proof.stock_difference, proof.credit_difference, proof.ledger_difference} == {D(0)}
+
+
+def test_one_removed_ledger_line_turns_exactly_one_line_to_broken(tmp_path: Path) -> None:
+    other = {"line": "R1|CUP", "item": "CUP", "net": "5.00", "tax": "1.00"}
+    lines = [LINE, LINE | other]
+    records = [CREDIT, STOCK, CREDIT | other, STOCK | other | {"net": "", "tax": ""}]
+
+    proof, found = proved(tmp_path, lines, [*records, LEDGER])
+
+    assert [(each.line, each.kind, each.amount) for each in found] == [("R1|CUP", "LEDGER_MISSING", D("5.00"))]
+    assert (proof.proved, proof.broken, proof.ledger_difference) == (1, 1, D("-5.00"))
+
+
+def test_what_somebody_credited_by_hand_beside_us_is_found_and_what_fits_a_waiting_line_is_only_suggested(tmp_path: Path) -> None:
+    waiting = LINE | {"line": "R2|TEA", "customer": "10002"}
+    by_hand = CREDIT | {"line": "", "document": "CN-9"}
+    records = [CREDIT, STOCK, by_hand, by_hand | {"customer": "10002", "document": "CN-8"}, by_hand | {"net": "1.00", "document": "CN-7"},
+               STOCK | {"line": "", "document": "PS-9"}]
+
+    _, found = proved(tmp_path, [LINE, waiting], records)
+
+    assert {(each.document, each.kind, each.other) for each in found} == {
+        ("CN-9", "DUPLICATE_BY_HAND", "R1|TEA"), ("CN-8", "SUGGESTED_MATCH", "R2|TEA"), ("CN-7", "EXTRA_IN_ERP", ""),
+        ("PS-9", "EXTRA_IN_ERP", ""), ("", "MISSING_IN_ERP", "")}
+
+
+def test_errors_that_cancel_in_every_total_are_named(tmp_path: Path) -> None:
+    other = {"line": "R1|CUP", "item": "CUP", "net": "5.00"}
+    records = [CREDIT | {"net": "5.00"}, STOCK, CREDIT | other | {"net": "8.50"}, STOCK | other | {"net": ""}]
+
+    proof, found = proved(tmp_path, [LINE, LINE | other], records)
+
+    assert proof.credit_difference == 0
+    assert {(each.line, each.kind, each.other) for each in found} == {
+        ("R1|TEA", "SWAPPED_AMOUNTS", "R1|CUP"), ("R1|CUP", "SWAPPED_AMOUNTS", "R1|TEA")}
+
+
+def test_a_line_that_stands_twice_in_an_extract_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"line 'R1\|TEA' stands 2 times"):
+        proved(tmp_path, [LINE, LINE], [CREDIT, STOCK])
+
+
+def test_a_value_that_is_no_number_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"8,50"):
+        proved(tmp_path, [LINE | {"net": "8,50"}], [CREDIT, STOCK])
+
+
+def test_a_file_without_a_needed_column_or_that_is_no_table_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("line,units\n1,2\n", encoding="utf-8")
+    (tmp_path / "bad.parquet").write_text("no table", encoding="utf-8")
+
+    with pytest.raises(Misconfigured, match="no column net"):
+        Books(str(tmp_path / "bad.csv"), str(tmp_path / "bad.csv"))
+    with pytest.raises(Misconfigured, match="cannot be read as accepted"):
+        Books(str(tmp_path / "bad.parquet"), "")
+    with pytest.raises(Misconfigured, match="cannot be read as accepted"):
+        Books(str(tmp_path / "nowhere.csv"), "")
+
+
+def test_what_was_found_is_saved_for_a_spreadsheet_and_for_another_engine(tmp_path: Path) -> None:
+    lines = extract(tmp_path, "a", ACCEPTED, [LINE])
+    records = extract(tmp_path, "r", RECORDS, [CREDIT | {"net": "9.50", "tax": "0"}, STOCK])
+
+    with Books(lines, records) as books:
+        prove(books, DAY, TIGHT)
+        books.save(tmp_path / "found.csv")
+        books.save(tmp_path / "found.parquet")
+
+    assert (tmp_path / "found.csv").read_text(encoding="utf-8").splitlines()[1] == 'R1|TEA,WRONG_AMOUNT,1.0000,CN-1,"",""'
+    assert (tmp_path / "found.parquet").read_bytes()[:4] == b"PAR1"
+
+
+# --- the engine against the reference
+
+LINES = 200
+DAYS = (None, date(2026, 10, 4), date(2026, 10, 6), date(2026, 10, 6), date(2026, 10, 13), date(2026, 11, 2))
+AMOUNTS = (None, D("0"), D("4.25"), D("8.50"), D("8.50"), D("8.51"), D("-8.50"), D("17.00"))
+PERIODS = (None, "2026-10", "2026-10", "2026-10", "2026-11")
+
+
+def some_words(chance: Random) -> dict[str, Any]:
+    return {name: chance.choices([None, "X", "Y"], [1, 12, 1])[0] for name in WORDS}
+
+
+def some_accepted(chance: Random) -> dict[str, Any]:
+    pick = chance.choice
+    return {**some_words(chance), "fee": pick([True, False]), "announced": pick([None, D(2), D(4)]),
+            "units": pick([D(0), D(2), D(2), D(2)]),
+            "stocked": pick([D(0), D(2), D(2)]), "sellable": pick([None, D(0), D(2)]), "scrapped": pick([D(0), D(1)]),
+            "net": pick([D("8.50"), D("8.50"), D("4.25")]), "tax": pick(AMOUNTS), "cost": pick(AMOUNTS), "accepted_on": pick(DAYS),
+            "expected_on": pick(DAYS), "due_on": pick(DAYS), "period": pick(PERIODS)}
+
+
+def some_record(chance: Random) -> dict[str, Any]:
+    pick, side = chance.choice, chance.choices(["credit", "stock", "loss"], [5, 5, 1])[0]
+    key = f"R{chance.randrange(LINES)}"
+    return {**some_words(chance), "entity": None, "side": side, "line": key, "document": "D",
+            "units": pick([D(0), D(1), D(2), D(2), D(-2), D(4)]),
+            "status": chance.choices(["posted", "draft", "reversed", "empty"], [9, 1, 1, 1])[0], "sellable": pick([None, D(0), D(2)]),
+            "voucher": f"V{chance.randrange(LINES // 3)}" if side == "credit" and chance.random() < 0.8 else "", "net": pick(AMOUNTS),
+            "tax": pick(AMOUNTS), "cost": pick(AMOUNTS), "posted_on": pick(DAYS), "period": pick(PERIODS)}
+
+
+def reference(accepted: Mapping[str, Row], records: list[dict[str, Any]], held: Mapping[str, Row],
+              booked: Mapping[str, Decimal] | None) -> list[Verdict]:
+    """Say of every line what `classify` says of it."""
+    sides: dict[tuple[str, str], list[Record]] = {}
+    vouchers: dict[str, dict[str, Decimal]] = {}
+    for row in records:
+        told = {name: row[name] for name in ("units", "sellable", "net", "tax", "cost", "posted_on", "period")}
+        sides.setdefault((row["side"], row["line"]), []).append(Record(status=Status(row["status"]), words=words(row), **told))
+        if row["voucher"] and row["status"] == "posted":
+            lines = vouchers.setdefault(row["voucher"], {})
+            lines[row["line"]] = lines.get(row["line"], D(0)) + (row["net"] or D(0))
+    short: dict[str, Decimal] = {}
+    for voucher, credited in vouchers.items() if booked is not None else ():
+        for key, lacks in lacking(credited, (booked or {}).get(voucher)).items():
+            short[key] = short.get(key, D(0)) + lacks
+    return [classify(Line(
+        key=key, accepted=expected(accepted[key]) if key in accepted else None, lacking=short.get(key),
+        stock=gather(sides.get(("stock", key), ())), credit=gather(sides.get(("credit", key), ())),
+        loss=gather(sides.get(("loss", key), ())),
+        held=Held(held[key]["state"]) if key in held else None, read_back=held[key]["read_back"] if key in held else None), DAY, TIGHT)
+        for key in sorted({*accepted, *held, *(line for _, line in sides)})]
+
+
+def words(row: Row) -> Words:
+    return Words(**{name: row[name] for name in WORDS})
+
+
+def expected(row: Row) -> Accepted:
+    return Accepted(words=words(row), **{name: row[name] for name in ACCEPTED if name not in {"line", *WORDS}})
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(min_value=0), ledger=st.booleans(), third=st.booleans())
+def test_the_engine_says_of_every_line_what_the_reference_says(*, seed: int, ledger: bool, third: bool) -> None:
+    chance = Random(seed)
+    accepted = {f"R{number}": some_accepted(chance) for number in range(LINES) if chance.random() < 0.95}
+    records = [some_record(chance) for _ in range(3 * LINES)]
+    held = {f"R{chance.randrange(LINES)}": {"state": chance.choice(["draft", "unconfirmed", "posted", "posted"]),
+                                            "read_back": chance.choice(AMOUNTS)} for _ in range(LINES // 4 if third else 0)}
+    booked = {f"V{number}": chance.choice([D(0), D("8.50"), D(17)]) for number in range(LINES // 3) if chance.random() < 0.8}
+    entries = [{"side": "ledger", "voucher": voucher, "net": net, "status": "posted"} for voucher, net in booked.items() if ledger]
+    with TemporaryDirectory() as folder:
+        files = [extract(Path(folder), name, columns, rows) for name, columns, rows in (
+            ("accepted", ACCEPTED, ({**row, "line": key} for key, row in accepted.items())), ("records", RECORDS, [*records, *entries]),
+            ("held", HELD, ({**row, "line": key} for key, row in held.items())))]
+        with Books(*files) as books:
+            proof = prove(books, DAY, TIGHT)
+            told = {line: (standing, tuple((each["kind"], each["amount"]) for each in wrong), why if standing == "timing" else "")
+                    for line, standing, wrong, why in books.rows("SELECT line, standing, wrong, why FROM verdicts")}
+
+    wanted = reference(accepted, records, held, booked if ledger else None)
+
+    for verdict in wanted:
+        said = (verdict.standing.value, tuple((each.kind, each.amount) for each in verdict.discrepancies), verdict.why)
+        assert told.get(verdict.key, ("proved", (), "")) == said, verdict.key
+    standings = [verdict.standing.value for verdict in wanted if verdict.key in accepted]
+    assert (proof.proved, proof.in_timing, proof.broken) == tuple(standings.count(name) for name in ("proved", "timing", "broken"))
