@@ -123,8 +123,8 @@ def test_what_was_found_is_saved_for_a_spreadsheet_and_for_another_engine(tmp_pa
 
     with Books(lines, records) as books:
         prove(books, DAY, TIGHT)
-        books.save(tmp_path / "found.csv")
-        books.save(tmp_path / "found.parquet")
+        books.save(str(tmp_path / "found.csv"))
+        books.save(str(tmp_path / "found.parquet"))
 
     assert (tmp_path / "found.csv").read_text(encoding="utf-8").splitlines()[1] == 'R1|TEA,WRONG_AMOUNT,1.0000,CN-1,"",""'
     assert (tmp_path / "found.parquet").read_bytes()[:4] == b"PAR1"

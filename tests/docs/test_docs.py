@@ -20,9 +20,11 @@ import typer.main
 from typer.testing import CliRunner
 
 from backhaul.application.ports import PostingState
+from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS
 from backhaul.config import REFERRED, SETTINGS, check_profile
 from backhaul.domain.access import RIGHTS, Role
 from backhaul.domain.delivery import DeliveryState
+from backhaul.domain.discrepancy import CLASSES, Level
 from backhaul.domain.exception_case import KINDS, Severity, Team
 from backhaul.domain.facts import Stage
 from backhaul.domain.lifecycle import MOVES, ReturnState
@@ -385,3 +387,18 @@ def test_an_emulator_imports_nothing_of_ours_but_the_shared_server_half() -> Non
         mine = {emulator, *graph.find_descendants(emulator)}
         others = set[str]().union(*(graph.find_modules_directly_imported_by(module) for module in mine)) - mine
         assert others <= {"backhaul.adapters.odata_server", "backhaul.adapters.loopback"}
+
+
+def test_every_class_of_discrepancy_is_in_the_reference_with_its_owner_and_no_other() -> None:
+    told = (REFERENCE / "reconciliation.md").read_text(encoding="utf-8").partition("## Classes")[2].partition("## How")[0]
+
+    assert re.findall(r"^\| `([A-Z_]+)` \| ([a-z-]+) \| (.*) \|$", told, re.MULTILINE) == [
+        (name, each.owner.value, each.means) for level in Level for name, each in CLASSES.items() if each.level is level]
+
+
+@pytest.mark.parametrize(("heading", "columns"), [
+    ("What was accepted", ACCEPTED), ("What the ERP shows", RECORDS), ("What is believed here", HELD)])
+def test_every_column_of_an_extract_is_in_the_reference(heading: str, columns: Mapping[str, str]) -> None:
+    told = sections(REFERENCE / "reconciliation.md")[heading]
+
+    assert not [name for name in columns if f"`{name}`" not in told]

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final, Self
 
 import duckdb
@@ -138,18 +137,19 @@ class Books:
         """Give those of these columns that both sides have."""
         return [name for name in names if name in self.told[of] and name in self.told["records"]]
 
-    def found(self) -> Iterator[Found]:
-        """Give what the last `prove` found: broken lines first, then records without a line."""
+    def found(self, limit: int | None = None) -> Iterator[Found]:
+        """Give what the last `prove` found, by line, or the first of it; records without a line come first."""
+        first = "" if limit is None else f" LIMIT {limit}"
         for line, kind, amount, document, also, other in self.rows(
-                "SELECT line, kind, amount, document, also, other FROM found ORDER BY line, document"):
+                f"SELECT line, kind, amount, document, also, other FROM found ORDER BY line, document{first}"):
             yield Found(line=line, kind=kind, amount=amount, document=document, also=tuple(also), other=other)
 
-    def save(self, path: Path) -> None:
-        """Write what was found as CSV or Parquet, by the path's ending."""
-        form = "PARQUET" if path.suffix == ".parquet" else "CSV, HEADER"
-        also = "also" if path.suffix == ".parquet" else "array_to_string(also, ' ') AS also"
+    def save(self, path: str) -> None:
+        """Let the engine write what was found as CSV or Parquet, by the path's ending."""
+        form = "PARQUET" if path.endswith(".parquet") else "CSV, HEADER"
+        also = "also" if path.endswith(".parquet") else "array_to_string(also, ' ') AS also"
         self.run(f"COPY (SELECT line, kind, amount, document, {also}, other FROM found ORDER BY line, document) "
-                 f"TO {quoted(str(path))} (FORMAT {form})")
+                 f"TO {quoted(path)} (FORMAT {form})")
 
 
 def quoted(text: str) -> str:

@@ -16,7 +16,7 @@ import typer
 from rich.table import Table
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.entrypoints import attending
+from backhaul.entrypoints import attending, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
@@ -27,6 +27,7 @@ profile_app: Final = typer.Typer(no_args_is_help=True, help="One tenant's settin
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
+app.command()(proving.reconcile)
 for command in attending.COMMANDS:
     app.command()(command)
 

@@ -1,0 +1,66 @@
+"""Can anybody prove exported data from a terminal?"""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from backhaul.domain.errors import Misconfigured
+from backhaul.entrypoints.cli import app
+
+LEFT = "line,item,units,stocked,net,accepted_on,due_on\nR1,TEA,2,2,8.50,2026-10-05,2026-10-12\nR2,CUP,1,1,5.00,2026-10-30,2026-11-06\n"
+RIGHT = ("side,line,document,status,item,units,net,posted_on\ncredit,R1,CN-1,posted,TEA,2,{net},2026-10-06\n"
+         "stock,R1,PS-1,posted,TEA,2,,2026-10-06\n")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    (tmp_path / "left.csv").write_text(LEFT, encoding="utf-8")
+    (tmp_path / "right.csv").write_text(RIGHT.format(net="8.50"), encoding="utf-8")
+    return ["reconcile", "--left", str(tmp_path / "left.csv"), "--right", str(tmp_path / "right.csv"), "--day", "2026-10-31"]
+
+
+def test_what_agrees_is_proved_and_what_is_not_late_is_in_timing(files: list[str]) -> None:
+    told = CliRunner().invoke(app, [*files, "--json"])
+
+    answer = json.loads(told.stdout)
+    assert told.exit_code == 0
+    assert (answer["lines"], answer["proved"], answer["in_timing"], answer["broken"], answer["complete"]) == (2, 1, 1, 0, True)
+    assert answer["awaited"] == {"ERP_AWAITED": {"count": 1, "amount": "5.0000"}}
+
+
+def test_a_broken_line_is_shown_with_its_class_and_owner_and_the_status_says_no(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "right.csv").write_text(RIGHT.format(net="9.50"), encoding="utf-8")
+
+    told = CliRunner().invoke(app, [*files, "--report", str(tmp_path / "broken.csv")], env={"COLUMNS": "200"})
+
+    assert told.exit_code == 1
+    assert "2 lines: 0 proved, 1 in timing, 1 broken" in told.stdout
+    assert "WRONG_AMOUNT" in told.stdout
+    assert "finance" in told.stdout
+    assert (tmp_path / "broken.csv").read_text(encoding="utf-8").splitlines()[1].startswith("R1,WRONG_AMOUNT,1.0000,CN-1")
+
+
+def test_a_tolerance_of_the_tenant_lets_it_go(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "right.csv").write_text(RIGHT.format(net="9.50"), encoding="utf-8")
+
+    assert CliRunner().invoke(app, [*files, "--net", "1.00"]).exit_code == 0
+
+
+@pytest.mark.parametrize(("more", "sentence"), [
+    (["--day", "31.10.2026"], "is no day like 2026-10-31"), (["--net", "a"], "is no amount like 0.05"),
+    (["--tax", "-1"], "must be nothing or more"),
+])
+def test_a_wrong_option_is_told_in_a_sentence(files: list[str], more: list[str], sentence: str) -> None:
+    told = CliRunner().invoke(app, [*files, *more], env={"COLUMNS": "200"})
+
+    assert told.exit_code == 2
+    assert sentence in told.stderr
+
+
+def test_a_file_that_is_not_there_is_named(files: list[str]) -> None:
+    told = CliRunner().invoke(app, [*files[:2], "nowhere.csv", *files[3:]])
+
+    assert isinstance(told.exception, Misconfigured)
+    assert "nowhere.csv cannot be read as accepted" in str(told.exception)
