@@ -246,22 +246,6 @@ CENTRAL = "/v2.0/demo/production"
 """Where an emulated environment of Business Central is, below its host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """An ERP whose environment nobody changes: what it shows is asked once for all worlds, not every virtual day."""
-
-    erp: Any
-    shown: Capabilities
-
-    def capabilities(self) -> Capabilities:
-        """Give what it showed."""
-        return self.shown
-
-    def __getattr__(self, name: str) -> Any:
-        """Leave everything else to the ERP."""
-        return getattr(self.erp, name)
-
-
 MIGRATED: list[bytes] = []
 """A SQLite file at the newest version: migrated once, and copied for every world."""
 
@@ -289,11 +273,8 @@ def open_store(url: str) -> SqlStore:
 
 
 def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None, mode: str = "A",
-               kind: str = "finance-scm", watched: bool = False) -> World:
-    """Open a house on a store and an emulated ERP in a deployment mode; with a fuse, it can die at any port call or commit.
-
-    Only a `watched` environment is looked at every day, as it is in the service: for tests in which it changes.
-    """
+               kind: str = "finance-scm") -> World:
+    """Open a house on a store and an emulated ERP in a deployment mode; with a fuse, it can die at any port call or commit."""
     store = open_store(url)
     central = kind == "business-central"
     profile = load_profile(EXAMPLES / "profiles" / ("online-retail-business-central.toml" if central else "online-retail.toml"), {
@@ -305,8 +286,6 @@ def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse |
     profile = replace(profile, rules=replace(profile.rules, entities=entities))
     house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url}), store=store, profiles={TENANT: profile},
                   capabilities=PROBED.setdefault(f"{kind} {mode}", {}))
-    for desk in [] if watched else [house.desk(TENANT, entity.id) for entity in entities]:
-        house.adopt(replace(desk, erp=Unchanged(desk.erp, house.capabilities[TENANT, desk.entity.id])))
     if fuse:
         house.store = InterruptingStore(store, fuse)  # type: ignore[assignment]  # a wrapper is a store as well
         desk = house.desk(TENANT, "gb01")

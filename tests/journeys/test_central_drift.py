@@ -15,7 +15,7 @@ FIELDS = {"A": "returnRequestLines.externalLineId", "B": "salesDocumentLines.app
 
 @pytest.fixture(params=sorted(MODES))
 def world(request: pytest.FixtureRequest, central_erp: str, tmp_path: Path) -> Iterator[World]:
-    world = opened(central_erp, tmp_path, request.param, watched=True)
+    world = opened(central_erp, tmp_path, request.param)
     yield world
     world.house.close()
 
@@ -48,7 +48,7 @@ def test_a_field_that_goes_stops_the_line_is_named_and_goes_on_once_it_is_back(w
 def test_a_field_that_was_never_there_and_a_set_nobody_may_read_are_named_at_start(world: World) -> None:
     profile = world.house.profiles[TENANT]
     field = FIELDS[world.house.desk(TENANT, "gb01").entity.deployment]
-    world.control("seed", {"settings": {"gone": [field], "noPermission": ["customers"]}, "rows": {}})
+    world.control("seed", {"settings": {"gone": [field], "forbidden": ["customers"]}, "rows": {}})
 
     told = examine(profile, "gb01", world.house.store)
 

@@ -23,9 +23,8 @@ MOST = {"A": 2, "B": 3.2, "C": 3.2}
 """HTTP calls per return at a hundred in one cycle."""
 
 
-def opened(erp: str, folder: Path, mode: str, *, watched: bool = False) -> World:
-    world = open_world(erp, f"sqlite:///{folder / 'backhaul.sqlite'}", window=DAILY, mode=mode, kind="business-central",
-                       watched=watched)
+def opened(erp: str, folder: Path, mode: str) -> World:
+    world = open_world(erp, f"sqlite:///{folder / 'backhaul.sqlite'}", window=DAILY, mode=mode, kind="business-central")
     reasons = {"RESELL": "BACK", "OUTLET": "BACK", "SCRAP": "WASTE"} if mode != "C" else {}
     world.change_rules(mapping=[replace(row, erp_disposition=reasons.get(row.when.disposition, row.erp_disposition))
                                 for row in world.house.profiles[TENANT].rules.mapping])

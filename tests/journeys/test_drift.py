@@ -26,7 +26,7 @@ DAILY = Window(close=Close.DAILY)
 
 @pytest.fixture
 def daily(erp: str, tmp_path: Path) -> Iterator[World]:
-    world = open_world(erp, f"sqlite:///{tmp_path / 'drift.sqlite'}", window=DAILY, watched=True)
+    world = open_world(erp, f"sqlite:///{tmp_path / 'drift.sqlite'}", window=DAILY)
     yield world
     world.house.close()
 
@@ -141,7 +141,7 @@ def test_nobody_can_accept_an_environment_that_lacks_what_the_mode_needs(daily: 
 def test_a_restart_into_a_changed_environment_still_takes_in_and_looks_and_sends_nothing(daily: World) -> None:
     daily.pass_days()
     drifted(daily, gone="InventTransType.Sales")
-    again = open_world(daily.erp, str(daily.house.settings.database_url), window=DAILY, watched=True)
+    again = open_world(daily.erp, str(daily.house.settings.database_url), window=DAILY)
     again.house.capabilities = {}
     again.at = daily.at
     tea(again, "R-1")

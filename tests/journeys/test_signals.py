@@ -76,8 +76,7 @@ def heeded(world: World, subject: str, action: str) -> list[dict[str, Any]]:
 
 
 def send(server: Running, body: bytes, *, token: str = TOKEN, source: str = "fo") -> int:
-    return WIRE.post(f"{server.base_url}/hooks/dynamics/{source}", content=body, headers={"Authorization": f"Bearer {token}"},
-                      trust_env=False).status_code
+    return WIRE.post(f"{server.base_url}/hooks/dynamics/{source}", content=body, headers={"Authorization": f"Bearer {token}"}).status_code
 
 
 def test_an_event_finds_the_credit_within_the_minute(hooked: tuple[World, Running]) -> None:

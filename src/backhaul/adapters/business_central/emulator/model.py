@@ -64,6 +64,7 @@ DEFAULTS: Mapping[str, Any] = {
     "retryAfter": None,
     "missing": {"status": 404, "code": "BadRequest_NotFound"},
     "noPermission": [],
+    "forbidden": [],
     "localCurrency": "GBP",
     "currencyDecimals": {"JPY": 0, "KWD": 3},
     "exchangeRates": {},

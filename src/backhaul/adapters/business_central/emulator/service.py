@@ -91,7 +91,7 @@ class Service:
         if strange := {name for name in options if name.startswith("$")} - OPTIONS:
             raise no.refusal("BadRequest", f"The query option '{min(strange)}' is not supported.")
         target = self._target(call.path, options, call.headers)
-        if target.entity_set.name in self.world.settings["noPermission"]:
+        if target.entity_set.name in self.world.settings["forbidden"]:
             raise no.not_permitted(target.entity_set.name)
         if call.method == "GET":
             return self._read(target, options, call.headers)
