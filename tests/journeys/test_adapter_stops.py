@@ -59,7 +59,7 @@ class Scene:
         self.world.house.adopt(replace(desk, erp=stopping))
         return stopping
 
-    def play(self, days: int = 3) -> None:
+    def play(self, days: int = 5) -> None:
         for _ in range(days):
             self.people()
             self.world.pass_evenings(1, turns=3)
