@@ -227,16 +227,19 @@ def _lacking(books: Books, *, ledger: bool) -> None:
     books.run("""
         CREATE OR REPLACE TABLE lacking AS
         WITH v AS (
-            SELECT coalesce(entity, '') AS entity, voucher, sum(net) AS net FROM records
+            SELECT coalesce(entity, '') AS entity, voucher, coalesce(sum(net), 0) AS net FROM records
             WHERE side = 'credit' AND status = 'posted' AND voucher <> '' GROUP BY ALL),
-        g AS (SELECT coalesce(entity, '') AS entity, voucher, sum(net) AS net FROM records WHERE side = 'ledger' GROUP BY ALL),
+        g AS (SELECT coalesce(entity, '') AS entity, voucher, coalesce(sum(net), 0) AS net FROM records WHERE side = 'ledger' GROUP BY ALL),
         apart AS (
             SELECT v.entity, v.voucher, v.net - coalesce(g.net, 0) AS lacks, g.voucher IS NULL AS gone
             FROM v LEFT JOIN g USING (entity, voucher) WHERE v.net <> coalesce(g.net, 0)),
-        lines AS (
-            SELECT r.line, r.net, apart.*, min(r.line) FILTER (r.net = apart.lacks) OVER w AS exact, min(r.line) OVER w AS first
+        credited AS (
+            SELECT r.line, apart.*, coalesce(sum(r.net), 0) AS net
             FROM records r JOIN apart ON coalesce(r.entity, '') = apart.entity AND r.voucher = apart.voucher
-            WHERE r.side = 'credit' AND r.status = 'posted' AND r.line <> '' WINDOW w AS (PARTITION BY apart.entity, apart.voucher))
+            WHERE r.side = 'credit' AND r.status = 'posted' AND r.line <> '' GROUP BY ALL),
+        lines AS (
+            SELECT *, min(line) FILTER (net = lacks) OVER w AS exact, min(line) OVER w AS first
+            FROM credited WINDOW w AS (PARTITION BY entity, voucher))
         SELECT line, sum(CASE WHEN gone THEN net ELSE lacks END)::DECIMAL(18,4) AS lacks FROM lines
         WHERE (gone AND net <> 0) OR (NOT gone AND line = coalesce(exact, first)) GROUP BY line""")
 
