@@ -200,7 +200,7 @@ def test_one_removed_ledger_line_breaks_the_one_line_it_was_about() -> None:
 
 
 def broken(key: str, kind: str, amount: str, **more: Any) -> Broken:
-    told = {"entity": "gb01", "currency": "GBP", "document": "CN-1", "on": None, "net": D(0), "credited": D(0), "item": "", "told_item": ""}
+    told = {"entity": "gb01", "currency": "GBP", "document": "CN-1", "net": D(0), "credited": D(0), "item": "", "told_item": ""}
     verdict = Verdict(key=key, standing=Standing.BROKEN, discrepancies=(Discrepancy(kind=kind, amount=D(amount)),))
     return Broken(verdict=verdict, **(told | more))
 

@@ -354,7 +354,7 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
         SELECT line, wrong, CASE WHEN len(wrong) > 0 THEN 'broken' WHEN coalesce(a_units, 0) = 0 THEN 'proved'
                                  WHEN {AWAITED} <> '' THEN 'timing' ELSE 'proved' END AS standing,
                {AWAITED} AS why, a_accepted_on AS since, coalesce(c_document, s_document, l_document, '') AS document,
-               coalesce(a_entity, c_entity, s_entity, '') AS entity, coalesce(a_currency, c_currency, '') AS currency, c_last_on AS on_day,
+               coalesce(a_entity, c_entity, s_entity, '') AS entity, coalesce(a_currency, c_currency, '') AS currency,
                coalesce(a_net, 0) AS net, coalesce(c_net, 0) AS credited, coalesce(a_item, '') AS item,
                coalesce(c_item, s_item, '') AS told_item, coalesce(a_stocked, 0) - s_units AS units_awaited, a_units IS NOT NULL AS accepted
         FROM told""")
@@ -397,10 +397,10 @@ def _find(books: Books) -> None:
 def _cancelling(books: Books) -> Iterator[Broken]:
     """Give the broken lines that another could cancel."""
     for line, kind, amount, *told in books.rows("""
-            SELECT line, wrong[1].kind, wrong[1].amount, entity, currency, document, on_day, net, credited, item, told_item FROM verdicts
+            SELECT line, wrong[1].kind, wrong[1].amount, entity, currency, document, net, credited, item, told_item FROM verdicts
             WHERE wrong[1].kind IN ('WRONG_AMOUNT', 'WRONG_QUANTITY', 'WRONG_ITEM')"""):
         verdict = Verdict(key=line, standing=Standing.BROKEN, discrepancies=(Discrepancy(kind=kind, amount=amount),))
-        names = ("entity", "currency", "document", "on", "net", "credited", "item", "told_item")
+        names = ("entity", "currency", "document", "net", "credited", "item", "told_item")
         yield Broken(verdict=verdict, **dict(zip(names, told, strict=True)))
 
 

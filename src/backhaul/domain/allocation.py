@@ -8,6 +8,7 @@ so that the proof stays per return line (books 4).
 import hashlib
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from typing import Final
 
 from backhaul.domain.disposition import JournalType, Place
 from backhaul.domain.money import rounded
@@ -25,6 +26,9 @@ from backhaul.domain.posting import (
     named,
 )
 from backhaul.domain.returns import NOTHING
+
+UNCOMMITTED: Final = "It was never committed which journal line stands for these units. Nothing was sent."
+"""What an adapter says of a posting whose journal line it was not given."""
 
 
 def allocate(batch: PostingBatch) -> tuple[JournalLine, ...]:

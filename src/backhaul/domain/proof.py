@@ -377,7 +377,6 @@ class Broken:
     entity: str
     currency: str
     document: str
-    on: date | None
     net: Decimal
     credited: Decimal
     item: str

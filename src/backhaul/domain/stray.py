@@ -58,11 +58,12 @@ def taken_in(draft: Draft, line: ReturnLine) -> Decimal:
     """Count the units of a line that are stock by journal, less those whose journal was reversed."""
     came = [posting.document for posting in draft.of(line, PostingKind.ADJUSTMENT)]
     return sum((each.quantity for each in came if isinstance(each, Adjustment)), NOTHING) - sum(
-        (each.document.quantity for each in draft.fixed.values() if _reverses(each, line) and isinstance(each.document, Issue)), NOTHING)
+        (each.document.quantity for each in draft.fixed.values()
+         if _reverses(each, line.line_id) and isinstance(each.document, Issue)), NOTHING)
 
 
-def _reverses(posting: Posting, line: ReturnLine) -> bool:
-    return posting.key.kind is PostingKind.ISSUE and posting.key.subject == f"surplus:{line.line_id}"
+def _reverses(posting: Posting, line_id: str) -> bool:
+    return posting.key.kind is PostingKind.ISSUE and posting.key.subject == f"surplus:{line_id}"
 
 
 def reverse(draft: Draft, line: ReturnLine) -> None:
@@ -78,7 +79,7 @@ def reverse(draft: Draft, line: ReturnLine) -> None:
         draft.find("CHANGED_AFTER_POSTING", line, f"{over + owner.stray} x {line.sku} were taken into stock as surplus, now it is "
                                                   f"{owner.stray}: reverse the journal first.")
         return
-    made = [posting for posting in draft.fixed.values() if _reverses(posting, owner)]
+    made = [posting for posting in draft.fixed.values() if _reverses(posting, owner.line_id)]
     part = max((posting.key.part for posting in made), default=0)
     journals = draft.of(owner, PostingKind.ADJUSTMENT)
     for adjustment, came in [(posting, posting.document) for posting in journals if isinstance(posting.document, Adjustment)]:
@@ -96,6 +97,5 @@ def reverse(draft: Draft, line: ReturnLine) -> None:
 
 def reversals(draft: Draft, line: ReturnLine) -> tuple[PostingKey, ...]:
     """Give the reversals for a line, made or wanted, that must be posted before its units are received."""
-    owner = f"surplus:{line.surplus_of or line.line_id}"
     return tuple(posting.key for posting in (*draft.fixed.values(), *draft.postings)
-                 if posting.key.kind is PostingKind.ISSUE and posting.key.subject == owner and posting.line_id == line.line_id)
+                 if _reverses(posting, line.surplus_of or line.line_id) and posting.line_id == line.line_id)

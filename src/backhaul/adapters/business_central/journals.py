@@ -18,7 +18,7 @@ from backhaul.adapters.business_central.looking import LEDGER, LEDGER_COLUMNS
 from backhaul.adapters.business_central.refusals import DONE, TAKEN, says, sentence_of
 from backhaul.adapters.business_central.wire import NO_BIN, VARIANT, Settings, given
 from backhaul.adapters.odata import Answer, Meaning, Row, day_of, number
-from backhaul.domain.allocation import journal, split
+from backhaul.domain.allocation import UNCOMMITTED, journal, split
 from backhaul.domain.disposition import Place, Sellability
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.period import period_of
@@ -50,7 +50,6 @@ COMES, LEAVES, MOVES = "Positive_x0020_Adjmt_x002E_", "Negative_x0020_Adjmt_x002
 NAME: Final = 10
 """So long may the name of a journal batch be."""
 NOT_BEGUN: Final = frozenset({401, 403, 404, 405, 413, 415, 429})
-NEVER: Final = "It was never committed which journal line stands for these units. Nothing was sent."
 SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     BATCHES: ("id", "journalTemplateName", "name"),
     LINES: ("id", "batchId", "lineNumber", "entryType", "documentNumber", "externalDocumentNumber", "itemNumber", "variantCode",
@@ -82,7 +81,7 @@ class Journals:
     def post(self, batch: PostingBatch, postings: Sequence[Posting]) -> Outcomes:
         """Post one journal for all postings of a batch; a line goes whole or not at all, and all that go are posted together."""
         wanted = {posting.key: posting for posting in postings}
-        outcomes: Outcomes = dict.fromkeys(wanted, Rejected(sentence=NEVER))
+        outcomes: Outcomes = dict.fromkeys(wanted, Rejected(sentence=UNCOMMITTED))
         rows: dict[int, Row] = {}
         going: dict[PostingKey, int] = {}
         for line in batch.allocation:

@@ -19,7 +19,7 @@ from backhaul.adapters.finance_scm.imports import Imports, refused
 from backhaul.adapters.finance_scm.masters import Masters
 from backhaul.adapters.finance_scm.visibility import Visibility
 from backhaul.adapters.odata import Change, Meaning, OData, Query, Row, day_of, kind_of, noon, quoted
-from backhaul.domain.allocation import journal
+from backhaul.domain.allocation import UNCOMMITTED, journal
 from backhaul.domain.disposition import JournalType, Place, Sellability
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.period import period_of
@@ -41,7 +41,6 @@ from backhaul.domain.posting import (
 from backhaul.domain.rules import LegalEntity, Rules
 
 Outcomes = dict[PostingKey, PostingOutcome]
-NEVER: Final = "It was never committed which journal line stands for these units. Nothing was sent."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ class Journals:
     def post(self, batch: PostingBatch, postings: Sequence[Posting]) -> Outcomes:
         """Send one journal for all postings of a batch, its lines as they were committed; a line goes whole or not at all."""
         wanted = {posting.key: posting for posting in postings}
-        outcomes: Outcomes = dict.fromkeys(wanted, Rejected(sentence=NEVER))
+        outcomes: Outcomes = dict.fromkeys(wanted, Rejected(sentence=UNCOMMITTED))
         name, kind, _ = journal(postings[0].document)
         rows: dict[int, Row] = {}
         going: dict[PostingKey, int] = {}
