@@ -55,8 +55,9 @@ class Stage:
     signed_in: dict[str, Any] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """Closed when this package is left: as long as it is open its event loop runs in this thread, and the engine's calls refuse one."""
     found = next((path for name in BINARIES if (path := shutil.which(name))), None)
     assert found, "no Chromium is installed; `make test` installs Debian's where it may"
     with sync_playwright() as playwright:
