@@ -12,6 +12,7 @@ from tests.journeys.stage import WIRE
 
 from backhaul.adapters.business_central import erp as adapter, wire
 from backhaul.adapters.business_central.central import Write
+from backhaul.adapters.business_central.changed import MANY, Changed
 from backhaul.adapters.business_central.emulator import serve
 from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, Place, Sellability
 from backhaul.domain.errors import Misconfigured, RetryLater
@@ -32,7 +33,7 @@ from backhaul.domain.posting import (
     Unconfirmed,
 )
 from backhaul.domain.rules import LegalEntity, Rules
-from backhaul.domain.validation import Questions
+from backhaul.domain.validation import ItemState, Questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -293,3 +294,45 @@ def test_nothing_is_asked_faster_than_the_limit(company: Company) -> None:
         central._wait()
 
     assert slept == [60.0]
+
+
+def test_an_item_or_a_customer_that_is_blocked_meanwhile_is_known_before_what_is_kept_of_it_is_old(company: Company) -> None:
+    wanted = Questions(legal_entity="crgb", items=frozenset({"TEA", "SHIRT"}), customers=frozenset({"C1"}))
+    before = company.erp.master_data(wanted)
+    company.control("calls/reset", {})
+    again = company.erp.master_data(wanted)
+    quiet = WIRE.get(f"{company.url}/control/calls", timeout=10).json()["counted"]
+    company.control("seed", {"rows": {"items": [{"number": "TEA", "blocked": True}], "customers": [{"number": "C1", "blocked": "All"}]}})
+
+    after = company.erp.master_data(wanted)
+
+    assert (before.items["TEA"].state, before.customers["C1"].on_hold) == (ItemState.ACTIVE, False)
+    assert (again, quiet) == (before, 1)
+    assert (after.items["TEA"].state, after.customers["C1"].on_hold) == (ItemState.BLOCKED, True)
+    assert after.items["SHIRT"] == before.items["SHIRT"]
+    assert company.erp.master_data(wanted) == after
+
+
+def test_a_second_item_that_gets_a_barcode_we_know_makes_it_say_two_things(environment: str) -> None:
+    company = Company(environment, sku="gtin")
+    wanted = Questions(legal_entity="crgb", items=frozenset({"4000000000"}))
+    before = company.erp.master_data(wanted)
+    company.control("seed", {"rows": {"items": [{"number": "SHIRT", "gtin": "4000000000"}]}})
+
+    after = company.erp.master_data(wanted)
+
+    assert before.items["4000000000"].also == ()
+    assert after.items["4000000000"].also == ("SHIRT", "TEA")
+
+
+def test_a_price_list_that_changes_every_item_at_once_is_read_once_and_not_at_every_turn() -> None:
+    kept = Changed(entity_set="items", names=("number", "gtin"))
+    kept.keep([{"number": "TEA", "@odata.etag": "1", "lastModifiedDateTime": "2025-01-10T08:00:00Z"}])
+    all_new = [{"number": str(each), "@odata.etag": "2", "lastModifiedDateTime": f"2025-01-11T02:00:{each % 60:02}.5Z"}
+               for each in range(MANY + 1)]
+
+    assert kept.ask()[0].where == "lastModifiedDateTime ge 2025-01-10T07:55:00.000Z"
+    assert len(kept.news(all_new)) == MANY + 1
+    assert kept.ask()[0].where == "lastModifiedDateTime ge 2025-01-11T02:00:59.500Z"
+    kept.news([{"number": "TEA", "@odata.etag": "3", "lastModifiedDateTime": "2025-01-11T09:00:00Z"}])
+    assert kept.ask()[0].where == "lastModifiedDateTime ge 2025-01-11T08:55:00.000Z"

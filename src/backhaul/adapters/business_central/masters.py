@@ -1,8 +1,8 @@
 """What do the masters and posted invoices of a company say?
 
 One `$batch` of GETs answers a set of questions, a second one asks what the invoices it found lead to: what their goods cost, and what
-somebody else credited of them. Items, customers and places are kept for a while; what the ERP did not have is asked again each time,
-invoices are never kept (facts/business-central 3.1, 3.2 and 3.4).
+somebody else credited of them. Items, customers and places are kept for a while, items and customers until they change, which the same
+batch asks; what the ERP did not have is asked again each time, invoices are never kept (facts/business-central 3.1, 3.2 and 3.4).
 """
 
 import re
@@ -15,6 +15,7 @@ from typing import Final
 
 from backhaul.adapters.business_central import wire
 from backhaul.adapters.business_central.central import Ask, Central
+from backhaul.adapters.business_central.changed import Changed
 from backhaul.adapters.business_central.wire import NO_BIN, VARIANT, Invoice, Settings, plain
 from backhaul.adapters.odata import Row, day_of, number
 from backhaul.domain.disposition import Place
@@ -68,31 +69,41 @@ class Masters:
     lists: tuple[float, dict[str, dict[str, str]]] | None = None
     variants: dict[tuple[str, str], str] = field(default_factory=dict)
     """Ids of variants, by item and code."""
+    changed_items: Changed = field(default_factory=lambda: Changed(entity_set=ITEMS, names=("number", "gtin")))
+    changed_customers: Changed = field(default_factory=lambda: Changed(entity_set=CUSTOMERS, names=("number",)))
 
     def answer(self, questions: Questions) -> MasterData:
-        """Answer with what is young enough and two batches at most for the rest; raise `RetryLater` when that is not whole."""
+        """Answer with what is young enough and two batches at most for the rest; raise `RetryLater` when that is not whole.
+
+        A third one reads what the first said was changed, of what is asked about.
+        """
         oldest = self.clock() - self.told.master_ttl
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
         stale = self.lists is None or self.lists[0] <= oldest
-        rows = self.central.read([
-            *self._about_items(items), Ask(entity_set=CUSTOMERS, select=COLUMNS[CUSTOMERS], column="number", values=tuple(customers)),
-            self._sold(questions.orders), self._shipped(questions.orders),
+        asked = [
+            *self._about(items, customers), self._sold(questions.orders), self._shipped(questions.orders),
             Ask(entity_set=SETUP, select=COLUMNS[SETUP]), Ask(entity_set=PERIODS, select=COLUMNS[PERIODS]),
-            *([Ask(entity_set=name, select=COLUMNS[name]) for name in (LOCATIONS, TAX_AREAS, REASONS)] if stale else [])],
-            optional=OPTIONAL)
+            *([Ask(entity_set=name, select=COLUMNS[name]) for name in (LOCATIONS, TAX_AREAS, REASONS)] if stale else [])]
+        news = [(each, ask) for each in (self.changed_items, self.changed_customers) for ask in each.ask()]
+        rows = self.central.read([*asked, *(ask for _, ask in news)], optional=OPTIONAL)
         if stale:
-            self._keep_lists(rows[6:])
-        self._keep_items(items, rows[0])
-        self._keep_customers(rows[1])
+            self._keep_lists(rows[6:9])
+        for (each, _), shown in zip(news, rows[len(asked):], strict=True):
+            self._forget(each, each.news(shown))
+        self._keep(items, rows[0], rows[1])
+        changed = questions.items - items - set(self.items), questions.customers - customers - set(self.customers)
+        if any(changed):
+            self._keep(changed[0], *self.central.read(self._about(*changed)))
         invoices = [row for row in rows[2] if plain(row.get("status")) in SOLD]
         sales = self._sales(questions, invoices, rows[3])
         return self._told(questions, sales, self._taxes(invoices), _closed(rows[4], rows[5]))
 
-    def _about_items(self, names: Iterable[str]) -> list[Ask]:
+    def _about(self, items: Iterable[str], customers: Iterable[str]) -> list[Ask]:
         column = "gtin" if self.told.sku == "gtin" else "number"
-        wanted = {self._apart(name)[0] for name in names}
-        return [Ask(entity_set=ITEMS, select=COLUMNS[ITEMS], column=column, values=tuple(wanted), expand=VARIANTS)]
+        wanted = {self._apart(name)[0] for name in items}
+        return [Ask(entity_set=ITEMS, select=COLUMNS[ITEMS], column=column, values=tuple(wanted), expand=VARIANTS),
+                Ask(entity_set=CUSTOMERS, select=COLUMNS[CUSTOMERS], column="number", values=tuple(customers))]
 
     def _sold(self, orders: Iterable[str]) -> Ask:
         return Ask(entity_set=wire.INVOICES, select=wire.SELECT[wire.INVOICES], column=self.told.order_field, values=tuple(orders),
@@ -104,6 +115,20 @@ class Masters:
                    values=tuple(orders))
 
     # what is kept
+
+    def _keep(self, names: Iterable[str], items: Sequence[Row], customers: Sequence[Row]) -> None:
+        self._keep_items(names, items)
+        self._keep_customers(customers)
+        self.changed_items.keep(items)
+        self.changed_customers.keep(customers)
+
+    def _forget(self, of: Changed, changed: set[str]) -> None:
+        """Drop what is kept of records that changed: an item by what it is called here, by its number, and by the barcode it has now."""
+        if of is self.changed_customers:
+            self.customers = {name: kept for name, kept in self.customers.items() if name not in changed}
+            return
+        self.items = {name: (at, item) for name, (at, item) in self.items.items()
+                      if changed.isdisjoint({self._apart(name)[0], item.erp.number if item.erp else name, *item.also})}
 
     def _keep_lists(self, rows: Sequence[Sequence[Row]]) -> None:
         ids = {name: {str(row["code"]): str(row["id"]) for row in each if row.get("code")}
