@@ -138,6 +138,35 @@ def test_every_credit_of_the_ledger_is_told_ours_or_not_and_by_the_accounts(comp
     assert list(company.erp.documents(date(2025, 2, 1), date(2025, 2, 28))) == []
 
 
+@pytest.mark.parametrize("mode", ["A", "B"])
+def test_where_the_customer_ledger_is_shown_it_says_what_a_memo_took_off_and_a_memo_it_lacks_has_no_gross(
+        company: Company, mode: str) -> None:
+    *_, release = company.draft()
+    company.post(release)
+    ghost = {"documentNumber": "PS-CR900000", "documentType": "Credit Memo", "postingDate": "2025-01-10"}
+    company.control("seed", {"settings": {"extension": True}, "rows": {"generalLedger": [
+        {**ghost, "entryNumber": 9001, "accountNumber": "2310", "amount": -5},
+        {**ghost, "entryNumber": 9002, "accountNumber": "6110", "amount": 5}]}})
+    entity = replace(company.erp.entity, deployment=mode, options=company.erp.entity.options | {"receivable_accounts": "none"})
+    other = adapter.connect(entity, company.rules, {"client_secret": "secret"})
+
+    ghostly, ours = sorted(other.documents(date(2025, 1, 1), date(2025, 1, 31)), key=lambda each: each.number != ghost["documentNumber"])
+
+    assert (ours.net, ours.tax, ours.gross) == (Decimal(-10), Decimal(-2), Decimal(-12))
+    assert (ghostly.number, ghostly.net, ghostly.gross) == ("PS-CR900000", None, None)
+
+
+def test_where_the_customer_ledger_is_not_published_the_accounts_speak(company: Company) -> None:
+    *_, release = company.draft()
+    company.post(release)
+    company.control("seed", {"settings": {"unpublished": ["Cust_LedgerEntries"]}, "rows": {}})
+    other = adapter.connect(replace(company.erp.entity, deployment="B"), company.rules, {"client_secret": "secret"})
+
+    (ours,) = other.documents(date(2025, 1, 1), date(2025, 1, 31))
+
+    assert (ours.net, ours.tax, ours.gross) == (Decimal(-10), Decimal(-2), Decimal(-12))
+
+
 def test_a_second_head_with_one_mark_is_a_spare_and_a_posted_one_never_is(company: Company) -> None:
     head, _, release = company.draft()
     (twin,) = company.erp.central.write([wire.head(head)])

@@ -18,7 +18,7 @@ from backhaul.adapters.business_central.bridge import Bridge
 from backhaul.adapters.business_central.central import EXTENSION, Ask, Central, Limits, Write
 from backhaul.adapters.business_central.inbox import Inbox
 from backhaul.adapters.business_central.journals import Journals
-from backhaul.adapters.business_central.looking import Look, credits_between, draft_numbers, entries_of, head_of
+from backhaul.adapters.business_central.looking import Look, Side, credits_between, draft_numbers, entries_of, head_of
 from backhaul.adapters.business_central.masters import LOCATIONS, REASONS, Masters
 from backhaul.adapters.business_central.refusals import POSTED, TAKEN, says, sentence_of
 from backhaul.adapters.business_central.routes import HEADS, LINES, RELEASES, mode_of
@@ -114,7 +114,7 @@ class BusinessCentral:
 
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit memo between two posting dates, inclusive, from the ledger side."""
-        return credits_between(self.central, self.told, first, last)
+        return credits_between(Side(central=self.central, mode=self.mode, told=self.told, currency=self.entity.currency), first, last)
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale by location, where the environment publishes that."""

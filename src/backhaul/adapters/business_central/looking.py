@@ -13,7 +13,7 @@ from typing import Final
 
 from backhaul.adapters.business_central import bridge, inbox, wire
 from backhaul.adapters.business_central.bridge import Bridge
-from backhaul.adapters.business_central.central import Ask, Central
+from backhaul.adapters.business_central.central import EXTENSION, PUBLISHED, Ask, Central
 from backhaul.adapters.business_central.inbox import Inbox
 from backhaul.adapters.business_central.masters import COLUMNS, OURS, STOCK, Masters
 from backhaul.adapters.business_central.routes import CREDITS, HEADS, LINES, RELEASES, Mode
@@ -27,6 +27,10 @@ LEDGER: Final = "generalLedgerEntries"
 LEDGER_COLUMNS: Final = ("entryNumber", "postingDate", "documentNumber", "documentType", "accountNumber", "debitAmount", "creditAmount")
 LEDGER_TYPE: Final[Mapping[str, str]] = {MEMOS: "Credit Memo", INVOICES: "Invoice"}
 STOCK_TYPES: Final = frozenset({"Sales Credit Memo", "Sales Return Receipt"})
+CUSTOMERS_SIDE: Final = {
+    "A": (EXTENSION, "custLedgerEntries", "postingDate", "documentNumber", "documentType", "amount"),
+    "B": (PUBLISHED, "Cust_LedgerEntries", "Posting_Date", "Document_No", "Document_Type", "Amount")}
+"""Where a mode shows the customer ledger, and how its set names day, document, type and amount (facts/business-central 4)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -293,35 +297,70 @@ def _by(rows: Iterable[Row]) -> dict[str, list[Row]]:
 # --- the ledger side ----------------------------------------------------------------------------------
 
 
-def credits_between(central: Central, told: wire.Settings, first: date, last: date) -> Iterator[ErpDocument]:
-    """Read every credit memo between two posting dates from the ledger side: three calls, plus pages.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """How the ledger side of one company is read: its mode, the accounts its options name, the currency of its books."""
 
-    General ledger, item ledger and the memos themselves are read by date. Gross and tax come from the accounts the options name, in the
-    currency of the books; without such options a memo keeps its own amounts, and the ledger says only that it holds it.
+    central: Central
+    mode: Mode
+    told: wire.Settings
+    currency: str
+
+
+def credits_between(side: Side, first: date, last: date) -> Iterator[ErpDocument]:
+    """Read every credit memo between two posting dates from the ledger side: three calls, four where a mode shows what customers owe.
+
+    General ledger, item ledger and the memos themselves are read by date. In A and B gross is what the customer ledger says, and a memo
+    it lacks has none. Otherwise gross comes, and tax always, from the accounts the options name, which are kept in the currency of the
+    books; without such options, and in another currency, a memo keeps its own amounts, and the ledger says only that it holds it.
     """
     span = f"postingDate ge {first.isoformat()} and postingDate le {last.isoformat()}"
-    memos, ledger, stock = central.read([
+    memos, ledger, stock = side.central.read([
         Ask(entity_set=MEMOS, select=wire.SELECT[MEMOS], where=span), Ask(entity_set=LEDGER, select=LEDGER_COLUMNS, where=span),
         Ask(entity_set=STOCK, select=COLUMNS[STOCK], where=span)])
     booked = _by(row for row in ledger if plain(row.get("documentType")) == LEDGER_TYPE[MEMOS])
+    owed = _owed(side, first, last) if booked else {}
     heads = {str(row["number"]): row for row in memos if plain(row.get("status")) not in wire.DRAFTS}
     goods = _by(row for row in stock if plain(row.get("documentType")) in STOCK_TYPES)
     for document in sorted({*booked, *(name for name, row in heads.items() if plain(row.get("status")) in wire.ENDED)}):
-        yield _credit(document, heads.get(document, {}), booked.get(document, []), goods.get(document, []), told)
+        read = _credit(side, document, heads.get(document, {}), booked.get(document, []), goods.get(document, []))
+        if booked.get(document) and owed:
+            gross = owed.get(document)
+            read = replace(read, gross=gross, net=None if gross is None else gross - (read.tax or Decimal(0)))
+        yield read
 
 
-def _credit(document: str, row: Row, booked: Sequence[Row], goods: Sequence[Row], told: wire.Settings) -> ErpDocument:
+def _owed(side: Side, first: date, last: date) -> dict[str, Decimal]:
+    """Read what memos took off what customers owe, in the currency of each; nothing where the mode or the company does not show it.
+
+    A company that booked memos has such entries, so none at all means that they are not shown.
+    """
+    service, entity, day, document, kind, amount = CUSTOMERS_SIDE.get(side.mode.letter, ("",) * 6)
+    if not entity:
+        return {}
+    (rows,) = side.central.read([Ask(
+        entity_set=entity, select=(document, kind, amount), where=f"{day} ge {first.isoformat()} and {day} le {last.isoformat()}")],
+        optional=frozenset({entity}), service=service)
+    found: dict[str, Decimal] = {}
+    for row in rows:
+        if plain(row.get(kind)) == LEDGER_TYPE[MEMOS]:
+            found[str(row[document])] = found.get(str(row[document]), Decimal(0)) + number(row.get(amount))
+    return found
+
+
+def _credit(side: Side, document: str, row: Row, booked: Sequence[Row], goods: Sequence[Row]) -> ErpDocument:
     """Put one credit together; what the ledgers do not say stays unknown, so that a missing entry shows."""
     days = [day for each in booked if (day := day_of(each.get("postingDate")))]
     ids = {name: str(row[name]) for name in ("id", "externalDocumentNumber", "customerNumber") if row.get(name)}
     cost = sum((number(each.get("costAmountActual")) for each in goods), Decimal(0)) if goods else None
-    named = bool(told.receivable_accounts and told.tax_accounts)
-    if not booked or not named:
+    named = bool(side.told.receivable_accounts and side.told.tax_accounts)
+    currency = str(row.get("currencyCode") or "")
+    if not booked or not named or currency not in {"", side.currency}:
         mine = wire.head_document(row, MEMOS) if row and booked else ErpDocument(number=document)
         return replace(mine, number=document, voucher=document if booked else "", ids=ids, cost=cost, posted_on=min(days, default=None))
-    gross, tax = (_on(booked, accounts) for accounts in (told.receivable_accounts, told.tax_accounts))
+    gross, tax = (_on(booked, accounts) for accounts in (side.told.receivable_accounts, side.told.tax_accounts))
     return ErpDocument(number=document, voucher=document, ids=ids, gross=gross, tax=-tax, net=gross + tax, cost=cost,
-                       currency=str(row.get("currencyCode") or ""), posted_on=min(days, default=None))
+                       currency=currency, posted_on=min(days, default=None))
 
 
 def _on(booked: Iterable[Row], accounts: Collection[str]) -> Decimal:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from backhaul.adapters.business_central import bridge, inbox, wire
 from backhaul.adapters.business_central.central import EXTENSION, SAFE, Ask, Central
-from backhaul.adapters.business_central.looking import LEDGER, LEDGER_COLUMNS
+from backhaul.adapters.business_central.looking import CUSTOMERS_SIDE, LEDGER, LEDGER_COLUMNS
 from backhaul.adapters.business_central.masters import COLUMNS, ITEMS, OPTIONAL, VARIANTS
 from backhaul.adapters.business_central.refusals import sentence_of
 from backhaul.adapters.business_central.routes import Mode
@@ -57,8 +57,9 @@ def probe(central: Central, mode: Mode, told: wire.Settings, entity: LegalEntity
         notes += ["Whether Exact Cost Reversing Mandatory is on no field of API v2.0 tells; where it is, nothing can be posted in mode C.",
                   "Whether the application may post no read tells; the first posting does."]
     if not (told.receivable_accounts and told.tax_accounts):
+        gross = "gross" if mode.letter in CUSTOMERS_SIDE else "only that they are in it"
         notes.append("Without the options receivable_accounts and tax_accounts the control sheet takes amounts from the memos, and from "
-                     "the ledger only that they are in it.")
+                     f"the ledger {gross}.")
     if any(owner == entity.id for owner, _ in rules.surplus) and PostingKind.ADJUSTMENT not in mode.route.goods:
         notes.append("[surplus] is told for this legal entity; its units are found and not posted in this mode.")
     return missing, notes
