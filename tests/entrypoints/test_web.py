@@ -6,10 +6,11 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,9 +20,10 @@ from openpyxl import load_workbook
 from tests.entrypoints.test_hooks import House
 from tests.entrypoints.visiting import WIRE, Browser
 
+from backhaul.adapters.sql import lists
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
-from backhaul.application import people
+from backhaul.application import pausing, people
 from backhaul.application.ports import KeptCase
 from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
@@ -36,6 +38,7 @@ from backhaul.entrypoints.web.app import console_app, create_app
 from backhaul.entrypoints.web.door import IDLE, LONGEST, SESSION, SIGNING_IN, STEP_UP, Leaving, local
 from backhaul.entrypoints.web.serving import Running, serve
 from backhaul.secret import Secret
+from backhaul.testing.builders import ROUTE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROFILE = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline=True)
@@ -428,6 +431,79 @@ def test_what_lies_outside_somebodys_legal_entities_is_not_there(server: Running
     ("Vera Viewer", "/exports/returns.csv", 200)])
 def test_a_role_sees_what_its_rows_allow(server: Running, name: str, path: str, status: int) -> None:
     assert inside(server, name).get(path).status_code == status
+
+
+def test_what_people_say_about_an_exception_stands_beside_it_under_their_names_and_as_text(
+        server: Running, browser: Browser, store: SqlStore) -> None:
+    assert "Nobody has said anything" in browser.get("/exceptions/1").text
+    said = browser.post("/exceptions/1/comment", **browser.fill(browser.get("/exceptions/1"), text="Rang them. " + EVIL))
+    wanda = inside(server, "Wanda Warehouse")
+    page = wanda.get("/exceptions/1").text
+
+    assert (said.status_code, said.headers["location"]) == (303, "/exceptions/1?done=noted")
+    assert "Fiona Finance" in page
+    assert "Rang them. " in page
+    assert EVIL not in page
+    moved = wanda.post("/exceptions/1/hand-over", **wanda.fill(wanda.get("/exceptions/1"), team="finance", note="Which price?"))
+    assert moved.status_code == 303
+    page = browser.get("/exceptions/1").text
+    assert "Handed over to finance: Which price?" in page
+    with store.begin() as tx:
+        (row,) = tx.exceptions(TENANT)
+        assert row.case.owner == "finance"
+
+
+def test_whoever_may_not_say_anything_about_an_exception_leaves_no_word(server: Running, store: SqlStore, clock: Now) -> None:
+    number = people.add(store, issuer="local", subject="Grete", name="Grete", actor="set-up", now=clock.at)
+    with store.begin() as tx:
+        people.give(tx, number, Grant(role=Role.FINANCE, tenant=TENANT, entities=frozenset({"de01"})), granted_by="set-up",
+                    approved_by="board", now=clock.at)
+    for name, status in (("Vera Viewer", 403), ("Udo Auditor", 403), ("Grete", 404)):
+        came = inside(server, name)
+        form = came.fill(came.get("/"))
+        assert came.post("/exceptions/1/comment", **form, text="a word").status_code == status, name
+        assert came.post("/exceptions/1/hand-over", **form, team="finance", note="a word").status_code == status, name
+        assert came.post("/exceptions/1/retry", **form).status_code == status, name
+    fiona = inside(server)
+    nobody = fiona.post("/exceptions/1/hand-over", **fiona.fill(fiona.get("/")), team="nobody", note="a word")
+    empty = fiona.post("/exceptions/1/comment", **fiona.fill(fiona.get("/")), text=" ")
+
+    assert (nobody.status_code, empty.status_code) == (409, 409)
+    assert "handed over to one of" in nobody.text
+    with store.begin() as tx:
+        assert tx.notes(TENANT, [1]) == []
+
+
+@dataclass
+class Posting(House):
+    """A house that can ask an ERP which documents it wants, as the one that posts can."""
+
+    def desk(self, tenant: str, legal_entity: str) -> SimpleNamespace:
+        assert (tenant, legal_entity) == (TENANT, "gb01")
+        return SimpleNamespace(route=ROUTE)
+
+
+def test_trying_again_is_recorded_and_where_no_erp_can_be_asked_it_is_refused(server: Running, store: SqlStore, clock: Now) -> None:
+    here = inside(server)
+    assert here.post("/exceptions/1/retry", **here.fill(here.get("/"))).status_code == 409
+    with serve(create_app(Posting(store, {TENANT: PROFILE}), clock=clock, sign_in=SIGN_IN)) as posting:
+        there = inside(posting)
+        answer = there.post("/exceptions/1/retry", **there.fill(there.get("/")))
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/exceptions/1?done=retried")
+    with store.read() as connection:
+        assert any(row.action == "exception.retried" for row in lists.trail(connection, TENANT, subject="C/2 evil", before=None, limit=9))
+
+
+def test_a_pause_of_a_legal_entity_is_shown_to_whoever_may_see_that_entity(server: Running, store: SqlStore, clock: Now) -> None:
+    number = people.add(store, issuer="local", subject="Grete", name="Grete", actor="set-up", now=clock.at)
+    with store.begin() as tx:
+        people.give(tx, number, Grant(role=Role.FINANCE, tenant=TENANT, entities=frozenset({"de01"})), granted_by="set-up",
+                    approved_by="board", now=clock.at)
+    pausing.pause(store, PROFILE.rules, "gb01", actor="person 1", reason="the books of gb01 are closed", now=clock.at)
+
+    assert "the books of gb01 are closed" in inside(server).get("/").text
+    assert "the books of gb01 are closed" not in inside(server, "Grete").get("/").text
 
 
 # --- what is taken away ----------------------------------------------------------------------------------------------------------

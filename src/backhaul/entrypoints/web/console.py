@@ -42,7 +42,7 @@ from backhaul.entrypoints.web.door import (
     refuse_forged,
     to_sign_in,
 )
-from backhaul.entrypoints.web.wording import FILTERS
+from backhaul.entrypoints.web.wording import FILTERS, plain
 
 HERE: Final = Path(__file__).parent
 LONGEST: Final = 128
@@ -232,10 +232,13 @@ class Console:
         frame: dict[str, Any] = {"visitor": visitor, "now": self.clock.now(), "here": request.url.path, "said": "", "asked": ""}
         if visitor is not None:
             tenant, mine = self.tenant(request), self.tenants(request)
-            with self.house.store.read() as connection:
-                pauses = connection.execute(select(tables.pauses).where(
-                    tables.pauses.c.tenant == tenant, tables.pauses.c.ended_at.is_(None)).order_by(tables.pauses.c.id)).all()
-            frame |= {"tenant": tenant, "tenants": mine, "pauses": pauses, "said": SAID.get(request.query_params.get("done", ""), ""),
+            seen = scope(visitor.person, Action.SEE, tenant)
+            with self.house.store.read() as connection:  # for the head of every page, so without a place among those that write
+                pauses = [row for row in connection.execute(select(tables.pauses).where(
+                    tables.pauses.c.tenant == tenant, tables.pauses.c.ended_at.is_(None)).order_by(tables.pauses.c.id))
+                    if not row.legal_entity or (seen and seen.covers(row.legal_entity))]
+            frame |= {"tenant": tenant, "tenants": mine, "pauses": pauses,
+                      "who": self._names(), "said": SAID.get(request.query_params.get("done", ""), ""),
                       "rail": [page for page in self.rail if self.may(request, page.action, whole=page.whole)],
                       "to": _linker(request, tenant if len(mine) > 1 else ""), "may": lambda name: self.may(request, Action(name))}
         else:
@@ -243,10 +246,25 @@ class Console:
         page = environment().get_template(template).render(frame | told)
         return Response(page, status_code=status, media_type="text/html")
 
+    def _names(self) -> Callable[[str], str]:
+        """Make what gives the name of whoever the record knows by a pseudonym; the pseudonym where there is none, or none any more."""
+        known: dict[str, str] = {}
+
+        def who(actor: str) -> str:
+            number = whole(actor.removeprefix("person ")) if actor.startswith("person ") else None
+            if number is not None and actor not in known:
+                with self.house.store.read() as connection:
+                    known[actor] = next((person.name for person in Register(connection, {}, None).people([number])), "")
+            return known.get(actor) or plain(actor)
+
+        return who
+
 
 SAID: Final[Mapping[str, str]] = {
     "approved": "Your approval is kept.", "refused": "It is refused, or taken back; nothing was done.",
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
+    "noted": "Your comment is kept.", "handed-over": "It is handed over.",
+    "retried": "What was refused is looked for, and sent again only if it is not there.",
     "revoked": "The role is taken away.", "ended": "The sessions have ended.",
 }
 """What a page says after something was done, by the word in its address; whoever makes an address up gets nothing said."""

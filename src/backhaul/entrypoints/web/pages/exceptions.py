@@ -1,20 +1,24 @@
 """What has to be decided, by whom, until when, and how much money waits for it?"""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 from sqlalchemy import select
 
-from backhaul.adapters.sql import lists, tables
+from backhaul.adapters.sql import lists, tables, views
+from backhaul.application import casework, resolve
+from backhaul.application.ports import KeptException, PostingState
 from backhaul.domain.access import Action
+from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS, Kind, Team
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
-from backhaul.entrypoints.web.console import Console, mark, marked, query
-from backhaul.entrypoints.web.door import AnyRequest
+from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
+from backhaul.entrypoints.web.door import AnyRequest, Visitor
 
 CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH)
 FITS: Final[Mapping[ProposalKind, Callable[[str, Kind | None], bool]]] = {
@@ -53,7 +57,63 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             raise NotFoundException(detail)
         return console.show(request, "exception.html", **told)
 
-    return [show_list, show_one]
+    @post("/exceptions/{number:int}/comment", action=Action.COMMENT, status_code=303)
+    async def comment(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        return await asyncio.to_thread(_comment, console, request, number, fields(await request.form(), "text"))
+
+    @post("/exceptions/{number:int}/hand-over", action=Action.COMMENT, status_code=303)
+    async def hand_over(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        return await asyncio.to_thread(_hand_over, console, request, number, fields(await request.form(), "team", "note"))
+
+    @post("/exceptions/{number:int}/retry", action=Action.RETRY, status_code=303)
+    async def retry(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        fields(await request.form())
+        return await asyncio.to_thread(_retry, console, request, number)
+
+    return [show_list, show_one, comment, hand_over, retry]
+
+
+def _open(console: Console, request: AnyRequest, number: int, action: Action) -> KeptException:
+    """Give an open exception about which this person may do that; another one is not there."""
+    with console.house.store.read() as connection:
+        found = views.open_work(connection, console.scope(request, action), number=number)
+    if not found:
+        detail = "there is no such open exception, or none of yours"
+        raise NotFoundException(detail)
+    return found[0]
+
+
+def _comment(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
+    _open(console, request, number, Action.COMMENT)
+    casework.comment(console.house.store, console.tenant(request), number, text=told.get("text", ""), actor=_actor(request),
+                     now=console.clock.now())
+    return done(request, f"/exceptions/{number}", "noted")
+
+
+def _hand_over(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
+    _open(console, request, number, Action.COMMENT)
+    if told.get("team") not in {team.value for team in Team}:
+        message = f"an exception is handed over to one of {', '.join(team.value for team in Team)}; got '{told.get('team', '')}'"
+        raise NeedsOperator(message)
+    casework.hand_over(console.house.store, console.house.profiles[console.tenant(request)].rules, number, team=told["team"],
+                       note=told.get("note", ""), actor=_actor(request), now=console.clock.now())
+    return done(request, f"/exceptions/{number}", "handed-over")
+
+
+def _retry(console: Console, request: AnyRequest, number: int) -> Response[Any]:
+    """Look for what was refused, and send it again only if it is not there."""
+    row, tenant = _open(console, request, number, Action.RETRY), console.tenant(request)
+    with console.house.store.begin() as tx:
+        case = tx.cases(tenant, [row.case.return_ref]).get(row.case.return_ref)
+    entity = (case.legal_entity if case else "") or console.house.profiles[tenant].rules.entities[0].id
+    resolve.retry(console.house.store, tenant, number, route=console.route_of(tenant)(entity), actor=_actor(request),
+                  now=console.clock.now())
+    return done(request, f"/exceptions/{number}", "retried")
+
+
+def _actor(request: AnyRequest) -> str:
+    visitor: Visitor = request.state.visitor
+    return visitor.person.actor
 
 
 def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | None:
@@ -74,7 +134,12 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     with console.house.store.begin() as tx:
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]
+        notes = tx.notes(reach.tenant, [number])
+        refused = case.kind == "UNREADABLE" or any(
+            row.state is PostingState.REJECTED and row.posting.line_id in {case.line_id, ""}
+            for row in tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
     kind = KINDS.get(case.kind)
     fitting = [each for each in CHOICES if each not in FITS or FITS[each](case.kind, kind)]
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
-            "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said}
+            "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
+            "notes": notes, "refused": refused, "teams": [team.value for team in Team if team.value != case.owner]}
