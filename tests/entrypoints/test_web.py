@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
@@ -493,6 +493,59 @@ def test_trying_again_is_recorded_and_where_no_erp_can_be_asked_it_is_refused(se
     assert (answer.status_code, answer.headers["location"]) == (303, "/exceptions/1?done=retried")
     with store.read() as connection:
         assert any(row.action == "exception.retried" for row in lists.trail(connection, TENANT, subject="C/2 evil", before=None, limit=9))
+
+
+CAUSE = {"kind": "PRICE_ABOVE_SOLD", "entity": "gb01", "currency": "GBP", "decision": "waive"}
+
+
+def trouble(store: SqlStore, clock: Now, *refs: str) -> None:
+    """Open an exception of one cause about each of these returns."""
+    with store.begin() as tx:
+        for ref in refs:
+            tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref=ref, line_id="", money=Money(amount=Decimal("-2.50"), currency="GBP"), now=clock.at, teams={},
+                findings=(Finding(code="PRICE_ABOVE_SOLD", sentence="dearer than sold"),)))
+
+
+def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_be_stopped_from_the_pages(
+        server: Running, browser: Browser, store: SqlStore, clock: Now) -> None:
+    trouble(store, clock, "R001", "R002")
+    listed = browser.get("/exceptions?kind=PRICE_ABOVE_SOLD").text
+    plan = browser.get(f"/causes?{urlencode(CAUSE)}")
+    asked = browser.post("/causes/propose", **browser.fill(plan, reason="The price list of March was wrong"))
+    number = asked.headers["location"].split("/")[-1].partition("?")[0]
+    anton = inside(server, "Anton Approver")
+    waits = anton.get(f"/approvals/{number}")
+    approved = anton.post(f"/approvals/{number}/approve", **anton.fill(waits))
+    runs = browser.get(f"/approvals/{number}").text
+    stopped = browser.post(f"/causes/{number}/stop", **browser.fill(browser.get("/")))
+
+    assert 'action="/causes"' in listed
+    assert "<strong>2</strong>" in plan.text
+    assert "-5.00 GBP" in plan.text
+    assert (asked.status_code, approved.status_code, stopped.status_code) == (303, 303, 303)
+    assert "0 decided, 2 to do" in runs
+    assert "0 decided, 2 to do; stopped" in browser.get(f"/approvals/{number}").text
+
+
+def test_what_came_up_after_the_plan_was_shown_is_not_decided_with_it(browser: Browser, store: SqlStore, clock: Now) -> None:
+    trouble(store, clock, "R001")
+    plan = browser.get(f"/causes?{urlencode(CAUSE)}")
+    trouble(store, clock, "R002")
+
+    answer = browser.post("/causes/propose", **browser.fill(plan, reason="The price list of March was wrong"))
+
+    assert answer.status_code == 409
+    assert "changed since the plan was shown" in answer.text
+
+
+@pytest.mark.parametrize("more", [{"decision": "match"}, {"kind": "NOTHING"}, {"decision": ""}])
+def test_what_cannot_be_decided_about_many_alike_has_no_plan(browser: Browser, more: dict[str, str]) -> None:
+    assert browser.get(f"/causes?{urlencode(CAUSE | more)}").status_code == 409
+
+
+def test_whoever_may_not_propose_for_a_legal_entity_sees_no_plan_of_it(server: Running) -> None:
+    assert inside(server, "Vera Viewer").get(f"/causes?{urlencode(CAUSE)}").status_code == 403
 
 
 def test_a_pause_of_a_legal_entity_is_shown_to_whoever_may_see_that_entity(server: Running, store: SqlStore, clock: Now) -> None:

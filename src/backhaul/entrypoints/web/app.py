@@ -26,7 +26,19 @@ from backhaul.entrypoints.web import charts, exports, signing_in
 from backhaul.entrypoints.web.console import FORM_BYTES, HERE, Console, Entry, HouseLike
 from backhaul.entrypoints.web.counting import lifespan
 from backhaul.entrypoints.web.hooks import App, Hooks
-from backhaul.entrypoints.web.pages import administration, approvals, batches, exceptions, flows, mappings, returns, search, today, trail
+from backhaul.entrypoints.web.pages import (
+    administration,
+    approvals,
+    batches,
+    causes,
+    exceptions,
+    flows,
+    mappings,
+    returns,
+    search,
+    today,
+    trail,
+)
 from backhaul.entrypoints.web.serving import Running, run, serve
 
 POLICY: Final = ("default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -54,7 +66,8 @@ RAIL: Final = (
     Entry(path="/trail", title="Audit trail", key="a", action=Action.SEE_TRAIL, whole=True),
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
-PAGES: Final = (today, exceptions, approvals, returns, batches, mappings, flows, search, trail, administration, charts, exports, signing_in)
+PAGES: Final = (
+    today, exceptions, causes, approvals, returns, batches, mappings, flows, search, trail, administration, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

@@ -10,12 +10,12 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from backhaul.application import approvals
+from backhaul.application import approvals, grouping
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.domain.access import Action, Scope, may
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, objection
+from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection
 from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 
@@ -38,11 +38,14 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/approvals/{number:int}", action=Action.SEE, sync_to_thread=True)
     def show_one(request: AnyRequest, number: FromPath[int]) -> Response[str]:
-        proposal, visitor, now = _found(console, request, number), request.state.visitor, console.clock.now()
+        proposal, visitor, now = found(console, request, number), request.state.visitor, console.clock.now()
         state, gone = _state(console, proposal)
         rule = PROPOSALS[proposal.kind]
         allowed = may(visitor.person, rule.approves, proposal.tenant, proposal.legal_entity)
-        return console.show(request, "approval.html", proposal=proposal, rule=rule, state=state, gone=gone, allowed=allowed,
+        group = None
+        if proposal.kind is ProposalKind.GROUP and proposal.state is ProposalState.APPROVED:
+            group = grouping.progress(console.house.store, proposal.tenant, number)
+        return console.show(request, "approval.html", group=group, proposal=proposal, rule=rule, state=state, gone=gone, allowed=allowed,
                             own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
 
@@ -62,7 +65,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     return [show_list, show_one, say_yes, say_no, propose]
 
 
-def _found(console: Console, request: AnyRequest, number: int) -> Proposal:
+def found(console: Console, request: AnyRequest, number: int) -> Proposal:
     """Give a proposal that this person may see."""
     allowed: Scope = console.scope(request)
     with console.house.store.begin() as tx:
@@ -83,7 +86,7 @@ def _state(console: Console, proposal: Proposal) -> tuple[Mapping[str, Any], str
 
 
 def _approve(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
-    proposal, visitor, now = _found(console, request, number), _visitor(request), console.clock.now()
+    proposal, visitor, now = found(console, request, number), _visitor(request), console.clock.now()
     require(visitor.person, PROPOSALS[proposal.kind].approves, proposal.tenant, proposal.legal_entity)
     if not visitor.is_fresh(now):
         return prove_anew(f"/approvals/{number}")
@@ -93,7 +96,7 @@ def _approve(console: Console, request: AnyRequest, number: int, told: Mapping[s
 
 
 def _refuse(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
-    proposal, visitor = _found(console, request, number), _visitor(request)
+    proposal, visitor = found(console, request, number), _visitor(request)
     if visitor.person.actor != proposal.proposer:
         require(visitor.person, PROPOSALS[proposal.kind].approves, proposal.tenant, proposal.legal_entity)
     approvals.refuse(console.house.store, proposal.tenant, number, actor=visitor.person.actor, reason=told.get("reason", ""),

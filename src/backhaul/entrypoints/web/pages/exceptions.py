@@ -19,6 +19,7 @@ from backhaul.domain.exception_case import KINDS, Kind, Team
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
+from backhaul.entrypoints.web.pages.causes import decisions
 
 CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH)
 FITS: Final[Mapping[ProposalKind, Callable[[str, Kind | None], bool]]] = {
@@ -46,6 +47,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         last = shown[-1].kept if len(found) > lists.PAGE else None
         return console.show(
             request, "exceptions.html", causes=causes, found=shown, owner=owner, kind=kind, entity=entity, first=after is None,
+            together=decisions(kind) if kind in KINDS and found and console.may(request, Action.PROPOSE) else [],
+            currencies=sorted({cause.currency for cause in causes if cause.kind == kind}),
             entities=[name for name in reach.entities if name], teams=[team.value for team in Team], kinds=KINDS,
             after=mark(last.case.due_at, last.id) if last else "")
 
