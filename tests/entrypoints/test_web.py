@@ -170,6 +170,16 @@ def test_a_session_is_new_at_every_sign_in_and_the_one_before_is_over(server: Ru
     assert browser.get("/").status_code == 303
 
 
+def test_a_sign_in_stands_in_the_trail_of_the_installation_and_one_that_failed_does_not(server: Running, store: SqlStore) -> None:
+    Browser(server.base_url).enter("Fiona Finance", "not the passphrase")
+    Browser(server.base_url).enter("Nobody Here", PASSPHRASE)
+    inside(server)
+
+    with store.read() as connection:
+        (row,) = [row for row in lists.trail(connection, "", subject="", before=None, limit=99) if row.action == "session.began"]
+    assert (row.subject, row.actor, dict(row.detail)) == (row.actor, row.subject, {"issuer": "local"})
+
+
 def test_a_cookie_somebody_brings_along_becomes_no_session(server: Running) -> None:
     victim = Browser(server.base_url)
     carry_first = "A" * 43

@@ -18,6 +18,7 @@ from litestar.handlers import BaseRouteHandler
 
 from backhaul.adapters.openid import Identity, NotProven
 from backhaul.adapters.sql.register import Register
+from backhaul.application.people import INSTALLATION
 from backhaul.application.ports import KeptSession
 from backhaul.domain.errors import BackhaulError
 from backhaul.entrypoints.web.console import Console, query
@@ -166,6 +167,8 @@ def _let_in(console: Console, request: AnyRequest, identity: Identity, now: date
         tx.open_session(KeptSession(
             hash=hashed(token), issuer=identity.issuer, subject=identity.subject,
             name=identity.name or identity.address or identity.subject, began_at=now, seen_at=now, proven_at=identity.at or NEVER))
+        tx.record(INSTALLATION, subject=person.actor, action="session.began", at=now, actor=person.actor, detail={
+            "issuer": identity.issuer})
     return _redirect(local(returns_to), cookie(SESSION, token, LONGEST), cookie(LEAVING, "", GONE))
 
 
