@@ -1,6 +1,7 @@
 """The day of each who works here: what they come for is done from the first page, with keys or a finger, and without a script as well."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -71,6 +72,22 @@ def test_the_warehouse_finds_the_code_nobody_mapped_and_says_what_becomes_of_its
         expect(row).to_contain_text("Unmapped")
         open_exception(page, "Unmapped disposition")
         propose(page, "close", "Sent back to the customer")
+
+
+def test_customer_service_reads_out_why_somebody_waits_and_records_what_they_said(chromium: Browser, console: Stage) -> None:
+    with looking(chromium, console, "Oskar Operator") as page:
+        page.goto("/")
+        page.keyboard.press("g")
+        page.keyboard.press("n")
+        page.get_by_label("Return, order, customer or parcel").fill("R-2005")
+        page.get_by_role("button", name="Find").click()
+        expect(page.get_by_role("region", name="Not credited")).to_contain_text("one thing has to be settled first")
+        page.get_by_text("Record a promise").click()
+        page.get_by_label("Until").fill((console.clock.at + timedelta(days=2)).date().isoformat())
+        page.get_by_role("button", name="Record").click()
+        expect(page.get_by_text("What the customer was told is kept.")).to_be_visible()
+        page.goto("/waiting?who=R-2005")
+        expect(page.get_by_text("Promised until")).to_be_visible()
 
 
 def test_customer_service_finds_a_return_by_the_order_the_customer_names(chromium: Browser, console: Stage) -> None:

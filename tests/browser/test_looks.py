@@ -13,9 +13,10 @@ IMAGES = ROOT / os.environ.get("BACKHAUL_IMAGES", "build/images")
 PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1", "returns": "/returns", "return": "/returns/R-1001",
          "message": "/messages/1", "batches": "/batches", "batch": "/batches/online-retail%3Agb01%3A2010-12%3A1", "mappings": "/mappings",
          "administration": "/administration", "flows": "/flows", "trail": "/trail", "approvals": "/approvals", "search": "/search?q=R-10",
-         "one cause": "/exceptions?kind=PRICE_ABOVE_SOLD", "plan": "/causes?kind=PRICE_ABOVE_SOLD&entity=gb01&currency=GBP&decision=waive",
+         "waiting": "/waiting", "one cause": "/exceptions?kind=PRICE_ABOVE_SOLD",
+         "plan": "/causes?kind=PRICE_ABOVE_SOLD&entity=gb01&currency=GBP&decision=waive",
          "sign-in": "/sign-in", "error": "/returns/nobody"}
-SHOWN = {"today", "exceptions", "exception", "return", "batch", "mappings", "flows"}
+SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mappings", "flows"}
 """Pages whose image stands in the documentation."""
 
 
@@ -44,7 +45,7 @@ def test_the_auditor_finds_what_is_wrong(chromium: Browser, console: Stage) -> N
     assert "color-contrast" in found
 
 
-@pytest.mark.parametrize("name", ["today", "exceptions", "return"])
+@pytest.mark.parametrize("name", ["today", "exceptions", "waiting", "return"])
 def test_a_tablet_in_a_warehouse_shows_a_page_without_scrolling_sideways(chromium: Browser, console: Stage, name: str) -> None:
     with looking(chromium, console, "Wanda Warehouse", width=768) as page:
         page.goto(PAGES[name])

@@ -425,12 +425,14 @@ def test_what_lies_outside_somebodys_legal_entities_is_not_there(server: Running
     grete = inside(server, "Grete")
 
     assert "DE-1" in grete.get("/returns").text
-    for path in ("/returns", "/search?q=C", "/exceptions", "/", "/exports/returns.csv"):
+    for path in ("/returns", "/search?q=C", "/exceptions", "/", "/exports/returns.csv", "/waiting", "/exports/waiting.csv",
+                 "/exports/waiting.csv?who=C536807"):
         page = grete.get(path).text
         assert "C536807" not in page, path
         assert "R007" not in page, path
     for path in ("/returns/C536807", "/exceptions/1", "/messages/1", "/messages/1/bytes"):
         assert grete.get(path).status_code == 404, path
+    assert "Nobody who waits is called so" in grete.get("/waiting?who=C536807").text
     assert grete.get("/trail").status_code == 403  # it tells of all entities
 
 
@@ -503,6 +505,43 @@ def test_trying_again_is_recorded_and_where_no_erp_can_be_asked_it_is_refused(se
     assert (answer.status_code, answer.headers["location"]) == (303, "/exceptions/1?done=retried")
     with store.read() as connection:
         assert any(row.action == "exception.retried" for row in lists.trail(connection, TENANT, subject="C/2 evil", before=None, limit=9))
+
+
+def test_customer_service_sees_who_waits_why_and_what_they_can_be_told(browser: Browser, server: Running) -> None:
+    everybody = browser.get("/waiting").text
+    found = browser.get("/waiting?who=C536807").text
+    nobody = browser.get("/waiting?who=nobody%25").text
+
+    assert "C536807" in everybody
+    assert "C/2 evil" in everybody
+    assert "R007" not in everybody, "what is settled waits for nothing"
+    assert "Your return C/2 evil is with us; one thing has to be settled first." in everybody
+    assert "C/2 evil" not in found
+    assert "Nobody who waits is called so" in nobody
+    assert EVIL not in everybody
+    assert "C/2 evil" in browser.get("/exports/waiting.csv").text
+    assert "C/2 evil" not in browser.get("/exports/waiting.csv?who=C536807").text
+    assert 'action="/waiting/promise' not in inside(server, "Vera Viewer").get("/waiting").text
+
+
+@pytest.mark.parametrize("due", ["", "tomorrow", "2001-01-01", "2026-13-01"])
+def test_a_promise_without_a_day_to_come_is_none(browser: Browser, due: str) -> None:
+    form = browser.fill(browser.get("/waiting?who=C536807"), text="You hear from us", due=due)
+
+    assert browser.post("/waiting/promise", **form).status_code == 409
+    assert "Promised until" not in browser.get("/waiting").text
+
+
+def test_what_a_customer_was_promised_is_shown_to_whoever_looks_next(browser: Browser, server: Running, clock: Now) -> None:
+    due = (clock.at + timedelta(days=3)).date().isoformat()
+    answer = browser.post("/waiting/promise", **browser.fill(browser.get("/waiting?who=C536807"), text="You hear from us " + EVIL, due=due))
+    page = inside(server, "Wanda Warehouse").get("/waiting?who=C536807").text
+
+    assert answer.status_code == 303
+    assert "You hear from us" in page
+    assert "Fiona Finance" in page
+    assert EVIL not in page
+    assert browser.post("/waiting/promise", **browser.fill(browser.get("/"), ref="nobody", text="x", due=due)).status_code == 409
 
 
 CAUSE = {"kind": "PRICE_ABOVE_SOLD", "entity": "gb01", "currency": "GBP", "decision": "waive"}

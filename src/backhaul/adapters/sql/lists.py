@@ -24,6 +24,8 @@ PAGE: Final = 50
 MANY: Final = 10_000
 """A count that stops here says so."""
 STATES: Final = (*(state.value for state in ReturnState), None)
+OPEN_STATES: Final = tuple(state.value for state in ReturnState if state not in {ReturnState.SETTLED, ReturnState.CLOSED})
+"""States in which somebody may wait for money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,21 @@ def returns(connection: Connection, reach: Reach, *, state: str = "", after: tup
             walks.append(connection.execute(select(table).where(*asked).order_by(
                 table.c.updated_at.desc(), table.c.ref.desc()).limit(limit)).all())
     merged = heapq.merge(*walks, key=lambda row: (row.updated_at, row.ref), reverse=True)
+    return [rows.case(row) for row in islice(merged, limit)]
+
+
+def waiting(connection: Connection, reach: Reach, *, after: tuple[datetime, str] | None = None, limit: int = PAGE) -> list[KeptCase]:
+    """List returns that are neither settled nor closed, what moved longest ago first."""
+    table = tables.cases
+    walks = []
+    for entity in reach.entities:
+        for each in OPEN_STATES:
+            asked: list[ColumnElement[bool]] = [table.c.tenant == reach.tenant, table.c.legal_entity == entity, table.c.state == each,
+                                                table.c.updated_at.is_not(None)]
+            if after is not None:
+                asked.append(or_(table.c.updated_at > after[0], and_(table.c.updated_at == after[0], table.c.ref > after[1])))
+            walks.append(connection.execute(select(table).where(*asked).order_by(table.c.updated_at, table.c.ref).limit(limit)).all())
+    merged = heapq.merge(*walks, key=lambda row: (row.updated_at, row.ref))
     return [rows.case(row) for row in islice(merged, limit)]
 
 

@@ -38,6 +38,7 @@ from backhaul.entrypoints.web.pages import (
     search,
     today,
     trail,
+    waiting,
 )
 from backhaul.entrypoints.web.serving import Running, run, serve
 
@@ -60,6 +61,7 @@ RAIL: Final = (
     Entry(path="/exceptions", title="Exceptions", key="e", action=Action.SEE),
     Entry(path="/approvals", title="Approvals", key="p", action=Action.SEE),
     Entry(path="/returns", title="Returns", key="r", action=Action.SEE),
+    Entry(path="/waiting", title="Not credited", key="n", action=Action.SEE),
     Entry(path="/batches", title="Batches", key="b", action=Action.SEE),
     Entry(path="/mappings", title="Mappings", key="m", action=Action.SEE),
     Entry(path="/flows", title="Flows and health", key="f", action=Action.SEE),
@@ -67,7 +69,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, causes, approvals, returns, batches, mappings, flows, search, trail, administration, charts, exports, signing_in)
+    today, exceptions, causes, approvals, returns, waiting, batches, mappings, flows, search, trail, administration,
+    charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

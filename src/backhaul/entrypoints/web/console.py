@@ -264,6 +264,7 @@ SAID: Final[Mapping[str, str]] = {
     "approved": "Your approval is kept.", "refused": "It is refused, or taken back; nothing was done.",
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
     "noted": "Your comment is kept.", "handed-over": "It is handed over.",
+    "promised": "What the customer was told is kept.",
     "stopped": "It is stopped; what was decided stays decided.",
     "retried": "What was refused is looked for, and sent again only if it is not there.",
     "revoked": "The role is taken away.", "ended": "The sessions have ended.",

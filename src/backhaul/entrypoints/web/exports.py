@@ -21,8 +21,9 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from sqlalchemy import Connection
 
-from backhaul.adapters.sql import coverage, lists
+from backhaul.adapters.sql import coverage, lists, views
 from backhaul.adapters.sql.lists import Reach
+from backhaul.application import casework
 from backhaul.domain.access import Action
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
@@ -145,6 +146,25 @@ def _returns(_: Console, request: AnyRequest, connection: Connection, reach: Rea
         after = (found[-1].updated_at, found[-1].ref)
 
 
+def _waiting(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    def told(refs: Sequence[str]) -> Iterator[Row]:
+        for row in casework.not_credited(console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request), refs,
+                                         console.clock.now()):
+            yield (row.ref, row.customer, row.answer.net, row.currency, row.answer.since, row.answer.reason, row.answer.next_at,
+                   row.answer.sentence, "; ".join(each.text for each in row.promises))
+
+    if asked := query(request, "who"):
+        yield from told(views.refs_about(connection, console.scope(request), asked))
+        return
+    after = None
+    while True:
+        found = lists.waiting(connection, reach, after=after, limit=1000)
+        yield from told([row.ref for row in found])
+        if len(found) < 1000 or found[-1].updated_at is None:  # noqa: PLR2004  the page above
+            return
+        after = (found[-1].updated_at, found[-1].ref)
+
+
 def _exceptions(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
     owner, kind, entity = (query(request, name) for name in ("owner", "kind", "entity"))
     after = None
@@ -198,6 +218,8 @@ def _words(values: Any) -> str:  # noqa: ANN401  loose values of a window or an 
 SHEETS: Final[dict[str, Sheet]] = {
     "returns": Sheet(action=Action.SEE, rows=_returns, headings=(
         "Return", "State", "Goods", "Customer", "Legal entity", "Net", "Currency", "Due", "Changed")),
+    "waiting": Sheet(action=Action.SEE, rows=_waiting, headings=(
+        "Return", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised")),
     "exceptions": Sheet(action=Action.SEE, rows=_exceptions, headings=(
         "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says")),
     "batches": Sheet(action=Action.SEE, rows=_batches, headings=(

@@ -1,8 +1,8 @@
 // Keys for people who do this all day. Every page works without it.
 "use strict";
 (() => {
-  const go = { t: "/", e: "/exceptions", p: "/approvals", r: "/returns", b: "/batches", m: "/mappings", f: "/flows", a: "/trail", s: "/administration" };
-  const asked = new URLSearchParams(location.search).get("tenant");
+  // The rail says which key goes where, so that a page is named once.
+  const go = new Map([...document.querySelectorAll(".rail a")].map((link) => [link.querySelector("kbd").textContent.trim().slice(-1), link.href]));
   const rows = [...document.querySelectorAll("[data-rows] tbody tr")];
   const help = document.querySelector("dialog.keys");
   let at = -1, waiting = false, timer = 0;
@@ -20,8 +20,8 @@
     if (typing(event.target)) { if (event.key === "Escape") { event.target.blur(); } return; }
     if (waiting) {
       waiting = false; clearTimeout(timer);
-      const to = go[event.key];
-      if (to) { event.preventDefault(); location.assign(asked ? `${to}?tenant=${encodeURIComponent(asked)}` : to); }
+      const to = go.get(event.key);
+      if (to) { event.preventDefault(); location.assign(to); }
       return;
     }
     const resolve = document.querySelector("[data-resolve]");
