@@ -23,7 +23,7 @@ from tests.entrypoints.visiting import WIRE, Browser
 from backhaul.adapters.sql import lists
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
-from backhaul.application import pausing, people
+from backhaul.application import casework, pausing, people
 from backhaul.application.ports import KeptCase
 from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
@@ -463,6 +463,24 @@ def test_what_people_say_about_an_exception_stands_beside_it_under_their_names_a
     with store.begin() as tx:
         (row,) = tx.exceptions(TENANT)
         assert row.case.owner == "finance"
+
+
+def test_a_file_that_was_attached_is_downloaded_by_whoever_may_see_its_return(
+        server: Running, browser: Browser, store: SqlStore, clock: Now) -> None:
+    photo = b"\x89PNG\r\n\x1a\n<script>alert(1)</script>"
+    note = casework.attach(store, TENANT, 1, name='a"b.png', body=photo, actor="person 1", now=clock.at)
+    number = people.add(store, issuer="local", subject="Grete", name="Grete", actor="set-up", now=clock.at)
+    with store.begin() as tx:
+        people.give(tx, number, Grant(role=Role.FINANCE, tenant=TENANT, entities=frozenset({"de01"})), granted_by="set-up",
+                    approved_by="board", now=clock.at)
+
+    given = browser.get(f"/evidence/{note}")
+
+    assert f'href="/evidence/{note}"' in browser.get("/exceptions/1").text
+    assert (given.content, given.headers["content-type"]) == (photo, "application/octet-stream")
+    assert given.headers["content-disposition"] == 'attachment; filename="a_b.png"'
+    assert inside(server, "Grete").get(f"/evidence/{note}").status_code == 404
+    assert browser.get(f"/evidence/{note + 1}").status_code == 404
 
 
 def test_whoever_may_not_say_anything_about_an_exception_leaves_no_word(server: Running, store: SqlStore, clock: Now) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from backhaul.adapters.sql import lists, tables, views
 from backhaul.application import casework, resolve
+from backhaul.application.people_ports import KeptNote
 from backhaul.application.ports import KeptException, PostingState
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
@@ -60,6 +61,12 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             raise NotFoundException(detail)
         return console.show(request, "exception.html", **told)
 
+    @get("/evidence/{number:int}", action=Action.SEE, sync_to_thread=True)
+    def give_evidence(request: AnyRequest, number: FromPath[int]) -> Response[bytes]:
+        note, body = _evidence(console, request, number)
+        name = note.name.encode("ascii", "replace").decode().replace("?", "_")
+        return Response(body, media_type="application/octet-stream", headers={"content-disposition": f'attachment; filename="{name}"'})
+
     @post("/exceptions/{number:int}/comment", action=Action.COMMENT, status_code=303)
     async def comment(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
         return await asyncio.to_thread(_comment, console, request, number, fields(await request.form(), "text"))
@@ -73,7 +80,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         fields(await request.form())
         return await asyncio.to_thread(_retry, console, request, number)
 
-    return [show_list, show_one, comment, hand_over, retry]
+    return [show_list, show_one, give_evidence, comment, hand_over, retry]
 
 
 def _open(console: Console, request: AnyRequest, number: int, action: Action) -> KeptException:
@@ -84,6 +91,18 @@ def _open(console: Console, request: AnyRequest, number: int, action: Action) ->
         detail = "there is no such open exception, or none of yours"
         raise NotFoundException(detail)
     return found[0]
+
+
+def _evidence(console: Console, request: AnyRequest, number: int) -> tuple[KeptNote, bytes]:
+    """Give a file that was attached, if the return it is about may be seen; it is downloaded and never shown in a page."""
+    tenant = console.tenant(request)
+    with console.house.store.begin() as tx:
+        kept = tx.evidence(tenant, number)
+        case = tx.cases(tenant, [kept[0].return_ref]).get(kept[0].return_ref) if kept else None
+    if kept is None or not console.scope(request).covers(case.legal_entity if case else ""):
+        detail = "there is no such file"
+        raise NotFoundException(detail)
+    return kept
 
 
 def _comment(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
