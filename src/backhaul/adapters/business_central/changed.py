@@ -29,18 +29,22 @@ class Changed:
     shown: dict[str, str] = field(default_factory=dict)
     """The version of each record that is kept, by its `number`."""
     newest: datetime | None = None
-    since: str = ""
+    crowded: datetime | None = None
+    """The newest time of a question whose answer held too many; what had that time is not asked for again."""
 
     def ask(self) -> list[Ask]:
-        """Ask for what was modified since; nothing as long as no record was shown."""
-        return [Ask(entity_set=self.entity_set, select=("id", *self.names, MODIFIED), where=f"{MODIFIED} ge {self.since}")] \
-            if self.since else []
+        """Ask for what was modified since the newest record, less the overlap; nothing as long as no record was shown."""
+        if self.newest is None:
+            return []
+        begin = self.newest - OVERLAP
+        since = f"gt {_text(self.crowded)}" if self.crowded is not None and self.crowded >= begin else f"ge {_text(begin)}"
+        return [Ask(entity_set=self.entity_set, select=("id", *self.names, MODIFIED), where=f"{MODIFIED} {since}")]
 
     def keep(self, rows: Iterable[Row]) -> None:
         """Note which version of these records is kept."""
-        told = list(rows)
-        self.shown |= {str(row["number"]): _version(row) for row in told}
-        self._move(told)
+        for row in rows:
+            self.shown[str(row["number"])] = _version(row)
+            self._see(row)
 
     def news(self, rows: Iterable[Row]) -> set[str]:
         """Give the numbers and other names of the records among these that are not as they were kept, and forget them."""
@@ -48,17 +52,15 @@ class Changed:
         other = [row for row in told if self.shown.get(str(row["number"])) != _version(row)]
         for row in other:
             self.shown.pop(str(row["number"]), None)
-        self._move(told)
+        for row in told:
+            self._see(row)
+        if len(told) > MANY:
+            self.crowded = self.newest
         return {str(row[name]) for row in other for name in self.names if row.get(name)}
 
-    def _move(self, rows: list[Row]) -> None:
-        """Begin the next question at the newest record, less the overlap unless that holds too many."""
-        times = [at for row in rows if (at := _time(row)) is not None]
-        self.newest = max([self.newest, *times] if self.newest else times, default=None)
-        if self.newest is not None:
-            begin = self.newest - OVERLAP
-            again = sum(at >= begin for at in times) > MANY
-            self.since = (self.newest if again else begin).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    def _see(self, row: Row) -> None:
+        at = _time(row)
+        self.newest = max(self.newest, at) if self.newest and at else self.newest or at
 
 
 def _time(row: Row) -> datetime | None:
@@ -67,6 +69,10 @@ def _time(row: Row) -> datetime | None:
         return datetime.fromisoformat(str(row.get(MODIFIED))).astimezone(UTC)
     except ValueError:
         return None
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _version(row: Row) -> str:
