@@ -52,6 +52,14 @@ def attach(store: PeopleStore, tenant: str, number: int, *, name: str, body: byt
     return note
 
 
+def evidence(store: PeopleStore, scope: Scope, number: int) -> tuple[KeptNote, bytes] | None:
+    """Give a file that was attached, if the return it is about is in scope."""
+    with store.begin() as tx:
+        kept = tx.evidence(scope.tenant, number)
+        case = tx.cases(scope.tenant, [kept[0].return_ref]).get(kept[0].return_ref) if kept else None
+    return kept if kept and scope.covers(case.legal_entity if case else "") else None
+
+
 def hand_over(store: PeopleStore, rules: Rules, number: int, *, team: str, note: str, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named
     """Give an open exception to another team with a note; it stays theirs whatever the rules say."""
     if not note.strip() or not team.strip():

@@ -335,9 +335,9 @@ def _owed(side: Side, first: date, last: date) -> dict[str, Decimal]:
 
     A company that booked memos has such entries, so none at all means that they are not shown.
     """
-    service, entity, day, document, kind, amount = CUSTOMERS_SIDE.get(side.mode.letter, ("",) * 6)
-    if not entity:
+    if side.mode.letter not in CUSTOMERS_SIDE:
         return {}
+    service, entity, day, document, kind, amount = CUSTOMERS_SIDE[side.mode.letter]
     (rows,) = side.central.read([Ask(
         entity_set=entity, select=(document, kind, amount), where=f"{day} ge {first.isoformat()} and {day} le {last.isoformat()}")],
         optional=frozenset({entity}), service=service)

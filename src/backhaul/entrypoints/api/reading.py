@@ -86,10 +86,8 @@ def group(asked: Mine, number: FromPath[int]) -> Told:
 @get("/{tenant:str}/evidence/{number:int}", action=Action.SEE, sync_to_thread=True)
 def evidence(asked: Mine, number: FromPath[int]) -> Response[bytes]:
     """Download a file that was attached; it is never shown in a page."""
-    with asked.store.begin() as tx:
-        kept = tx.evidence(asked.tenant, number)
-        case = tx.cases(asked.tenant, [kept[0].return_ref]).get(kept[0].return_ref) if kept else None
-    if kept is None or not asked.scope.covers(case.legal_entity if case else ""):
+    kept = casework.evidence(asked.store, asked.scope, number)
+    if kept is None:
         what = f"evidence {number}"
         raise absent(what)
     name = kept[0].name.encode("ascii", "replace").decode().replace("?", "_")

@@ -95,11 +95,8 @@ def _open(console: Console, request: AnyRequest, number: int, action: Action) ->
 
 def _evidence(console: Console, request: AnyRequest, number: int) -> tuple[KeptNote, bytes]:
     """Give a file that was attached, if the return it is about may be seen; it is downloaded and never shown in a page."""
-    tenant = console.tenant(request)
-    with console.house.store.begin() as tx:
-        kept = tx.evidence(tenant, number)
-        case = tx.cases(tenant, [kept[0].return_ref]).get(kept[0].return_ref) if kept else None
-    if kept is None or not console.scope(request).covers(case.legal_entity if case else ""):
+    kept = casework.evidence(console.house.store, console.scope(request), number)
+    if kept is None:
         detail = "there is no such file"
         raise NotFoundException(detail)
     return kept
