@@ -18,7 +18,7 @@ from backhaul.adapters.business_central.central import PUBLISHED, Ask, Central, 
 from backhaul.adapters.business_central.wire import NO_BIN, VARIANT, Invoice
 from backhaul.adapters.odata import Answer, Row, day_of, number, quoted
 from backhaul.domain.disposition import Outcome, Place
-from backhaul.domain.posting import ErpDocument, ErpItem, OrderLine, Posting, PostingKey, Release, ReturnOrder, Spare, named
+from backhaul.domain.posting import ErpDocument, ErpItem, OrderLine, Posting, PostingKey, ReturnOrder, Spare, named
 
 ORDERS: Final = "salesDocuments"
 LINES: Final = "salesDocumentLines"
@@ -93,6 +93,19 @@ def release(row: Row) -> Write:
                  body={"returnQtyToReceive": number(row.get("quantity"))})
 
 
+def altered(rows: Iterable[Row], compared: Mapping[str, ErpDocument]) -> str:
+    """Say what of an order is no longer as it was read back and compared; `compared` gives its lines by mark. Empty if nothing is."""
+    now = sorted((str(row.get("description2")), int(row["lineNumber"]), row) for row in rows)
+    if [mark for mark, _, _ in now] != sorted(compared):
+        return "it does not hold exactly our lines"
+    for mark, _, row in now:
+        line, was = line_document(row, ""), compared[mark]
+        if (line.item, line.quantity, line.net, line.place) != (was.item, was.quantity, was.net, was.place):
+            return (f"line {row.get('lineNumber')} was {was.quantity} for {was.net} when it was compared, "
+                    f"and is {line.quantity} of {row.get('number')} for {line.net}, into {row.get('locationCode') or 'no location'}")
+    return ""
+
+
 @dataclass(slots=True, kw_only=True)
 class Bridge:
     """The return orders of one company."""
@@ -145,13 +158,11 @@ class Bridge:
 
     # letting go
 
-    def let_go(self, rows: Sequence[Row], document: Release) -> list[Answer]:
+    def let_go(self, rows: Sequence[Row]) -> list[Answer]:
         """Let all lines of one order be received, in one transaction: nothing in it commits (facts/business-central 5).
 
-        `rows` are its lines as they were just read; where they are not exactly ours, nothing is sent and nothing answered.
+        `rows` are its lines as they were just read; who changes one of them meanwhile is refused by its version.
         """
-        if sorted(str(row.get("description2")) for row in rows) != sorted(document.lines):
-            return []
         return self.central.write([release(row) for row in rows], atomic=True)
 
     def start_job(self) -> Answer:

@@ -337,9 +337,14 @@ class BusinessCentral:
                 raise
             return {posting.key: _unsent(stopped) for posting in mine}
         for posting in mine:
-            document, head = posting.document, heads[posting.key]
+            head = heads[posting.key]
+            rows = lines.get(head.get("number", ""), [])
+            compared = {key.marker: batch.basis[key] for key in posting.needs[1:] if key in batch.basis}
+            if wrong := bridge.altered(rows, compared) if rows else "it is not there":
+                outcomes[posting.key] = Rejected(sentence=f"Return order {head.get('number', '')}: {wrong}. Nothing was sent.")
+                continue
             try:
-                answers = self.bridge.let_go(lines.get(head.get("number", ""), ()), document) if isinstance(document, Release) else []
+                answers = self.bridge.let_go(rows)
             except (RetryLater, Misconfigured) as stopped:
                 if not (begun or outcomes):
                     raise
@@ -397,9 +402,7 @@ class BusinessCentral:
 
 
 def _let_go(answers: Sequence[Answer], head: Mapping[str, str]) -> PostingOutcome:
-    """Say what became of letting all lines of a return order be received, in one transaction; without answers nothing was asked."""
-    if not answers:
-        return Rejected(sentence=f"Return order {head.get('number', '')} does not hold exactly our lines. Nothing was sent.")
+    """Say what became of letting all lines of a return order be received, in one transaction."""
     verdicts = [answer.verdict()[0] for answer in answers]
     bad = next((answer for meaning, answer in zip(verdicts, answers, strict=True) if meaning is not Meaning.OK), None)
     if bad is None:

@@ -17,7 +17,7 @@ from backhaul.adapters.business_central.wire import NO_BIN, VARIANT, Invoice, pl
 from backhaul.adapters.odata import Answer, Row, number
 from backhaul.domain.disposition import Outcome, Place
 from backhaul.domain.money import rounded
-from backhaul.domain.posting import CreditNote, ErpDocument, ErpItem, OrderLine, Posting, ReturnOrder, named
+from backhaul.domain.posting import ErpDocument, ErpItem, OrderLine, Posting, ReturnOrder, named
 
 REQUESTS: Final = "returnRequests"
 LINES: Final = "returnRequestLines"
@@ -143,23 +143,29 @@ def _net(line: Row, currency: str) -> Decimal:
     return rounded(number(line.get("quantity")) * number(line.get("unitPrice")) - number(line.get("lineDiscountAmount")), currency)
 
 
-def credited_line(posting: Posting, wanted: ErpDocument, request: Row, memo: Row) -> Row | None:
-    """Find a line in the posted memo; its mark is not there, so item or account, units and price say which.
+def credited_line(wanted: ErpDocument, request: Row, memo: Row) -> Row | None:
+    """Find a line of a request in the posted memo; its mark is not there, so item or account, units and price say which.
 
     Lines that agree in all of them are alike, and each of the request has one of the memo: the first the first, the second the second.
+    What somebody changed before it was posted agrees in less, and is found all the same, so that it can be told from what was wanted.
     """
-    note = posting.document
-    if not isinstance(note, CreditNote):
-        return None
+    marked: list[Row] = list(request.get(LINES) or ())
+    credited: list[Row] = sorted(memo.get(wire.LINES_OF[wire.MEMOS]) or (), key=lambda line: int(line.get("sequence") or 0))
+    for likeness in (3, 2, 1):
+        for mine in list(marked):
+            told = _told(mine, "number")[:likeness]
+            line = next((each for each in credited if _told(each, "lineObjectNumber")[:likeness] == told), None)
+            if line is not None:
+                marked.remove(mine)
+                credited.remove(line)
+                if mine.get("externalLineId") == wanted.ids["mark"]:
+                    return line
+    return None
 
-    def fits(line: Row, name: str) -> bool:
-        told = str(line.get(name) or ""), number(line.get("quantity")), number(line.get("unitPrice"))
-        return told == (wanted.ids["object"], note.quantity, note.unit_price)
 
-    marks = [line.get("externalLineId") for line in request.get(LINES) or () if fits(line, "number")]
-    lines = sorted((line for line in memo.get(wire.LINES_OF[wire.MEMOS]) or () if fits(line, "lineObjectNumber")),
-                   key=lambda line: int(line.get("sequence") or 0))
-    return next((line for mark, line in zip(marks, lines, strict=False) if mark == wanted.ids["mark"]), None)
+def _told(line: Row, name: str) -> tuple[str, Decimal, Decimal]:
+    """Give what a line is of, its units and its price: what tells lines apart, in the order in which it counts."""
+    return str(line.get(name) or ""), number(line.get("quantity")), number(line.get("unitPrice"))
 
 
 def renamed(document: ErpDocument, mark: str) -> ErpDocument:

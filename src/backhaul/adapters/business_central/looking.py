@@ -164,7 +164,7 @@ class Look:
         lines = (line for key in posting.needs if key in self.basis and (mark := self.basis[key].ids.get("mark"))
                  if (line := inbox.line_document(mark, request, posting.currency)))
         wanted = next(lines, None)
-        row = inbox.credited_line(posting, wanted, request, memo) if memo and wanted else None
+        row = inbox.credited_line(wanted, request, memo) if memo and wanted else None
         if memo is None or wanted is None or row is None:
             return None
         line = inbox.renamed(wire.line_document(row, wire.ids_of(memo, MEMOS), self._place(row), self.masters.item_of(row)),

@@ -99,6 +99,18 @@ def test_a_job_that_is_stuck_waits_for_the_clock(env: Any) -> None:
     assert (before, memos(env)) == ([], ["Open"])
 
 
+def test_a_line_somebody_changed_meanwhile_is_refused_by_its_version(env: Any) -> None:
+    draft = env.draft()
+    (line,) = env.send("GET", f"salesCreditMemos({draft['id']})/salesCreditMemoLines").json()["value"]
+    env.control("faults", {"kind": "changed-meanwhile", "line": {"unitPrice": 3}})
+
+    answer = env.send("PATCH", f"salesCreditMemoLines({line['id']})", {"quantity": 1}, **{"If-Match": line["@odata.etag"]})
+    (now,) = env.send("GET", f"salesCreditMemos({draft['id']})/salesCreditMemoLines").json()["value"]
+
+    assert told_by(answer)[:2] == (409, "Request_EntityChanged")
+    assert (now["unitPrice"], now["quantity"]) == (3, line["quantity"])
+
+
 def test_no_token_and_a_strangers_token_are_refused(env: Any) -> None:
     url = f"{env.root}/companies"
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from backhaul.adapters.business_central.emulator import jobs, ledger, sold, subscriptions
+from backhaul.adapters.business_central.emulator import documents, jobs, ledger, sold, subscriptions
 from backhaul.adapters.business_central.emulator.faults import KINDS, METHODS
 from backhaul.adapters.business_central.emulator.model import DEFAULTS, NEVER, World, stamp
 from backhaul.adapters.loopback import Faults
@@ -169,6 +169,15 @@ class Control:
         """Begin counting again."""
         self.world.forget_calls()
         return {"counted": 0}
+
+    def edit_drafts(self, changes: Told) -> None:
+        """Let somebody else change every item line of every draft, so that whoever read one before holds an old version of it."""
+        told = {name: Decimal(str(value)) if name in {*DECIMALS, "quantity"} else value for name, value in changes.items()}
+        with self.world.tables.transaction():
+            for header in [row for row in self.world.tables.rows("sales") if not row["posted"]]:
+                for line in self.world.lines(header):
+                    if line["type"] == "Item":
+                        documents.change_line(self.world, header, line, dict(told))
 
     def arm(self, told: Told | list[Told]) -> object:
         """Arm one misbehaviour, or a list of them."""

@@ -39,6 +39,7 @@ KINDS: Mapping[str, str] = {
     "batch-part-500": r"\$batch$",
     "batch-part-400": r"\$batch$",
     "lagging-read": EVERYWHERE,
+    "changed-meanwhile": EVERYWHERE,
     "job-stuck": "restart",
 }
 METHODS: Mapping[str, str] = {"lagging-read": "GET", "page-short": "GET", "posted-but-400": "POST"}

@@ -259,6 +259,8 @@ class _Wire:
         if (early := instead(fault)) is not None:
             await self._finish(send, request, early)
             return
+        if fault.kind == "changed-meanwhile":
+            emulator.control.edit_drafts(fault.told["line"])
         answer = afterwards(fault, emulator.process(request, fault))
         if fault.kind == "job-stuck":
             for row in [each for each in emulator.world.tables.rows("jobQueueEntries") if each.get("pending")]:
