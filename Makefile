@@ -15,7 +15,7 @@ MEASURED    := --cov=backhaul.domain --cov=backhaul.application --cov-branch --c
 DEMO_ARGS   ?=
 BENCH_ARGS  ?=
 
-.PHONY: help setup demo test check bench images docs lock clean
+.PHONY: help setup demo test check crash bench images docs lock clean
 
 help: ## List what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: setup ## Read the code and the docs: style, types, imports, references
 	@$(BIN)/mypy
 	@PYTHONPATH=src $(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/docs
+
+crash: setup ## Let the process die at every point of every mode of both ERPs, in two processes
+	@BACKHAUL_EVERY_POINT=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/crash
 
 bench: setup ## Measure floors, peers and Backhaul side by side (BENCH_ARGS=--quick for three repetitions)
 	@$(BIN)/python bench/run.py $(BENCH_ARGS)

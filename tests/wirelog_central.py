@@ -112,7 +112,7 @@ def operation(contract: Mapping[str, Any], method: str, address: str, body: byte
         if action not in told.get("actions", ()):
             yield f"action {action} of {name} is in no contract"
         return
-    yield from keyed(name, told.get("keys", ["id"]), key.rpartition(")")[0])
+    yield from keyed(name, told, key.rpartition(")")[0])
     if method in {"POST", "PATCH"}:
         yield from values(contract, name, json.loads(body or b"{}"))
     elif method == "DELETE" and not told["writable"]:
@@ -125,9 +125,13 @@ def operation(contract: Mapping[str, Any], method: str, address: str, body: byte
         yield from wrong
 
 
-def keyed(name: str, keys: Sequence[str], key: str) -> Iterator[str]:
-    """Judge the key in an address: an id, or all parts of it."""
-    if key and len(keys) > 1 and sorted(re.findall(r"(\w+)=", key)) != sorted(keys):
+def keyed(name: str, told: Mapping[str, Any], key: str) -> Iterator[str]:
+    """Judge the key in an address: an id, a text in quotes, or all parts of it."""
+    keys: Sequence[str] = told.get("keys", ["id"])
+    if key and len(keys) == 1 and told["fields"].get(keys[0]) == "String":
+        if not re.fullmatch(r"'[^']+'", key):
+            yield f"{name} has a text for a key and was addressed by {key}"
+    elif key and len(keys) > 1 and sorted(re.findall(r"(\w+)=", key)) != sorted(keys):
         yield f"{name} has the key {', '.join(keys)} and was addressed by {key}"
     elif key and len(keys) == 1 and not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", key):
         yield f"{name} was addressed by {key}, which is no id"

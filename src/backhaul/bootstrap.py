@@ -18,7 +18,7 @@ from typing import Any, Final
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.client import Moment, ZigZagClient
 from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
-from backhaul.application import drift
+from backhaul.application import drift, listening
 from backhaul.application.lease import LASTING
 from backhaul.application.ports import Capabilities, Clock, Erp, KeptProfile, Platform, Store
 from backhaul.application.post import Desk
@@ -134,8 +134,9 @@ def examine(profile: Profile, legal_entity: str, store: Store) -> Mapping[str, A
         return about | {"missing": [str(wrong)], "notes": [], "drift": [], "documents": {}}
     with store.begin() as tx:
         differs = drift.seen(tx, profile.rules, entity, able)
+        heard = [told] if (told := listening.note(tx, profile.tenant, entity)) else []
     missing = [*able.missing, *(f"to tell stock to the platform: {need}" for need in able.untold)]
-    return about | {"missing": missing, "notes": [*able.notes, *(f"contract: {note}" for note in differs.notes)],
+    return about | {"missing": missing, "notes": [*able.notes, *(f"contract: {note}" for note in differs.notes), *heard],
                     "drift": list(differs.stops),
                     "documents": {kind.value: able.route.nature[kind].value for kind in able.route.steps}}
 

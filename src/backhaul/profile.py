@@ -58,12 +58,24 @@ from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
 from backhaul.profile_push import offered, push_flaws, push_of
-from backhaul.profile_tables import EntityTable, FeeTable, KitTable, ProfileFile, SignalTable, TaxRateTable, Values, WindowTable
+from backhaul.profile_tables import (
+    EntityTable,
+    FeeTable,
+    KitTable,
+    ProfileFile,
+    SenderTable,
+    SignalTable,
+    TaxRateTable,
+    Values,
+    WindowTable,
+)
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+REACHED: Final = re.compile(r"https://[^@/]+/|http://(127\.0\.0\.1|localhost)(:\d+)?/", re.ASCII)
+"""An address at which an ERP may reach us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +199,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
 
 
 def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
-    senders: list[tuple[str, str, SignalTable]] = [("source", *each) for each in file.source.items()]
+    senders: list[tuple[str, str, SenderTable]] = [("source", *each) for each in file.source.items()]
     senders += [("signal", *each) for each in file.signal.items()]
     for kind, name, table in senders:
         here = f"{kind}.{name}"
@@ -205,6 +217,25 @@ def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
         if table.auth is Kind.BASIC and not table.username:
             yield f"{here}.auth", "basic needs a username"
         yield from _duration_flaw(f"{here}.tolerance", table.tolerance)
+        yield from _subscription_flaws(file, here, name, table)
+
+
+def _subscription_flaws(file: ProfileFile, here: str, name: str, table: SenderTable) -> Iterator[Flaw]:
+    """Find a subscription nobody can make: Business Central proves itself by what it was told, and only to a signal."""
+    mine = table.auth is Kind.CLIENT_STATE
+    if not isinstance(table, SignalTable):
+        if mine:
+            yield f"{here}.auth", "client-state is how Business Central proves itself; the platform cannot"
+        return
+    if not table.subscribe:
+        return
+    if not mine:
+        yield f"{here}.subscribe", 'only a signal with auth = "client-state" can be subscribed to'
+    elif not table.subscribe.startswith(("env:", "file:")) and (
+            not REACHED.match(table.subscribe) or not table.subscribe.endswith(f"/hooks/dynamics/{name}")):
+        yield f"{here}.subscribe", f"the ERP must reach us by HTTPS at an address that ends in /hooks/dynamics/{name}"
+    if not any(entity.erp == "business-central" for entity in file.legal_entities):
+        yield f"{here}.subscribe", "no legal entity of this profile is on Business Central"
 
 
 def _entity_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
@@ -389,10 +420,10 @@ def _sources(file: ProfileFile, environ: Mapping[str, str]) -> Iterator[Source]:
 def _signals(file: ProfileFile, environ: Mapping[str, str]) -> Iterator[Source]:
     """Give who may tell what an ERP did; a repeat is known by its bytes, for nothing in them is trusted."""
     for name, table in file.signal.items():
-        yield Source(name=name, tenant=file.tenant, proof=_proof(table, environ))
+        yield Source(name=name, tenant=file.tenant, proof=_proof(table, environ), address=_option(table.subscribe, environ))
 
 
-def _proof(table: SignalTable, environ: Mapping[str, str]) -> Proof:
+def _proof(table: SenderTable, environ: Mapping[str, str]) -> Proof:
     references = [reference for reference in (table.secret, table.previous_secret) if reference]
     return Proof(
         kind=table.auth, secrets=tuple(Secret(reference, environ) for reference in references),

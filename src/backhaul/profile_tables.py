@@ -23,8 +23,8 @@ Values: TypeAlias = str | tuple[str, ...]
 """One exact value, or a list of them. There are no wildcards."""
 
 
-class SignalTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[signal.NAME]`: an ERP's events, reached at ``/hooks/dynamics/NAME``. Two secrets are valid at once."""
+class SenderTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who sends, and how that is proven. Two secrets are valid at once."""
 
     auth: Kind
     secret: str
@@ -38,7 +38,13 @@ class SignalTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     username: str = ""
 
 
-class SourceTable(SignalTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class SignalTable(SenderTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[signal.NAME]`: an ERP's events, reached at ``/hooks/dynamics/NAME``; `subscribe` is that address as the ERP reaches it."""
+
+    subscribe: str = ""
+
+
+class SourceTable(SenderTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[source.NAME]`: one subscription, reached at ``/hooks/zigzag/NAME``, proven as a signal is."""
 
     header: str = "x-zigzag-signature"

@@ -1,8 +1,9 @@
 """When is it worth looking before the poll would?
 
-An ERP may tell that it posted something. Of that, only the legal entity and the order are taken, as a hint: whatever we
-wait for on that order is looked at now instead of after the next jobs. What is found there is read from the ERP as
-ever, so an event that is lost, repeated, late or a lie costs at most one look and decides nothing.
+An ERP may tell that it posted something, or that its masters changed. Of that, only the legal entity and the order are taken, as a hint:
+whatever we wait for on that order, or on any where none is named, is looked at now instead of after the next jobs, and returns that wait
+for masters are judged anew. What is found there is read from the ERP as ever, so an event that is lost, repeated, late or a lie costs at
+most one look and decides nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,29 +20,43 @@ WAITING: Final = frozenset({PostingState.AWAITED, PostingState.PENDING, PostingS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """Something was posted for this order of this legal entity, somebody says."""
+    """Something was posted for this order of this legal entity, somebody says; without an order, for any. Or its `masters` changed."""
 
     legal_entity: str
-    order: str
+    order: str = ""
     document: str = ""
     """The number it says the document has; written down, and compared with nothing: what is there is read from the ERP."""
+    masters: bool = False
 
 
-Reader: TypeAlias = Callable[[bytes], Hint | None]
+Reader: TypeAlias = Callable[[bytes], Iterable[Hint]]
 
 
-def heed(store: Store, rules: Rules, routes: Mapping[str, Route], read: Reader, *, now: datetime, limit: int = 500) -> tuple[int, int]:  # noqa: PLR0913  each is named
-    """Take up to `limit` events; give how many there were, and how many postings are looked at sooner because of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heeded:
+    """What events came to: how many there were, how many postings are looked at sooner, and whose masters changed."""
+
+    events: int = 0
+    sooner: int = 0
+    masters: frozenset[str] = frozenset()
+
+
+def heed(store: Store, rules: Rules, routes: Mapping[str, Route], read: Reader, *, now: datetime, limit: int = 500) -> Heeded:  # noqa: PLR0913  each is named
+    """Take up to `limit` events and bring forward what they hint at."""
     with store.begin() as tx:
         events = tx.undigested(rules.tenant, limit, events=True)
         hinted: dict[str, dict[str, set[str]]] = {}
+        masters: set[str] = set()
         for event in events:
-            if hint := read(event.body):
-                hinted.setdefault(hint.legal_entity, {}).setdefault(hint.order, set()).add(hint.document)
+            for hint in read(event.body):
+                if hint.masters:
+                    masters.add(hint.legal_entity)
+                else:
+                    hinted.setdefault(hint.legal_entity, {}).setdefault(hint.order, set()).add(hint.document)
             tx.digested(event, ())
         sooner = sum(_bring_forward(tx, rules, entity, routes[entity], orders, now)
                      for entity, orders in sorted(hinted.items()) if entity in routes)
-    return len(events), sooner
+    return Heeded(events=len(events), sooner=sooner, masters=frozenset(masters & routes.keys()))
 
 
 def ignore(store: Store, rules: Rules, *, now: datetime, limit: int = 500) -> int:
@@ -88,5 +103,5 @@ def _beneath(row: KeptPosting, family: Mapping[PostingKey, KeptPosting]) -> Iter
 
 
 def _is(order: str, row: KeptPosting) -> bool:
-    """Tell whether the ERP's document behind a posting is this order or stands on it."""
-    return row.document is not None and order in {row.document.number, *row.document.ids.values()}
+    """Tell whether the ERP's document behind a posting is this order or stands on it; every one is, where no order was named."""
+    return row.document is not None and (not order or order in {row.document.number, *row.document.ids.values()})

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from backhaul.adapters.business_events import hint
+from backhaul.adapters.business_events import hints
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
 from backhaul.adapters.zigzag.files.seen import recall
 from backhaul.application import (
@@ -20,6 +20,7 @@ from backhaul.application import (
     drift,
     grouping,
     heed as heeding,
+    listening,
     process,
     push as pushing,
     read_back,
@@ -32,7 +33,8 @@ from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send, waiting
 from backhaul.application.standstill import goes_on, stops
 from backhaul.bootstrap import House, connect
-from backhaul.domain.errors import Misconfigured, NeedsOperator, RetryLater
+from backhaul.domain import validation
+from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, RetryLater
 from backhaul.domain.legs import Queue, queues
 from backhaul.domain.period import closes, period_of, predicted_posting
 from backhaul.domain.posting import Route, in_words, per_currency
@@ -46,6 +48,8 @@ REVIEW: Final = timedelta(hours=20)
 """How long after the last window held returns are judged again when nothing new came: their cause may be gone."""
 TURN: Final = "turn"
 """What stops a legal entity's turn as a whole, as its owner sees it."""
+HEARD: Final = 400
+"""So many returns are judged anew because masters changed; the others are with their window."""
 PATIENCE: Final = 120.0
 """So many seconds of a turn the platform and the folders get each before the rest of them waits for the next turn."""
 
@@ -55,6 +59,7 @@ def steps(house: House) -> Mapping[str, Any]:
     return {
         "sweep": lambda tenant, now: sweep_when_due(house, tenant, now),
         "pull": lambda tenant, now: pulled(look_into_folders(house, tenant, now)),
+        "listen": lambda tenant, now: listen_when_due(house, tenant, now),
         "read": lambda tenant, now: read(house, tenant, now),
         "post": lambda tenant, now: post(house, tenant, now),
         "push": lambda tenant, now: push_when_due(house, tenant, now),
@@ -172,15 +177,59 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     return {**said, "processed": _process(house, rules, now)}
 
 
+def listen_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Have each ERP that can tell us of changes go on telling, where the profile says at which address; what fails holds up nothing."""
+    profile = house.profiles[tenant]
+    trouble: dict[str, str] = {}
+    for signal in (each for each in profile.signals if each.address):
+        for entity in profile.rules.entities:
+            with house.store.begin() as tx:
+                if not listening.due(tx, tenant, entity, signal.address, now):
+                    continue
+            try:
+                erp = house.desk(tenant, entity.id).erp
+            except BackhaulError as away:
+                trouble[entity.id] = str(away)
+                continue
+            if isinstance(erp, listening.Telling):
+                why = listening.keep(house.store, erp, profile.rules, entity, now, address=signal.address,
+                                     secret=signal.proof.secrets[0].reveal())
+                trouble |= {entity.id: why} if why else {}
+    return {"not_listening": trouble} if trouble else {}
+
+
 def heed(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
     """Look sooner at what an ERP's events speak of; what came before a profile stopped naming senders is set aside, with a word of it."""
     profile = house.profiles[tenant]
     if not profile.signals:
         ignored = heeding.ignore(house.store, profile.rules, now=now)
         return {"events_ignored": ignored} if ignored else {}
-    events, sooner = heeding.heed(house.store, profile.rules, _routes(house, profile.rules),
-                                  lambda body: hint(profile.rules.entities, body), now=now)
-    return {"events": events, "sooner": sooner}
+    with house.store.begin() as tx:
+        companies = listening.companies(tx, tenant)
+    told = heeding.heed(house.store, profile.rules, _routes(house, profile.rules),
+                        lambda body: hints(profile.rules.entities, companies, body), now=now)
+    return {"events": told.events, "sooner": told.sooner,
+            "judged": sum(_judge_again(house, house.desk(tenant, entity), now) for entity in sorted(told.masters))}
+
+
+def _judge_again(house: House, desk: Desk, now: datetime) -> int:
+    """Judge anew, by masters that changed, the returns that wait for masters; fix nothing, for that is a window's. Give how many."""
+    rules, entity = desk.rules, desk.entity
+    with desk.store.begin() as tx:
+        about = {row.posting.key.return_ref for row in tx.in_state(rules.tenant, entity.id, {PostingState.HELD})}
+        refs = sorted({row.case.return_ref for row in tx.exceptions(rules.tenant, refs=sorted(about))
+                       if any(finding.code in validation.CODES for finding in row.case.findings)})[:HEARD]
+    if not refs:
+        return 0
+    try:
+        with held(house.store, rules.tenant, entity.id, holder=house.worker, now=now, lasting=house.lasting,
+                  elapsed=house.elapsed) as lease:
+            process.judge(LeasedStore(store=desk.store, lease=lease), LeasedErp(erp=desk.erp, lease=lease), rules, entity, desk.route, refs,
+                          window="", now=now, kinds=frozenset(), period=period_of(predicted_posting(entity, now)))
+    except RetryLater as later:
+        log.info("not_judged_again", extra={"tenant": rules.tenant, "legal_entity": entity.id, "why": str(later)})
+        return 0
+    return len(refs)
 
 
 def read_back_first(house: House, tenant: str, now: datetime) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
-from backhaul.adapters.business_central import bridge, described, inbox, on_hand, preflight, wire
+from backhaul.adapters.business_central import bridge, described, inbox, on_hand, preflight, subscriptions, wire
 from backhaul.adapters.business_central.bridge import Bridge
 from backhaul.adapters.business_central.central import EXTENSION, Ask, Central, Limits, Write
 from backhaul.adapters.business_central.inbox import Inbox
@@ -24,6 +24,7 @@ from backhaul.adapters.business_central.refusals import POSTED, TAKEN, says, sen
 from backhaul.adapters.business_central.routes import HEADS, LINES, RELEASES, mode_of
 from backhaul.adapters.business_central.wire import Invoice
 from backhaul.adapters.odata import Answer, Connection, Meaning, Row, Then
+from backhaul.application.listening import Listening
 from backhaul.application.ports import Capabilities
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.posting import (
@@ -119,6 +120,10 @@ class BusinessCentral:
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale by location, where the environment publishes that."""
         return on_hand.stock(self.central, self.masters, self.rules.sellability, skus, warehouses)
+
+    def listen(self, address: str, secret: str) -> Listening:
+        """Have the company tell `address` of changes to memos, items and customers."""
+        return subscriptions.listen(self.central, address, secret)
 
     # --- post ----------------------------------------------------------------------------------------
 

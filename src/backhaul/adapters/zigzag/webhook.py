@@ -39,6 +39,8 @@ class Kind(StrEnum):
     BEARER = "bearer"
     BASIC = "basic"
     HEADER = "header"
+    CLIENT_STATE = "client-state"
+    """The secret stands in every record of the body, as Business Central sends it (facts/business-central 7)."""
 
 
 class Revealing(Protocol):
@@ -76,6 +78,8 @@ class Source:
     proof: Proof
     event_id: tuple[str, ...] = ()
     tests_only: bool = False
+    address: str = ""
+    """Where this source is told to send to, if it is we who subscribe."""
 
 
 def verify(source: Source, headers: Headers, body: bytes, now: datetime) -> str:
@@ -191,6 +195,28 @@ def _header(proof: Proof, keys: Sequence[bytes], headers: Headers, _body: bytes,
     return "" if _any_equal([_blind(told.encode())], [_blind(key) for key in keys]) else f"{proof.header} does not fit"
 
 
+class _Record(msgspec.Struct):
+    state: str = msgspec.field(name="clientState", default="")
+
+
+class _Told(msgspec.Struct):
+    records: list[_Record] = msgspec.field(name="value", default=[])
+
+
+_STATES: Final = msgspec.json.Decoder(_Told)
+
+
+def _client_state(_proof: Proof, keys: Sequence[bytes], _headers: Headers, body: bytes, _now: int) -> str:
+    """Look for the secret in every record; nothing else of the body is read."""
+    try:
+        states = {record.state for record in _STATES.decode(body).records}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "the body is no list of changes"
+    if len(states) != 1:
+        return "the records do not carry one client state"
+    return "" if _any_equal([_blind(states.pop().encode())], [_blind(key) for key in keys]) else "the client state does not fit"
+
+
 def _blind(text: bytes) -> bytes:
     """Hash before comparing, so that not even the length of a secret shows."""
     return hashlib.sha256(text).digest()
@@ -199,6 +225,7 @@ def _blind(text: bytes) -> bytes:
 _Check: TypeAlias = Callable[[Proof, Sequence[bytes], Headers, bytes, int], str]
 _CHECKS: Final[Mapping[Kind, _Check]] = {
     Kind.HMAC: _hmac, Kind.STANDARD_WEBHOOKS: _standard, Kind.BEARER: _bearer, Kind.BASIC: _basic, Kind.HEADER: _header,
+    Kind.CLIENT_STATE: _client_state,
 }
 
 

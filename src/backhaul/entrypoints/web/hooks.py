@@ -3,18 +3,21 @@
 ``POST /hooks/zigzag/{source}`` and ``POST /hooks/dynamics/{source}``, as the outermost layer around everything
 else: 200 after the bytes are durable, 401 whenever we do not know who sent them, 500 whenever we could not keep them, and otherwise a
 closed connection. Nothing else ever leaves this route, because the platform sends again only after a
-short list of answers, once a day, for a week (facts/zigzag 2.2; INV-02, IN-21).
+short list of answers, once a day, for a week (facts/zigzag 2.2; INV-02, IN-21). Where Business Central asks whether we want to be
+told, the answer gives back the token it came with (facts/business-central 7).
 """
 
 import asyncio
 import hashlib
 import logging
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs
 
-from backhaul.adapters.zigzag.webhook import Headers, Source, identity, verify
+from backhaul.adapters.zigzag.webhook import Headers, Kind, Source, identity, verify
 from backhaul.application.ports import Clock, Store
 from backhaul.domain.delivery import EVENT, Delivery
 from backhaul.domain.errors import Misconfigured
@@ -37,6 +40,8 @@ NOTICE: Final = 256 * 1024
 READ_SECONDS: Final = 10.0
 HELD: Final = 256 * 1024 * 1024
 """So many bytes of unfinished requests are held at most; beyond, connections are closed."""
+TOKEN: Final = re.compile(r"[!-~]{1,1024}", re.ASCII)
+"""What is given back in a handshake: plain text without blanks, and no more than a token can be."""
 SHOWN: Final = 64
 """A source name that nobody configured is recorded up to this length."""
 
@@ -87,6 +92,13 @@ class Hooks:
         if path != ROOT and not path.startswith(ROOT + "/"):
             await self._app(scope, receive, send)
             return
+        if token := self._asked_to_listen(scope):
+            self.census[OK] += 1
+            await send({"type": "http.response.start", "status": OK, "headers": [
+                (b"content-type", b"text/plain; charset=us-ascii"), (b"x-content-type-options", b"nosniff"),
+                (b"content-length", str(len(token)).encode())]})
+            await send({"type": "http.response.body", "body": token})
+            return
         try:
             status = await self._answer(scope, receive)
         except Gone as gone:
@@ -96,6 +108,15 @@ class Hooks:
             _log.exception("hook_failed")
             status = NOT_KEPT
         await self._leave(scope, receive, send, status)
+
+    def _asked_to_listen(self, scope: Scope) -> bytes:
+        """Give the token of a handshake: Business Central asks whether a sender we know of may tell us. Empty for everything else."""
+        path: str = scope["path"]
+        source = self._sources.get((SIGNAL + path.removeprefix(SIGNALS)).encode(errors="replace")) if path.startswith(SIGNALS) else None
+        if scope["type"] != "http" or scope["method"] != "POST" or source is None or source.proof.kind is not Kind.CLIENT_STATE:
+            return b""
+        tokens = parse_qs(scope.get("query_string", b"").decode("ascii", "replace")).get("validationToken", [])
+        return tokens[0].encode() if len(tokens) == 1 and TOKEN.fullmatch(tokens[0]) else b""
 
     async def _leave(self, scope: Scope, receive: Receive, send: Send, status: int | None) -> None:
         """Let one of the three answers out, or close."""
