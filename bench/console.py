@@ -23,7 +23,8 @@ from sqlalchemy import text
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application.ports import KeptSession
-from backhaul.config import load_profile
+from backhaul.bootstrap import House
+from backhaul.config import Settings, load_profile
 from backhaul.domain.posting import PostingKind
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web.app import create_app
@@ -43,14 +44,6 @@ SERIES: Final = {
     "postgresql": ("WITH s(n) AS (SELECT generate_series(1, :most)) ", "timestamptz '2026-06-01' - n * interval '1 second'"),
 }
 """How each database counts up, and how it makes a moment of a number."""
-
-
-class House:
-    """As much of a house as the console needs."""
-
-    def __init__(self, store: SqlStore) -> None:
-        """Take a store."""
-        self.store, self.profiles = store, {TENANT: PROFILE}
 
 
 def fill(store: SqlStore, returns: int) -> None:
@@ -113,7 +106,8 @@ def measure(url: str, returns: int, times: int) -> dict[str, tuple[float, float]
         tx.open_session(KeptSession(hash=hashed(TOKEN), issuer="local", subject="Fiona Finance", name="Fiona Finance", began_at=now,
                                     seen_at=now, proven_at=now))
     found = {}
-    with serve(create_app(House(store))) as server, httpx.Client(base_url=server.base_url, trust_env=False, timeout=120) as client:
+    house = House(settings=Settings.from_env({}), store=store, profiles={TENANT: PROFILE})
+    with serve(create_app(house)) as server, httpx.Client(base_url=server.base_url, trust_env=False, timeout=120) as client:
         for name, path in pages(returns).items():
             took = []
             for _ in range(times):

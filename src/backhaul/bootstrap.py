@@ -4,6 +4,7 @@ The only module that knows which adapter stands behind which port. ERPs are foun
 group `backhaul.erp`, ours included, so a third party adds one without touching this file.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Any, Final
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.client import Moment, ZigZagClient
 from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
-from backhaul.application import drift, listening
+from backhaul.application import drift, listening, versions
 from backhaul.application.lease import LASTING
 from backhaul.application.ports import Capabilities, Clock, Erp, KeptProfile, Platform, Store
 from backhaul.application.post import Desk
@@ -27,6 +28,9 @@ from backhaul.config import Settings
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.rules import LegalEntity
 from backhaul.profile import Profile, load_profile, read_profile
+from backhaul.toml_rows import with_row
+
+log = logging.getLogger(__name__)
 
 ERP_GROUP: Final = "backhaul.erp"
 
@@ -99,6 +103,37 @@ class House:
         with self.store.begin() as tx:
             return bool(drift.seen(tx, self.profiles[tenant].rules, entity, able).stops)
 
+    def refresh(self, tenant: str) -> bool:
+        """Work by the version that holds now, if another has come into force; tell whether one has. Who may send is read at start only.
+
+        One that cannot be used here, because a secret it names is missing, is `Misconfigured`, and the one before it goes on.
+        """
+        with self.store.begin() as tx:
+            holds = tx.reign(tenant)
+            kept = tx.profile(tenant, holds.version) if holds else None
+        if kept is None or kept.sha256 == self.profiles[tenant].sha256:
+            return False
+        profile = self.drafted(tenant, kept.text, where=f"(version {kept.version})")
+        keep(self.store, profile, datetime.now(UTC))
+        self.profiles = {**self.profiles, tenant: profile}
+        self._desks = {at: desk for at, desk in self._desks.items() if at[0] != tenant}
+        for known in (self._platforms, self._apis):
+            known.pop(tenant, None)
+        self.reviewed.discard(tenant)
+        return True
+
+    def drafted(self, tenant: str, text: str, *, where: str = "(draft)") -> Profile:
+        """Read a text as a version of a tenant's profile, refused whole with its lines if anything is wrong with it."""
+        profile = read_profile(text.encode(), Path(where), self.settings.environ)
+        if profile.tenant != tenant:
+            message = f"{where}: this is a profile of tenant '{profile.tenant}', not of '{tenant}'"
+            raise Misconfigured(message)
+        return profile
+
+    def mapped(self, tenant: str, row: Mapping[str, Any], *, version: str, remark: str = "") -> Profile:
+        """Draft a version that differs from the one that holds by one more mapping row."""
+        return self.drafted(tenant, with_row(self.profiles[tenant].text, "mapping", row, version=version, remark=remark))
+
     def adopt(self, desk: Desk) -> None:
         """Work from this desk instead of the one that would be built: how a wrapper gets around the ERP port."""
         self._desks[desk.rules.tenant, desk.entity.id] = desk
@@ -143,14 +178,12 @@ def examine(profile: Profile, legal_entity: str, store: Store) -> Mapping[str, A
 
 def keep(store: Store, profile: Profile, now: datetime) -> None:
     """Keep a profile whole under its version; another content under the same name is refused with `Misconfigured` (INV-16)."""
-    mine = KeptProfile(tenant=profile.tenant, version=profile.name, sha256=profile.sha256, text=profile.text)
+    mine = kept_as(profile)
     with store.begin() as tx:
         kept = tx.keep_profile(mine, at=now)
         tx.keep_sellable(profile.rules.tenant, profile.rules.version, profile.rules.sellability)
     if kept.sha256 != mine.sha256:
-        message = (f"{profile.path}: version '{profile.name}' of tenant '{profile.tenant}' was in force with other content "
-                   f"(SHA-256 {kept.sha256}; this file has {mine.sha256}). Give the changed profile a version of its own.")
-        raise Misconfigured(message)
+        raise _renamed(profile, kept)
 
 
 def recall(store: Store, tenant: str, version: str) -> Profile:
@@ -171,5 +204,33 @@ def build(settings: Settings) -> House:
     store.check()
     profiles = [load_profile(path, settings) for path in settings.profiles]
     for profile in profiles:
-        keep(store, profile, datetime.now(UTC))
-    return House(settings=settings, store=store, profiles={each.rules.tenant: each for each in profiles})
+        _begin(store, profile, settings, datetime.now(UTC))
+    house = House(settings=settings, store=store, profiles={each.rules.tenant: each for each in profiles})
+    for profile in profiles:
+        if house.refresh(profile.tenant):
+            log.warning("profile_waits", extra={"file": str(profile.path), "version": profile.version, "holds": house.profiles[
+                profile.tenant].version, "next": f"backhaul profile propose {profile.path}"})
+    return house
+
+
+def _begin(store: SqlStore, profile: Profile, settings: Settings, now: datetime) -> None:
+    """Let a file's version hold if it may; one that must be approved first is kept as a draft, and the one that holds goes on."""
+    mine = kept_as(profile)
+    with store.begin() as tx:
+        kept = tx.profile(mine.tenant, mine.version)
+        if kept is not None and kept.sha256 != mine.sha256:
+            raise _renamed(profile, kept)
+        holds = versions.begin(tx, mine, by_approval=settings.sign_in.production, now=now)
+    if holds.sha256 == mine.sha256:
+        keep(store, profile, now)
+
+
+def kept_as(profile: Profile) -> KeptProfile:
+    """Give a profile as the store keeps it."""
+    return KeptProfile(tenant=profile.tenant, version=profile.name, sha256=profile.sha256, text=profile.text)
+
+
+def _renamed(profile: Profile, kept: KeptProfile) -> Misconfigured:
+    return Misconfigured(
+        f"{profile.path}: version '{profile.name}' of tenant '{profile.tenant}' was in force with other content "
+        f"(SHA-256 {kept.sha256}; this file has {profile.sha256}). Give the changed profile a version of its own.")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import approvals, pausing, people
 from backhaul.application.effects import EFFECTS
-from backhaul.application.ports import Fence, KeptCase
+from backhaul.application.ports import Fence, KeptCase, KeptProfile
 from backhaul.domain.access import Role, Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -282,12 +282,24 @@ def test_a_role_for_nobody_is_not_proposed(store: SqlStore, content: dict[str, A
         propose(store, ProposalKind.GRANT, content)
 
 
-def test_a_version_of_the_profile_is_accepted_by_a_second_person(store: SqlStore) -> None:
-    asked = propose(store, ProposalKind.PROFILE, {"version": "2026-03", "sha256": "a" * 64})
+def test_a_version_of_the_profile_holds_by_a_second_person_and_one_whose_text_nobody_kept_by_nobody(store: SqlStore) -> None:
+    draft = KeptProfile(tenant="acme", version="2026-03", sha256="a" * 64, text="the whole of it")
+    with store.begin() as tx:
+        tx.keep_draft(draft, actor="person 1", at=NOON)
+    asked, lost = (propose(store, ProposalKind.PROFILE, {"version": name, "sha256": sha * 64, "changes": ["+x"], "moved": []})
+                   for name, sha in (("2026-03", "a"), ("2026-04", "b")))
 
     done = approve(store, asked)
+    with pytest.raises(NeedsOperator, match="not what it was"):
+        approve(store, lost)
+    again = propose(store, ProposalKind.PROFILE, {"version": "2026-04", "sha256": "b" * 64, "changes": ["+y"], "moved": []})
+    with pytest.raises(NeedsOperator, match="is not kept here"):
+        approve(store, again)
 
-    assert done.result == "version 2026-03 may come into force"
+    assert done.result == "version 2026-03 holds"
+    with store.begin() as tx:
+        assert [(row.version, row.by, row.proposal) for row in tx.reigns("acme")] == [("2026-03", "person 2", asked.id)]
+        assert tx.profile("acme", "2026-03") == draft
 
 
 def test_one_person_pauses_and_two_let_writes_leave_again(store: SqlStore) -> None:

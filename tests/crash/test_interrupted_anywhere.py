@@ -63,9 +63,9 @@ def story(world: World, days: int, *, arrive: bool) -> None:
     # takes every point of every mode.
     ("finance-scm", "B", 5, 1, 8, {"after post order-line", "before post fee-release"}),
     ("finance-scm", "C", 6, 1, 8, {"after post order-line", "before post release", "after post issue"}),
-    ("business-central", "A", 4, 1, 40, {"after post fee-order", "after post order-line", "after post release"}),
-    ("business-central", "B", 4, 1, 40, {"after post fee-order", "after post order-line", "after post release"}),
-    ("business-central", "C", 4, 1, 24, {"after post fee-order", "after post order-line", "before post release", "after post release"}),
+    ("business-central", "A", 4, 1, 10, {"after post fee-order", "after post order-line", "after post release"}),
+    ("business-central", "B", 4, 1, 10, {"after post fee-order", "after post order-line", "after post release"}),
+    ("business-central", "C", 4, 1, 10, {"after post fee-order", "after post order-line", "before post release", "after post release"}),
 ])
 def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, mode: str, days: int, first: int, every: int, through: set[str],

@@ -187,7 +187,7 @@ def test_what_lies_outside_ones_companies_is_not_there(shop: Shop) -> None:
     assert shop.call("POST", f"/acme/exceptions/{theirs}/decisions", token, json=words).status_code == 404
     assert shop.call("POST", "/acme/pauses", token, json={"reason": "x", "legal_entity": "de"}).status_code == 404
     assert shop.call("POST", "/acme/pauses", token, json={"reason": "x"}).status_code == 404
-    assert shop.call("POST", "/acme/profiles", token, json={"version": "2", "sha256": "a" * 64, "reason": "x"}).status_code == 403
+    assert shop.call("POST", "/acme/profiles", token, json={"text": "x = 1", "reason": "x"}).status_code == 403
 
 
 def test_a_viewer_sees_no_customer_and_no_trail(shop: Shop) -> None:

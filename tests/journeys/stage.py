@@ -277,14 +277,14 @@ def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse |
     """Open a house on a store and an emulated ERP in a deployment mode; with a fuse, it can die at any port call or commit."""
     store = open_store(url)
     central = kind == "business-central"
-    profile = load_profile(EXAMPLES / "profiles" / ("online-retail-business-central.toml" if central else "online-retail.toml"), {
-        "BACKHAUL_ERP_URL": erp + (CENTRAL if central else ""), "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token",
-        "BACKHAUL_ERP_SECRET": "secret", "BACKHAUL_ZIGZAG_SECRET": "0" * 32})
+    environ = {"BACKHAUL_ERP_URL": erp + (CENTRAL if central else ""), "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token",
+               "BACKHAUL_ERP_SECRET": "secret", "BACKHAUL_ZIGZAG_SECRET": "0" * 32}
+    profile = load_profile(EXAMPLES / "profiles" / ("online-retail-business-central.toml" if central else "online-retail.toml"), environ)
     if window:
         profile = replace(profile, rules=replace(profile.rules, window=window))
     entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
     profile = replace(profile, rules=replace(profile.rules, entities=entities))
-    house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url}), store=store, profiles={TENANT: profile},
+    house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url} | environ), store=store, profiles={TENANT: profile},
                   capabilities=PROBED.setdefault(f"{kind} {mode}", {}))
     if fuse:
         house.store = InterruptingStore(store, fuse)  # type: ignore[assignment]  # a wrapper is a store as well

@@ -136,6 +136,7 @@ def approve(  # noqa: PLR0913  each is named at the call
         first = not proposal.approver
         said = replace(proposal, approver=approver, approved_at=now) if first else replace(proposal, second=approver, second_at=now)
         if len(said.yeses) >= said.needed:
+            tx.save_proposal(said)  # what it does may be guarded by the database, which asks who said yes
             result = effect.acts(tx, Acting(proposal=said, rules=rules, route=route, approver=approver, now=now))
             said = replace(said, state=ProposalState.APPROVED, ended_by=approver, ended_at=now, result=result)
         tx.save_proposal(said)

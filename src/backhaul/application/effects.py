@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from backhaul.application import grouping, people, resolve
+from backhaul.application import grouping, people, resolve, versions
 from backhaul.application.approvals import Acting, Effect, Subject, Within
 from backhaul.application.pausing import subject_of
 from backhaul.application.people_ports import PeopleTx
@@ -102,15 +102,6 @@ def _give(tx: PeopleTx, acting: Acting) -> str:
     return f"{said.subject} is {grant.role.value}"
 
 
-def _profile_subject(_tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
-    return Subject(name=f"profile {content['version']}", legal_entity="", money=FREE,
-                   state={"in_force": rules.version, "sha256": content["sha256"]})
-
-
-def _accept_profile(_tx: PeopleTx, acting: Acting) -> str:
-    return f"version {acting.proposal.content['version']} may come into force"
-
-
 EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
     ProposalKind.WAIVE: Effect(looks=exception_subject, acts=partial(_decide, Decision.WAIVE)),
     ProposalKind.CLOSE: Effect(looks=exception_subject, acts=partial(_decide, Decision.CLOSE)),
@@ -121,6 +112,6 @@ EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
     ProposalKind.GROUP: grouping.EFFECT,
     ProposalKind.UNPAUSE: Effect(looks=_pause_subject, acts=_unpause),
     ProposalKind.GRANT: Effect(looks=_grant_subject, acts=_give),
-    ProposalKind.PROFILE: Effect(looks=_profile_subject, acts=_accept_profile),
+    ProposalKind.PROFILE: versions.EFFECT,
 }
 """What can be approved. A kind that has no row here cannot be proposed."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from backhaul.application.ports import Fence, Tx
+from backhaul.application.ports import Fence, KeptProfile, Tx
 from backhaul.domain.access import Grant, Person, Scope
 from backhaul.domain.proposal import Proposal, ProposalKind
 
@@ -87,6 +87,17 @@ class KeptPromise:
     actor: str
     at: datetime
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptReign:
+    """A version of the profile that came into force: since when, by whom or what, and by which proposal, if by one."""
+
+    version: str
+    sha256: str
+    since: datetime
+    by: str
+    proposal: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +216,27 @@ class PeopleTx(Tx, Protocol):
 
     def promises(self, tenant: str, refs: Collection[str]) -> Sequence[KeptPromise]:
         """Give the promises about these returns, oldest first."""
+        ...
+
+    # versions of the profile
+    def keep_draft(self, profile: KeptProfile, *, actor: str, at: datetime) -> None:
+        """Keep a profile that somebody would have come into force; once is enough."""
+        ...
+
+    def draft(self, tenant: str, sha256: str) -> KeptProfile | None:
+        """Give a draft by the hash of its bytes."""
+        ...
+
+    def reign(self, tenant: str) -> KeptReign | None:
+        """Give the version that holds; None before the first start."""
+        ...
+
+    def reigns(self, tenant: str, *, most: int = 50) -> Sequence[KeptReign]:
+        """Give the versions that held, the present one first."""
+        ...
+
+    def crown(self, tenant: str, reign: KeptReign) -> None:
+        """Let a version hold from now on; the database refuses one that needs an approval and has none."""
         ...
 
     # what the API answered

@@ -13,19 +13,17 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.entrypoints import attending, proving
+from backhaul.entrypoints import attending, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
 app: Final = typer.Typer(
     name="backhaul", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
     help="Carries returns from ZigZag into Dynamics 365 and proves that goods, stock, credit notes and ledger agree.")
-profile_app: Final = typer.Typer(no_args_is_help=True, help="One tenant's settings: check them, see what a payload would become.")
 app.add_typer(exceptions_app, name="exceptions")
-app.add_typer(profile_app, name="profile")
+app.add_typer(profiling.profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
 app.command()(proving.reconcile)
 for command in attending.COMMANDS:
@@ -441,36 +439,6 @@ def emulate(
     finally:
         platform.close()
         running.close()
-
-
-@profile_app.command("check")
-def profile_check(
-    profile: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    *,
-    against: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A sample payload of the platform.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Check a profile; with a sample, say line by line what it would become."""
-    from backhaul.config import check_profile
-
-    told = check_profile(profile, against)
-    if as_json:
-        say(dict(told))
-        return
-    out.print(f"{told['profile']} is sound: tenant {told['tenant']}, version {told['version']}.", highlight=False)
-    if told["lines"]:
-        table = Table("where", "says", "becomes")
-        for row in told["lines"]:
-            table.add_row(row["where"], row["says"], row["becomes"])
-        out.print(table)
-
-
-@profile_app.command("schema")
-def profile_schema() -> None:
-    """Print the JSON Schema of a profile, for editors."""
-    from backhaul import profile
-
-    say(profile.profile_schema())
 
 
 if __name__ == "__main__":

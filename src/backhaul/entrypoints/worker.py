@@ -57,6 +57,7 @@ PATIENCE: Final = 120.0
 def steps(house: House) -> Mapping[str, Any]:
     """Give the durable steps of a turn, in order: few and large (facts/engine 3.2)."""
     return {
+        "version": lambda tenant, _: take_version(house, tenant),
         "sweep": lambda tenant, now: sweep_when_due(house, tenant, now),
         "pull": lambda tenant, now: pulled(look_into_folders(house, tenant, now)),
         "listen": lambda tenant, now: listen_when_due(house, tenant, now),
@@ -69,6 +70,16 @@ def steps(house: House) -> Mapping[str, Any]:
 def turn(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Do everything that is to be done for a tenant now, without an engine around it."""
     return {name: step(tenant, now) for name, step in steps(house).items()}
+
+
+def take_version(house: House, tenant: str) -> Mapping[str, str]:
+    """Work by the version that was approved meanwhile; one that cannot be used here is told, and the one before it goes on."""
+    try:
+        changed = house.refresh(tenant)
+    except Misconfigured as wrong:
+        log.error("version_refused", extra={"tenant": tenant, "why": str(wrong)})  # noqa: TRY400  the sentence is all there is
+        return {"version_refused": str(wrong)}
+    return {"version": house.profiles[tenant].version} if changed else {}
 
 
 def look_into_folders(house: House, tenant: str, now: datetime, *, at_once: bool = False, patience: float = PATIENCE) -> Sequence[Pulled]:

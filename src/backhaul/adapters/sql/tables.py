@@ -230,6 +230,24 @@ profiles = Table(
     PrimaryKeyConstraint("tenant", "version", name="profiles_version"),
 )
 
+drafts = Table(
+    "drafts", metadata,
+    _words("tenant"), _words("version"), _words("sha256"), _words("text"), _words("actor"),
+    Column("at", Utc(), nullable=False),
+    PrimaryKeyConstraint("tenant", "sha256", name="drafts_sha256"),
+)
+
+reigns = Table(
+    "reigns", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("version"), _words("sha256"), _words("by"),
+    Column("proposal", SERIAL, ForeignKey("proposals.id")),
+    Column("at", Utc(), nullable=False),
+    CheckConstraint("\"by\" <> ''", name="reigns_by"),
+    Index("reigns_tenant", "tenant", "id"),
+    sqlite_autoincrement=True,
+)
+
 sellable = Table(
     "sellable", metadata,
     _words("tenant"), _words("version"), _words("places"), _words("dispositions"), _words("conditions"),
@@ -450,7 +468,7 @@ GUARDS: Final = frozenset({
     "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",
     "people_stay", "grants_stay", "grants_fixed", "tokens_stay", "proposals_stay", "proposals_fixed", "pauses_stay", "pauses_fixed",
     "attempts_paused", "notes_stay", "notes_fixed", "promises_stay", "promises_fixed", "answers_fixed",
-    "sessions_over",
+    "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

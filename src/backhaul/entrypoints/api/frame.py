@@ -34,6 +34,7 @@ from backhaul.domain.posting import Route
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
+from backhaul.entrypoints.versioning import Drafted
 
 MASKED: Final = "***"
 """What stands where a customer's account would, for who may not see it."""
@@ -65,6 +66,21 @@ class ProfileLike(Protocol):
     """What the API needs to know of a profile."""
 
     @property
+    def name(self) -> str:
+        """Give what its version calls itself."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Give it as it is written."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Give the hash of its bytes."""
+        ...
+
+    @property
     def rules(self) -> Rules:
         """Give its rules."""
         ...
@@ -85,6 +101,10 @@ class HouseLike(Protocol):
 
     def desk(self, tenant: str, legal_entity: str) -> Desk:
         """Give a legal entity's desk."""
+        ...
+
+    def drafted(self, tenant: str, text: str, *, where: str = "(draft)") -> Drafted:
+        """Read a text as a version of a tenant's profile."""
         ...
 
 
@@ -121,6 +141,13 @@ class Asked:
     def rules(self) -> Rules:
         """Give the tenant's rules."""
         return self.house.profiles[self.tenant].rules
+
+    def drafted(self, text: str) -> Drafted:
+        """Read a version of the tenant's profile; what is wrong with it is the caller's to mend, and told with its lines."""
+        try:
+            return self.house.drafted(self.tenant, text)
+        except Misconfigured as wrong:
+            raise ValidationException(detail=str(wrong)) from None
 
     def may(self, action: Action) -> bool:
         """Tell whether the caller may do something else in this tenant, for any of its legal entities."""

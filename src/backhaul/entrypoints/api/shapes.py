@@ -81,10 +81,9 @@ class Group(Said, forbid_unknown_fields=True, kw_only=True):
 
 
 class Version(Said, forbid_unknown_fields=True, kw_only=True):
-    """A version of the profile, by its name and the SHA-256 of its bytes."""
+    """A version of the profile, as the file would be written."""
 
-    version: str
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000)]
 
 
 class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -16,6 +16,7 @@ from backhaul.application.effects import EFFECTS
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NotAllowed
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
+from backhaul.entrypoints import versioning
 from backhaul.entrypoints.api.frame import Asked, Key, Mine, Told, absent
 from backhaul.entrypoints.api.shapes import (
     Approve,
@@ -149,9 +150,12 @@ def cancel(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
 
 @post("/{tenant:str}/profiles", action=Action.PROPOSE_MAPPING, sync_to_thread=True)
 def profile(asked: Mine, data: JSONBody[Version], key: Key) -> Response[Told]:
-    """Propose that a version of the profile may come into force."""
+    """Propose that a version of the profile comes into force, with what it changes."""
     asked.whole()
-    return _propose(asked, key, data, ProposalKind.PROFILE, {"version": data.version, "sha256": data.sha256})
+    holds, draft = asked.house.profiles[asked.tenant], asked.drafted(data.text)
+    told = versioning.difference(asked.store, holds, draft)
+    return asked.once(key, data, lambda store: offered(versioning.propose(
+        store, holds, draft, told, proposer=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
 @post("/{tenant:str}/grants", action=Action.PROPOSE_GRANT, sync_to_thread=True)

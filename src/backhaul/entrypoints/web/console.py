@@ -29,6 +29,7 @@ from backhaul.domain.access import Action, Scope, scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import Route
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints.versioning import Drafted
 from backhaul.entrypoints.web.door import (
     SAFE,
     SEEN,
@@ -78,6 +79,21 @@ class ProfileLike(Protocol):
         ...
 
     @property
+    def name(self) -> str:
+        """Give what its version calls itself."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Give it as it is written."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Give the hash of its bytes."""
+        ...
+
+    @property
     def rules(self) -> Rules:
         """Give its rules."""
         ...
@@ -104,6 +120,14 @@ class HouseLike(Protocol):
     @property
     def profiles(self) -> Mapping[str, ProfileLike]:
         """Give the profiles by tenant."""
+        ...
+
+    def mapped(self, tenant: str, row: Mapping[str, Any], *, version: str, remark: str = "") -> Drafted:
+        """Draft a version of a tenant's profile with one more mapping row."""
+        ...
+
+    def refresh(self, tenant: str) -> bool:
+        """Work by the version of a tenant's profile that holds now."""
         ...
 
 

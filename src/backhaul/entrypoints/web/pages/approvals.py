@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from litestar import Response, get, post
@@ -45,8 +46,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         group = None
         if proposal.kind is ProposalKind.GROUP and proposal.state is ProposalState.APPROVED:
             group = grouping.progress(console.house.store, proposal.tenant, number)
-        return console.show(request, "approval.html", group=group, proposal=proposal, rule=rule, state=state, gone=gone, allowed=allowed,
-                            own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
+        moved = [{**row, "net": Decimal(row["net"])} for row in proposal.content.get("moved", ())]
+        return console.show(request, "approval.html", group=group, moved=moved, proposal=proposal, rule=rule, state=state, gone=gone,
+                            allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
 
     @post("/approvals/{number:int}/approve", action=Action.SEE, status_code=303)
@@ -92,6 +94,8 @@ def _approve(console: Console, request: AnyRequest, number: int, told: Mapping[s
         return prove_anew(f"/approvals/{number}")
     approvals.approve(console.house.store, EFFECTS, console.house.profiles[proposal.tenant].rules, number, shown=told.get("shown", ""),
                       approver=visitor.person.actor, now=now, route_of=console.route_of(proposal.tenant))
+    if proposal.kind is ProposalKind.PROFILE:
+        console.house.refresh(proposal.tenant)
     return done(request, f"/approvals/{number}", "approved")
 
 
