@@ -478,7 +478,8 @@ def _windows(file: ProfileFile) -> Iterator[tuple[Leg, WindowTable]]:
 
 
 def _window(table: WindowTable) -> Window:
-    return Window(close=table.close, every=_duration(table.every), at=table.at, cap=table.cap, lead=_duration(table.lead))
+    return Window(close=table.close, every=_duration(table.every), at=table.at, cap=table.cap, lead=_duration(table.lead),
+                  approve=table.approve)
 
 
 def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -> Rules:

@@ -257,6 +257,7 @@ class WindowTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     at: time = time(18, 0)
     cap: int = 300
     lead: str = "1d"
+    approve: bool = False
 
 
 class WindowsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -183,18 +183,18 @@ def test_what_waited_too_long_is_over(store: SqlStore, asked: Proposal) -> None:
 
 
 def test_a_proposal_is_refused_by_another_and_withdrawn_by_its_own(store: SqlStore, asked: Proposal) -> None:
-    refused = approvals.refuse(store, "acme", asked.id, actor="person 2", reason="not agreed", now=NOON)
+    refused = approvals.refuse(store, EFFECTS, "acme", asked.id, actor="person 2", reason="not agreed", now=NOON)
 
     own = propose(store, ProposalKind.WAIVE, dict(asked.content))
-    withdrawn = approvals.refuse(store, "acme", own.id, actor="person 1", reason="mistaken", now=NOON)
+    withdrawn = approvals.refuse(store, EFFECTS, "acme", own.id, actor="person 1", reason="mistaken", now=NOON)
 
     assert (refused.state, withdrawn.state) == (ProposalState.REFUSED, ProposalState.WITHDRAWN)
     with pytest.raises(NeedsOperator, match="only an open one"):
-        approvals.refuse(store, "acme", asked.id, actor="person 2", reason="again", now=NOON)
+        approvals.refuse(store, EFFECTS, "acme", asked.id, actor="person 2", reason="again", now=NOON)
     with pytest.raises(NeedsOperator, match="refused by person 2"):
         approve(store, asked)
     with pytest.raises(NeedsOperator, match="no proposal 99"):
-        approvals.refuse(store, "acme", 99, actor="person 2", reason="x", now=NOON)
+        approvals.refuse(store, EFFECTS, "acme", 99, actor="person 2", reason="x", now=NOON)
 
 
 @pytest.mark.parametrize(("by", "reason"), [("", "agreed"), ("person 1", "  ")])

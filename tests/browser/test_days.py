@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -193,6 +194,9 @@ def test_two_hundred_hostile_texts_run_nowhere(chromium: Browser, console: Stage
             page.locator("[data-find]").fill(text)
             page.locator("[data-find]").press("Enter")
             page.wait_for_url(re.compile("/search"))
+            assert page.evaluate("window.pwned") is None
+            page.goto("/mappings/draft?" + urlencode({"legal_entity": "gb01"} | dict.fromkeys((
+                "warehouse", "disposition", "condition", "reason", "outcome", "to_warehouse", "location", "status", "version"), text)))
             assert page.evaluate("window.pwned") is None
         page.goto(f"/exceptions/{number}")
         propose(page, "close", "".join(PAYLOADS)[:1000])

@@ -15,6 +15,10 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
          "administration": "/administration", "flows": "/flows", "trail": "/trail", "approvals": "/approvals", "search": "/search?q=R-10",
          "waiting": "/waiting", "one cause": "/exceptions?kind=PRICE_ABOVE_SOLD",
          "plan": "/causes?kind=PRICE_ABOVE_SOLD&entity=gb01&currency=GBP&decision=waive",
+         "mapping-draft": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=MYSTERY&condition=A&reason=Changed+my+mind"
+                          "&outcome=scrapped&location=SCRAP&erp_disposition=ZSCRAP&version=2026-01.1",
+         "mapping-wrong": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=DONATE&condition=D&outcome=restocked"
+                          "&location=SALE&version=2026-01.1",
          "sign-in": "/sign-in", "error": "/returns/nobody"}
 SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mappings", "flows"}
 """Pages whose image stands in the documentation."""

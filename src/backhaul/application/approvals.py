@@ -16,7 +16,7 @@ from backhaul.application.ports import Fence
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.money import Money
 from backhaul.domain.posting import Route
-from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, approvals_needed, objection
+from backhaul.domain.proposal import PROPOSALS, SYSTEM, Proposal, ProposalKind, ProposalState, approvals_needed, objection
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
 
@@ -42,6 +42,8 @@ class Effect:
 
     looks: Callable[[PeopleTx, Rules, Mapping[str, Any]], Subject]
     acts: Callable[[PeopleTx, "Acting"], str]
+    refuses: Callable[[PeopleTx, "Ending"], str] | None = None
+    """What becomes of it when somebody says no, where that is more than nothing."""
     routes: bool = False
 
 
@@ -53,6 +55,16 @@ class Acting:
     rules: Rules
     route: Route | None
     approver: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A proposal about to be refused: by whom and why."""
+
+    proposal: Proposal
+    actor: str
+    reason: str
     now: datetime
 
 
@@ -101,11 +113,13 @@ def propose_in(  # noqa: PLR0913  each is named at the call
         raise NeedsOperator(message)
     expire(tx, rules.tenant, now)
     about = effects[kind].looks(tx, rules, content)
-    today = tx.proposed_by(rules.tenant, proposer, now - DAY, about.money.currency) if about.money.amount else Decimal(0)
+    person = proposer != SYSTEM
+    today = tx.proposed_by(rules.tenant, proposer, now - DAY, about.money.currency) if about.money.amount and person else Decimal(0)
     proposal = Proposal(
         tenant=rules.tenant, legal_entity=about.legal_entity, kind=kind, subject=about.name, content=content, basis=digest(about.state),
         money=about.money, reason=reason.strip(), proposer=proposer, proposed_at=now, expires_at=now + PROPOSALS[kind].lasts,
-        needed=approvals_needed(about.money, second=rules.limits.second, a_day=rules.limits.operator_day, today=today))
+        needed=approvals_needed(about.money, second=rules.limits.second, a_day=rules.limits.operator_day if person else None,
+                                today=today))
     kept, is_new = tx.add_proposal(proposal)
     if is_new:
         _tell(tx, kept, "proposal.opened", now, proposer, {"reason": proposal.reason, "amount": about.money.amount,
@@ -145,16 +159,20 @@ def approve(  # noqa: PLR0913  each is named at the call
     return said
 
 
-def refuse(store: PeopleStore, tenant: str, number: int, *, actor: str, reason: str, now: datetime) -> Proposal:  # noqa: PLR0913
-    """Say no to what somebody else proposed, or take back one's own; nothing is done."""
+def refuse(  # noqa: PLR0913  each is named at the call
+    store: PeopleStore, effects: Effects, tenant: str, number: int, *, actor: str, reason: str, now: datetime,
+) -> Proposal:
+    """Say no to what somebody else proposed, or take back one's own; nothing of it is done."""
     with store.begin() as tx:
         proposal = found(tx, tenant, number)
         if proposal.state is not ProposalState.OPEN or not reason.strip():
             message = f"proposal {number} is {proposal.state.value}; only an open one is refused or withdrawn, and with a reason"
             raise NeedsOperator(message)
         own = actor.strip().casefold() == proposal.proposer.strip().casefold()
+        ends = effects[proposal.kind].refuses
+        became = ends(tx, Ending(proposal=proposal, actor=actor, reason=reason.strip(), now=now)) if ends else ""
         said = replace(proposal, state=ProposalState.WITHDRAWN if own else ProposalState.REFUSED, ended_by=actor, ended_at=now,
-                       result=reason.strip())
+                       result="; ".join(filter(None, (reason.strip(), became))))
         tx.save_proposal(said)
         _tell(tx, said, f"proposal.{said.state.value}", now, actor, {"proposer": said.proposer, "reason": said.result})
     return said

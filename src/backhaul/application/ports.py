@@ -259,6 +259,7 @@ class KeptWindow:
     returns: int = 0
     controls: Mapping[str, Any] = field(default_factory=dict)
     ledger: Mapping[str, Any] = field(default_factory=dict)
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -501,6 +502,14 @@ class Tx(Protocol):
 
     def windows(self, tenant: str, legal_entity: str) -> Sequence[KeptWindow]:
         """Give the windows of an entity, oldest first."""
+        ...
+
+    def unapproved(self, tenant: str, legal_entity: str) -> frozenset[str]:
+        """Give the windows nothing of which may leave, because they need an approval and have none."""
+        ...
+
+    def in_window(self, tenant: str, key: str) -> Sequence[KeptPosting]:
+        """Give what was fixed in a window, by key."""
         ...
 
     # profiles

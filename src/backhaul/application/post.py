@@ -94,7 +94,7 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
             return 0
         ready = tx.in_state(desk.rules.tenant, desk.entity.id, {PostingState.READY}, kinds=kinds)
         due = [row for row in ready if row.look_at is None or row.look_at <= now]
-        due = _confirmed(tx, desk, due)
+        due = _approved(tx, desk, _confirmed(tx, desk, due))
         basis = _basis(tx, due)
     going = [row for row in due if _may_go(desk.route, row, basis)]
     gone = 0
@@ -104,7 +104,7 @@ def send(desk: Desk, kinds: Collection[PostingKind], now: datetime) -> int:
         with desk.store.begin() as tx:
             if tx.paused(desk.rules.tenant, desk.entity.id):  # asked in the transaction that commits the attempts (INV-32)
                 return gone
-            rows = _confirmed(tx, desk, rows)
+            rows = _approved(tx, desk, _confirmed(tx, desk, rows))
             entry = _Entry.open(tx, desk, now, rows)
             safe = entry.allocated(replace(batch, postings=tuple(
                 each for each in batch.postings if each.key in entry.rows and entry.is_safe(each))))
@@ -149,6 +149,12 @@ def _confirmed(tx: Tx, desk: Desk, rows: Sequence[KeptPosting]) -> list[KeptPost
     fresh = {row.posting.key.return_ref for row in rows if not row.attempts}
     unread = unconfirmed(tx, desk.rules, fresh)
     return [row for row in rows if row.attempts or row.posting.key.return_ref not in unread]
+
+
+def _approved(tx: Tx, desk: Desk, rows: Sequence[KeptPosting]) -> list[KeptPosting]:
+    """Leave out what is in a batch that waits for somebody's approval."""
+    waiting = tx.unapproved(desk.rules.tenant, desk.entity.id)
+    return [row for row in rows if row.window not in waiting]
 
 
 def look(desk: Desk, now: datetime) -> int:

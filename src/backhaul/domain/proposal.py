@@ -15,6 +15,9 @@ from backhaul.domain.access import Action
 from backhaul.domain.money import Money
 from backhaul.domain.trail import digest
 
+SYSTEM: Final = "backhaul"
+"""Who proposes what no person does."""
+
 
 class ProposalKind(StrEnum):
     """What can be proposed."""
@@ -27,6 +30,8 @@ class ProposalKind(StrEnum):
     MATCH = "match"
     GROUP = "group"
     """One decision about all exceptions of one cause."""
+    BATCH = "batch"
+    """What a window closed may leave; Backhaul proposes it."""
     PROFILE = "profile"
     UNPAUSE = "unpause"
     GRANT = "grant"
@@ -60,6 +65,8 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
     ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
+    ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, it is planned anew.",
+                                     lasts=timedelta(days=30)),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),

@@ -147,6 +147,8 @@ class Window:
     at: time = time(18, 0)
     cap: int = 300
     lead: timedelta = timedelta(days=1)
+    approve: bool = False
+    """Whether somebody has to approve each batch before anything of it leaves."""
 
 
 class Leg(StrEnum):

@@ -149,9 +149,10 @@ def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash
 def refuse(number: Number, *, actor: Who, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
     """Say no to what somebody proposed, or take back one's own."""
     from backhaul.application import approvals
+    from backhaul.application.effects import EFFECTS
 
     with opened() as house:
-        done = approvals.refuse(house.store, tenant_of(house, tenant), number, actor=actor, reason=reason, now=datetime.now(UTC))
+        done = approvals.refuse(house.store, EFFECTS, tenant_of(house, tenant), number, actor=actor, reason=reason, now=datetime.now(UTC))
     say({"proposal": number, "state": done.state.value}) if as_json else out.print(f"Proposal {number} is {done.state.value}.")
 
 

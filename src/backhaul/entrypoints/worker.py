@@ -15,6 +15,7 @@ from backhaul.adapters.business_events import hints
 from backhaul.adapters.zigzag.files.pull import Pulled, pull
 from backhaul.adapters.zigzag.files.seen import recall
 from backhaul.application import (
+    batches,
     casework,
     control,
     drift,
@@ -28,6 +29,7 @@ from backhaul.application import (
     replay,
     sweep as sweeping,
 )
+from backhaul.application.effects import EFFECTS
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
 from backhaul.application.ports import KeptWindow, PostingState, Store
 from backhaul.application.post import Desk, look, send, waiting
@@ -336,6 +338,7 @@ def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) ->
                 windows += 1
                 sent += drive(desk, now)
                 _process(house, rules, now, desk.store)
+        batches.offer(house.store, EFFECTS, rules, entity, now)
         control.balance(desk.store, desk.erp, rules, entity, now)
         with desk.store.begin() as tx:
             goes_on(tx, rules, entity, TURN, now=now)
@@ -418,7 +421,7 @@ def _close(desk: Desk, queue: Queue, refs: Sequence[str], now: datetime) -> None
         rows = [row for row in tx.in_state(rules.tenant, entity.id, {PostingState.READY}) if row.window == key]
         tx.close_window(KeptWindow(
             key=key, tenant=rules.tenant, legal_entity=entity.id, period=period, leg=queue.name, number=number,
-            closed_at=now,
+            closed_at=now, needs_approval=queue.window.approve and bool(rows),
             returns=len({row.posting.key.return_ref for row in rows}),
             controls={"postings": fixed, "net": in_words(per_currency((row.posting.net, row.posting.currency) for row in rows)),
                       "by_kind": {kind: sum(row.posting.key.kind.value == kind for row in rows)

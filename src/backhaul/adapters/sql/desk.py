@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.book import Book
 from backhaul.adapters.sql.session import chunks, ensure
-from backhaul.application.ports import KeptException, KeptWindow
+from backhaul.application.ports import KeptException, KeptPosting, KeptWindow
 from backhaul.domain.exception_case import ExceptionCase
+from backhaul.domain.proposal import ProposalKind, ProposalState
 
 LASTING = ("opened_at", "due_at", "owner")
 """What an open case keeps when it is renewed about the same kind of trouble."""
@@ -88,3 +89,17 @@ class Desk(Book):
         """Give the windows of an entity, oldest first."""
         query = select(tables.windows).where(tables.windows.c.tenant == tenant, tables.windows.c.legal_entity == legal_entity)
         return [rows.window(row) for row in self._connection.execute(query.order_by(tables.windows.c.id))]
+
+    def unapproved(self, tenant: str, legal_entity: str) -> frozenset[str]:
+        """Give the windows nothing of which may leave, because they need an approval and have none."""
+        windows, proposals = tables.windows.c, tables.proposals.c
+        said_yes = exists().where(proposals.tenant == tenant, proposals.kind == ProposalKind.BATCH.value, proposals.subject == windows.key,
+                                  proposals.state == ProposalState.APPROVED.value)
+        return frozenset(self._connection.execute(select(windows.key).where(
+            windows.tenant == tenant, windows.legal_entity == legal_entity, windows.approval == rows.NEEDED, ~said_yes)).scalars())
+
+    def in_window(self, tenant: str, key: str) -> Sequence[KeptPosting]:
+        """Give what was fixed in a window, by key."""
+        self._flush_postings()
+        asked = tables.postings.c.tenant == tenant, tables.postings.c.window_key == key
+        return sorted((row.kept for row in self._read(*asked)), key=lambda row: row.posting.key)

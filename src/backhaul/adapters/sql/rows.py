@@ -37,6 +37,8 @@ _facts: Final = {kind: msgspec.json.Decoder(record) for kind, record in FACTS.it
 _documents: Final[Mapping[PostingKind, msgspec.json.Decoder[Document]]] = {
     kind: msgspec.json.Decoder(record) for kind, record in DOCUMENTS.items()}
 _erp: Final = msgspec.json.Decoder(ErpDocument)
+NEEDED: Final = "needed"
+"""What a window says that has to be approved."""
 _allocation: Final = msgspec.json.Decoder(tuple[JournalLine, ...])
 _findings: Final = msgspec.json.Decoder(tuple[Finding, ...])
 
@@ -174,7 +176,8 @@ def window(row: Row[Any]) -> KeptWindow:
     """Read a row of `windows`."""
     return KeptWindow(
         key=row.key, tenant=row.tenant, legal_entity=row.legal_entity, period=row.period, number=row.number,
-        leg=row.leg, closed_at=row.closed_at, returns=row.returns, controls=json.loads(row.controls), ledger=json.loads(row.ledger))
+        leg=row.leg, closed_at=row.closed_at, returns=row.returns, controls=json.loads(row.controls), ledger=json.loads(row.ledger),
+        needs_approval=row.approval == NEEDED)
 
 
 def window_row(kept: KeptWindow) -> dict[str, Any]:
@@ -182,7 +185,7 @@ def window_row(kept: KeptWindow) -> dict[str, Any]:
     return {
         "key": kept.key, "tenant": kept.tenant, "legal_entity": kept.legal_entity, "period": kept.period,
         "leg": kept.leg, "number": kept.number, "closed_at": kept.closed_at, "returns": kept.returns,
-        "controls": written(kept.controls), "ledger": written(kept.ledger)}
+        "controls": written(kept.controls), "ledger": written(kept.ledger), "approval": NEEDED if kept.needs_approval else ""}
 
 
 def sellable_row(told: Sellability) -> dict[str, str]:

@@ -283,6 +283,9 @@ windows = Table(
     Column("closed_at", Utc(), nullable=False),
     Column("returns", Integer, nullable=False),
     _words("controls"), _words("ledger"),
+    Column("approval", WORDS, nullable=False, server_default=""),
+    Index("windows_approval", "tenant", "legal_entity", sqlite_where=text("approval = 'needed'"),
+          postgresql_where=text("approval = 'needed'")),
     Index("windows_key", "key", unique=True),
     Index("windows_entity", "tenant", "legal_entity"),
 )
@@ -469,6 +472,7 @@ GUARDS: Final = frozenset({
     "people_stay", "grants_stay", "grants_fixed", "tokens_stay", "proposals_stay", "proposals_fixed", "pauses_stay", "pauses_fixed",
     "attempts_paused", "notes_stay", "notes_fixed", "promises_stay", "promises_fixed", "answers_fixed",
     "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
+    "attempts_approved", "windows_approval_stays",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -221,7 +221,7 @@ def withdraw(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key)
 
 def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
     return asked.once(key, data, lambda store: offered(approvals.refuse(
-        store, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
+        store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
 ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, revoke, end_token, decide, group, cancel, profile, grant, unpause,

@@ -103,7 +103,7 @@ def _refuse(console: Console, request: AnyRequest, number: int, told: Mapping[st
     proposal, visitor = found(console, request, number), _visitor(request)
     if visitor.person.actor != proposal.proposer:
         require(visitor.person, PROPOSALS[proposal.kind].approves, proposal.tenant, proposal.legal_entity)
-    approvals.refuse(console.house.store, proposal.tenant, number, actor=visitor.person.actor, reason=told.get("reason", ""),
+    approvals.refuse(console.house.store, EFFECTS, proposal.tenant, number, actor=visitor.person.actor, reason=told.get("reason", ""),
                      now=console.clock.now())
     return done(request, f"/approvals/{number}", "refused")
 

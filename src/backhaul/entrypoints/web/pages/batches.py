@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from backhaul.adapters.sql import lists
 from backhaul.domain.access import Action
+from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints.web.console import Console, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
@@ -22,7 +23,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         with console.house.store.read() as connection:
             found = lists.windows(connection, reach, before=before, limit=lists.PAGE + 1)
         shown = found[:lists.PAGE]
-        return console.show(request, "batches.html", found=[each for _, each in shown], first=before is None,
+        with console.house.store.begin() as tx:
+            waiting = {key for entity in reach.entities for key in tx.unapproved(reach.tenant, entity)}
+        return console.show(request, "batches.html", found=[each for _, each in shown], waiting=waiting, first=before is None,
                             after=shown[-1][0] if len(found) > lists.PAGE else "")
 
     @get("/batches/{rest:path}", action=Action.SEE, sync_to_thread=True)
@@ -36,7 +39,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             detail = "there is no such batch"
             raise NotFoundException(detail)
         shown = found[:lists.PAGE]
-        return console.show(request, "batch.html", window=window, found=shown, first=not after,
+        with console.house.store.begin() as tx:
+            proposals = tx.proposals(console.scope(request), open_only=False, subjects={key}, kinds={ProposalKind.BATCH})
+        return console.show(request, "batch.html", window=window, proposals=proposals, found=shown, first=not after,
                             after=str(shown[-1].posting.key) if len(found) > lists.PAGE else "")
 
     return [show_list, show_one]

@@ -1,0 +1,198 @@
+"""A batch waits for somebody's approval, as its control totals say; nothing of it leaves before, and what is sent back comes again."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from backhaul.adapters.sql.store import SqlStore
+from backhaul.application import approvals
+from backhaul.application.effects import EFFECTS
+from backhaul.application.ports import KeptWindow, PostingState
+from backhaul.config import SignIn
+from backhaul.domain.access import Scope
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.posting import PostingBatch
+from backhaul.domain.proposal import Proposal, ProposalKind
+from backhaul.domain.rules import Close, Limits, Window
+from backhaul.entrypoints.demo.team import employ
+from backhaul.entrypoints.web.app import create_app, serve
+from backhaul.secret import Secret
+from backhaul.testing.builders import accepted, arrived, case_of, line as announced, plan, rules
+from tests.entrypoints.visiting import Browser
+from tests.journeys.stage import TENANT, World, life, line, open_world
+
+PASSPHRASE = "of-these-tests"  # noqa: S105  it says so
+SIGN_IN = SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE}))
+APPROVED = Window(close=Close.DAILY, approve=True)
+
+
+@pytest.fixture
+def world(erp: str, tmp_path: Path) -> Iterator[World]:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=APPROVED)
+    yield world
+    world.house.close()
+
+
+def tea(world: World, ref: str, units: int = 2) -> None:
+    world.tell(*life(ref, [line("TEA", units, "4.25", received=units, grades=[("A", "RESELL", units, True)])], at=world.at))
+
+
+def waiting(world: World) -> list[Proposal]:
+    with world.house.store.begin() as tx:
+        return list(tx.proposals(Scope.whole(TENANT), kinds={ProposalKind.BATCH}))
+
+
+def approve(world: World, proposal: Proposal, *, by: str = "finance lead") -> Proposal:
+    return approvals.approve(world.house.store, EFFECTS, world.house.profiles[TENANT].rules, proposal.id, shown=proposal.sha256,
+                             approver=by, now=world.at)
+
+
+def send_back(world: World, proposal: Proposal) -> Proposal:
+    return approvals.refuse(world.house.store, EFFECTS, TENANT, proposal.id, actor="finance lead", reason="the price list is wrong",
+                            now=world.at)
+
+
+def test_nothing_of_a_batch_leaves_before_somebody_approved_it_and_then_all_of_it_does(world: World) -> None:
+    tea(world, "R-1")
+    tea(world, "R-2", 1)
+
+    world.pass_days(4)
+    (asked,) = waiting(world)
+    before = world.credits, world.rows("ReturnOrderHeadersV2"), {row.state for row in world.postings()}
+    approve(world, asked)
+    world.pass_days(4)
+
+    assert before == ([], [], {PostingState.READY})
+    assert asked.proposer == "backhaul"
+    assert (asked.money.amount, asked.money.currency) == (Decimal("-12.75"), "GBP")
+    assert world.credits == [("TEA", Decimal(1), Decimal("4.25")), ("TEA", Decimal(2), Decimal("8.50"))]
+    assert (world.exceptions(), waiting(world)) == ({}, [])
+
+
+def test_what_is_sent_back_is_planned_anew_and_comes_with_a_later_batch_once(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    (first,) = waiting(world)
+
+    said = send_back(world, first)
+    world.pass_days(2)
+    (second,) = waiting(world)
+    approve(world, second)
+    world.pass_days(4)
+
+    assert "documents are planned anew" in said.result
+    assert second.subject != first.subject
+    assert world.credits == [("TEA", Decimal(2), Decimal("8.50"))]
+    assert {row.window for row in world.postings() if row.state is PostingState.VERIFIED} == {second.subject}
+
+
+def test_what_changed_since_it_was_sent_back_is_in_the_next_batch_as_it_is_now(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    send_back(world, waiting(world)[0])
+
+    world.tell(life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 1, True), ("C", "BACK", 1, False)])],
+                    at=world.at)[-1] | {"eventId": "regraded", "sequence": 9})
+    world.pass_days(2)
+    approve(world, waiting(world)[0])
+    world.pass_days(4)
+
+    assert world.credits == [("TEA", Decimal(1), Decimal("4.25"))]
+
+
+def test_a_batch_above_the_limit_of_two_needs_two_and_no_day_s_limit_counts_for_nobody(world: World) -> None:
+    world.change_rules(limits=Limits(second=Decimal(5), operator_day=Decimal(1)))
+    tea(world, "R-1")
+    world.pass_days(2)
+    (asked,) = waiting(world)
+
+    approve(world, asked)
+    world.pass_days(1)
+    half = world.rows("ReturnOrderHeadersV2")
+    with pytest.raises(NeedsOperator, match="somebody other than 'backhaul'"):
+        approve(world, asked, by="backhaul")
+    approve(world, asked, by="head of finance")
+    world.pass_days(4)
+
+    assert (asked.needed, half) == (2, [])
+    assert len(world.credits) == 1
+
+
+def test_an_offer_nobody_answered_is_made_again(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    (first,) = waiting(world)
+
+    world.pass_days(31)
+    with world.house.store.begin() as tx:
+        approvals.expire(tx, TENANT, world.at)
+    world.pass_days(1)
+
+    assert [each.subject for each in waiting(world)] == [first.subject]
+    assert waiting(world)[0].id != first.id
+    assert world.credits == []
+
+
+def test_either_database_tries_nothing_of_a_batch_without_approval(store: SqlStore) -> None:
+    postings = plan(case_of(*arrived(announced(), grades=[accepted()]))).postings
+    order = postings[0]
+    moment = datetime(2011, 3, 1, 12, tzinfo=UTC)
+
+    def attempt() -> None:
+        with store.begin() as tx:
+            tx.start(PostingBatch(key="ZZB1", tenant=order.key.tenant, legal_entity=order.key.legal_entity, kind=order.key.kind,
+                                  period="2011-03", postings=(order,), basis={}), at=moment)
+
+    with store.begin() as tx:
+        tx.keep_sellable(order.key.tenant, "v1", rules().sellability)
+        tx.fix(order, mapping_version="v1", window="w", at=moment)
+        tx.close_window(KeptWindow(key="w", tenant=order.key.tenant, legal_entity=order.key.legal_entity, period="2011-03", number=1,
+                                   closed_at=moment, returns=1, needs_approval=True))
+    with pytest.raises(IntegrityError, match="waits for an approval"):
+        attempt()
+    with store.begin() as tx:
+        assert tx.unapproved(order.key.tenant, order.key.legal_entity) == {"w"}
+    asked = approvals.propose(store, EFFECTS, rules(), ProposalKind.BATCH, {"batch": "w"}, proposer="backhaul", reason="closed", now=moment)
+    approvals.approve(store, EFFECTS, rules(), asked.id, shown=asked.sha256, approver="ann", now=moment + timedelta(hours=1))
+
+    attempt()
+
+    with store.begin() as tx:
+        assert tx.unapproved(order.key.tenant, order.key.legal_entity) == frozenset()
+
+
+def test_a_finance_lead_sees_what_waits_and_approves_it_in_the_console(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    employ(world.house.store, TENANT, datetime.now(UTC))
+    (asked,) = waiting(world)
+    with serve(create_app(world.house, sign_in=SIGN_IN, clock=At(world.at))) as server:
+        anton, fiona = Browser(server.base_url), Browser(server.base_url)
+        anton.enter("Anton Approver", PASSPHRASE)
+        fiona.enter("Fiona Finance", PASSPHRASE)
+        batches = fiona.get("/batches")
+        one = fiona.get(f"/batches/{asked.subject.replace(':', '%3A')}")
+        page = anton.get(f"/approvals/{asked.id}")
+        yes = anton.post(f"/approvals/{asked.id}/approve", **anton.fill(page))
+    world.pass_days(4)
+
+    assert "waits for approval" in batches.text.lower()
+    assert f"/approvals/{asked.id}" in one.text
+    assert "8.50 GBP" in page.text
+    assert yes.status_code == 303
+    assert len(world.credits) == 1
+
+
+class At:
+    """A clock that stands where the world's does."""
+
+    def __init__(self, at: Any) -> None:
+        self.at = at
+
+    def now(self) -> Any:
+        return self.at
