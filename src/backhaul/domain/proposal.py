@@ -52,7 +52,8 @@ class ProposalRule:
     """What a kind means in plain words, the right to propose it, the right to approve it, and how long it waits."""
 
     means: str
-    proposes: Action = Action.PROPOSE
+    proposes: Action | None = Action.PROPOSE
+    """None: no person does."""
     approves: Action = Action.APPROVE
     lasts: timedelta = timedelta(days=7)
 
@@ -66,7 +67,7 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
     ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
     ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, it is planned anew.",
-                                     lasts=timedelta(days=30)),
+                                     proposes=None, lasts=timedelta(days=30)),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),
