@@ -26,14 +26,14 @@ def trouble(code: str, now: datetime = NOON) -> ExceptionCase:
 def test_whoever_was_credited_or_refused_waits_for_nothing() -> None:
     over = [lies(Where.CREDITED_RESTOCKED), lies(Where.REJECTED)]
 
-    told = answer("R1", Stage.COMPLETED, over, [trouble("REGRADED")], since=NOON, due_at=None)
+    told = answer("R1", Stage.COMPLETED, over, [trouble("REGRADED")], since=NOON, due_at=None, now=NOON)
 
     assert told is None
 
 
 @pytest.mark.parametrize("stage", [None, *Stage])
 def test_every_stage_has_a_reason_and_a_sentence_to_read_out(stage: Stage | None) -> None:
-    told = answer("R1", stage, [lies(Where.WAITING)], [], since=NOON, due_at=NOON + timedelta(days=60))
+    told = answer("R1", stage, [lies(Where.WAITING)], [], since=NOON, due_at=NOON + timedelta(days=60), now=NOON)
 
     assert told is not None
     assert (told.reason, told.net, told.next_at) == (REASONS[stage or Stage.REGISTERED][0], Decimal("12.50"), NOON + timedelta(days=60))
@@ -41,7 +41,7 @@ def test_every_stage_has_a_reason_and_a_sentence_to_read_out(stage: Stage | None
 
 
 def test_without_a_date_none_is_promised() -> None:
-    told = answer("R1", Stage.INSPECTED, [lies(Where.WAITING)], [], since=None, due_at=None)
+    told = answer("R1", Stage.INSPECTED, [lies(Where.WAITING)], [], since=None, due_at=None, now=NOON)
 
     assert told is not None
     assert told.sentence == REASONS[Stage.INSPECTED][1]
@@ -50,7 +50,7 @@ def test_without_a_date_none_is_promised() -> None:
 def test_what_holds_it_says_who_decides_and_by_when_the_first_due_first() -> None:
     later, sooner = trouble("HISTORY_ALLOWANCE"), trouble("SKU_UNKNOWN")
 
-    told = answer("R1", Stage.INSPECTED, [lies(Where.HELD)], [later, sooner], since=NOON, due_at=None)
+    told = answer("R1", Stage.INSPECTED, [lies(Where.HELD)], [later, sooner], since=NOON, due_at=None, now=NOON)
 
     assert told is not None
     assert told.reason == "The item master does not know this SKU. Integration decides."
@@ -58,5 +58,38 @@ def test_what_holds_it_says_who_decides_and_by_when_the_first_due_first() -> Non
     assert "by 04 March 2026" in told.sentence
 
 
+@pytest.mark.parametrize("stage", [None, *Stage])
+def test_a_day_that_is_over_is_never_named_as_one_to_come(stage: Stage | None) -> None:
+    told = answer("R1", stage, [lies(Where.WAITING)], [], since=NOON, due_at=NOON, now=NOON + timedelta(days=1))
+
+    assert told is not None
+    assert told.overdue
+    team = told.owner.replace("-", " ")
+    assert told.reason.endswith(f", overdue since 02 March 2026; ask {team}.")
+    assert told.sentence.endswith(f"It should have been done by 02 March 2026 and is overdue; we ask our {team} team and will tell you.")
+
+
+def test_what_is_due_today_can_still_be_done_today() -> None:
+    told = answer("R1", Stage.ARRIVED, [lies(Where.WAITING)], [], since=NOON, due_at=NOON, now=NOON + timedelta(hours=11))
+
+    assert told is not None
+    assert (told.overdue, told.owner) == (False, "")
+    assert told.sentence.endswith("You hear from us by 02 March 2026.")
+
+
+def test_a_team_that_is_late_with_its_decision_is_named_with_the_day_it_was_due() -> None:
+    held = trouble("SKU_UNKNOWN")
+
+    on_the_day = answer("R1", Stage.INSPECTED, [lies(Where.HELD)], [held], since=NOON, due_at=None, now=held.due_at)
+    after_it = answer("R1", Stage.INSPECTED, [lies(Where.HELD)], [held], since=NOON, due_at=None, now=held.due_at + timedelta(days=1))
+
+    assert on_the_day is not None
+    assert after_it is not None
+    assert (on_the_day.overdue, after_it.overdue, after_it.next_at) == (False, True, held.due_at)
+    assert after_it.reason == "The item master does not know this SKU. Integration decides, overdue since 04 March 2026."
+    assert after_it.sentence.endswith("It should have been settled by 04 March 2026 and is overdue; we ask our integration team "
+                                      "and will tell you.")
+
+
 def test_what_is_held_without_money_is_told_too() -> None:
-    assert answer("R1", Stage.ARRIVED, [], [trouble("SKU_UNKNOWN")], since=NOON, due_at=None) is not None
+    assert answer("R1", Stage.ARRIVED, [], [trouble("SKU_UNKNOWN")], since=NOON, due_at=None, now=NOON) is not None

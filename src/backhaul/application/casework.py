@@ -120,7 +120,7 @@ def not_credited(store: PeopleStore, rules: Rules, scope: Scope, refs: Sequence[
     found = []
     for ref, picture in sorted(known.items()):
         told = answer(ref, picture.case.stage, picture.placements(rules, now), [row.case for row in picture.open],
-                      since=picture.case.announced_at, due_at=cases[ref].due_at)
+                      since=picture.case.announced_at, due_at=cases[ref].due_at, now=now)
         if told is not None:
             found.append(Waiting(ref=ref, customer=cases[ref].customer, currency=cases[ref].currency, answer=told,
                                  promises=tuple(each for each in promises if each.return_ref == ref)))

@@ -1,7 +1,7 @@
 """What can a customer be told who waits for a credit?
 
-One plain reason, one date and one sentence that can be read out, from what holds the return back now. Whoever is credited in full is not
-here.
+One plain reason, one date and one sentence that can be read out, from what holds the return back now. A date that is over is not named as
+one to come: what is overdue, and who is asked, is said instead. Whoever is credited in full is not here.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,28 +10,33 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from backhaul.domain.exception_case import KINDS, ExceptionCase
+from backhaul.domain.exception_case import KINDS, ExceptionCase, Team
 from backhaul.domain.facts import Stage
 from backhaul.domain.placement import Placement, Where
 
 OPEN: Final = frozenset({Where.WAITING, Where.HELD})
 """Places of money that somebody still waits for."""
-REASONS: Final[Mapping[Stage, tuple[str, str]]] = {
-    Stage.REGISTERED: ("The goods have not been sent yet.", "We have not received your parcel yet."),
-    Stage.LABELLED: ("The goods have not been sent yet.", "We have not received your parcel yet."),
-    Stage.SCANNED: ("The goods are on their way.", "Your parcel is on its way to us."),
-    Stage.ARRIVED: ("The goods came and are not counted yet.", "Your parcel is here and will be looked at."),
-    Stage.RECEIVED: ("The goods were counted and are not graded yet.", "Your goods are here and will be looked at."),
-    Stage.INSPECTED: ("The goods were graded; the credit leaves with the next batch.", "Your goods were looked at; your credit is made."),
-    Stage.COMPLETED: ("The goods were graded; the credit leaves with the next batch.", "Your goods were looked at; your credit is made."),
-    Stage.CANCELLED: ("The return was cancelled.", "This return was cancelled, so nothing is credited for it."),
+REASONS: Final[Mapping[Stage, tuple[str, str, Team]]] = {
+    Stage.REGISTERED: ("The goods have not been sent yet.", "We have not received your parcel yet.", Team.CUSTOMER_SERVICE),
+    Stage.LABELLED: ("The goods have not been sent yet.", "We have not received your parcel yet.", Team.CUSTOMER_SERVICE),
+    Stage.SCANNED: ("The goods are on their way.", "Your parcel is on its way to us.", Team.CUSTOMER_SERVICE),
+    Stage.ARRIVED: ("The goods came and are not counted yet.", "Your parcel is here and will be looked at.", Team.WAREHOUSE),
+    Stage.RECEIVED: ("The goods were counted and are not graded yet.", "Your goods are here and will be looked at.", Team.WAREHOUSE),
+    Stage.INSPECTED: ("The goods were graded; the credit leaves with the next batch.", "Your goods were looked at; your credit is made.",
+                      Team.FINANCE),
+    Stage.COMPLETED: ("The goods were graded; the credit leaves with the next batch.", "Your goods were looked at; your credit is made.",
+                      Team.FINANCE),
+    Stage.CANCELLED: ("The return was cancelled.", "This return was cancelled, so nothing is credited for it.", Team.CUSTOMER_SERVICE),
 }
-"""By how far the goods have come: for us, and for the customer."""
+"""By how far the goods have come: for us, for the customer, and who is asked once it takes longer than it should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Why a return is not credited, or not in full: `net` is what waits (positive), `next_at` when somebody looks at it."""
+    """Why a return is not credited, or not in full: `net` is what waits (positive), `next_at` when somebody looks at it.
+
+    `overdue`: the day of `next_at` is over, so that no date can be named; `owner` is then asked.
+    """
 
     reason: str
     sentence: str
@@ -39,21 +44,49 @@ class Answer:
     since: datetime | None
     next_at: datetime | None
     owner: str = ""
+    overdue: bool = False
 
 
 def answer(ref: str, stage: Stage | None, placements: Collection[Placement], open_cases: Sequence[ExceptionCase], *,  # noqa: PLR0913  what is known
-           since: datetime | None, due_at: datetime | None) -> Answer | None:
-    """Say why it waits; None if nobody waits for anything of it."""
+           since: datetime | None, due_at: datetime | None, now: datetime) -> Answer | None:
+    """Say why it waits; None if nobody waits for anything of it. A date that is over by `now` is said to be over, never promised."""
     net = -sum((each.net for each in placements if each.where in OPEN), Decimal(0))
     holding = [case for case in open_cases if case.holds]
     if not net and not holding:
         return None
     if holding:
         first = min(holding, key=lambda case: case.due_at)
-        return Answer(reason=f"{KINDS[first.kind].means} {first.owner.capitalize()} decides.", net=net, owner=first.owner,
-                      since=first.opened_at, next_at=first.due_at,
-                      sentence=(f"Your return {ref} is with us; one thing has to be settled first. "
-                                f"We look at it by {first.due_at:%d %B %Y} and will tell you."))
-    ours, theirs = REASONS[stage or Stage.REGISTERED]
-    until = f" You hear from us by {due_at:%d %B %Y}." if due_at else ""
+        late = _is_over(first.due_at, now)
+        ours = f"{KINDS[first.kind].means} {_words(first.owner).capitalize()} decides{_since(first.due_at) if late else ''}."
+        until = (f"It should have been settled by {_day(first.due_at)} and is overdue; {_asked(first.owner)}" if late
+                 else f"We look at it by {_day(first.due_at)} and will tell you.")
+        return Answer(reason=ours, sentence=f"Your return {ref} is with us; one thing has to be settled first. {until}", net=net,
+                      since=first.opened_at, next_at=first.due_at, owner=first.owner, overdue=late)
+    ours, theirs, team = REASONS[stage or Stage.REGISTERED]
+    if due_at and _is_over(due_at, now):
+        return Answer(reason=f"{ours.removesuffix('.')}{_since(due_at)}; ask {_words(team)}.", net=net, since=since, next_at=due_at,
+                      owner=team, overdue=True,
+                      sentence=f"{theirs} It should have been done by {_day(due_at)} and is overdue; {_asked(team)}")
+    until = f" You hear from us by {_day(due_at)}." if due_at else ""
     return Answer(reason=ours, sentence=f"{theirs}{until}", net=net, since=since, next_at=due_at)
+
+
+def _is_over(due_at: datetime, now: datetime) -> bool:
+    """Tell whether a day that would be named is over; a promise for today can still be kept."""
+    return due_at.date() < now.date()
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%d %B %Y}"
+
+
+def _since(due_at: datetime) -> str:
+    return f", overdue since {_day(due_at)}"
+
+
+def _words(team: str) -> str:
+    return team.replace("-", " ")
+
+
+def _asked(team: str) -> str:
+    return f"we ask our {_words(team)} team and will tell you."
