@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal_column, or_, select
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.tables import Exact
@@ -76,35 +76,39 @@ def entities(connection: Connection, tenant: str) -> list[str]:
 
 def returns(connection: Connection, reach: Reach, *, state: str = "", after: tuple[datetime, str] | None = None,
             limit: int = PAGE) -> list[KeptCase]:
-    """List returns, the latest changed first. One short walk along the index for each entity and state, merged."""
-    table = tables.cases
-    walks = []
-    for entity in reach.entities:
-        for each in [state] if state else STATES:
-            asked: list[ColumnElement[bool]] = [table.c.tenant == reach.tenant, table.c.legal_entity == entity,
-                                                table.c.state.is_(None) if each is None else table.c.state == each,
-                                                table.c.updated_at.is_not(None)]
-            if after is not None:
-                asked.append(or_(table.c.updated_at < after[0], and_(table.c.updated_at == after[0], table.c.ref < after[1])))
-            walks.append(connection.execute(select(table).where(*asked).order_by(
-                table.c.updated_at.desc(), table.c.ref.desc()).limit(limit)).all())
-    merged = heapq.merge(*walks, key=lambda row: (row.updated_at, row.ref), reverse=True)
-    return [rows.case(row) for row in islice(merged, limit)]
+    """List returns, the latest changed first."""
+    return _cases(connection, reach, [state] if state else STATES, after=after, limit=limit, down=True)
 
 
 def waiting(connection: Connection, reach: Reach, *, after: tuple[datetime, str] | None = None, limit: int = PAGE) -> list[KeptCase]:
     """List returns that are neither settled nor closed, what moved longest ago first."""
+    return _cases(connection, reach, OPEN_STATES, after=after, limit=limit, down=False)
+
+
+def _cases(connection: Connection, reach: Reach, states: Collection[str | None], *, after: tuple[datetime, str] | None,  # noqa: PLR0913  private
+           limit: int, down: bool) -> list[KeptCase]:
+    """List returns by when they changed. One short walk along the index for each entity and state, merged."""
     table = tables.cases
-    walks = []
-    for entity in reach.entities:
-        for each in OPEN_STATES:
-            asked: list[ColumnElement[bool]] = [table.c.tenant == reach.tenant, table.c.legal_entity == entity, table.c.state == each,
-                                                table.c.updated_at.is_not(None)]
-            if after is not None:
-                asked.append(or_(table.c.updated_at > after[0], and_(table.c.updated_at == after[0], table.c.ref > after[1])))
-            walks.append(connection.execute(select(table).where(*asked).order_by(table.c.updated_at, table.c.ref).limit(limit)).all())
-    merged = heapq.merge(*walks, key=lambda row: (row.updated_at, row.ref))
+    behind = [table.c.updated_at.is_not(None)] if after is None else _behind(table.c.updated_at, table.c.ref, after, down=down)
+    order = [column.desc() if down else column.asc() for column in (table.c.updated_at, table.c.ref)]
+    walks = [connection.execute(select(table).where(
+        table.c.tenant == reach.tenant, table.c.legal_entity == entity, _in_state(state), *behind,
+    ).order_by(*order).limit(limit)).all() for entity in reach.entities for state in states]
+    merged = heapq.merge(*walks, key=lambda row: (row.updated_at, row.ref), reverse=down)
     return [rows.case(row) for row in islice(merged, limit)]
+
+
+def _in_state(state: str | None) -> ColumnElement[bool]:
+    return tables.cases.c.state.is_(None) if state is None else tables.cases.c.state == state
+
+
+def _behind(column: ColumnElement[Any], tie: ColumnElement[Any], after: tuple[datetime, Any], *,
+            down: bool = False) -> list[ColumnElement[bool]]:
+    """Keep to what lies behind a row. The first condition says where in the index to begin: in an OR SQLite finds no beginning."""
+    at, last = after
+    if down:
+        return [column <= at, or_(column < at, tie < last)]
+    return [column >= at, or_(column > at, tie > last)]
 
 
 def counted(connection: Connection, reach: Reach) -> dict[str, int]:
@@ -113,8 +117,7 @@ def counted(connection: Connection, reach: Reach) -> dict[str, int]:
     found: dict[str, int] = {}
     for each in STATES:
         some = select(table.c.ref).where(
-            table.c.tenant == reach.tenant, table.c.legal_entity.in_(reach.entities),
-            table.c.state.is_(None) if each is None else table.c.state == each).limit(MANY + 1).subquery()
+            table.c.tenant == reach.tenant, table.c.legal_entity.in_(reach.entities), _in_state(each)).limit(MANY + 1).subquery()
         found[each or ""] = connection.execute(select(func.count()).select_from(some)).scalar_one()
     return found
 
@@ -176,7 +179,7 @@ def work(  # noqa: PLR0913  each is named at the call
     table, cases = tables.exceptions, tables.cases
     asked = _open(reach, owner=owner, kind=kind, entity=entity)
     if after is not None:
-        asked.append(or_(table.c.due_at > after[0], and_(table.c.due_at == after[0], table.c.id > after[1])))
+        asked += _behind(table.c.due_at, table.c.id, after)
     found = connection.execute(_work(table, cases.c.legal_entity, cases.c.customer, cases.c.state).where(*asked).order_by(
         table.c.due_at, table.c.id).limit(limit))
     return [Work(kept=rows.exception(row), legal_entity=row.legal_entity or "", customer=row.customer or "", state=row.state or "")

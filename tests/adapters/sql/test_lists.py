@@ -1,0 +1,94 @@
+"""Is every row of a list on exactly one page, in the order that is shown, and does the last page cost what the first did?"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from backhaul.adapters.sql import SqlStore, lists
+from backhaul.domain.lifecycle import ReturnState
+
+REACH = lists.Reach(tenant="acme", entities=("", "de", "gb"))
+
+
+def turned(pages: Callable[[Any], Sequence[Any]], mark: Callable[[Any], Any], limit: int) -> list[Any]:
+    """Turn pages to the end, each beginning after the last row of the one before."""
+    found: list[Any] = []
+    while page := pages(mark(found[-1]) if found else None):
+        assert len(page) <= limit
+        found += page
+    return found
+
+
+@contextmanager
+def asked(store: SqlStore) -> Iterator[list[tuple[str, Any]]]:
+    """Write down what the database is asked."""
+    told: list[tuple[str, Any]] = []
+
+    def listen(_connection: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        if statement.startswith("SELECT"):
+            told.append((statement, values))
+
+    event.listen(store.engine, "before_cursor_execute", listen)
+    yield told
+    event.remove(store.engine, "before_cursor_execute", listen)
+
+
+@pytest.fixture
+def many(store: SqlStore, story: Any) -> SqlStore:
+    """Keep returns of every state in three companies; moments repeat, so that a page may end between two of one moment."""
+    states = list(ReturnState)
+    with store.begin() as tx:
+        for number in range(60):
+            tx.save_case(story.case(f"R{number:02}", state=states[number % len(states)], updated_at=story.at(number // 4),
+                                    legal_entity=REACH.entities[number % 3]))
+        tx.save_case(story.case("FR", legal_entity="fr"))
+    return store
+
+
+@pytest.mark.parametrize("limit", [1, 7, 60])
+def test_every_return_is_on_one_page_the_latest_changed_first(many: SqlStore, limit: int) -> None:
+    with many.read() as connection:
+        found = turned(lambda after: lists.returns(connection, REACH, after=after, limit=limit),
+                       lambda row: (row.updated_at, row.ref), limit)
+
+    assert len(found) == 60
+    assert [(row.updated_at, row.ref) for row in found] == sorted(((row.updated_at, row.ref) for row in found), reverse=True)
+
+
+def test_returns_of_a_state_are_paged_like_all_of_them(many: SqlStore) -> None:
+    with many.read() as connection:
+        found = turned(lambda after: lists.returns(connection, REACH, state="held", after=after, limit=2),
+                       lambda row: (row.updated_at, row.ref), 2)
+
+    assert {row.state for row in found} == {ReturnState.HELD}
+    assert len({row.ref for row in found}) == len(found) == 10
+
+
+def test_open_work_is_on_one_page_each_what_is_due_first_first(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        for number in range(20):
+            tx.open_exception(story.trouble(line=str(number), minutes=-(number // 3)))
+
+    with store.read() as connection:
+        found = turned(lambda after: lists.work(connection, REACH, after=after, limit=3),
+                       lambda row: (row.kept.case.due_at, row.kept.id), 3)
+
+    assert len(found) == 20
+    assert [(row.kept.case.due_at, row.kept.id) for row in found] == sorted((row.kept.case.due_at, row.kept.id) for row in found)
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_a_page_far_down_begins_in_the_index_where_the_last_one_ended(many: SqlStore, story: Any) -> None:
+    with many.read() as connection:
+        with asked(many) as told:
+            lists.returns(connection, REACH, after=(story.noon, "R02"))
+            lists.work(connection, REACH, after=(story.noon, 5))
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()[0].detail for statement, values in told]
+
+    assert len(plans) > 1
+    for plan in plans:
+        assert plan.endswith(("USING INDEX cases_list (tenant=? AND legal_entity=? AND state=? AND updated_at<?)",
+                              "USING INDEX exceptions_list (tenant=? AND due_at>?)")), plan
