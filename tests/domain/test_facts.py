@@ -3,7 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from backhaul.domain.facts import FACTS, RANK, Counting, Stage
+from backhaul.domain.facts import FACTS, LONGEST_NAME, RANK, Counting, Lost, Matched, Progressed, Stage, named
 from backhaul.testing.builders import accepted, after, announced, inspected, line, paid, received
 
 
@@ -48,3 +48,21 @@ def test_later_stages_rank_higher() -> None:
 
 def test_nothing_is_nothing_with_either_sign() -> None:
     assert inspected(accepted(quantity=Decimal("-0"))).identity == inspected(accepted(quantity=Decimal("0.00"))).identity
+
+
+def test_a_fact_names_the_orders_and_parcels_by_which_somebody_may_ask() -> None:
+    noon, ref = received().at, "R1"
+    matched = Matched(return_ref=ref, at=noon, line_id="1", order="SO-2", unit_price=Decimal(1), units=Decimal(1), actor="a", approver="b",
+                      reason="r")
+
+    assert named(announced(line(order="SO-1"), line("CUP", order=None))) == {("order", "SO-1")}
+    assert named(matched) == {("order", "SO-2")}
+    for fact in (received(parcel="JD1"), inspected(accepted(), parcel="JD1"), Lost(return_ref=ref, at=noon, parcel="JD1"),
+                 Progressed(return_ref=ref, at=noon, stage=Stage.SCANNED, parcel="JD1")):
+        assert named(fact) == {("parcel", "JD1")}
+    assert named(received()) == named(paid()) == frozenset()
+
+
+def test_what_nobody_could_ask_by_is_no_name() -> None:
+    for name in ("x" * (LONGEST_NAME + 1), "a\0b", "\ud800"):
+        assert named(received(parcel=name)) == frozenset()

@@ -342,3 +342,21 @@ FACTS: Final[Mapping[str, type[Fact]]] = {
                  Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""
+
+LONGEST_NAME: Final = 128
+"""Characters of an order or parcel by which somebody can ask; what is longer nobody types."""
+
+
+def named(fact: Fact) -> frozenset[tuple[str, str]]:
+    """Give the orders and parcels a fact names, each with which of both it is: by these somebody asks who does not know the return."""
+    told: set[tuple[str, str | None]] = set()
+    match fact:
+        case Announced():
+            told = {("order", order) for line in fact.lines for order in (line.order, line.ref.order)}
+        case Progressed() | Received() | Inspected() | Lost():
+            told = {("parcel", fact.parcel)}
+        case Matched():
+            told = {("order", fact.order)}
+        case _:
+            pass
+    return frozenset((sort, name) for sort, name in told if name and len(name) <= LONGEST_NAME and name.isprintable())

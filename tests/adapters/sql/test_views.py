@@ -1,14 +1,18 @@
 """Do pages show what is so?"""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from backhaul.adapters.sql import SqlStore, views
+from sqlalchemy import text
+
+from backhaul.adapters.sql import SqlStore, lists, views
 from backhaul.application.ports import PostingState
 from backhaul.domain.access import Scope
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.posting import ErpDocument, PostingKind
+from backhaul.testing import builders
 
 
 def test_returns_are_listed_searched_and_paged(store: SqlStore, story: Any) -> None:
@@ -125,3 +129,50 @@ def test_nothing_of_another_tenant_or_of_another_company_is_ever_seen(store: Sql
     assert heard["digested"] == 1
     assert not elsewhere.events
     assert nothing.total == 0
+
+
+def test_a_return_is_found_by_whatever_its_customer_holds_and_by_nothing_that_only_looks_like_it(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.add_facts("acme", [
+            replace(builders.announced(builders.line(order="Web 7%")), return_ref="R1"), story.fact("R1"),
+            replace(story.fact("R2"), parcel="jd_1"), replace(story.fact("R2", minutes=1), parcel="jd_1"),
+            replace(story.fact("R3"), parcel="x" * 129), replace(story.fact("R3", minutes=1), parcel="no\nne"),
+            replace(story.fact("R404"), parcel="jd_1")])
+        for ref in ("R1", "R2", "R3"):
+            tx.save_case(story.case(ref, customer="C1" if ref == "R1" else "jd_1"))
+    with store.begin() as tx:
+        tx.plan("acme", "R3", [story.posting(ref="R3", order="SO-9")], held_lines=(), now=story.noon)
+
+    asked = ("R1", "C1", "Web 7%", "jd_1", "SO-9", "r1", "c1", "web 7%", "JD_1", "jd%1", "%", "Web 7", "", "x" * 129)
+    with store.read() as connection:
+        found = {term: views.refs_about(connection, Scope.whole("acme"), term) for term in asked}
+        first = views.refs_about(connection, Scope.whole("acme"), "jd_1", limit=1)
+        theirs = views.refs_about(connection, Scope(tenant="acme", entities=frozenset({"de"})), "jd_1")
+        elsewhere = views.refs_about(connection, Scope.whole("other"), "jd_1")
+        everywhere = lists.search(connection, lists.Reach(tenant="acme", entities=("gb",)), "jd_1")
+
+    assert {term: refs for term, refs in found.items() if refs} == {
+        "R1": ("R1",), "C1": ("R1",), "Web 7%": ("R1",), "jd_1": ("R2", "R3"), "SO-9": ("R3",)}
+    assert (first, theirs, elsewhere) == (("R2",), (), ())
+    assert [(what, case.ref) for what, case in everywhere] == [("customer", "R2"), ("customer", "R3")]
+
+
+def test_what_was_kept_before_orders_and_parcels_had_an_index_is_found_by_them_all_the_same(empty_url: str, story: Any) -> None:
+    told = [replace(builders.announced(builders.line(order="SO-7")), return_ref="R1"), replace(story.fact("R1"), parcel="JD1"),
+            replace(story.fact("R2"), parcel="no\nne")]
+    store = SqlStore(empty_url)
+    store.migrate()
+    with store.begin() as tx:
+        tx.add_facts("acme", told)
+        tx.save_case(story.case("R1"))
+        tx.save_case(story.case("R2"))
+    with store.engine.begin() as connection:  # as the version before left it
+        connection.execute(text("DROP TABLE mentions"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+
+    store.migrate()
+
+    with store.read() as connection:
+        found = [views.refs_about(connection, Scope.whole("acme"), term) for term in ("SO-7", "JD1", "no\nne"[:2])]
+    assert found == [("R1",), ("R1",), ()]
+    store.close()

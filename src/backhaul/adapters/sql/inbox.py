@@ -11,7 +11,7 @@ from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.session import Ref, Seen, Session, chunks, ensure
 from backhaul.application.ports import Clock
 from backhaul.domain.delivery import EVENT, Delivery, DeliveryState
-from backhaul.domain.facts import Fact, Unreadable
+from backhaul.domain.facts import Fact, Unreadable, named
 
 CONFLICT: Final = "EVENT_CONTENT_CONFLICT"
 AGAIN: Final = "read again"
@@ -42,6 +42,7 @@ class Inbox(Session):
         super().__init__(connection, seen, clock)
         self._known: dict[Ref, set[str]] = {}
         self._facts: list[dict[str, Any]] = []
+        self._mentions: set[tuple[str, str, str, str]] = set()
         self._judged: list[dict[str, Any]] = []
         self._touches: dict[Ref, int] = {}
         self._saved: dict[Ref, tuple[int, int] | None] = {}
@@ -198,6 +199,7 @@ class Inbox(Session):
             self._facts.append({
                 "tenant": tenant, "return_ref": fact.return_ref, "kind": fact.kind, "identity": identity, "at": fact.at,
                 "delivery_id": delivery, "body": rows.fact_body(fact)})
+            self._mentions |= {(tenant, name, sort, fact.return_ref) for sort, name in named(fact)}
         return new
 
     def _identities(self, ref: Ref) -> set[str]:
@@ -261,6 +263,9 @@ class Inbox(Session):
         learned, self._facts = self._facts, []
         if learned:
             self._many(self._insert(tables.facts).on_conflict_do_nothing(), learned)
+        mentions, self._mentions = sorted(self._mentions), set()
+        self._many(self._insert(tables.mentions).on_conflict_do_nothing(), [
+            {"tenant": tenant, "name": name, "sort": sort, "return_ref": ref} for tenant, name, sort, ref in mentions])
         saved, self._saved = self._saved, {}
         off = [({"tenant": ref[0], "return_ref": ref[1]}, saved[ref]) for ref in sorted(saved)]
         self._many(_SAVED, [ref for ref, seen in off if seen is None])

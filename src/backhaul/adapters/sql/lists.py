@@ -249,12 +249,14 @@ def search(connection: Connection, reach: Reach, text: str, *, limit: int = PAGE
 
 
 def _ways(tenant: str, text: str, dialect: str) -> Iterator[tuple[str, Select[tuple[str]]]]:
-    cases, postings, facts, deliveries = tables.cases, tables.postings, tables.facts, tables.deliveries
+    cases, postings, facts, deliveries, mentions = tables.cases, tables.postings, tables.facts, tables.deliveries, tables.mentions
     last = chr(0x10FFFF)
     yield "return", select(cases.c.ref).where(
         cases.c.tenant == tenant, cases.c.ref >= text, cases.c.ref < text + last).order_by(cases.c.ref)
     yield "customer", select(cases.c.ref).where(cases.c.tenant == tenant, cases.c.customer == text)
     yield "order", select(postings.c.return_ref).where(postings.c.tenant == tenant, postings.c.order_ref == text)
+    for what in ("order", "parcel"):
+        yield what, select(mentions.c.return_ref).where(mentions.c.tenant == tenant, mentions.c.name == text, mentions.c.sort == what)
     for what, name in (("document", "number"), ("voucher", "voucher")):
         yield what, select(postings.c.return_ref).where(postings.c.tenant == tenant, erp_says(name, dialect) == text)
     yield "message", select(facts.c.return_ref).join(deliveries, deliveries.c.id == facts.c.delivery_id).where(

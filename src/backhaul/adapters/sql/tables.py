@@ -134,6 +134,14 @@ facts = Table(
     sqlite_autoincrement=True,
 )
 
+mentions = Table(
+    "mentions", metadata,
+    _words("tenant"), _words("name"), _words("sort"), _words("return_ref"),
+    PrimaryKeyConstraint("tenant", "name", "sort", "return_ref", name="mentions_name"),
+    CheckConstraint(_among("sort", "order", "parcel"), name="mentions_sort"),
+)
+"""Orders and parcels that facts name, and the return they name them with."""
+
 touched = Table(
     "touched", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
@@ -156,7 +164,7 @@ cases = Table(
     CheckConstraint(_among("state", "waiting", "planned", "posting", "held", "settled", "closed"), name="cases_state"),
     Index("cases_states", "tenant", "state", "due_at"),
     Index("cases_list", "tenant", "legal_entity", "state", "updated_at", "ref"),
-    Index("cases_customer", "tenant", "customer"),
+    Index("cases_customer", "tenant", "customer", "ref"),
 )
 
 postings = Table(

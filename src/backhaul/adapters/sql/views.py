@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting
@@ -165,16 +165,19 @@ def open_work(connection: Connection, scope: Scope, *, owner: str = "", kind: st
 
 
 def refs_about(connection: Connection, scope: Scope, term: str, *, limit: int = PAGE) -> tuple[str, ...]:
-    """Give returns that are called so, or name this order, customer or parcel; compared letter by letter."""
-    cases, postings, facts = tables.cases, tables.postings, tables.facts
-    query = select(cases.c.ref).where(*of_cases(scope), or_(cases.c.ref == term, cases.c.customer == term, cases.c.ref.in_(
-        select(postings.c.return_ref).where(postings.c.tenant == scope.tenant, postings.c.order_ref == term))))
-    found = connection.execute(query.order_by(cases.c.ref).limit(limit)).scalars().all()
-    if not found:  # nobody knows it by these; then by whatever the messages said, word for word
-        told = select(facts.c.return_ref).where(facts.c.tenant == scope.tenant, facts.c.body.contains(json.dumps(term), autoescape=True))
-        found = connection.execute(
-            select(cases.c.ref).where(*of_cases(scope), cases.c.ref.in_(told)).order_by(cases.c.ref).limit(limit)).scalars().all()
-    return tuple(found)
+    """Give returns that are called so, or name this order, customer or parcel; letter by letter, each along an index of its own."""
+    cases, postings, mentions = tables.cases, tables.postings, tables.mentions
+    if not term:
+        return ()
+
+    def through(table: Table, *so_called: ColumnElement[bool]) -> Select[tuple[str]]:
+        return select(cases.c.ref).join(table, (table.c.tenant == cases.c.tenant) & (table.c.return_ref == cases.c.ref)).where(
+            table.c.tenant == scope.tenant, *so_called).distinct()
+
+    ways = (select(cases.c.ref).where(cases.c.ref == term), select(cases.c.ref).where(cases.c.customer == term),
+            through(postings, postings.c.order_ref == term), through(mentions, mentions.c.name == term))
+    found = {ref for way in ways for ref in connection.execute(way.where(*of_cases(scope)).order_by(cases.c.ref).limit(limit)).scalars()}
+    return tuple(sorted(found)[:limit])
 
 
 def life(connection: Connection, scope: Scope, ref: str) -> Life:
