@@ -160,6 +160,14 @@ def test_whoever_is_not_signed_in_is_sent_to_the_door_whatever_they_ask_for(serv
             assert answer.status_code in {401, 403}, (path, method)
 
 
+def test_no_page_waits_for_somebody_who_writes(server: Running, browser: Browser, store: SqlStore) -> None:
+    with store.begin() as tx:
+        tx.remember(TENANT, "of-this-test", {"writing": True})  # SQLite has one writer at a time
+        for path, method, told in routes(server):
+            if method == "GET" and path not in OPEN and not path.startswith("/static") and not told.get("anybody"):
+                assert browser.get(path).status_code in {200, 303, 403, 404, 409}, path
+
+
 def test_a_session_is_new_at_every_sign_in_and_the_one_before_is_over(server: Running, browser: Browser) -> None:
     before = token(browser)
     browser.enter("Fiona Finance", PASSPHRASE)

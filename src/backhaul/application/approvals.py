@@ -82,6 +82,11 @@ class Within:
             raise AssertionError(message)
         yield self.tx
 
+    @contextmanager
+    def look(self) -> Iterator[PeopleTx]:
+        """Give the transaction that is open already, so that what it wrote is seen."""
+        yield self.tx
+
 
 Effects = Mapping[ProposalKind, Effect]
 RouteOf = Callable[[str], Route]
@@ -198,7 +203,7 @@ def found(tx: PeopleTx, tenant: str, number: int) -> Proposal:
 
 
 def _route(store: PeopleStore, effects: Effects, rules: Rules, number: int, route_of: RouteOf) -> Route | None:
-    with store.begin() as tx:
+    with store.look() as tx:
         proposal = found(tx, rules.tenant, number)
     return route_of(proposal.legal_entity or rules.entities[0].id) if effects[proposal.kind].routes else None
 

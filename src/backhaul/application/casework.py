@@ -54,7 +54,7 @@ def attach(store: PeopleStore, tenant: str, number: int, *, name: str, body: byt
 
 def evidence(store: PeopleStore, scope: Scope, number: int) -> tuple[KeptNote, bytes] | None:
     """Give a file that was attached, if the return it is about is in scope."""
-    with store.begin() as tx:
+    with store.look() as tx:
         kept = tx.evidence(scope.tenant, number)
         case = tx.cases(scope.tenant, [kept[0].return_ref]).get(kept[0].return_ref) if kept else None
     return kept if kept and scope.covers(case.legal_entity if case else "") else None
@@ -113,7 +113,7 @@ class Waiting:
 
 def not_credited(store: PeopleStore, rules: Rules, scope: Scope, refs: Sequence[str], now: datetime) -> list[Waiting]:
     """Say why these returns are not credited, and what can be told; what is credited in full, or out of scope, is left out."""
-    with store.begin() as tx:
+    with store.look() as tx:
         cases = {ref: case for ref, case in tx.cases(scope.tenant, refs).items() if scope.covers(case.legal_entity)}
         known = pictures(tx, rules, sorted(cases))
         promises = tx.promises(scope.tenant, sorted(cases))

@@ -67,7 +67,7 @@ class Progress:
 
 def plan(store: PeopleStore, rules: Rules, *, kind: str, legal_entity: str, currency: str, decision: str) -> Plan:  # noqa: PLR0913  each is named
     """Say what a decision about all open exceptions of a kind in one legal entity and currency would touch; nothing is changed."""
-    with store.begin() as tx:
+    with store.look() as tx:
         return _plan(tx, rules, kind, legal_entity, currency, decision)
 
 
@@ -148,7 +148,7 @@ def _changed(tx: PeopleTx, rules: Rules, row: KeptException | None, planned: str
 
 def progress(store: PeopleStore, tenant: str, number: int) -> Progress:
     """Say how far a group has come."""
-    with store.begin() as tx:
+    with store.look() as tx:
         _, group = _group(tx, tenant, number)
     return Progress(proposal=number, todo=len(group["todo"]), done=group["done"], left=group["left"], cancelled=group["cancelled"])
 

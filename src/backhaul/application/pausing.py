@@ -30,7 +30,7 @@ def pause(store: PeopleStore, rules: Rules, legal_entity: str, *, actor: str, re
 
 def holding(store: PeopleStore, scope: Scope) -> list[KeptPause]:
     """Give the pauses that hold and concern a scope, for the head of every page; one of the whole tenant concerns everybody."""
-    with store.begin() as tx:
+    with store.look() as tx:
         return [row for row in tx.pauses(scope.tenant) if not row.legal_entity or scope.covers(row.legal_entity)]
 
 

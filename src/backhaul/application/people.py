@@ -19,13 +19,15 @@ PREFIX: Final = "bh_"
 LONGEST: Final = timedelta(days=90)
 LONGEST_APPROVING: Final = timedelta(hours=12)
 """How long a token lives at most; one that may approve ends with the working day."""
+USED: Final = timedelta(minutes=1)
+"""How exactly is kept when a token was last used; a call that only reads does not wait for its turn to write more often."""
 INSTALLATION: Final = ""
 """The chain of the trail in which stands what belongs to no one tenant: people and their tokens."""
 
 
 def who(store: PeopleStore, issuer: str, subject: str) -> Person | None:
     """Give who signed in, with what they may do now; None if nobody added them."""
-    with store.begin() as tx:
+    with store.look() as tx:
         return tx.person(issuer=issuer, subject=subject)
 
 
@@ -33,9 +35,12 @@ def who_holds(store: PeopleStore, token: str, now: datetime) -> Person | None:
     """Give who a personal access token stands for, limited to its scopes; None if it does not hold."""
     if not token.startswith(PREFIX):
         return None
-    with store.begin() as tx:
+    with store.look() as tx:
         kept = tx.token(_hash(token), at=now)
         found = tx.people([kept.person]) if kept else ()
+    if kept and (kept.used_at is None or now - kept.used_at >= USED):
+        with store.begin() as tx:
+            tx.use_token(kept.id, at=now)
     return None if kept is None else next(
         (replace(person, only=frozenset(Action(name) for name in kept.scopes)) for person in found), None)
 

@@ -143,7 +143,11 @@ class PeopleTx(Tx, Protocol):
         ...
 
     def token(self, sha256: str, *, at: datetime) -> KeptToken | None:
-        """Give the token of this hash if it holds, and remember that it was used now."""
+        """Give the token of this hash if it holds."""
+        ...
+
+    def use_token(self, number: int, *, at: datetime) -> None:
+        """Remember that a token was used."""
         ...
 
     def tokens(self, person: int) -> Sequence[KeptToken]:
@@ -160,7 +164,7 @@ class PeopleTx(Tx, Protocol):
         ...
 
     def proposal(self, tenant: str, number: int) -> Proposal | None:
-        """Give a proposal and let nobody else decide about it before this transaction ends."""
+        """Give a proposal; in a transaction that may write nobody else decides about it before that ends."""
         ...
 
     def save_proposal(self, proposal: Proposal) -> None:
@@ -258,4 +262,8 @@ class PeopleStore(Protocol):
 
     def begin(self, fence: Fence | None = None) -> AbstractContextManager[PeopleTx]:
         """Open a transaction; leaving the block by an exception rolls it back."""
+        ...
+
+    def look(self) -> AbstractContextManager[PeopleTx]:
+        """Open a transaction that only reads: it sees one moment and takes no turn among those that write."""
         ...

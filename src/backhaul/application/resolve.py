@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import RETRIED, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.application.taken import taken
 from backhaul.domain.errors import NeedsOperator
@@ -18,6 +19,7 @@ from backhaul.domain.late_change import WHY
 from backhaul.domain.posting import ErpDocument, Nature, Route
 from backhaul.domain.resolution import CLAIMED
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
+from backhaul.domain.rules import Rules
 
 
 def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:
@@ -28,6 +30,13 @@ def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:
             return row
     message = f"no open exception {number} for tenant '{tenant}'; `backhaul exceptions list` shows the {len(rows)} open ones"
     raise NeedsOperator(message)
+
+
+def entity_of(store: PeopleStore, rules: Rules, ref: str) -> str:
+    """Give the legal entity whose ERP holds the documents of a return; the first one where the return belongs to none yet."""
+    with store.look() as tx:
+        case = tx.cases(rules.tenant, [ref]).get(ref)
+    return (case.legal_entity if case else "") or rules.entities[0].id
 
 
 def retry(  # noqa: PLR0913  each is named at the call

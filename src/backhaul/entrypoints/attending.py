@@ -21,7 +21,7 @@ def people_list(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Show everybody who is known, with what they may do in this tenant."""
     with opened() as house:
         name = tenant_of(house, tenant)
-        with house.store.begin() as tx:
+        with house.store.look() as tx:
             known, grants = tx.people(), tx.grants(name)
     told = [{"person": person.number, "name": person.name, "issuer": person.issuer, "subject": person.subject,
              "grants": [{"grant": row.id, "role": row.grant.role.value, "approved_by": row.approved_by,
@@ -103,7 +103,7 @@ def people_token(
         message = f"there is no action '{unknown[0]}'; there are {', '.join(Action)}"
         raise typer.BadParameter(message)
     with opened() as house:
-        with house.store.begin() as tx:
+        with house.store.look() as tx:
             found = next(iter(tx.people([person])), None)
         if found is None:
             message = f"there is no person {person}"
@@ -120,7 +120,7 @@ def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those 
 
     from backhaul.domain.access import Scope
 
-    with opened() as house, house.store.begin() as tx:
+    with opened() as house, house.store.look() as tx:
         rows = tx.proposals(Scope.whole(tenant_of(house, tenant)), open_only=not every)
     if as_json:
         say({"proposals": [{**asdict(row), "shown": row.sha256} for row in rows]})
@@ -178,7 +178,7 @@ def unpause(  # noqa: PLR0913  each is an option
 
     with opened() as house:
         rules, now = house.profiles[tenant_of(house, tenant)].rules, datetime.now(UTC)
-        with house.store.begin() as tx:
+        with house.store.look() as tx:
             held = [row.id for row in tx.pauses(rules.tenant) if row.legal_entity == entity]
         if not held:
             message = f"nothing is paused for {entity or 'the whole tenant'}"

@@ -380,7 +380,7 @@ def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
 
     with opened() as house:
         name = tenant_of(house, tenant)
-        with house.store.begin() as tx:
+        with house.store.look() as tx:
             entries = list(tx.trail(name))
     broken = first_break(entries)
     told = {"tenant": name, "entries": len(entries), "head": entries[-1].hash if entries else GENESIS,

@@ -45,11 +45,9 @@ def _route(house: Any, tenant: str, number: int) -> Any:  # noqa: ANN401  House 
     """Give the route of the legal entity an exception is about; the first one's where it is about none."""
     from backhaul.application import resolve
 
-    with house.store.begin() as tx:
+    with house.store.look() as tx:
         ref = resolve.find_exception(tx, tenant, number).case.return_ref
-        case = tx.cases(tenant, [ref]).get(ref)
-    entity = (case.legal_entity if case else "") or house.profiles[tenant].rules.entities[0].id
-    return house.desk(tenant, entity).route
+    return house.desk(tenant, resolve.entity_of(house.store, house.profiles[tenant].rules, ref)).route
 
 
 def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917

@@ -83,7 +83,7 @@ def profile_versions(*, tenant: Tenant = "", as_json: Json = False) -> None:
     """Show which versions held, since when and by whose approval, the present one first."""
     with opened() as house:
         name = tenant_of(house, tenant)
-        with house.store.begin() as tx:
+        with house.store.look() as tx:
             held = tx.reigns(name)
     told = [{"version": row.version, "sha256": row.sha256, "since": row.since.isoformat(), "by": row.by, "proposal": row.proposal}
             for row in held]

@@ -29,7 +29,7 @@ STEPS = tuple(PostingKind)
 def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
     """Tell a return's whole life in order; None if nobody ever heard of it."""
     rules = house.profiles[tenant].rules
-    with house.store.begin() as tx:
+    with house.store.look() as tx:
         facts = tx.facts(tenant, [ref]).get(ref, ())
         if not facts:
             return None
@@ -82,7 +82,7 @@ def trace(house: House, tenant: str, ref: str) -> Mapping[str, Any] | None:
 def payments(house: House, tenant: str, now: datetime) -> list[dict[str, Any]]:
     """List every payment to a customer: what it was, what answers it, what of it is open and since when; oldest first."""
     rules = house.profiles[tenant].rules
-    with house.store.begin() as tx:
+    with house.store.look() as tx:
         known = pictures(tx, rules, sorted(tx.cases(tenant)))
     return sorted((
         {"return": ref, "reference": payout.reference, "paid": str(payout.paid), "open": str(payout.open), "currency": payout.currency,
@@ -158,7 +158,7 @@ def show(out: Console, told: Mapping[str, Any]) -> None:
 
 def open_exceptions(house: House, tenant: str, *, each: bool, now: datetime) -> Sequence[Mapping[str, Any]]:
     """List what is open by cause, or one by one; money is what is held, age in days since the oldest was opened."""
-    with house.store.begin() as tx:
+    with house.store.look() as tx:
         rows = tx.exceptions(tenant)
     if each:
         return [

@@ -9,6 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 
 from backhaul.adapters.sql import SqlStore, store as store_module
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE, metadata
@@ -147,6 +148,28 @@ def test_what_is_kept_is_there_after_closing(sqlite_url: str, story: Any) -> Non
     with again.begin() as tx:
         assert len(tx.undigested("acme", 5)) == 1
     again.close()
+
+
+def test_who_only_looks_waits_for_no_writer_and_sees_one_moment(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.save_case(story.case("R1"))
+    with store.look() as tx, store.begin() as writing:
+        before = set(tx.cases("acme"))
+        writing.save_case(story.case("R2"))
+        meanwhile = set(tx.cases("acme"))
+
+    with store.look() as tx:
+        after = set(tx.cases("acme"))
+    assert (before, meanwhile, after) == ({"R1"}, {"R1"}, {"R1", "R2"})
+
+
+def test_what_somebody_writes_who_only_looks_is_refused_and_not_lost_in_silence(store: SqlStore, story: Any) -> None:
+    with pytest.raises(DBAPIError), store.look() as tx:
+        tx.save_case(story.case("R1"))
+
+    with store.look() as tx:
+        assert tx.cases("acme") == {}
+        assert tx.proposal("acme", 1) is None
 
 
 # --- migrations

@@ -32,9 +32,11 @@ class Proposed(Register):
         return _proposal(row), told is not None
 
     def proposal(self, tenant: str, number: int) -> Proposal | None:
-        """Give a proposal and let nobody else decide about it before this transaction ends."""
-        row = self._connection.execute(
-            select(proposals).where(proposals.c.tenant == tenant, proposals.c.id == number).with_for_update()).first()
+        """Give a proposal; a transaction that may write lets nobody else decide about it before it ends."""
+        query = select(proposals).where(proposals.c.tenant == tenant, proposals.c.id == number)
+        if not self._connection.get_execution_options().get("backhaul_reading"):
+            query = query.with_for_update()
+        row = self._connection.execute(query).first()
         return None if row is None else _proposal(row)
 
     def save_proposal(self, proposal: Proposal) -> None:

@@ -79,13 +79,14 @@ class Register(Versions):
         return number
 
     def token(self, sha256: str, *, at: datetime) -> KeptToken | None:
-        """Give the token of this hash if it holds, and remember that it was used now."""
+        """Give the token of this hash if it holds."""
         row = self._connection.execute(select(tokens).where(
             tokens.c.sha256 == sha256, tokens.c.revoked_at.is_(None), tokens.c.expires_at > at)).first()
-        if row is None:
-            return None
-        self._connection.execute(update(tokens).where(tokens.c.id == row.id).values(used_at=at))
-        return _token(row)
+        return None if row is None else _token(row)
+
+    def use_token(self, number: int, *, at: datetime) -> None:
+        """Remember that a token was used."""
+        self._connection.execute(update(tokens).where(tokens.c.id == number).values(used_at=at))
 
     def tokens(self, person: int) -> Sequence[KeptToken]:
         """Give somebody's tokens, the newest first."""

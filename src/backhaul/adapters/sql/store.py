@@ -92,6 +92,14 @@ class SqlStore:
             tx.flush()
 
     @contextmanager
+    def look(self) -> Iterator[SqlTx]:
+        """Open a transaction that only reads; it waits for no writer and no writer for it, and what it writes all the same is refused."""
+        with self.read() as connection:
+            tx = SqlTx(connection, {}, self._clock)
+            yield tx
+            tx.flush()
+
+    @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a connection that cannot write and sees one moment, for pages and reports."""
         if self._sqlite:
@@ -103,7 +111,7 @@ class SqlStore:
                     connection.rollback()
                     connection.exec_driver_sql("PRAGMA query_only = OFF")
         else:
-            options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True, "backhaul_reading": True}
             with self.engine.connect().execution_options(**options) as connection:
                 yield connection
 

@@ -28,6 +28,7 @@ from backhaul.application.approvals import Within
 from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import Clock, KeptException
 from backhaul.application.post import Desk
+from backhaul.application.resolve import entity_of
 from backhaul.domain.access import Action, Person, Scope
 from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, NotAllowed, RetryLater
 from backhaul.domain.posting import Route
@@ -176,7 +177,7 @@ class Asked:
 
     def proposal(self, number: int) -> Proposal:
         """Give a proposal of the scope, or say that it is not here."""
-        with self.store.begin() as tx:
+        with self.store.look() as tx:
             found = tx.proposal(self.tenant, number)
         if found is None or not self.scope.covers(found.legal_entity):
             what = f"proposal {number}"
@@ -184,10 +185,8 @@ class Asked:
         return found
 
     def route(self, ref: str) -> Route:
-        """Give the route of the legal entity a return belongs to; the first one's where it belongs to none."""
-        with self.store.begin() as tx:
-            case = tx.cases(self.tenant, [ref]).get(ref)
-        return self.house.desk(self.tenant, (case.legal_entity if case else "") or self.rules.entities[0].id).route
+        """Give the route of the legal entity a return belongs to."""
+        return self.house.desk(self.tenant, entity_of(self.store, self.rules, ref)).route
 
     def once(self, key: str, body: object, act: Callable[[Within], Told]) -> Response[Told]:
         """Do something under a key, once, with the answer kept in the same transaction."""

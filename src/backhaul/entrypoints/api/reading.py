@@ -64,7 +64,7 @@ def exceptions(asked: Mine, owner: FromQuery[str] = "", kind: FromQuery[str] = "
 def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     """Show one open exception with what was said about it and what is proposed."""
     row = asked.exception(number)
-    with asked.store.begin() as tx:
+    with asked.store.look() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
     return {**plain(shown(row)), "notes": plain(notes), "proposals": [plain(offered(each)) for each in proposed]}
 
@@ -107,7 +107,7 @@ def waiting(asked: Mine, search: FromQuery[str]) -> Told:
 @get("/{tenant:str}/proposals", action=Action.SEE, sync_to_thread=True)
 def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
     """List proposals that wait for somebody; with another `which` than ``open``, the latest of all."""
-    with asked.store.begin() as tx:
+    with asked.store.look() as tx:
         rows = tx.proposals(asked.scope, open_only=which == "open")
     return {"proposals": [plain(offered(row)) for row in rows[-MOST:]]}
 
@@ -121,7 +121,7 @@ def pauses(asked: Mine) -> Told:
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
-    with asked.store.begin() as tx:
+    with asked.store.look() as tx:
         case = tx.cases(asked.tenant, [subject]).get(subject)
         if not asked.scope.covers(case.legal_entity if case else ""):
             what = f"'{subject}'"
@@ -133,7 +133,7 @@ def trail(asked: Mine, subject: FromQuery[str]) -> Told:
 def everybody(asked: Mine) -> Told:
     """List who may do something in this tenant, by their grants."""
     asked.whole()
-    with asked.store.begin() as tx:
+    with asked.store.look() as tx:
         kept = tx.grants(asked.tenant)
         known = {person.number: person.name for person in tx.people({row.person for row in kept})}
     return {"grants": [{**plain(row), "name": known[row.person]} for row in kept]}
@@ -142,7 +142,7 @@ def everybody(asked: Mine) -> Told:
 @get("/{tenant:str}/tokens", action=Action.OWN_TOKENS, sync_to_thread=True)
 def tokens(asked: Mine) -> Told:
     """List my tokens; what they are is never shown again."""
-    with asked.store.begin() as tx:
+    with asked.store.look() as tx:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 

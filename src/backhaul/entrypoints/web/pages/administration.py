@@ -23,7 +23,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     @get("/administration", action=Action.SEE, sync_to_thread=True)
     def show(request: AnyRequest) -> Response[str]:
         tenant, everybody = console.tenant(request), console.may(request, Action.SEE_PEOPLE, whole=True)
-        with console.house.store.begin() as tx:
+        with console.house.store.look() as tx:
             paused = [row for row in tx.pauses(tenant) if not row.legal_entity or console.scope(request).covers(row.legal_entity)]
             known = tx.people() if everybody else ()
             grants = tx.grants(tenant) if everybody else ()

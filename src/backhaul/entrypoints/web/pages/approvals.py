@@ -31,7 +31,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/approvals", action=Action.SEE, sync_to_thread=True)
     def show_list(request: AnyRequest) -> Response[str]:
-        with console.house.store.begin() as tx:
+        with console.house.store.look() as tx:
             told = tx.proposals(console.scope(request), open_only=False)
         waiting = [each for each in told if each.state.value == "open"]
         return console.show(request, "approvals.html", waiting=waiting, rules=PROPOSALS,
@@ -70,7 +70,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 def found(console: Console, request: AnyRequest, number: int) -> Proposal:
     """Give a proposal that this person may see."""
     allowed: Scope = console.scope(request)
-    with console.house.store.begin() as tx:
+    with console.house.store.look() as tx:
         proposal = tx.proposal(allowed.tenant, number)
     if proposal is None or not allowed.covers(proposal.legal_entity):
         detail = "there is no such proposal"
@@ -81,7 +81,7 @@ def found(console: Console, request: AnyRequest, number: int) -> Proposal:
 def _state(console: Console, proposal: Proposal) -> tuple[Mapping[str, Any], str]:
     """Give what a proposal is about as it stands now, or why it cannot be looked at any longer."""
     try:
-        with console.house.store.begin() as tx:
+        with console.house.store.look() as tx:
             return EFFECTS[proposal.kind].looks(tx, console.house.profiles[proposal.tenant].rules, proposal.content).state, ""
     except NeedsOperator as gone:
         return {}, str(gone)
@@ -120,7 +120,7 @@ def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[s
     if kind is ProposalKind.MATCH and not (told.get("order") and PRICE.fullmatch(told.get("unit_price", ""))):
         message = "a match names the sales order and the unit price it sold at, as 12.50"
         raise NeedsOperator(message)
-    with console.house.store.begin() as tx:
+    with console.house.store.look() as tx:
         about = EFFECTS[kind].looks(tx, rules, content)
     require(visitor.person, Action.PROPOSE, tenant, about.legal_entity)
     made = approvals.propose(console.house.store, EFFECTS, rules, kind, content, proposer=visitor.person.actor,

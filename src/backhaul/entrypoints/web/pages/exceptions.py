@@ -122,9 +122,7 @@ def _hand_over(console: Console, request: AnyRequest, number: int, told: Mapping
 def _retry(console: Console, request: AnyRequest, number: int) -> Response[Any]:
     """Look for what was refused, and send it again only if it is not there."""
     row, tenant = _open(console, request, number, Action.RETRY), console.tenant(request)
-    with console.house.store.begin() as tx:
-        case = tx.cases(tenant, [row.case.return_ref]).get(row.case.return_ref)
-    entity = (case.legal_entity if case else "") or console.house.profiles[tenant].rules.entities[0].id
+    entity = resolve.entity_of(console.house.store, console.house.profiles[tenant].rules, row.case.return_ref)
     resolve.retry(console.house.store, tenant, number, route=console.route_of(tenant)(entity), actor=_actor(request),
                   now=console.clock.now())
     return done(request, f"/exceptions/{number}", "retried")
@@ -150,7 +148,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         said = connection.execute(select(attempts, postings.c.kind).join(postings, postings.c.key == attempts.c.posting).where(
             postings.c.tenant == reach.tenant, postings.c.return_ref == case.return_ref, attempts.c.detail != "").order_by(
             attempts.c.id.desc()).limit(3)).all()
-    with console.house.store.begin() as tx:
+    with console.house.store.look() as tx:
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]
         notes = tx.notes(reach.tenant, [number])

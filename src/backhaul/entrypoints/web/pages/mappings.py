@@ -51,7 +51,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     def show(request: AnyRequest) -> Response[str]:
         reach = console.reach(request)
         profile = console.house.profiles[reach.tenant]
-        with console.house.store.begin() as tx:
+        with console.house.store.look() as tx:
             held = tx.reigns(reach.tenant)
         with console.house.store.read() as connection:
             seen = coverage.codes(connection, reach, profile.rules.mapping)
