@@ -12,7 +12,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -51,14 +52,22 @@ def fill(store: SqlStore, returns: int) -> None:
     series, moment = SERIES[store.engine.dialect.name]
     states = "CASE n % 50 WHEN 0 THEN 'held' WHEN 1 THEN 'waiting' WHEN 2 THEN 'posting' WHEN 3 THEN 'planned' ELSE 'settled' END"
     credit = of_kind(plan(case_of(*arrived(line(), grades=[accepted()]))).postings, PostingKind.CREDIT_NOTE)[0]
+    arrival = arrived(line(), grades=[accepted()])
     told = {"most": returns, "tenant": TENANT, "body": rows.posting_body(credit),
-            "erp": rows.erp_body(recorded(credit, number="CN-@", voucher="V-@"))}
+            "erp": rows.erp_body(recorded(credit, number="CN-@", voucher="V-@"))} | {
+            f"fact{number}": rows.fact_body(replace(fact, return_ref="@")) for number, fact in enumerate(arrival)}
     amount = "12.50" if store.engine.dialect.name == "postgresql" else "'12.50'"
     kinds = "CASE n % 4 WHEN 0 THEN 'SKU_UNKNOWN' WHEN 1 THEN 'TAX_DIFFERS' WHEN 2 THEN 'ORDER_UNKNOWN' ELSE 'UNMAPPED_DISPOSITION' END"
     owners = "CASE n % 4 WHEN 0 THEN 'integration' WHEN 1 THEN 'finance' WHEN 2 THEN 'customer-service' ELSE 'warehouse' END"
     for table, columns, chosen, most in (
-        ("cases", "tenant, ref, legal_entity, state, stage, customer, currency, net, due_at, updated_at, revision",
-         f":tenant, 'R' || n, 'gb01', {states}, 'inspected', 'C' || (n % 100000), 'GBP', {amount}, {moment}, {moment}, 1", returns),
+        ("cases", "tenant, ref, legal_entity, state, stage, customer, currency, net, due_at, updated_at, revision, waits_since",
+         (f":tenant, 'R' || n, 'gb01', {states}, 'inspected', 'C' || (n % 100000), 'GBP', {amount}, {moment}, {moment}, 1, "
+          f"CASE WHEN n <= {OPEN} THEN {moment} END"), returns),
+        ("mentions", "tenant, name, sort, return_ref", ":tenant, '5' || (n / 3), 'order', 'R' || n", returns),
+        ("mentions", "tenant, name, sort, return_ref", ":tenant, 'JD' || n, 'parcel', 'R' || n", returns),
+        *(("facts", "tenant, return_ref, kind, identity, at, body",
+           f":tenant, 'R' || n, '{fact.kind}', '{number}-' || n, {moment}, replace(:fact{number}, '@', 'R' || n)", min(OPEN, returns))
+          for number, fact in enumerate(arrival)),
         ("postings", (
             "key, tenant, legal_entity, return_ref, line_id, kind, state, fingerprint, body, mapping_version, window_key, batch, erp, "
             "attempts, looks, planned_at, note, sku, order_ref, customer, claim, quantity, value, net, currency, revision"), (
@@ -82,14 +91,16 @@ def fill(store: SqlStore, returns: int) -> None:
 def pages(returns: int) -> dict[str, str]:
     """Give the pages that are asked; ids from the middle, so that none is the first of its index."""
     middle = returns // 2
-    after = "2026-05-30T00:00:00+00:00|R1"
+    after = (datetime(2026, 6, 1, tzinfo=UTC) - timedelta(seconds=returns - 100)).isoformat() + "|R1"
     return {
         "today": "/", "exceptions": "/exceptions", "exceptions of a team": "/exceptions?owner=finance", "returns": "/returns",
         "returns, far down": str(httpx.URL("/returns", params={"after": after})), "returns held": "/returns?state=held",
         "one return": f"/returns/R{middle}", "batches": "/batches", "one batch": f"/batches/W{max(1, returns // 1000)}",
         "search, return": f"/search?q=R{middle}", "search, document": f"/search?q=CN-{middle}",
-        "search, order": f"/search?q=5{middle // 3}",
-        "search, nothing": "/search?q=nobody", "flows": "/flows", "trail": "/trail", "mappings": "/mappings",
+        "search, order": f"/search?q=5{middle // 3}", "search, parcel": f"/search?q=JD{middle}",
+        "search, nothing": "/search?q=nobody", "not credited": "/waiting",
+        "not credited, far down": str(httpx.URL("/waiting", params={"after": "2026-05-31T23:40:00+00:00|R1"})),
+        "not credited, by parcel": f"/waiting?who=JD{middle}", "flows": "/flows", "trail": "/trail", "mappings": "/mappings",
     }
 
 

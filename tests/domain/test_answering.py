@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from backhaul.domain.answering import REASONS, answer
+from backhaul.domain.answering import REASONS, STEPS, Step, answer, waits_for
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Stage
 from backhaul.domain.money import Money
@@ -50,11 +50,11 @@ def test_without_a_date_none_is_promised() -> None:
 def test_what_holds_it_says_who_decides_and_by_when_the_first_due_first() -> None:
     later, sooner = trouble("HISTORY_ALLOWANCE"), trouble("SKU_UNKNOWN")
 
-    told = answer("R1", Stage.INSPECTED, [lies(Where.HELD)], [later, sooner], since=NOON, due_at=None, now=NOON)
+    told = answer("R1", Stage.INSPECTED, [lies(Where.HELD)], [later, sooner], since=NOON - timedelta(days=9), due_at=None, now=NOON)
 
     assert told is not None
     assert told.reason == "The item master does not know this SKU. Integration decides."
-    assert (told.owner, told.since, told.next_at) == ("integration", NOON, NOON + timedelta(days=2))
+    assert (told.owner, told.since, told.next_at) == ("integration", NOON - timedelta(days=9), NOON + timedelta(days=2))
     assert "by 04 March 2026" in told.sentence
 
 
@@ -93,3 +93,26 @@ def test_a_team_that_is_late_with_its_decision_is_named_with_the_day_it_was_due(
 
 def test_what_is_held_without_money_is_told_too() -> None:
     assert answer("R1", Stage.ARRIVED, [], [trouble("SKU_UNKNOWN")], since=NOON, due_at=None, now=NOON) is not None
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_what_the_credit_waits_for_is_told_before_how_far_the_goods_have_come(step: Step) -> None:
+    told = answer("R1", Stage.COMPLETED, [lies(Where.WAITING)], [], since=NOON, due_at=NOON, now=NOON, step=step)
+    late = answer("R1", Stage.COMPLETED, [lies(Where.WAITING)], [], since=NOON, due_at=NOON, now=NOON + timedelta(days=1), step=step)
+
+    assert told is not None
+    assert late is not None
+    assert told.reason == STEPS[step][0]
+    assert told.sentence == f"{STEPS[step][1]} You hear from us by 02 March 2026."
+    assert (late.overdue, late.owner) == (True, "finance")
+
+
+def test_a_decision_that_waits_for_approval_is_said_instead_of_who_decides() -> None:
+    told = answer("R1", Stage.INSPECTED, [lies(Where.HELD)], [trouble("SKU_UNKNOWN")], since=None, due_at=None, now=NOON, proposed=True)
+
+    assert told is not None
+    assert told.reason == "The item master does not know this SKU. A decision was proposed and waits for approval."
+
+
+def test_only_money_that_is_not_placed_for_good_is_waited_for() -> None:
+    assert waits_for([lies(Where.WAITING, "-1"), lies(Where.HELD, "-2"), lies(Where.REJECTED, "-4"), lies(Where.SERVICE_ITEM, "8")]) == 3

@@ -102,7 +102,7 @@ class Shop:
             tx.add_facts(tenant, [replace(builders.announced(builders.line()), return_ref=ref)])
             if not tx.cases(tenant, [ref]):
                 tx.save_case(KeptCase(tenant=tenant, ref=ref, legal_entity=entity, state=ReturnState.HELD, customer="C-4711",
-                                      updated_at=NOON, currency="GBP"))
+                                      updated_at=NOON, currency="GBP", waits_since=NOON))
             return tx.open_exception(ExceptionCase.about(
                 tenant=tenant, return_ref=ref, line_id="MUG#1", money=Money(amount=Decimal("12.50"), currency="GBP"), teams={}, now=NOON,
                 findings=(Finding(code=code, sentence="12.50 is above 6.25.", line_id="MUG#1"),)))
@@ -183,7 +183,8 @@ def test_what_lies_outside_ones_companies_is_not_there(shop: Shop) -> None:
     assert shop.call("GET", f"/acme/exceptions/{theirs}", token).status_code == 404
     assert shop.call("GET", "/acme/return", token, ref="R2").status_code == 404
     assert shop.call("GET", "/acme/trail", token, subject="R2").status_code == 404
-    assert shop.call("GET", "/acme/waiting", token, search="R2").json() == {"waiting": []}
+    assert shop.call("GET", "/acme/waiting", token, search="R2").json() == {"waiting": [], "next": ""}
+    assert [row["ref"] for row in shop.call("GET", "/acme/waiting", token).json()["waiting"]] == ["R1"]
     assert shop.call("POST", f"/acme/exceptions/{theirs}/decisions", token, json=words).status_code == 404
     assert shop.call("POST", "/acme/pauses", token, json={"reason": "x", "legal_entity": "de"}).status_code == 404
     assert shop.call("POST", "/acme/pauses", token, json={"reason": "x"}).status_code == 404
@@ -321,6 +322,21 @@ def test_why_nobody_was_credited_is_found_by_what_a_customer_knows_and_promises_
     assert row["answer"]["reason"] == "The credit price is above the price of the sale. Finance decides."
     assert row["answer"]["sentence"].startswith("Your return R1 is with us")
     assert [each["text"] for each in row["promises"]] == ["by Friday"]
+
+
+def test_everybody_who_waits_is_listed_page_by_page_without_a_search(shop: Shop) -> None:
+    for ref in ("R/3", "R1", "R 2"):
+        shop.trouble(ref)
+    desk, found, after = shop.token(Role.OPERATOR), list[str](), ""
+    while True:
+        told = shop.call("GET", "/acme/waiting", desk, limit=2, after=after).json()
+        found += [row["ref"] for row in told["waiting"]]
+        if not (after := told["next"]):
+            break
+
+    assert found == ["R 2", "R/3", "R1"]
+    for wrong in ("yesterday|R1", "2026-03-02T12:00:00Z", "2026-03-02T12:00:00|R1", "|R1"):
+        assert shop.call("GET", "/acme/waiting", desk, after=wrong).status_code == 400, wrong
 
 
 def test_a_role_is_proposed_and_approved_by_two_admins_and_revoked_by_one(shop: Shop) -> None:

@@ -77,12 +77,12 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digest(kept, ZigZagWire(PROFILE.wire), PROFILE.rules, now=now)
     with kept.begin() as tx:
         case = KeptCase(tenant=TENANT, ref=told["return"]["returnId"], legal_entity="gb01", state=ReturnState.HELD, stage="inspected",
-                        customer="15834", currency="GBP", net=Decimal("1234.5"), updated_at=now)
+                        customer="15834", currency="GBP", net=Decimal("1234.5"), updated_at=now, waits_since=now)
         tx.save_case(case)
         tx.save_case(replace(case, ref="C/2 evil", customer=EVIL))
         tx.save_case(replace(case, ref="DE-1", legal_entity="de01", customer="=2+5"))
         for number in range(60):
-            tx.save_case(replace(case, ref=f"R{number:03d}", state=ReturnState.SETTLED))
+            tx.save_case(replace(case, ref=f"R{number:03d}", state=ReturnState.SETTLED, waits_since=None))
         tx.open_exception(ExceptionCase.about(
             tenant=TENANT, return_ref="C/2 evil", line_id="", money=Money(amount=Decimal("-12.50"), currency="GBP"), now=now, teams={},
             findings=(Finding(code="SKU_UNKNOWN", sentence='=HYPERLINK("x") ' + EVIL),)))
@@ -542,6 +542,7 @@ def test_customer_service_sees_who_waits_why_and_what_they_can_be_told(browser: 
     assert "C/2 evil" in everybody
     assert "R007" not in everybody, "what is settled waits for nothing"
     assert "Your return C/2 evil is with us; one thing has to be settled first." in everybody
+    assert "Order " in found
     assert "C/2 evil" not in found
     assert "Nobody who waits is called so" in nobody
     assert EVIL not in everybody

@@ -11,18 +11,22 @@ from datetime import datetime
 from typing import Final
 
 from backhaul.application.people_ports import KeptNote, KeptPromise, PeopleStore, PeopleTx
-from backhaul.application.ports import KeptException
-from backhaul.application.process import pictures
+from backhaul.application.ports import KeptCase, KeptException, KeptPosting, PostingState
+from backhaul.application.process import BUSY, pictures
 from backhaul.application.resolve import find_exception
 from backhaul.domain.access import Scope
-from backhaul.domain.answering import Answer, answer
+from backhaul.domain.answering import Answer, Step, answer
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import BEGINNINGS, LARGEST, TEXT, sniff
+from backhaul.domain.posting import CreditNote, PostingKey, PostingKind
+from backhaul.domain.proposal import ProposalKind
 from backhaul.domain.routing import Whereabouts, owner_of
 from backhaul.domain.rules import Rules
 
 LONGEST: Final = 4_000
 """Characters of a comment, at most."""
+ORDER: Final = tuple(PostingKind)
+"""Kinds of document in the order in which they are made."""
 
 
 def comment(store: PeopleStore, tenant: str, number: int, *, text: str, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named
@@ -102,11 +106,13 @@ def _note(tx: PeopleTx, tenant: str, row: KeptException, sort: str, text: str, a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A return that is not credited, or not in full, with what its customer was told so far."""
+    """A return that is not credited, or not in full, with what its customer was told so far and may hold in their hands."""
 
     ref: str
     customer: str
     currency: str
+    orders: Sequence[str]
+    parcels: Sequence[str]
     answer: Answer
     promises: Sequence[KeptPromise]
 
@@ -114,17 +120,75 @@ class Waiting:
 def not_credited(store: PeopleStore, rules: Rules, scope: Scope, refs: Sequence[str], now: datetime) -> list[Waiting]:
     """Say why these returns are not credited, and what can be told; what is credited in full, or out of scope, is left out."""
     with store.look() as tx:
-        cases = {ref: case for ref, case in tx.cases(scope.tenant, refs).items() if scope.covers(case.legal_entity)}
-        known = pictures(tx, rules, sorted(cases))
-        promises = tx.promises(scope.tenant, sorted(cases))
-    found = []
-    for ref, picture in sorted(known.items()):
-        told = answer(ref, picture.case.stage, picture.placements(rules, now), [row.case for row in picture.open],
-                      since=picture.case.announced_at, due_at=cases[ref].due_at, now=now)
-        if told is not None:
-            found.append(Waiting(ref=ref, customer=cases[ref].customer, currency=cases[ref].currency, answer=told,
-                                 promises=tuple(each for each in promises if each.return_ref == ref)))
+        cases = [case for case in tx.cases(scope.tenant, refs).values() if scope.covers(case.legal_entity)]
+        found = _told(tx, rules, cases, now)
     return sorted(found, key=lambda each: (each.answer.since or now, each.ref))
+
+
+def waiting(store: PeopleStore, rules: Rules, scope: Scope, now: datetime, *, after: tuple[datetime, str] | None = None,  # noqa: PLR0913  each is named
+            limit: int) -> tuple[list[Waiting], tuple[datetime, str] | None]:
+    """Give the next of who waits, the longest first, and behind whom those after them begin; None if there are none.
+
+    A return that needs no answer any more and was not looked at since is passed over: no page is empty above one that is not.
+    """
+    found: list[Waiting] = []
+    with store.look() as tx:
+        while len(found) <= limit and (cases := tx.waiting(scope, after=after, limit=limit + 1)):
+            found += _told(tx, rules, cases, now)
+            after = _mark(cases[-1].waits_since, cases[-1].ref)
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], _mark(last.answer.since, last.ref) if last else None
+
+
+def _mark(since: datetime | None, ref: str) -> tuple[datetime, str]:
+    if since is None:
+        message = f"return {ref} stands in the list of who waits and says no since"
+        raise AssertionError(message)
+    return since, ref
+
+
+def _told(tx: PeopleTx, rules: Rules, cases: Sequence[KeptCase], now: datetime) -> list[Waiting]:
+    """Answer for each of these returns of which somebody waits for something, in their order."""
+    refs = [case.ref for case in cases]
+    known, said = pictures(tx, rules, refs), tx.promises(rules.tenant, refs)
+    whole = Scope.whole(rules.tenant)
+    proposed = {number for each in (*tx.proposals(whole, subjects=refs), *tx.proposals(whole, kinds=[ProposalKind.GROUP]))
+                for number in (each.content.get("exception"), *map(int, each.content.get("exceptions", ())))}
+    paused = {row.legal_entity for row in tx.pauses(rules.tenant)}
+    found = []
+    for case in cases:
+        picture = known[case.ref]
+        told = answer(
+            case.ref, picture.case.stage, picture.placements(rules, now), [row.case for row in picture.open], now=now, due_at=case.due_at,
+            since=case.waits_since or picture.began_at, step=_step(picture.kept, paused=bool(paused & {"", case.legal_entity})),
+            proposed=any(row.id in proposed for row in picture.open if row.case.holds))
+        if told is not None:
+            found.append(Waiting(
+                ref=case.ref, customer=case.customer, currency=case.currency, answer=told, parcels=sorted(picture.case.parcels),
+                orders=sorted({line.order for line in picture.case.lines if line.order}),
+                promises=tuple(each for each in said if each.return_ref == case.ref)))
+    return found
+
+
+def _step(kept: Sequence[KeptPosting], *, paused: bool) -> Step | None:
+    """Say what the credit that is wanted waits for: the first document on the way to it that is not made yet."""
+    by_key = {row.posting.key: row for row in kept}
+    wanted = [row for row in kept if isinstance(row.posting.document, CreditNote) and row.state in BUSY | {PostingState.PLANNED}]
+    behind: dict[PostingKey, KeptPosting] = {}
+    while wanted:
+        row = wanted.pop()
+        behind[row.posting.key] = row
+        wanted += [by_key[key] for key in row.posting.needs if key in by_key and key not in behind]
+    if paused and any(row.state in {PostingState.PLANNED, PostingState.READY} for row in behind.values()):
+        return Step.PAUSED
+    on_the_way = sorted((row for row in behind.values() if row.state is not PostingState.VERIFIED), key=_how_far)
+    first = on_the_way[0].state if on_the_way else None
+    return Step.AWAITED if first is PostingState.AWAITED else Step.UNDER_WAY if first in BUSY else None
+
+
+def _how_far(row: KeptPosting) -> tuple[bool, int]:
+    """Put what is not made before what the ERP says it made, and each in the order in which documents are made."""
+    return row.state is PostingState.POSTED, ORDER.index(row.posting.key.kind)
 
 
 def promise(store: PeopleStore, scope: Scope, ref: str, *, text: str, due_at: datetime, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named

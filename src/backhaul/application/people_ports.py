@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from backhaul.application.ports import Fence, KeptProfile, Tx
+from backhaul.application.ports import Fence, KeptCase, KeptProfile, Tx
 from backhaul.domain.access import Grant, Person, Scope
 from backhaul.domain.proposal import Proposal, ProposalKind
 
@@ -220,6 +220,10 @@ class PeopleTx(Tx, Protocol):
 
     def promises(self, tenant: str, refs: Collection[str]) -> Sequence[KeptPromise]:
         """Give the promises about these returns, oldest first."""
+        ...
+
+    def waiting(self, scope: Scope, *, after: tuple[datetime, str] | None, limit: int) -> Sequence[KeptCase]:
+        """Give returns whose customers wait, the longest first, then by reference; those behind a moment and reference."""
         ...
 
     # versions of the profile

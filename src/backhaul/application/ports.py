@@ -217,6 +217,8 @@ class KeptCase:
     net: Decimal = Decimal(0)
     due_at: datetime | None = None
     updated_at: datetime | None = None
+    waits_since: datetime | None = None
+    """Since when its customer waits for money, or for a decision; None while they wait for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

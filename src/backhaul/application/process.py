@@ -15,6 +15,7 @@ from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, Kept
 from backhaul.application.read_back import finding as unconfirmed_finding, unconfirmed
 from backhaul.application.taken import taken
 from backhaul.domain import original, validation
+from backhaul.domain.answering import waits_for
 from backhaul.domain.charges import debited_line, is_charge
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -88,6 +89,12 @@ class Picture:
         """Give the credit notes that were read back from the ERP."""
         return tuple((row.posting, row.document) for row in self.kept
                      if isinstance(row.posting.document, CreditNote) and row.state is PostingState.VERIFIED and row.document)
+
+    @property
+    def began_at(self) -> datetime | None:
+        """Say since when its customer waits: it was announced, or the goods were first heard of, or somebody first had to look."""
+        return self.case.announced_at or min(self.case.reached.values(), default=None) or min(
+            (row.case.opened_at for row in self.open), default=None)
 
     def placements(self, rules: Rules, now: datetime, held: frozenset[str] | None = None) -> tuple[Placement, ...]:
         """Say where every unit of the return is."""
@@ -295,12 +302,13 @@ def _save(tx: Tx, picture: Picture, rules: Rules, plan: Plan, held: frozenset[st
     case = picture.case
     state = _state(picture, rules, plan, held, now)
     ended = state in (ReturnState.SETTLED, ReturnState.CLOSED)
+    waits = not ended and (held or waits_for(picture.placements(rules, now, held)))
     tx.save_case(KeptCase(
         tenant=rules.tenant, ref=case.ref, legal_entity=picture.entity.id if picture.entity else "",
         state=state, stage=case.stage.value if case.stage else "",
         customer=case.customer or (picture.entity.no_customer_account if picture.entity else ""),
         currency=case.currency, net=-case.net, due_at=None if ended else next_due(case, rules, picture.entity, now),
-        updated_at=now))
+        updated_at=now, waits_since=(picture.began_at or now) if waits else None))
 
 
 def _state(picture: Picture, rules: Rules, plan: Plan, held: frozenset[str], now: datetime) -> ReturnState:

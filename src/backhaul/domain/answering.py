@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Final
 
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Team
@@ -31,6 +32,26 @@ REASONS: Final[Mapping[Stage, tuple[str, str, Team]]] = {
 """By how far the goods have come: for us, for the customer, and who is asked once it takes longer than it should."""
 
 
+class Step(StrEnum):
+    """What a credit that is wanted waits for, where it is more than the next batch."""
+
+    PAUSED = "paused"
+    UNDER_WAY = "under-way"
+    """It was sent, or is about to be, and is not read back yet."""
+    AWAITED = "awaited"
+    """Everything of ours is in the ERP; its own batch, release or person makes the rest."""
+
+
+STEPS: Final[Mapping[Step, tuple[str, str, Team]]] = {
+    Step.PAUSED: ("The credit is ready; nothing is posted while posting is paused.",
+                  "Your goods were looked at; your credit is made as soon as our books go on.", Team.FINANCE),
+    Step.UNDER_WAY: ("The credit is on its way to the ERP and not confirmed yet.", "Your credit is being made.", Team.FINANCE),
+    Step.AWAITED: ("The ERP has the documents; its own batch or release makes the credit from there.",
+                   "Your credit is in our books and waits for their next run.", Team.FINANCE),
+}
+"""By what the credit waits for, as `REASONS`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """Why a return is not credited, or not in full: `net` is what waits (positive), `next_at` when somebody looks at it.
@@ -47,28 +68,39 @@ class Answer:
     overdue: bool = False
 
 
-def answer(ref: str, stage: Stage | None, placements: Collection[Placement], open_cases: Sequence[ExceptionCase], *,  # noqa: PLR0913  what is known
-           since: datetime | None, due_at: datetime | None, now: datetime) -> Answer | None:
-    """Say why it waits; None if nobody waits for anything of it. A date that is over by `now` is said to be over, never promised."""
-    net = -sum((each.net for each in placements if each.where in OPEN), Decimal(0))
+def answer(  # noqa: PLR0913  what is known
+    ref: str, stage: Stage | None, placements: Collection[Placement], open_cases: Sequence[ExceptionCase], *,
+    since: datetime | None, due_at: datetime | None, now: datetime, step: Step | None = None, proposed: bool = False,
+) -> Answer | None:
+    """Say why it waits; None if nobody waits for anything of it. A date that is over by `now` is said to be over, never promised.
+
+    `step`: what its credit waits for; `proposed`: a decision about what holds it waits for a second person.
+    """
+    net = waits_for(placements)
     holding = [case for case in open_cases if case.holds]
     if not net and not holding:
         return None
     if holding:
         first = min(holding, key=lambda case: case.due_at)
         late = _is_over(first.due_at, now)
-        ours = f"{KINDS[first.kind].means} {_words(first.owner).capitalize()} decides{_since(first.due_at) if late else ''}."
+        next_ = "A decision was proposed and waits for approval" if proposed else f"{_words(first.owner).capitalize()} decides"
+        ours = f"{KINDS[first.kind].means} {next_}{_since(first.due_at) if late else ''}."
         until = (f"It should have been settled by {_day(first.due_at)} and is overdue; {_asked(first.owner)}" if late
                  else f"We look at it by {_day(first.due_at)} and will tell you.")
         return Answer(reason=ours, sentence=f"Your return {ref} is with us; one thing has to be settled first. {until}", net=net,
-                      since=first.opened_at, next_at=first.due_at, owner=first.owner, overdue=late)
-    ours, theirs, team = REASONS[stage or Stage.REGISTERED]
+                      since=since, next_at=first.due_at, owner=first.owner, overdue=late)
+    ours, theirs, team = STEPS[step] if step else REASONS[stage or Stage.REGISTERED]
     if due_at and _is_over(due_at, now):
         return Answer(reason=f"{ours.removesuffix('.')}{_since(due_at)}; ask {_words(team)}.", net=net, since=since, next_at=due_at,
                       owner=team, overdue=True,
                       sentence=f"{theirs} It should have been done by {_day(due_at)} and is overdue; {_asked(team)}")
     until = f" You hear from us by {_day(due_at)}." if due_at else ""
     return Answer(reason=ours, sentence=f"{theirs}{until}", net=net, since=since, next_at=due_at)
+
+
+def waits_for(placements: Collection[Placement]) -> Decimal:
+    """Give the money that somebody still waits for (positive)."""
+    return -sum((each.net for each in placements if each.where in OPEN), Decimal(0))
 
 
 def _is_over(due_at: datetime, now: datetime) -> bool:

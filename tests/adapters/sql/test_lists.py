@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from backhaul.adapters.sql import SqlStore, lists
+from backhaul.domain.access import Scope
 from backhaul.domain.lifecycle import ReturnState
 
 REACH = lists.Reach(tenant="acme", entities=("", "de", "gb"))
@@ -43,8 +44,8 @@ def many(store: SqlStore, story: Any) -> SqlStore:
     with store.begin() as tx:
         for number in range(60):
             tx.save_case(story.case(f"R{number:02}", state=states[number % len(states)], updated_at=story.at(number // 4),
-                                    legal_entity=REACH.entities[number % 3]))
-        tx.save_case(story.case("FR", legal_entity="fr"))
+                                    waits_since=story.at(number // 3) if number % 5 else None, legal_entity=REACH.entities[number % 3]))
+        tx.save_case(story.case("FR", legal_entity="fr", waits_since=story.noon))
     return store
 
 
@@ -67,6 +68,25 @@ def test_returns_of_a_state_are_paged_like_all_of_them(many: SqlStore) -> None:
     assert len({row.ref for row in found}) == len(found) == 10
 
 
+@pytest.mark.parametrize("limit", [1, 7, 60])
+def test_everybody_who_waits_is_on_one_page_the_longest_first_and_nobody_else(many: SqlStore, limit: int) -> None:
+    with many.read() as connection:
+        found = turned(lambda after: lists.waiting(connection, REACH, after=after, limit=limit),
+                       lambda row: (row.waits_since, row.ref), limit)
+
+    assert len(found) == len({row.ref for row in found}) == 48
+    assert [(row.waits_since, row.ref) for row in found] == sorted((row.waits_since, row.ref) for row in found)
+
+
+def test_a_scope_without_end_sees_who_waits_in_every_company_and_some_companies_only_their_own(many: SqlStore) -> None:
+    with many.look() as tx:
+        everybody = tx.waiting(Scope.whole("acme"), after=None, limit=99)
+        some = tx.waiting(Scope(tenant="acme", entities=frozenset({"fr"})), after=None, limit=99)
+        nobody = tx.waiting(Scope(tenant="acme", entities=frozenset()), after=None, limit=99)
+
+    assert (len(everybody), [case.ref for case in some], nobody) == (49, ["FR"], [])
+
+
 def test_open_work_is_on_one_page_each_what_is_due_first_first(store: SqlStore, story: Any) -> None:
     with store.begin() as tx:
         for number in range(20):
@@ -81,14 +101,20 @@ def test_open_work_is_on_one_page_each_what_is_due_first_first(store: SqlStore, 
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
-def test_a_page_far_down_begins_in_the_index_where_the_last_one_ended(many: SqlStore, story: Any) -> None:
+def test_a_page_far_down_begins_where_the_last_one_ended_and_no_search_reads_a_table_to_its_end(many: SqlStore, story: Any) -> None:
     with many.read() as connection:
         with asked(many) as told:
             lists.returns(connection, REACH, after=(story.noon, "R02"))
+            lists.waiting(connection, REACH, after=(story.noon, "R02"))
             lists.work(connection, REACH, after=(story.noon, 5))
-        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()[0].detail for statement, values in told]
+        with asked(many) as sought:
+            assert lists.search(connection, REACH, "nobody") == []
+        plans, ways = ([connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()[0].detail
+                        for statement, values in each] for each in (told, sought))
 
     assert len(plans) > 1
+    assert all(way.startswith("SEARCH") and "(tenant=?)" not in way for way in ways), "a search reads no table to its end"
     for plan in plans:
         assert plan.endswith(("USING INDEX cases_list (tenant=? AND legal_entity=? AND state=? AND updated_at<?)",
+                              "USING INDEX cases_waiting (tenant=? AND legal_entity=? AND waits_since>?)",
                               "USING INDEX exceptions_list (tenant=? AND due_at>?)")), plan

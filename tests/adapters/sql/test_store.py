@@ -1,6 +1,7 @@
 """Is a transaction kept whole or not at all, and does the store refuse a database it cannot trust?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -8,14 +9,18 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
-from backhaul.adapters.sql import SqlStore, store as store_module
+from backhaul.adapters.sql import SqlStore, store as store_module, views
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE, metadata
 from backhaul.application.ports import PostingState, Store, Tx
+from backhaul.domain.access import Scope
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.posting import PostingKind
+from backhaul.testing import builders
 
 
 class Crash(BaseException):
@@ -184,6 +189,33 @@ def test_migrating_twice_changes_nothing(empty_url: str, story: Any) -> None:
 
     store.check()
     assert count(store, "deliveries") == 1
+    store.close()
+
+
+def test_what_an_earlier_version_kept_is_found_by_order_and_parcel_and_listed_as_waiting(empty_url: str, story: Any) -> None:
+    store = SqlStore(empty_url)
+    store.migrate()
+    announced = replace(builders.announced(builders.line(order="SO-7"), at=story.at(-9)), return_ref="R1")
+    moved = [replace(story.fact("R1", minutes=-12), parcel="JD1"), replace(story.fact("R2", minutes=-7), parcel="no\nne"), story.fact("R3")]
+    with store.begin() as tx:
+        tx.add_facts("acme", [announced, replace(announced, version=2, at=story.at(-5)), *moved])
+        for ref, state in (("R1", ReturnState.HELD), ("R2", ReturnState.WAITING), ("R3", ReturnState.SETTLED), ("R4", ReturnState.PLANNED)):
+            tx.save_case(story.case(ref, state=state))
+    before = ScriptDirectory.from_config(store_module._alembic()).get_revision("0018").down_revision
+    with store.engine.begin() as connection:  # as the version before left it
+        for statement in ("DROP TABLE mentions", "DROP INDEX cases_waiting", "ALTER TABLE cases DROP COLUMN waits_since",
+                          f"UPDATE alembic_version SET version_num = '{before}'"):  # noqa: S608  a number of ours
+            connection.execute(text(statement))
+
+    store.migrate()
+
+    store.check()
+    with store.read() as connection:
+        found = [views.refs_about(connection, Scope.whole("acme"), term) for term in ("SO-7", "JD1", "no", "no\nne")]
+    with store.look() as tx:
+        waiting = [(case.ref, case.waits_since) for case in tx.waiting(Scope.whole("acme"), after=None, limit=9)]
+    assert found == [("R1",), ("R1",), (), ()]
+    assert waiting == [("R1", story.at(-9)), ("R2", story.at(-7)), ("R4", story.noon)]
     store.close()
 
 

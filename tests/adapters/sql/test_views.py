@@ -5,8 +5,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import text
-
 from backhaul.adapters.sql import SqlStore, lists, views
 from backhaul.application.ports import PostingState
 from backhaul.domain.access import Scope
@@ -155,24 +153,3 @@ def test_a_return_is_found_by_whatever_its_customer_holds_and_by_nothing_that_on
         "R1": ("R1",), "C1": ("R1",), "Web 7%": ("R1",), "jd_1": ("R2", "R3"), "SO-9": ("R3",)}
     assert (first, theirs, elsewhere) == (("R2",), (), ())
     assert [(what, case.ref) for what, case in everywhere] == [("customer", "R2"), ("customer", "R3")]
-
-
-def test_what_was_kept_before_orders_and_parcels_had_an_index_is_found_by_them_all_the_same(empty_url: str, story: Any) -> None:
-    told = [replace(builders.announced(builders.line(order="SO-7")), return_ref="R1"), replace(story.fact("R1"), parcel="JD1"),
-            replace(story.fact("R2"), parcel="no\nne")]
-    store = SqlStore(empty_url)
-    store.migrate()
-    with store.begin() as tx:
-        tx.add_facts("acme", told)
-        tx.save_case(story.case("R1"))
-        tx.save_case(story.case("R2"))
-    with store.engine.begin() as connection:  # as the version before left it
-        connection.execute(text("DROP TABLE mentions"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0012'"))
-
-    store.migrate()
-
-    with store.read() as connection:
-        found = [views.refs_about(connection, Scope.whole("acme"), term) for term in ("SO-7", "JD1", "no\nne"[:2])]
-    assert found == [("R1",), ("R1",), ()]
-    store.close()

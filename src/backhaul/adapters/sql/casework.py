@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from backhaul.adapters.sql import rows
+from backhaul.adapters.sql import lists, rows
 from backhaul.adapters.sql.session import chunks
 from backhaul.adapters.sql.sessions import Sessions
 from backhaul.adapters.sql.tables import answers, exceptions, notes, promises
 from backhaul.application.people_ports import KeptAnswer, KeptNote, KeptPromise
+from backhaul.application.ports import KeptCase
+from backhaul.domain.access import Scope
 
 SAYS = [column for column in notes.c if column.name != "body"]
 
@@ -58,6 +60,11 @@ class Casework(Sessions):
             select(promises).where(promises.c.tenant == tenant, promises.c.return_ref.in_(part)))]
         return [KeptPromise(id=row.id, tenant=row.tenant, return_ref=row.return_ref, text=row.text, actor=row.actor, at=row.at,
                             due_at=row.due_at) for row in sorted(found, key=lambda row: row.id)]
+
+    def waiting(self, scope: Scope, *, after: tuple[datetime, str] | None, limit: int) -> Sequence[KeptCase]:
+        """Give returns whose customers wait, the longest first, then by reference; those behind a moment and reference."""
+        entities = lists.entities(self._connection, scope.tenant) if scope.entities is None else sorted(scope.entities)
+        return lists.waiting(self._connection, lists.Reach(tenant=scope.tenant, entities=tuple(entities)), after=after, limit=limit)
 
     # --- answers of the API
 

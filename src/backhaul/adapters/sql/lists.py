@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal_column, or_, select, true
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.tables import Exact
@@ -24,8 +24,6 @@ PAGE: Final = 50
 MANY: Final = 10_000
 """A count that stops here says so."""
 STATES: Final = (*(state.value for state in ReturnState), None)
-OPEN_STATES: Final = tuple(state.value for state in ReturnState if state not in {ReturnState.SETTLED, ReturnState.CLOSED})
-"""States in which somebody may wait for money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +59,15 @@ class Work:
 
 
 def entities(connection: Connection, tenant: str) -> list[str]:
-    """Give the legal entities that returns were placed in, also those no profile names any longer; one step along the index for each."""
-    table, found = tables.cases, [""]
+    """Give the legal entities that returns were placed in, also those no profile names any longer."""
+    return _each(connection, tables.cases.c.legal_entity, tables.cases.c.tenant == tenant)
+
+
+def _each(connection: Connection, column: ColumnElement[str], *asked: ColumnElement[bool]) -> list[str]:
+    """Give each value of a column once, "" among them, by one step along the index for each."""
+    found = [""]
     while True:
-        after = connection.execute(select(func.min(table.c.legal_entity)).where(
-            table.c.tenant == tenant, table.c.legal_entity > found[-1])).scalar_one()
+        after: str | None = connection.execute(select(func.min(column)).where(*asked, column > found[-1])).scalar_one()
         if after is None:
             return found
         found.append(after)
@@ -77,25 +79,26 @@ def entities(connection: Connection, tenant: str) -> list[str]:
 def returns(connection: Connection, reach: Reach, *, state: str = "", after: tuple[datetime, str] | None = None,
             limit: int = PAGE) -> list[KeptCase]:
     """List returns, the latest changed first."""
-    return _cases(connection, reach, [state] if state else STATES, after=after, limit=limit, down=True)
+    walks = [_in_state(each) for each in ([state] if state else STATES)]
+    return _cases(connection, reach, tables.cases.c.updated_at, walks, after=after, limit=limit, down=True)
 
 
 def waiting(connection: Connection, reach: Reach, *, after: tuple[datetime, str] | None = None, limit: int = PAGE) -> list[KeptCase]:
-    """List returns that are neither settled nor closed, what moved longest ago first."""
-    return _cases(connection, reach, OPEN_STATES, after=after, limit=limit, down=False)
+    """List returns whose customers wait, the longest first."""
+    return _cases(connection, reach, tables.cases.c.waits_since, [true()], after=after, limit=limit, down=False)
 
 
-def _cases(connection: Connection, reach: Reach, states: Collection[str | None], *, after: tuple[datetime, str] | None,  # noqa: PLR0913  private
-           limit: int, down: bool) -> list[KeptCase]:
-    """List returns by when they changed. One short walk along the index for each entity and state, merged."""
+def _cases(connection: Connection, reach: Reach, by: ColumnElement[Any], walks: Sequence[ColumnElement[bool]], *,  # noqa: PLR0913  private
+           after: tuple[datetime, str] | None, limit: int, down: bool) -> list[KeptCase]:
+    """List returns by a moment. One short walk along the index for each entity and condition, merged."""
     table = tables.cases
-    behind = [table.c.updated_at.is_not(None)] if after is None else _behind(table.c.updated_at, table.c.ref, after, down=down)
-    order = [column.desc() if down else column.asc() for column in (table.c.updated_at, table.c.ref)]
-    walks = [connection.execute(select(table).where(
-        table.c.tenant == reach.tenant, table.c.legal_entity == entity, _in_state(state), *behind,
-    ).order_by(*order).limit(limit)).all() for entity in reach.entities for state in states]
-    merged = heapq.merge(*walks, key=lambda row: (row.updated_at, row.ref), reverse=down)
-    return [rows.case(row) for row in islice(merged, limit)]
+    behind = [by.is_not(None)] if after is None else _behind(by, table.c.ref, after, down=down)
+    order = [column.desc() if down else column.asc() for column in (by, table.c.ref)]
+    found = [map(rows.case, connection.execute(select(table).where(
+        table.c.tenant == reach.tenant, table.c.legal_entity == entity, walk, *behind).order_by(*order).limit(limit)).all())
+        for entity in reach.entities for walk in walks]
+    merged = heapq.merge(*found, key=lambda case: (getattr(case, by.key or ""), case.ref), reverse=down)
+    return list(islice(merged, limit))
 
 
 def _in_state(state: str | None) -> ColumnElement[bool]:
@@ -239,16 +242,19 @@ def trail(connection: Connection, tenant: str, *, subject: str = "", before: int
 def search(connection: Connection, reach: Reach, text: str, *, limit: int = PAGE) -> list[tuple[str, KeptCase]]:
     """Find returns by any id somebody may hold, letter by letter, with what it was found as; a return's reference also by its beginning."""
     found: dict[str, str] = {}
-    for what, query in _ways(reach.tenant, text, connection.dialect.name):
+    sources = _each(connection, tables.deliveries.c.source, tables.deliveries.c.tenant == reach.tenant)
+    for what, query in _ways(reach.tenant, text, connection.dialect.name, sources):
         for row in connection.execute(query.limit(limit)).all():
             found.setdefault(str(row[0]), what)
+    if not found:
+        return []
     cases = {row.ref: rows.case(row) for row in connection.execute(select(tables.cases).where(
         tables.cases.c.tenant == reach.tenant, tables.cases.c.ref.in_(list(found)[:500]),
         tables.cases.c.legal_entity.in_(reach.entities)))}
     return [(what, cases[ref]) for ref, what in found.items() if ref in cases][:limit]
 
 
-def _ways(tenant: str, text: str, dialect: str) -> Iterator[tuple[str, Select[tuple[str]]]]:
+def _ways(tenant: str, text: str, dialect: str, sources: Sequence[str]) -> Iterator[tuple[str, Select[tuple[str]]]]:
     cases, postings, facts, deliveries, mentions = tables.cases, tables.postings, tables.facts, tables.deliveries, tables.mentions
     last = chr(0x10FFFF)
     yield "return", select(cases.c.ref).where(
@@ -260,7 +266,7 @@ def _ways(tenant: str, text: str, dialect: str) -> Iterator[tuple[str, Select[tu
     for what, name in (("document", "number"), ("voucher", "voucher")):
         yield what, select(postings.c.return_ref).where(postings.c.tenant == tenant, erp_says(name, dialect) == text)
     yield "message", select(facts.c.return_ref).join(deliveries, deliveries.c.id == facts.c.delivery_id).where(
-        deliveries.c.tenant == tenant, deliveries.c.identity == text)
+        deliveries.c.tenant == tenant, deliveries.c.source.in_(sources), deliveries.c.identity == text)
 
 
 def erp_says(name: str, dialect: str) -> ColumnElement[str]:

@@ -141,7 +141,8 @@ def case(row: Row[Any]) -> KeptCase:
     return KeptCase(
         tenant=row.tenant, ref=row.ref, legal_entity=row.legal_entity,
         state=None if row.state is None else ReturnState(row.state), stage=row.stage, customer=row.customer,
-        currency=row.currency, net=row.net, due_at=row.due_at, updated_at=row.updated_at)
+        currency=row.currency, net=row.net, due_at=row.due_at, updated_at=row.updated_at,
+        waits_since=row.waits_since)
 
 
 def case_row(kept: KeptCase, revision: int) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def case_row(kept: KeptCase, revision: int) -> dict[str, Any]:
         "tenant": kept.tenant, "ref": kept.ref, "legal_entity": kept.legal_entity,
         "state": None if kept.state is None else kept.state.value, "stage": kept.stage, "customer": kept.customer,
         "currency": kept.currency, "net": kept.net, "due_at": kept.due_at, "updated_at": kept.updated_at,
-        "revision": revision}
+        "waits_since": kept.waits_since, "revision": revision}
 
 
 def exception(row: Row[Any]) -> KeptException:

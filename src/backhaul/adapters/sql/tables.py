@@ -160,10 +160,13 @@ cases = Table(
     Column("due_at", Utc()),
     Column("updated_at", Utc()),
     Column("revision", Integer, nullable=False),
+    Column("waits_since", Utc()),
     PrimaryKeyConstraint("tenant", "ref", name="cases_ref"),
     CheckConstraint(_among("state", "waiting", "planned", "posting", "held", "settled", "closed"), name="cases_state"),
     Index("cases_states", "tenant", "state", "due_at"),
     Index("cases_list", "tenant", "legal_entity", "state", "updated_at", "ref"),
+    Index("cases_waiting", "tenant", "legal_entity", "waits_since", "ref",
+          sqlite_where=text("waits_since IS NOT NULL"), postgresql_where=text("waits_since IS NOT NULL")),
     Index("cases_customer", "tenant", "customer", "ref"),
 )
 

@@ -1,8 +1,10 @@
 """What can a program see?"""
 
+from datetime import datetime
 from typing import Final
 
 from litestar import Response, get
+from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import views
@@ -96,12 +98,20 @@ def evidence(asked: Mine, number: FromPath[int]) -> Response[bytes]:
 
 
 @get("/{tenant:str}/waiting", action=Action.SEE, sync_to_thread=True)
-def waiting(asked: Mine, search: FromQuery[str]) -> Told:
-    """Say why returns are not credited, found by reference, order, customer or parcel."""
-    with asked.store.read() as connection:
-        refs = views.refs_about(connection, asked.scope, search)
-    told = casework.not_credited(asked.store, asked.rules, asked.scope, refs, asked.now)
-    return {"waiting": [{**plain(each), "customer": _customer(asked, each.customer)} for each in told]}
+def waiting(asked: Mine, search: FromQuery[str] = "", after: FromQuery[str] = "", limit: FromQuery[int] = 50) -> Told:
+    """Say why returns are not credited: found by reference, order, customer or parcel, or all, who has waited longest first.
+
+    `next` says behind what the rest begins, as `after`; empty if there is no more.
+    """
+    mark = None
+    if search:
+        with asked.store.read() as connection:
+            refs = views.refs_about(connection, asked.scope, search)
+        told = casework.not_credited(asked.store, asked.rules, asked.scope, refs, asked.now)
+    else:
+        told, mark = casework.waiting(asked.store, asked.rules, asked.scope, asked.now, after=_behind(after), limit=_most(limit))
+    return {"waiting": [{**plain(each), "customer": _customer(asked, each.customer)} for each in told],
+            "next": f"{mark[0].isoformat().replace('+00:00', 'Z')}|{mark[1]}" if mark else ""}
 
 
 @get("/{tenant:str}/proposals", action=Action.SEE, sync_to_thread=True)
@@ -157,3 +167,15 @@ def _most(limit: int) -> int:
 def _customer(asked: Asked, account: str) -> str:
     """Give a customer's account to who may see it."""
     return account if asked.may(Action.SEE_PERSONAL) or not account else MASKED
+
+
+def _behind(after: str) -> tuple[datetime, str] | None:
+    """Read behind which row a page begins."""
+    at, _, ref = after.partition("|")
+    try:
+        moment = datetime.fromisoformat(at) if after else None
+    except ValueError:
+        moment = None
+    if after and (moment is None or moment.tzinfo is None or not ref):
+        raise ClientException(detail="'after' is what 'next' of the page before said, whole")
+    return (moment, ref) if moment else None

@@ -147,22 +147,21 @@ def _returns(_: Console, request: AnyRequest, connection: Connection, reach: Rea
 
 
 def _waiting(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    def told(refs: Sequence[str]) -> Iterator[Row]:
-        for row in casework.not_credited(console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request), refs,
-                                         console.clock.now()):
-            yield (row.ref, row.customer, row.answer.net, row.currency, row.answer.since, row.answer.reason, row.answer.next_at,
-                   row.answer.sentence, "; ".join(each.text for each in row.promises))
-
+    store, rules, scope, now = (console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request),
+                                console.clock.now())
     if asked := query(request, "who"):
-        yield from told(views.refs_about(connection, console.scope(request), asked))
+        yield from map(_waits, casework.not_credited(store, rules, scope, views.refs_about(connection, scope, asked), now))
         return
-    after = None
-    while True:
-        found = lists.waiting(connection, reach, after=after, limit=1000)
-        yield from told([row.ref for row in found])
-        if len(found) < 1000 or found[-1].updated_at is None:  # noqa: PLR2004  the page above
-            return
-        after = (found[-1].updated_at, found[-1].ref)
+    found, after = casework.waiting(store, rules, scope, now, limit=1000)
+    yield from map(_waits, found)
+    while after is not None:
+        found, after = casework.waiting(store, rules, scope, now, after=after, limit=1000)
+        yield from map(_waits, found)
+
+
+def _waits(row: casework.Waiting) -> Row:
+    return (row.ref, "; ".join(row.orders), "; ".join(row.parcels), row.customer, row.answer.net, row.currency, row.answer.since,
+            row.answer.reason, row.answer.next_at, row.answer.sentence, "; ".join(each.text for each in row.promises))
 
 
 def _exceptions(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
@@ -219,7 +218,7 @@ SHEETS: Final[dict[str, Sheet]] = {
     "returns": Sheet(action=Action.SEE, rows=_returns, headings=(
         "Return", "State", "Goods", "Customer", "Legal entity", "Net", "Currency", "Due", "Changed")),
     "waiting": Sheet(action=Action.SEE, rows=_waiting, headings=(
-        "Return", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised")),
+        "Return", "Orders", "Parcels", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised")),
     "exceptions": Sheet(action=Action.SEE, rows=_exceptions, headings=(
         "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says")),
     "batches": Sheet(action=Action.SEE, rows=_batches, headings=(

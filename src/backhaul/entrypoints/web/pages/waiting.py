@@ -21,19 +21,15 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/waiting", action=Action.SEE, sync_to_thread=True)
     def show(request: AnyRequest) -> Response[str]:
-        asked, at = query(request, "who"), marked(request)
-        with console.house.store.read() as connection:
-            if asked:
-                refs, last = list(views.refs_about(connection, console.scope(request), asked)), None
-            else:
-                cases = lists.waiting(connection, console.reach(request), after=at, limit=lists.PAGE + 1)
-                refs = [case.ref for case in cases[:lists.PAGE]]
-                last = cases[lists.PAGE - 1] if len(cases) > lists.PAGE else None
-        tenant = console.tenant(request)
-        told = casework.not_credited(console.house.store, console.house.profiles[tenant].rules, console.scope(request), refs,
-                                     console.clock.now())
-        return console.show(request, "waiting.html", found=told, who_is=asked, first=at is None,
-                            after=mark(last.updated_at, last.ref) if last and last.updated_at else "")
+        asked, at, scope = query(request, "who"), marked(request), console.scope(request)
+        store, rules, now, after = console.house.store, console.house.profiles[scope.tenant].rules, console.clock.now(), None
+        if asked:
+            with store.read() as connection:
+                refs = views.refs_about(connection, scope, asked)
+            found = casework.not_credited(store, rules, scope, refs, now)
+        else:
+            found, after = casework.waiting(store, rules, scope, now, after=at, limit=lists.PAGE)
+        return console.show(request, "waiting.html", found=found, who_is=asked, first=at is None, after=mark(*after) if after else "")
 
     @post("/waiting/promise", action=Action.PROMISE, status_code=303)
     async def promise(request: AnyRequest) -> Response[Any]:
