@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from backhaul.domain.access import APPROVING, READING, RIGHTS, Action, Grant, Person, Role, Scope, may, scope
+from backhaul.domain.access import APPROVING, MASKED, READING, RIGHTS, Action, Grant, Person, Role, Scope, account_seen, may, scope
 
 
 def person(*grants: Grant) -> Person:
@@ -81,3 +81,12 @@ def test_a_token_never_does_more_than_its_scopes() -> None:
 
 def test_the_record_knows_people_by_number_not_by_name() -> None:
     assert person().actor == "person 7"
+
+
+def test_a_customers_account_is_shown_only_where_somebody_may_see_it_and_hidden_nowhere_that_there_is_none() -> None:
+    somebody = person(grant(Role.FINANCE, "gb"), grant(Role.VIEWER))
+
+    assert account_seen(somebody, "acme", "gb", "C1") == "C1"
+    assert account_seen(somebody, "acme", "de", "C1") == account_seen(somebody, "acme", "", "C1") == MASKED
+    assert account_seen(somebody, "other", "gb", "C1") == MASKED
+    assert account_seen(somebody, "acme", "de", "") == ""

@@ -453,6 +453,30 @@ def test_a_role_sees_what_its_rows_allow(server: Running, name: str, path: str, 
     assert inside(server, name).get(path).status_code == status
 
 
+PERSONAL = ("/returns", "/returns/C536807", "/search?q=C536807", "/waiting", "/waiting?who=C536807", "/exports/returns.csv",
+            "/exports/waiting.csv", "/exports/exceptions.csv", "/exceptions/2", "/approvals/1")
+"""Pages and lists that name the customer of a return."""
+
+
+@pytest.mark.parametrize(("name", "seen"), [("Vera Viewer", False), ("Wanda Warehouse", False), ("Ada Admin", False),
+                                            ("Fiona Finance", True), ("Udo Auditor", True)])
+def test_a_customer_is_masked_on_every_page_for_whom_they_are_masked_on_one(
+        server: Running, browser: Browser, store: SqlStore, clock: Now, name: str, seen: bool) -> None:  # noqa: FBT001  a case of the table
+    with store.begin() as tx:
+        tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="C536807", line_id="", money=Money(amount=Decimal(1), currency="GBP"), now=clock.at, teams={},
+            findings=(Finding(code="ORDER_UNKNOWN", sentence="?"),)))
+    asked = browser.post("/exceptions/2/propose", **browser.fill(
+        browser.get("/exceptions/2"), kind="match", reason="found", order="536807", unit_price="2.55", customer="15834"))
+    theirs = inside(server, name)
+
+    assert asked.headers["location"].startswith("/approvals/1")
+    for path in PERSONAL:
+        assert ("15834" in theirs.get(path).text) is seen, path
+        assert seen or "***" in theirs.get(path).text, path
+    assert ("trail" in theirs.get("/returns/C536807").text) is (name not in {"Vera Viewer", "Wanda Warehouse"})
+
+
 def test_what_people_say_about_an_exception_stands_beside_it_under_their_names_and_as_text(
         server: Running, browser: Browser, store: SqlStore) -> None:
     assert "Nobody has said anything" in browser.get("/exceptions/1").text

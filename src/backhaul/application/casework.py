@@ -109,6 +109,7 @@ class Waiting:
     """A return that is not credited, or not in full, with what its customer was told so far and may hold in their hands."""
 
     ref: str
+    legal_entity: str
     customer: str
     currency: str
     orders: Sequence[str]
@@ -164,8 +165,8 @@ def _told(tx: PeopleTx, rules: Rules, cases: Sequence[KeptCase], now: datetime) 
             proposed=any(row.id in proposed for row in picture.open if row.case.holds))
         if told is not None:
             found.append(Waiting(
-                ref=case.ref, customer=case.customer, currency=case.currency, answer=told, parcels=sorted(picture.case.parcels),
-                orders=sorted({line.order for line in picture.case.lines if line.order}),
+                ref=case.ref, legal_entity=case.legal_entity, customer=case.customer, currency=case.currency, answer=told,
+                parcels=sorted(picture.case.parcels), orders=sorted({line.order for line in picture.case.lines if line.order}),
                 promises=tuple(each for each in said if each.return_ref == case.ref)))
     return found
 

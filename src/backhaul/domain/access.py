@@ -82,6 +82,8 @@ RIGHTS: Final[Mapping[Action, frozenset[Role]]] = {
 """Which roles may do what. An action without a row is nobody's."""
 READING: Final = frozenset({Action.SEE, Action.SEE_TRAIL, Action.SEE_PERSONAL, Action.SEE_PEOPLE})
 """Actions that change nothing."""
+MASKED: Final = "***"
+"""What stands where a customer's account would, for who may not see it."""
 APPROVING: Final = frozenset({Action.APPROVE, Action.APPROVE_GRANT})
 """Actions that are the second pair of eyes."""
 
@@ -150,3 +152,8 @@ def may(person: Person, action: Action, tenant: str, entity: str = "") -> bool:
     """Tell whether somebody may do something about a legal entity; about none in particular, only who may for the whole tenant."""
     allowed = scope(person, action, tenant)
     return allowed is not None and allowed.covers(entity)
+
+
+def account_seen(person: Person, tenant: str, entity: str, account: str) -> str:
+    """Give a customer's account as somebody sees it: itself, or that there is one."""
+    return account if not account or may(person, Action.SEE_PERSONAL, tenant, entity) else MASKED

@@ -6,7 +6,7 @@ anything, and nothing here is kept. Every query takes the scope of whoever asks:
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -15,13 +15,15 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, sele
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting
-from backhaul.domain.access import Scope
+from backhaul.domain.access import Action, Person, Scope, account_seen, may
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.lifecycle import ReturnState
 
 PAGE: Final = 50
 _ORDER: Final = {"delivery": 0, "fact": 1, "exception": 2, "posting": 3, "attempt": 4, "trail": 5}
 """Which of several events of one moment is told first."""
+TOLD_TO_ALL: Final = ("stage", "delivery_id")
+"""What of a fact is no word of a customer or about one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,17 @@ def life(connection: Connection, scope: Scope, ref: str) -> Life:
         case=None if case is None else rows.case(case),
         postings=tuple(sorted(stored, key=lambda kept: kept.posting.key)),
         events=tuple(sorted(told, key=lambda event: (event.at, _ORDER[event.sort]))))
+
+
+def as_seen(told: Life, person: Person, tenant: str) -> Life:
+    """Leave out of a life what somebody may not see: the customer's account and what messages said, and the trail."""
+    entity = told.case.legal_entity if told.case else ""
+    case = told.case and replace(told.case, customer=account_seen(person, tenant, entity, told.case.customer))
+    events = told.events if may(person, Action.SEE_TRAIL, tenant, entity) else tuple(each for each in told.events if each.sort != "trail")
+    if not may(person, Action.SEE_PERSONAL, tenant, entity):
+        events = tuple(replace(each, detail={name: value for name, value in each.detail.items() if name in TOLD_TO_ALL})
+                       if each.sort == "fact" else each for each in events)
+    return replace(told, case=case, events=events)
 
 
 def _deliveries(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:

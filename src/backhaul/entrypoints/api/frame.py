@@ -29,7 +29,7 @@ from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import Clock, KeptException
 from backhaul.application.post import Desk
 from backhaul.application.resolve import entity_of
-from backhaul.domain.access import Action, Person, Scope
+from backhaul.domain.access import Action, Person, Scope, account_seen
 from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, NotAllowed, RetryLater
 from backhaul.domain.posting import Route
 from backhaul.domain.proposal import Proposal
@@ -37,8 +37,6 @@ from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
 from backhaul.entrypoints.versioning import Drafted
 
-MASKED: Final = "***"
-"""What stands where a customer's account would, for who may not see it."""
 STATUS: Final[Mapping[type[BackhaulError], int]] = {NotAllowed: 403, NeedsOperator: 409, RetryLater: 503, Misconfigured: 500}
 """What a sentence of ours is in HTTP; the sentence says what, which one and what now."""
 TITLES: Final = {400: "Not understood", 401: "Who are you?", 403: "Not allowed", 404: "Not here", 405: "Not this way",
@@ -159,6 +157,10 @@ class Asked:
         if self.scope.entities is not None:
             message = "this is about the whole tenant, and your grant names legal entities"
             raise NotAllowed(message)
+
+    def account(self, account: str, legal_entity: str) -> str:
+        """Give a customer's account as the caller may see it."""
+        return account_seen(self.person, self.tenant, legal_entity, account)
 
     def covers(self, legal_entity: str) -> None:
         """Refuse a legal entity outside the scope, as if it were not there."""

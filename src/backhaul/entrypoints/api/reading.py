@@ -10,7 +10,8 @@ from litestar.params import FromPath, FromQuery
 from backhaul.adapters.sql import views
 from backhaul.application import casework, grouping, pausing, people
 from backhaul.domain.access import Action
-from backhaul.entrypoints.api.frame import MASKED, Asked, Mine, Told, absent, plain
+from backhaul.domain.proposal import Proposal
+from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 
 MOST: Final = 200
@@ -34,23 +35,23 @@ def returns(asked: Mine, search: FromQuery[str] = "", legal_entity: FromQuery[st
         page = views.list_cases(connection, asked.scope, search=search[:128], legal_entity=legal_entity, limit=_most(limit),
                                 offset=max(offset, 0))
     return {"total": page.total, "returns": [
-        {**plain(row.case), "customer": _customer(asked, row.case.customer), "open_exceptions": row.open_exceptions} for row in page.rows]}
+        {**plain(row.case), "customer": asked.account(row.case.customer, row.case.legal_entity), "open_exceptions": row.open_exceptions}
+        for row in page.rows]}
 
 
 @get("/{tenant:str}/return", action=Action.SEE, sync_to_thread=True)
 def one_return(asked: Mine, ref: FromQuery[str]) -> Told:
     """Tell one return's life; its reference is a parameter because it may hold a slash."""
     with asked.store.read() as connection:
-        told = views.life(connection, asked.scope, ref)
+        told = views.as_seen(views.life(connection, asked.scope, ref), asked.person, asked.tenant)
     if told.case is None and not told.events:
         what = f"return '{ref}'"
         raise absent(what)
-    hidden = {*(() if asked.may(Action.SEE_TRAIL) else ("trail",)), *(() if asked.may(Action.SEE_PERSONAL) else ("fact",))}
-    return {"return": ref, "case": told.case and {**plain(told.case), "customer": _customer(asked, told.case.customer)},
+    return {"return": ref, "case": plain(told.case),
             "postings": [{"key": str(row.posting.key), "state": row.state.value, "net": plain(row.posting.net),
                           "currency": row.posting.currency, "document": row.document.number if row.document else "",
                           "window": row.window, "mapping_version": row.mapping_version, "note": row.note} for row in told.postings],
-            "events": [plain(event) for event in told.events if event.sort not in hidden]}
+            "events": [plain(event) for event in told.events]}
 
 
 @get("/{tenant:str}/exceptions", action=Action.SEE, sync_to_thread=True)
@@ -68,7 +69,7 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     row = asked.exception(number)
     with asked.store.look() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
-    return {**plain(shown(row)), "notes": plain(notes), "proposals": [plain(offered(each)) for each in proposed]}
+    return {**plain(shown(row)), "notes": plain(notes), "proposals": [_offered(asked, each) for each in proposed]}
 
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
@@ -110,7 +111,7 @@ def waiting(asked: Mine, search: FromQuery[str] = "", after: FromQuery[str] = ""
         told = casework.not_credited(asked.store, asked.rules, asked.scope, refs, asked.now)
     else:
         told, mark = casework.waiting(asked.store, asked.rules, asked.scope, asked.now, after=_behind(after), limit=_most(limit))
-    return {"waiting": [{**plain(each), "customer": _customer(asked, each.customer)} for each in told],
+    return {"waiting": [{**plain(each), "customer": asked.account(each.customer, each.legal_entity)} for each in told],
             "next": f"{mark[0].isoformat().replace('+00:00', 'Z')}|{mark[1]}" if mark else ""}
 
 
@@ -119,7 +120,7 @@ def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
     """List proposals that wait for somebody; with another `which` than ``open``, the latest of all."""
     with asked.store.look() as tx:
         rows = tx.proposals(asked.scope, open_only=which == "open")
-    return {"proposals": [plain(offered(row)) for row in rows[-MOST:]]}
+    return {"proposals": [_offered(asked, row) for row in rows[-MOST:]]}
 
 
 @get("/{tenant:str}/pauses", action=Action.SEE, sync_to_thread=True)
@@ -164,9 +165,12 @@ def _most(limit: int) -> int:
     return min(max(limit, 1), MOST)
 
 
-def _customer(asked: Asked, account: str) -> str:
-    """Give a customer's account to who may see it."""
-    return account if asked.may(Action.SEE_PERSONAL) or not account else MASKED
+def _offered(asked: Asked, proposal: Proposal) -> Told:
+    """Give a proposal as the caller may read it; a match names a customer."""
+    content = dict(proposal.content)
+    if content.get("customer"):
+        content["customer"] = asked.account(content["customer"], proposal.legal_entity)
+    return {**plain(offered(proposal)), "content": plain(content)}
 
 
 def _behind(after: str) -> tuple[datetime, str] | None:

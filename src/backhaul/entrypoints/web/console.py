@@ -25,7 +25,7 @@ from backhaul.application.approvals import RouteOf, no_route
 from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import Clock
 from backhaul.config import SignIn
-from backhaul.domain.access import Action, Scope, scope
+from backhaul.domain.access import Action, Scope, account_seen, scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import Route
 from backhaul.domain.rules import Rules
@@ -226,6 +226,12 @@ class Console:
             raise PermissionDeniedException
         return allowed
 
+    def account(self, request: AnyRequest) -> Callable[[str | None, str], str]:
+        """Give what shows a customer's account, of a return of a legal entity, as whoever asks may see it."""
+        visitor: Visitor = request.state.visitor
+        tenant = self.tenant(request)
+        return lambda account, legal_entity: account_seen(visitor.person, tenant, legal_entity, account or "")
+
     def reach(self, request: AnyRequest) -> Reach:
         """Give whose rows may be shown, entity by entity, as lists walk along them."""
         allowed = self.scope(request)
@@ -261,7 +267,7 @@ class Console:
                 pauses = [row for row in connection.execute(select(tables.pauses).where(
                     tables.pauses.c.tenant == tenant, tables.pauses.c.ended_at.is_(None)).order_by(tables.pauses.c.id))
                     if not row.legal_entity or (seen and seen.covers(row.legal_entity))]
-            frame |= {"tenant": tenant, "tenants": mine, "pauses": pauses,
+            frame |= {"tenant": tenant, "tenants": mine, "pauses": pauses, "account": self.account(request),
                       "who": self._names(), "said": SAID.get(request.query_params.get("done", ""), ""),
                       "rail": [page for page in self.rail if self.may(request, page.action, whole=page.whole)],
                       "to": _linker(request, tenant if len(mine) > 1 else ""), "may": lambda name: self.may(request, Action(name))}

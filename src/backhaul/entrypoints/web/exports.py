@@ -134,13 +134,13 @@ def _cell(page: Any, value: Any) -> Any:  # noqa: ANN401  openpyxl's
 # --- the lists -------------------------------------------------------------------------------------------------
 
 
-def _returns(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    state, after = query(request, "state"), None
+def _returns(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    state, after, account = query(request, "state"), None, console.account(request)
     while True:
         found = lists.returns(connection, reach, state=state if state in lists.STATES else "", after=after, limit=1000)
         for row in found:
-            yield (row.ref, row.state.value if row.state else "new", row.stage, row.customer, row.legal_entity, row.net, row.currency,
-                   row.due_at, row.updated_at)
+            yield (row.ref, row.state.value if row.state else "new", row.stage, account(row.customer, row.legal_entity),
+                   row.legal_entity, row.net, row.currency, row.due_at, row.updated_at)
         if len(found) < 1000 or found[-1].updated_at is None:  # noqa: PLR2004  the page above
             return
         after = (found[-1].updated_at, found[-1].ref)
@@ -149,31 +149,34 @@ def _returns(_: Console, request: AnyRequest, connection: Connection, reach: Rea
 def _waiting(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
     store, rules, scope, now = (console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request),
                                 console.clock.now())
+    account = console.account(request)
+
+    def row(each: casework.Waiting) -> Row:
+        return (each.ref, "; ".join(each.orders), "; ".join(each.parcels), account(each.customer, each.legal_entity), each.answer.net,
+                each.currency, each.answer.since, each.answer.reason, each.answer.next_at, each.answer.sentence,
+                "; ".join(said.text for said in each.promises))
+
     if asked := query(request, "who"):
-        yield from map(_waits, casework.not_credited(store, rules, scope, views.refs_about(connection, scope, asked), now))
+        yield from map(row, casework.not_credited(store, rules, scope, views.refs_about(connection, scope, asked), now))
         return
     found, after = casework.waiting(store, rules, scope, now, limit=1000)
-    yield from map(_waits, found)
+    yield from map(row, found)
     while after is not None:
         found, after = casework.waiting(store, rules, scope, now, after=after, limit=1000)
-        yield from map(_waits, found)
+        yield from map(row, found)
 
 
-def _waits(row: casework.Waiting) -> Row:
-    return (row.ref, "; ".join(row.orders), "; ".join(row.parcels), row.customer, row.answer.net, row.currency, row.answer.since,
-            row.answer.reason, row.answer.next_at, row.answer.sentence, "; ".join(each.text for each in row.promises))
-
-
-def _exceptions(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+def _exceptions(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
     owner, kind, entity = (query(request, name) for name in ("owner", "kind", "entity"))
-    after = None
+    after, account = None, console.account(request)
     while True:
         found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity if entity in reach.entities else "", after=after,
                            limit=1000)
         for row in found:
             case = row.kept.case
-            yield (row.kept.id, case.kind, case.owner, case.severity.value, case.return_ref, case.line_id, row.legal_entity, row.customer,
-                   case.money.amount, case.money.currency, case.opened_at, case.due_at, "; ".join(each.sentence for each in case.findings))
+            yield (row.kept.id, case.kind, case.owner, case.severity.value, case.return_ref, case.line_id, row.legal_entity,
+                   account(row.customer, row.legal_entity), case.money.amount, case.money.currency, case.opened_at, case.due_at,
+                   "; ".join(each.sentence for each in case.findings))
         if len(found) < 1000:  # noqa: PLR2004  the page above
             return
         after = (found[-1].kept.case.due_at, found[-1].kept.id)

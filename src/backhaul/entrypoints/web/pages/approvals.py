@@ -47,8 +47,10 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         if proposal.kind is ProposalKind.GROUP and proposal.state is ProposalState.APPROVED:
             group = grouping.progress(console.house.store, proposal.tenant, number)
         moved = [{**row, "net": Decimal(row["net"])} for row in proposal.content.get("moved", ())]
-        return console.show(request, "approval.html", group=group, moved=moved, proposal=proposal, rule=rule, state=state, gone=gone,
-                            allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
+        account = proposal.content.get("customer")  # a match may name one
+        content = {**proposal.content, **({"customer": console.account(request)(account, proposal.legal_entity)} if account else {})}
+        return console.show(request, "approval.html", group=group, moved=moved, proposal=proposal, content=content, rule=rule, state=state,
+                            gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
 
     @post("/approvals/{number:int}/approve", action=Action.SEE, status_code=303)

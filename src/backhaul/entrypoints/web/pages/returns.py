@@ -19,7 +19,7 @@ from backhaul.domain.access import Action
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.entrypoints.web.console import Console, mark, marked, query, whole
-from backhaul.entrypoints.web.door import AnyRequest
+from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.wording import NOTHING, plain, words
 
 STEPS: Final = tuple(PostingKind)
@@ -93,7 +93,8 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
     """Give everything about one return; None if nobody ever heard of it, or not this person."""
     reach, facts = console.reach(request), tables.facts
     with console.house.store.read() as connection:
-        life = views.life(connection, console.scope(request), ref)
+        visitor: Visitor = request.state.visitor
+        life = views.as_seen(views.life(connection, console.scope(request), ref), visitor.person, reach.tenant)
         if life.case is None and not life.events:
             return None
         known = [rows.fact(row.kind, row.body) for row in connection.execute(
