@@ -14,6 +14,7 @@ from backhaul.application import versions
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import KeptProfile
+from backhaul.domain.access import Scope
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 
@@ -53,8 +54,8 @@ class Readable(Protocol):
 def difference(store: Readable, holds: Drafted, draft: Drafted) -> versions.Difference:
     """Compare a draft with the version that holds, over all of a tenant."""
     with store.read() as connection:
-        entities = {"", *lists.entities(connection, holds.rules.tenant), *(entity.id for entity in holds.rules.entities)}
-        seen = coverage.codes(connection, lists.Reach(tenant=holds.rules.tenant, entities=tuple(sorted(entities))), ())
+        everything = lists.reach(connection, Scope.whole(holds.rules.tenant), *(entity.id for entity in holds.rules.entities))
+        seen = coverage.codes(connection, everything, ())
     return versions.difference(holds.text, draft.text, holds.rules.mapping, draft.rules.mapping, seen)
 
 

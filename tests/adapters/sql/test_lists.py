@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -98,6 +100,31 @@ def test_open_work_is_on_one_page_each_what_is_due_first_first(store: SqlStore, 
 
     assert len(found) == 20
     assert [(row.kept.case.due_at, row.kept.id) for row in found] == sorted((row.kept.case.due_at, row.kept.id) for row in found)
+
+
+def test_open_work_is_grouped_by_cause_with_count_exact_money_team_and_age(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.open_exception(story.trouble(line="1", amount="0.10"))
+        tx.open_exception(story.trouble(line="2", amount="0.20", minutes=60))
+        tx.open_exception(story.trouble("TAX_DIFFERS", line="3", amount="900"))
+        tx.open_exception(story.trouble(line="4", ref="R2"))
+        tx.close_exceptions("acme", "R2", apart_from=(), resolution="done", at=story.at(5), actor="ann")
+
+    with store.read() as connection:
+        found = lists.causes(connection, REACH, now=story.noon + timedelta(days=2, minutes=30))
+
+    assert [(cause.kind, cause.owner, cause.count, cause.money, cause.overdue) for cause in found] == [
+        ("TAX_DIFFERS", "finance", 1, Decimal(900), 0), ("SKU_UNKNOWN", "integration", 2, Decimal("0.30"), 1)]
+    assert found[1].oldest_at == story.noon
+
+
+def test_returns_are_counted_by_state_in_the_companies_that_are_seen(many: SqlStore) -> None:
+    with many.read() as connection:
+        all_of_it = lists.reach(connection, Scope.whole("acme"), "it")
+        counts = [lists.counted(connection, each) for each in (all_of_it, REACH)]
+
+    assert all_of_it.entities == ("", "de", "fr", "gb", "it")
+    assert [(each["waiting"], each["held"], each[""]) for each in counts] == [(11, 10, 0), (10, 10, 0)]
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

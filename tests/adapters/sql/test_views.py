@@ -1,8 +1,6 @@
 """Do pages show what is so?"""
 
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from backhaul.adapters.sql import SqlStore, lists, views
@@ -27,7 +25,6 @@ def test_returns_are_listed_searched_and_paged(store: SqlStore, story: Any) -> N
         literal = views.list_cases(connection, Scope.whole("acme"), search="10%_1")
         held = views.list_cases(connection, Scope.whole("acme"), states=[ReturnState.HELD])
         nobody = views.list_cases(connection, Scope.whole("other"))
-        counts = views.cases_by_state(connection, Scope.whole("acme"))
     assert [row.case.ref for row in page.rows] == ["ZZ-11", "ZZ-10", "ZZ-09"]
     assert [(row.open_exceptions, row.touched) for row in page.rows] == [(1, False), (0, True), (0, False)]
     assert page.total == 13
@@ -35,7 +32,6 @@ def test_returns_are_listed_searched_and_paged(store: SqlStore, story: Any) -> N
     assert {row.case.ref for row in literal.rows} == {"ZZ-01", "ZZ-10", "ZZ-11"}
     assert [row.case.ref for row in held.rows] == ["ZZ-99"]
     assert (nobody.rows, nobody.total) == ((), 0)
-    assert (counts["waiting"], counts["held"], counts["settled"]) == (12, 1, 0)
 
 
 def test_only_the_entity_asked_for_is_listed(store: SqlStore, story: Any) -> None:
@@ -84,22 +80,6 @@ def test_an_unknown_return_has_no_life(store: SqlStore) -> None:
     assert (life.case, life.postings, life.events) == (None, (), ())
 
 
-def test_open_work_is_grouped_with_count_money_owner_and_age(store: SqlStore, story: Any) -> None:
-    with store.begin() as tx:
-        tx.open_exception(story.trouble(line="1", amount="0.10"))
-        tx.open_exception(story.trouble(line="2", amount="0.20", minutes=60))
-        tx.open_exception(story.trouble("TAX_DIFFERS", line="3", amount="900"))
-        tx.open_exception(story.trouble(line="4", ref="R2"))
-        tx.close_exceptions("acme", "R2", apart_from=(), resolution="done", at=story.at(5))
-
-    with store.read() as connection:
-        groups = views.exception_groups(connection, Scope.whole("acme"), now=story.noon + timedelta(days=2, minutes=30))
-
-    assert [(group.kind, group.owner, group.count, group.money, group.overdue) for group in groups] == [
-        ("TAX_DIFFERS", "finance", 1, Decimal(900), 0), ("SKU_UNKNOWN", "integration", 2, Decimal("0.30"), 1)]
-    assert (groups[1].oldest_at, groups[1].age) == (story.noon, timedelta(days=2, minutes=30))
-
-
 def test_nothing_of_another_tenant_or_of_another_company_is_ever_seen(store: SqlStore, story: Any) -> None:
     with store.begin() as tx:
         tx.keep([story.delivery()])
@@ -113,18 +93,17 @@ def test_nothing_of_another_tenant_or_of_another_company_is_ever_seen(store: Sql
 
     with store.read() as connection:
         seen = [row.case.ref for row in views.list_cases(connection, german).rows]
-        groups = views.exception_groups(connection, german, now=story.noon)
+        there = lists.reach(connection, german)
+        causes = lists.causes(connection, there, now=story.noon)
         lives = {ref: views.life(connection, german, ref) for ref in ("R1", "R2", "R3")}
-        counts = views.cases_by_state(connection, german)
-        heard = views.deliveries_by_state(connection, german)
+        counts = lists.counted(connection, there)
         elsewhere = views.life(connection, Scope.whole("other"), "R1")
         nothing = views.list_cases(connection, Scope(tenant="acme", entities=frozenset()))
 
     assert seen == ["R2"]
-    assert [group.count for group in groups] == [1]
+    assert [cause.count for cause in causes] == [1]
     assert [bool(lives[ref].events or lives[ref].case) for ref in ("R1", "R2", "R3")] == [False, True, False]
     assert sum(counts.values()) == 1
-    assert heard["digested"] == 1
     assert not elsewhere.events
     assert nothing.total == 0
 

@@ -63,8 +63,7 @@ class Casework(Sessions):
 
     def waiting(self, scope: Scope, *, after: tuple[datetime, str] | None, limit: int) -> Sequence[KeptCase]:
         """Give returns whose customers wait, the longest first, then by reference; those behind a moment and reference."""
-        entities = lists.entities(self._connection, scope.tenant) if scope.entities is None else sorted(scope.entities)
-        return lists.waiting(self._connection, lists.Reach(tenant=scope.tenant, entities=tuple(entities)), after=after, limit=limit)
+        return lists.waiting(self._connection, lists.reach(self._connection, scope), after=after, limit=limit)
 
     # --- answers of the API
 

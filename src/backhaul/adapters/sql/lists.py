@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, liter
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.tables import Exact
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting, KeptWindow
+from backhaul.domain.access import Scope
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.trail import TrailEntry
 
@@ -28,7 +29,7 @@ STATES: Final = (*(state.value for state in ReturnState), None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """Whose rows are given: one tenant, and of it these legal entities ("" is what no rule has placed yet)."""
+    """A scope spelled out (`reach`): one tenant, and of it these legal entities ("" is what no rule has placed yet)."""
 
     tenant: str
     entities: tuple[str, ...]
@@ -58,9 +59,11 @@ class Work:
     state: str
 
 
-def entities(connection: Connection, tenant: str) -> list[str]:
-    """Give the legal entities that returns were placed in, also those no profile names any longer."""
-    return _each(connection, tables.cases.c.legal_entity, tables.cases.c.tenant == tenant)
+def reach(connection: Connection, scope: Scope, *known: str) -> Reach:
+    """Spell a scope out, as lists walk along entities: all of a tenant are those that returns were placed in, and those that are known."""
+    table = tables.cases
+    entities = _each(connection, table.c.legal_entity, table.c.tenant == scope.tenant) if scope.entities is None else scope.entities
+    return Reach(tenant=scope.tenant, entities=tuple(sorted({*entities, *(known if scope.entities is None else ())})))
 
 
 def _each(connection: Connection, column: ColumnElement[str], *asked: ColumnElement[bool]) -> list[str]:

@@ -7,8 +7,7 @@ anything, and nothing here is kept. Every query takes the scope of whoever asks:
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
@@ -16,7 +15,6 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, sele
 from backhaul.adapters.sql import rows, tables
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting
 from backhaul.domain.access import Action, Person, Scope, account_seen, may
-from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.lifecycle import ReturnState
 
 PAGE: Final = 50
@@ -64,20 +62,6 @@ class Life:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkGroup:
-    """Open work of one kind, for one team, in one currency."""
-
-    kind: str
-    owner: str
-    currency: str
-    count: int
-    money: Decimal
-    overdue: int
-    oldest_at: datetime
-    age: timedelta
-
-
 def list_cases(  # noqa: PLR0913  each is named at the call
     connection: Connection, scope: Scope, *, search: str = "", legal_entity: str = "",
     states: Collection[ReturnState] = (), offset: int = 0, limit: int = PAGE,
@@ -120,38 +104,6 @@ def within(scope: Scope, tenant: ColumnElement[str], ref: ColumnElement[str]) ->
     if scope.entities is None:
         return (tenant == scope.tenant,)
     return tenant == scope.tenant, ref.in_(select(tables.cases.c.ref).where(*of_cases(scope)))
-
-
-def cases_by_state(connection: Connection, scope: Scope) -> Mapping[str, int]:
-    """Count returns by state; a state nobody is in counts zero."""
-    found = connection.execute(
-        select(tables.cases.c.state, func.count()).where(*of_cases(scope)).group_by(tables.cases.c.state))
-    return {**dict.fromkeys((state.value for state in ReturnState), 0), **{row[0] or "": row[1] for row in found}}
-
-
-def deliveries_by_state(connection: Connection, scope: Scope) -> Mapping[str, int]:
-    """Count deliveries by state (INV-01, INV-19); their sum is all that ever came in, or all that told of returns in the scope."""
-    table, facts = tables.deliveries, tables.facts
-    query = select(table.c.state, func.count()).where(table.c.tenant == scope.tenant).group_by(table.c.state)
-    if scope.entities is not None:
-        query = query.where(table.c.id.in_(select(facts.c.delivery_id).where(*within(scope, facts.c.tenant, facts.c.return_ref))))
-    found = connection.execute(query)
-    return {**dict.fromkeys((state.value for state in DeliveryState), 0), **{row[0]: row[1] for row in found}}
-
-
-def exception_groups(connection: Connection, scope: Scope, *, now: datetime) -> tuple[WorkGroup, ...]:
-    """Group open exceptions by kind, owner and currency, the most money first."""
-    table = tables.exceptions
-    found: dict[tuple[str, str, str], list[tuple[Decimal, datetime, datetime]]] = {}
-    for row in connection.execute(select(table).where(*within(scope, table.c.tenant, table.c.return_ref), table.c.closed_at.is_(None))):
-        found.setdefault((row.kind, row.owner, row.currency), []).append((row.amount, row.opened_at, row.due_at))
-    groups = [
-        WorkGroup(
-            kind=kind, owner=owner, currency=currency, count=len(each), money=sum((amount for amount, _, _ in each), Decimal(0)),
-            overdue=sum(due < now for _, _, due in each), oldest_at=min(opened for _, opened, _ in each),
-            age=now - min(opened for _, opened, _ in each))
-        for (kind, owner, currency), each in found.items()]
-    return tuple(sorted(groups, key=lambda group: (-abs(group.money), group.kind, group.owner, group.currency)))
 
 
 def open_work(connection: Connection, scope: Scope, *, owner: str = "", kind: str = "", number: int | None = None,  # noqa: PLR0913  each is named

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from backhaul.adapters.openid import OpenIdProvider
 from backhaul.adapters.sql import tables
-from backhaul.adapters.sql.lists import Reach, entities
+from backhaul.adapters.sql.lists import Reach, reach
 from backhaul.adapters.sql.register import Register
 from backhaul.adapters.sql.sessions import look_up
 from backhaul.adapters.zigzag.webhook import Source
@@ -235,12 +235,8 @@ class Console:
     def reach(self, request: AnyRequest) -> Reach:
         """Give whose rows may be shown, entity by entity, as lists walk along them."""
         allowed = self.scope(request)
-        if allowed.entities is not None:
-            return Reach(tenant=allowed.tenant, entities=tuple(sorted(allowed.entities)))
         with self.house.store.read() as connection:
-            known = entities(connection, allowed.tenant)
-        return Reach(tenant=allowed.tenant, entities=tuple(sorted(
-            {"", *known, *(entity.id for entity in self.house.profiles[allowed.tenant].rules.entities)})))
+            return reach(connection, allowed, *(entity.id for entity in self.house.profiles[allowed.tenant].rules.entities))
 
     def route_of(self, tenant: str) -> RouteOf:
         """Give what tells the documents of a legal entity's ERP, where this process may ask one."""
