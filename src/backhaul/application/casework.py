@@ -27,6 +27,8 @@ LONGEST: Final = 4_000
 """Characters of a comment, at most."""
 ORDER: Final = tuple(PostingKind)
 """Kinds of document in the order in which they are made."""
+THEIRS: Final = frozenset({PostingState.PENDING, PostingState.AWAITED})
+"""States in which the next step is the ERP's own."""
 
 
 def comment(store: PeopleStore, tenant: str, number: int, *, text: str, actor: str, now: datetime) -> int:  # noqa: PLR0913  each is named
@@ -184,7 +186,7 @@ def _step(kept: Sequence[KeptPosting], *, paused: bool) -> Step | None:
         return Step.PAUSED
     on_the_way = sorted((row for row in behind.values() if row.state is not PostingState.VERIFIED), key=_how_far)
     first = on_the_way[0].state if on_the_way else None
-    return Step.AWAITED if first is PostingState.AWAITED else Step.UNDER_WAY if first in BUSY else None
+    return Step.AWAITED if first in THEIRS else Step.UNDER_WAY if first in BUSY else None
 
 
 def _how_far(row: KeptPosting) -> tuple[bool, int]:

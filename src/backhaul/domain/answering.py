@@ -39,15 +39,15 @@ class Step(StrEnum):
     UNDER_WAY = "under-way"
     """It was sent, or is about to be, and is not read back yet."""
     AWAITED = "awaited"
-    """Everything of ours is in the ERP; its own batch, release or person makes the rest."""
+    """Everything of ours is in the ERP; the rest is done there, by a batch of its own, a release or a person."""
 
 
 STEPS: Final[Mapping[Step, tuple[str, str, Team]]] = {
     Step.PAUSED: ("The credit is ready; nothing is posted while posting is paused.",
                   "Your goods were looked at; your credit is made as soon as our books go on.", Team.FINANCE),
     Step.UNDER_WAY: ("The credit is on its way to the ERP and not confirmed yet.", "Your credit is being made.", Team.FINANCE),
-    Step.AWAITED: ("The ERP has the documents; its own batch or release makes the credit from there.",
-                   "Your credit is in our books and waits for their next run.", Team.FINANCE),
+    Step.AWAITED: ("The ERP has the documents; what is left is done there, by its own batch, a release or a person.",
+                   "Your credit is in our books and waits for its last step there.", Team.FINANCE),
 }
 """By what the credit waits for, as `REASONS`."""
 
