@@ -202,7 +202,7 @@ def test_a_decision_that_waits_for_a_second_person_is_the_reason_until_they_have
     content = about if kind is ProposalKind.GROUP else {"exception": number}
     proposed = approvals.propose(store, EFFECTS, RULES, kind, content, proposer="person 1", reason="agreed", now=NOW)
     meanwhile = answered(store).answer
-    approvals.refuse(store, "acme", proposed.id, actor="person 2", reason="no", now=NOW)
+    approvals.refuse(store, EFFECTS, "acme", proposed.id, actor="person 2", reason="no", now=NOW)
 
     assert before == answered(store).answer.reason == "The credit price is above the price of the sale. Finance decides."
     assert meanwhile.reason == "The credit price is above the price of the sale. A decision was proposed and waits for approval."

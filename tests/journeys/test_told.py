@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backhaul.application import casework
+from backhaul.application import approvals, casework
+from backhaul.application.effects import EFFECTS
 from backhaul.domain.access import Scope
 from backhaul.domain.answering import REASONS, STEPS, Step
 from backhaul.domain.facts import Stage
@@ -40,4 +41,21 @@ def test_a_credit_waits_for_the_next_batch_then_for_the_erp_and_then_nobody_wait
         evening(world)
 
     assert (before, sent, told(world)) == ([NEXT_BATCH], [THEIRS], [])
+    world.house.close()
+
+
+def test_a_batch_that_waits_for_approval_is_the_reason_until_somebody_gave_it(erp: str, tmp_path: Path) -> None:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=Window(close=Close.DAILY, approve=True))
+    world.tell(*life("R-1", [TEA], at=world.at))
+    world.turn()
+    before, closed = told(world), evening(world)
+    with world.house.store.look() as tx:
+        [asked] = tx.proposals(Scope.whole(TENANT))
+    approvals.approve(world.house.store, EFFECTS, world.house.profiles[TENANT].rules, asked.id, shown=asked.sha256, approver="person 2",
+                      now=world.at)
+    approved = told(world)
+    world.later(15)
+
+    assert (before, closed) == ([NEXT_BATCH], [STEPS[Step.UNAPPROVED][0]])
+    assert (approved, told(world)) == ([STEPS[Step.UNDER_WAY][0]], [THEIRS])
     world.house.close()

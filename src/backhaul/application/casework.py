@@ -5,7 +5,7 @@ hand, or because a rule of the profile changed; both stand in the trail.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -155,7 +155,9 @@ def _told(tx: PeopleTx, rules: Rules, cases: Sequence[KeptCase], now: datetime) 
     refs = [case.ref for case in cases]
     known, said = pictures(tx, rules, refs), tx.promises(rules.tenant, refs)
     whole = Scope.whole(rules.tenant)
-    proposed = {number for each in (*tx.proposals(whole, subjects=refs), *tx.proposals(whole, kinds=[ProposalKind.GROUP]))
+    beside = tx.proposals(whole, kinds=[ProposalKind.GROUP, ProposalKind.BATCH])
+    batches = {each.subject for each in beside if each.kind is ProposalKind.BATCH}
+    proposed = {number for each in (*tx.proposals(whole, subjects=refs), *beside)
                 for number in (each.content.get("exception"), *map(int, each.content.get("exceptions", ())))}
     paused = {row.legal_entity for row in tx.pauses(rules.tenant)}
     found = []
@@ -163,7 +165,7 @@ def _told(tx: PeopleTx, rules: Rules, cases: Sequence[KeptCase], now: datetime) 
         picture = known[case.ref]
         told = answer(
             case.ref, picture.case.stage, picture.placements(rules, now), [row.case for row in picture.open], now=now, due_at=case.due_at,
-            since=case.waits_since or picture.began_at, step=_step(picture.kept, paused=bool(paused & {"", case.legal_entity})),
+            since=case.waits_since or picture.began_at, step=_step(picture.kept, batches, paused=bool(paused & {"", case.legal_entity})),
             proposed=any(row.id in proposed for row in picture.open if row.case.holds))
         if told is not None:
             found.append(Waiting(
@@ -173,8 +175,8 @@ def _told(tx: PeopleTx, rules: Rules, cases: Sequence[KeptCase], now: datetime) 
     return found
 
 
-def _step(kept: Sequence[KeptPosting], *, paused: bool) -> Step | None:
-    """Say what the credit that is wanted waits for: the first document on the way to it that is not made yet."""
+def _step(kept: Sequence[KeptPosting], unapproved: Collection[str], *, paused: bool) -> Step | None:
+    """Say what the credit that is wanted waits for: the first document on the way to it that is not made yet, or the batch it is in."""
     by_key = {row.posting.key: row for row in kept}
     wanted = [row for row in kept if isinstance(row.posting.document, CreditNote) and row.state in BUSY | {PostingState.PLANNED}]
     behind: dict[PostingKey, KeptPosting] = {}
@@ -184,6 +186,8 @@ def _step(kept: Sequence[KeptPosting], *, paused: bool) -> Step | None:
         wanted += [by_key[key] for key in row.posting.needs if key in by_key and key not in behind]
     if paused and any(row.state in {PostingState.PLANNED, PostingState.READY} for row in behind.values()):
         return Step.PAUSED
+    if any(row.state is PostingState.READY and row.window in unapproved for row in behind.values()):
+        return Step.UNAPPROVED
     on_the_way = sorted((row for row in behind.values() if row.state is not PostingState.VERIFIED), key=_how_far)
     first = on_the_way[0].state if on_the_way else None
     return Step.AWAITED if first in THEIRS else Step.UNDER_WAY if first in BUSY else None

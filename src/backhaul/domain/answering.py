@@ -36,6 +36,8 @@ class Step(StrEnum):
     """What a credit that is wanted waits for, where it is more than the next batch."""
 
     PAUSED = "paused"
+    UNAPPROVED = "unapproved"
+    """Its batch waits for somebody's approval."""
     UNDER_WAY = "under-way"
     """It was sent, or is about to be, and is not read back yet."""
     AWAITED = "awaited"
@@ -45,6 +47,8 @@ class Step(StrEnum):
 STEPS: Final[Mapping[Step, tuple[str, str, Team]]] = {
     Step.PAUSED: ("The credit is ready; nothing is posted while posting is paused.",
                   "Your goods were looked at; your credit is made as soon as our books go on.", Team.FINANCE),
+    Step.UNAPPROVED: ("The credit is in a batch that waits for approval.",
+                      "Your goods were looked at; your credit is checked once more and then made.", Team.FINANCE),
     Step.UNDER_WAY: ("The credit is on its way to the ERP and not confirmed yet.", "Your credit is being made.", Team.FINANCE),
     Step.AWAITED: ("The ERP has the documents; what is left is done there, by its own batch, a release or a person.",
                    "Your credit is in our books and waits for its last step there.", Team.FINANCE),

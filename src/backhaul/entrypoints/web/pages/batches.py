@@ -23,7 +23,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         with console.house.store.read() as connection:
             found = lists.windows(connection, reach, before=before, limit=lists.PAGE + 1)
         shown = found[:lists.PAGE]
-        with console.house.store.begin() as tx:
+        with console.house.store.look() as tx:
             waiting = {key for entity in reach.entities for key in tx.unapproved(reach.tenant, entity)}
         return console.show(request, "batches.html", found=[each for _, each in shown], waiting=waiting, first=before is None,
                             after=shown[-1][0] if len(found) > lists.PAGE else "")
@@ -39,7 +39,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             detail = "there is no such batch"
             raise NotFoundException(detail)
         shown = found[:lists.PAGE]
-        with console.house.store.begin() as tx:
+        with console.house.store.look() as tx:
             proposals = tx.proposals(console.scope(request), open_only=False, subjects={key}, kinds={ProposalKind.BATCH})
         return console.show(request, "batch.html", window=window, proposals=proposals, found=shown, first=not after,
                             after=str(shown[-1].posting.key) if len(found) > lists.PAGE else "")
