@@ -19,7 +19,7 @@ from backhaul.application import people
 from backhaul.application.ports import KeptCase
 from backhaul.domain.access import RIGHTS, Action, Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Decided
+from backhaul.domain.facts import Corrected, Decided
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalState
@@ -219,6 +219,27 @@ def test_a_decision_is_proposed_by_one_and_approved_by_another_as_it_was_shown(s
     assert "not what was shown" in stale.json()["detail"]
     assert done.json()["state"] == ProposalState.APPROVED
     assert [fact.reason for fact in shop.decisions()] == ["agreed"]
+
+
+def test_a_value_is_corrected_by_one_who_may_and_approved_by_another_as_it_was_shown(shop: Shop) -> None:
+    number = shop.trouble()
+    clerk, boss, path = shop.token(Role.FINANCE), shop.token(Role.APPROVER), f"/acme/exceptions/{number}/corrections"
+    wanted = {"what": "unit-price", "value": "6.25", "reason": "as sold"}
+
+    refused = shop.call("POST", path, shop.token(Role.WAREHOUSE), json=wanted)
+    scoped = shop.call("POST", path, shop.token(Role.FINANCE, subject="narrow", only={Action.PROPOSE}), json=wanted)
+    proposed = shop.call("POST", path, clerk, json=wanted)
+    wrong = shop.call("POST", path, clerk, json=wanted | {"value": "six"})
+    more = shop.call("POST", path, clerk, json=wanted | {"approver": "me"})
+    done = shop.call("POST", f"/acme/proposals/{proposed.json()['id']}/approve", boss, json={"shown": proposed.json()["shown"]})
+
+    assert "unit-price" in shop.call("GET", f"/acme/exceptions/{number}", clerk).json()["correctable"]
+    assert [each.status_code for each in (refused, scoped, proposed, wrong, more, done)] == [403, 403, 201, 409, 400, 201]
+    assert proposed.json()["content"] == {"exception": number, "what": "unit-price", "line": "MUG#1", "told": "10", "value": "6.25"}
+    assert done.json()["result"] == f"exception {number}: unit-price is 6.25"
+    with shop.store.begin() as tx:
+        [fact] = [fact for fact in tx.facts("acme", ["R1"])["R1"] if isinstance(fact, Corrected)]
+    assert (fact.told, fact.value) == ("10", "6.25")
 
 
 def test_one_person_in_two_roles_cannot_approve_their_own(shop: Shop) -> None:
@@ -445,7 +466,7 @@ def test_an_exception_says_what_it_means_to_each_team_and_which_ways_out_fit(sho
 
     [row] = shop.call("GET", "/acme/exceptions", shop.token(Role.VIEWER), **asked).json()["exceptions"]
 
-    assert row["resolutions"] == ["waive", "close"]
+    assert row["resolutions"] == ["waive", "correct", "close"]
     assert set(row["means"]) == {"finance", "warehouse", "customer-service", "integration"}
     assert row["manual"] == "reference/exceptions.md#price_above_sold"
     assert row["money"] == {"amount": "12.50", "currency": "GBP"}

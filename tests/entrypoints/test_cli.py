@@ -321,6 +321,21 @@ visibility_token_url = "{erp}/security/token"
     assert "nothing of it is in doubt" in sentence(again)
 
 
+def test_a_value_is_corrected_by_two_people_who_stand_at_the_machine(busy_shell: Shell) -> None:
+    number = str(busy_shell.told("exceptions", "list", "--each")["exceptions"][0]["number"])
+    words = ["exceptions", "correct", number, "--what", "unit-price", "--actor", "ada", "--reason", "as sold"]
+
+    alone = busy_shell.run(*words, "--value", "4.25", "--approver", "Ada")
+    wrong = busy_shell.run(*words, "--value", "much", "--approver", "ben")
+    told = busy_shell.told(*words, "--value", "4.25", "--approver", "ben")
+    back = busy_shell.run(*words, "--value", "9.99", "--told", "9.99", "--approver", "ben")
+
+    assert (alone.exit_code, wrong.exit_code, back.exit_code) == (1, 1, 0)
+    assert "somebody other than" in alone.output + str(alone.exception)
+    assert (told["before"], told["after"], told["decision"]) == ("9.99", "4.25", "correct")
+    assert "unit-price is 9.99, was 4.25" in back.output.replace("\n", " ")
+
+
 @pytest.mark.parametrize("words", [["work", "--once"], ["post"], ["trace", "R-1"], ["verify"], ["exceptions", "list"],
                                    ["exceptions", "list", "--each"], ["migrate"], ["profile", "check", str(PROFILE)]])
 def test_without_json_a_command_speaks_to_people(busy_shell: Shell, words: list[str]) -> None:

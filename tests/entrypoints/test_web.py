@@ -1,9 +1,11 @@
 """The door of the console: who is let in, for how long, what a stranger learns, and what every answer carries."""
 
 import csv
+import html
 import io
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,9 +29,10 @@ from backhaul.application import casework, pausing, people
 from backhaul.application.ports import KeptCase
 from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
-from backhaul.domain.access import Grant, Role
+from backhaul.domain.access import Grant, Role, Scope
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.entrypoints.demo.team import employ
@@ -523,6 +526,51 @@ def test_trying_again_is_recorded_and_where_no_erp_can_be_asked_it_is_refused(se
     assert (answer.status_code, answer.headers["location"]) == (303, "/exceptions/1?done=retried")
     with store.read() as connection:
         assert any(row.action == "exception.retried" for row in lists.trail(connection, TENANT, subject="C/2 evil", before=None, limit=9))
+
+
+def test_a_value_is_corrected_from_the_page_of_its_exception_and_shown_before_and_after_it_is(
+        server: Running, browser: Browser, store: SqlStore) -> None:
+    page = browser.get("/exceptions/1")
+    form = browser.fill(page)
+    sku = next(value for value in re.findall(r'<option value="([^"]*)">SKU of line', page.text) if "alert" in value)
+    which = {"which": html.unescape(sku), "value": "85123A", "reason": "The slip says so"}
+    asked = browser.post("/exceptions/1/correct", **form, **which)
+    where = asked.headers["location"].partition("?")[0]
+    anton = inside(server, "Anton Approver")
+    waits = anton.get(where)
+    own = browser.post(f"{where}/approve", **browser.fill(browser.get(where)), shown="0" * 64)
+    approved = anton.post(f"{where}/approve", **anton.fill(waits))
+    told = browser.get("/returns/C%2F2%20evil").text
+
+    assert (asked.status_code, own.status_code, approved.status_code) == (303, 403, 303)
+    assert "Before and after" in waits.text
+    assert "<dt>After</dt><dd><strong>85123A</strong></dd>" in waits.text
+    assert "Somebody corrected a value: sku of line" in told
+    assert '<span class="quiet small">told:' in told
+    assert "<td>The slip says so</td><td>Fiona Finance</td><td>Anton Approver</td>" in told
+    assert EVIL not in waits.text + told + browser.get("/exceptions/1").text
+    with store.begin() as tx:
+        [fact] = [fact for fact in tx.facts(TENANT, ["C/2 evil"])["C/2 evil"] if isinstance(fact, Corrected)]
+        assert (fact.told, fact.value) == (EVIL, "85123A")
+
+
+@pytest.mark.parametrize("more", [{"which": "x"}, {"which": '["sku"]'}, {"which": '["nothing", "", ""]'}, {"which": '["customer", "", ""]'},
+                                  {"kind": "correct"}])
+def test_what_is_not_offered_is_not_corrected(browser: Browser, store: SqlStore, more: dict[str, str]) -> None:
+    path = "/exceptions/1/propose" if "kind" in more else "/exceptions/1/correct"
+
+    answer = browser.post(path, **browser.fill(browser.get("/")), **({"value": "x"} if "which" in more else {}), reason="x", **more)
+
+    assert answer.status_code == 409
+    with store.begin() as tx:
+        assert tx.proposals(Scope.whole(TENANT)) == []
+
+
+def test_only_who_may_correct_something_is_offered_it(server: Running) -> None:
+    pages = {name: inside(server, name).get("/exceptions/1").text for name in ("Fiona Finance", "Wanda Warehouse", "Vera Viewer")}
+
+    assert {name: "Correct a value" in page for name, page in pages.items()} == {
+        "Fiona Finance": True, "Wanda Warehouse": True, "Vera Viewer": False}
 
 
 def test_customer_service_sees_who_waits_why_and_what_they_can_be_told(browser: Browser, server: Running) -> None:

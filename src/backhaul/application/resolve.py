@@ -77,7 +77,7 @@ def settle(  # noqa: PLR0913  each is named at the call
     """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
-        _four_eyes(row, actor, approver, reason)
+        four_eyes(row, actor, approver, reason)
         doubtful = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
                     if kept.state in {PostingState.UNCONFIRMED, PostingState.PENDING} and kept.posting.line_id in (row.case.line_id, "")
                     and route.nature.get(kept.posting.key.kind) is Nature.ONCE]
@@ -124,7 +124,7 @@ def decide(  # noqa: PLR0913  each is named at the call
     """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
-        _four_eyes(row, actor, approver, reason)
+        four_eyes(row, actor, approver, reason)
         told = {finding.code for finding in row.case.findings}
         fixed = sorted(code for code in told if not KINDS[code].waivable)
         if decision is Decision.WAIVE and fixed:
@@ -165,7 +165,7 @@ def match(  # noqa: PLR0913  each is named at the call
     """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
-        _four_eyes(row, actor, approver, reason)
+        four_eyes(row, actor, approver, reason)
         lines = [line for line in _lines(tx, tenant, row) if line.blind or line.matched or line.surplus or line.given]
         if not lines:
             message = f"exception {number} is about no goods that came without a return; none more than announced; nothing to match"
@@ -188,7 +188,7 @@ def _unmatched(line: ReturnLine) -> tuple[str, Decimal]:
     return surplus_id(line), line.surplus + line.given
 
 
-def _four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> None:
+def four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> None:
     """Refuse a decision without a reason or without a second person (INV-30)."""
     if not reason.strip():
         message = f"exception {row.id}: say why; the reason is kept in the trail"

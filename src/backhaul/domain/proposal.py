@@ -25,6 +25,7 @@ class ProposalKind(StrEnum):
     DEBIT = "debit"
     SETTLE = "settle"
     MATCH = "match"
+    CORRECT = "correct"
     GROUP = "group"
     """One decision about all exceptions of one cause."""
     PROFILE = "profile"
@@ -59,6 +60,7 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.DEBIT: ProposalRule(means="Take back the credit of goods that were rejected after it."),
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
+    ProposalKind.CORRECT: ProposalRule(means="Say what a value of a return is where the messages have it wrong."),
     ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),

@@ -10,7 +10,7 @@ from backhaul.domain.facts import Decision
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 exceptions_app: Final = typer.Typer(
-    no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match.")
+    no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match, correct.")
 
 Who = Annotated[str, typer.Option(help="Who you are.")]
 Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
@@ -141,6 +141,31 @@ def exceptions_match(  # noqa: PLR0913  each is an option
         say({"exception": number, "decision": "match", "order": order})
     else:
         out.print(f"Exception {number}: matched with order {order}, decided by {actor}, approved by {approver}.")
+
+
+@exceptions_app.command("correct")
+def exceptions_correct(  # noqa: PLR0913  each is an option
+    number: int, *,
+    what: Annotated[str, typer.Option(help="sku, quantity, unit-price, order, condition, disposition, customer or warehouse.")],
+    value: Annotated[str, typer.Option(help="What it is; what the messages tell, to take a correction back.")],
+    line: Annotated[str, typer.Option(help="The line, where several can be meant.")] = "",
+    told: Annotated[str | None, typer.Option(help="What the messages tell, where a line has several.")] = None,
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Say what a value of a return is where the messages have it wrong; they stay as they came."""
+    from backhaul.application import correct
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.begin() as tx:
+            content = correct.content_of(tx, name, number, what=what, value=value, line_id=line, told=told)
+        done = correct.correct(house.store, house.profiles[name].rules, content, actor=actor, approver=approver, reason=reason,
+                               now=datetime.now(UTC))
+    if as_json:
+        say({"exception": number, "decision": "correct", "what": what, "line": done.line_id, "before": done.before, "after": done.after})
+    else:
+        out.print(f"Exception {number}: {what} is {done.after or 'nothing'}, was {done.before or 'nothing'}; decided by {actor}, "
+                  f"approved by {approver}.", highlight=False)
 
 
 @exceptions_app.command("comment")

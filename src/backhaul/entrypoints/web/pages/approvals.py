@@ -22,6 +22,8 @@ from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 SHOWN: Final = 50
 MORE: Final = ("order", "unit_price", "customer", "goods")
 """What some decisions say beside their reason."""
+DECISIONS: Final = frozenset({ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH})
+"""What is proposed by this form; whatever else needs a second person has a form, and rights, of its own."""
 PRICE: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
@@ -108,8 +110,8 @@ def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[s
     """Propose a decision about an exception; what does not fit is refused by the service with a sentence."""
     tenant, visitor = console.tenant(request), _visitor(request)
     rules = console.house.profiles[tenant].rules
-    kind = ProposalKind(told.get("kind", "")) if told.get("kind") in set(ProposalKind) else None
-    if kind is None or PROPOSALS[kind].proposes is not Action.PROPOSE:
+    kind = next((each for each in DECISIONS if each.value == told.get("kind")), None)
+    if kind is None:
         message = "say what is to be done with it: waive, close, claim, debit or match"
         raise NeedsOperator(message)
     content: dict[str, Any] = {"exception": number} | {name: told[name] for name in MORE if told.get(name)}
