@@ -24,6 +24,7 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalState
 from backhaul.domain.rules import Rules
+from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
 from backhaul.entrypoints.api.service import PREFIX, beside, create_api
 from backhaul.testing import builders
 
@@ -57,10 +58,19 @@ class House:
         return replace(_DESK, entity=self.profiles[tenant].rules.entity(legal_entity))
 
 
+class Selling:
+    """An ERP that sold one mug, whoever asks."""
+
+    def master_data(self, questions: Questions) -> MasterData:
+        return MasterData(sales={name: Sale(number=name, customer="C1", currency="GBP", lines=(
+            SaleLine(sku="MUG", quantity=Decimal(1), unit_price=Decimal("6.25"), lot="L1"),)) for name in questions.orders})
+
+
 @dataclass(slots=True)
 class Desk:
     route: Any = builders.ROUTE
     entity: Any = None
+    erp: Any = Selling()  # noqa: RUF009  it holds nothing
 
 
 _DESK = Desk()
@@ -437,6 +447,19 @@ def test_settling_asks_the_route_of_its_company(shop: Shop) -> None:
 
     assert answer.status_code == 409
     assert "nothing of it is in doubt" in answer.json()["detail"]
+
+
+def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_see_customers(shop: Shop) -> None:
+    number, path = shop.trouble(code="ORDER_UNKNOWN"), "/acme/exceptions/{}/candidates"
+
+    told = shop.call("GET", path.format(number), shop.token(Role.OPERATOR), order="SO-1").json()
+    nobody = shop.call("GET", path.format(shop.trouble("R2", "PRICE_ABOVE_SOLD")), shop.token(Role.OPERATOR), customer="C-4711")
+
+    assert (told["line_id"], told["matches"], told["sought"]["sku"]) == ("MUG#1", False, "MUG")
+    assert [(each["order"], each["unit_price"], each["against"]) for each in told["found"]] == [
+        ("SO-1", "6.25", ["it was sold at 6.25, not at 10.00"])]
+    assert nobody.status_code == 409
+    assert shop.call("GET", path.format(number), shop.token(Role.WAREHOUSE), order="SO-1").status_code == 403
 
 
 def test_a_refused_document_is_looked_for_again(shop: Shop) -> None:

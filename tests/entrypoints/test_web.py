@@ -35,13 +35,14 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
+from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import exports
 from backhaul.entrypoints.web.app import console_app, create_app
 from backhaul.entrypoints.web.door import IDLE, LONGEST, SESSION, SIGNING_IN, STEP_UP, Leaving, local
 from backhaul.entrypoints.web.serving import Running, serve
 from backhaul.secret import Secret
-from backhaul.testing.builders import ROUTE
+from backhaul.testing.builders import ROUTE, announced, line
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROFILE = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline=True)
@@ -571,6 +572,78 @@ def test_only_who_may_correct_something_is_offered_it(server: Running) -> None:
 
     assert {name: "Correct a value" in page for name, page in pages.items()} == {
         "Fiona Finance": True, "Wanda Warehouse": True, "Vera Viewer": False}
+
+
+class Selling:
+    """An ERP that sold two cups to somebody, and one more by another order."""
+
+    def master_data(self, questions: Questions) -> MasterData:
+        lines = {name: SaleLine(sku="CUP", quantity=Decimal(units), unit_price=Decimal("2.95"), lot=f"{name}/1")
+                 for name, units in (("SO-1", 2), ("SO-2", 1))}
+        told = {name: Sale(number=name, customer=EVIL, currency="GBP", lines=(line,)) for name, line in lines.items()}
+        return MasterData(sales={name: sale for name, sale in told.items() if name in questions.orders or EVIL in questions.buyers})
+
+
+@dataclass
+class Asking(House):
+    """A house that can ask an ERP what it sold."""
+
+    def desk(self, tenant: str, legal_entity: str) -> SimpleNamespace:
+        assert (tenant, legal_entity) == (TENANT, "gb01")
+        return SimpleNamespace(route=ROUTE, erp=Selling())
+
+
+def unplaced(store: SqlStore, clock: Now, *, blind: bool) -> int:
+    """Tell of a cup whose sale nobody knows."""
+    told = announced(line("CUP", 2, None if blind else "2.95", order=None), blind=blind, customer=None)
+    with store.begin() as tx:
+        tx.add_facts(TENANT, [replace(told, return_ref="R000")])
+        return tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R000", line_id="CUP#1", money=Money(amount=Decimal("-5.90"), currency="GBP"), now=clock.at, teams={},
+            findings=(Finding(code="BLIND" if blind else "ORDER_MISSING", line_id="CUP#1", sentence="no order"),)))
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_a_sale_is_looked_for_shown_with_its_reasons_and_chosen(store: SqlStore, clock: Now, blind: bool) -> None:  # noqa: FBT001  both sorts
+    number = unplaced(store, clock, blind=blind)
+    with store.begin() as tx:
+        tx.save_case(replace(tx.cases(TENANT, ["R000"])["R000"], customer=""))
+    with serve(create_app(Asking(store, {TENANT: PROFILE}), clock=clock, sign_in=SIGN_IN)) as asking:
+        fiona = inside(asking)
+        offered = fiona.get(f"/exceptions/{number}").text
+        empty = fiona.get(f"/exceptions/{number}/sales")
+        nothing = fiona.get(f"/exceptions/{number}/sales?order=SO-9").text
+        found = fiona.get(f"/exceptions/{number}/sales?{urlencode({'customer': EVIL})}")
+        choices = [html.unescape(each) for each in re.findall(r'type="radio" name="choice" value="([^"]*)"', found.text)]
+        wrong = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice="SO-1", reason="x")
+        asked = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice=choices[0], reason="The slip says so")
+        wanda = inside(asking, "Wanda Warehouse").get(f"/exceptions/{number}/sales").status_code
+        anton = inside(asking, "Anton Approver").get(f"/exceptions/{number}/sales").status_code
+        missing = fiona.get("/exceptions/999/sales").status_code
+
+    assert f'href="/exceptions/{number}/sales"' in offered
+    assert (empty.status_code, "Name what you know" in empty.text, "Nothing that was found" in nothing) == (200, True, True)
+    assert found.text.index("SO-1") < found.text.index("SO-2"), "of two units, an order of one is not the first"
+    assert "1 of 1 are not returned yet, and 2 came" in found.text
+    assert EVIL not in found.text
+    assert (wrong.status_code, asked.status_code, wanda, anton, missing) == (409, 303, 403, 403, 404)
+    with store.begin() as tx:
+        [proposal] = tx.proposals(Scope.whole(TENANT))
+    assert proposal.kind.value == ("match" if blind else "correct")
+    assert dict(proposal.content) == ({"exception": number, "order": "SO-1", "unit_price": "2.95", "customer": EVIL} if blind else
+                                      {"exception": number, "what": "order", "line": "CUP#1", "told": "", "value": "SO-1"})
+
+
+def test_where_no_erp_can_be_asked_no_sale_is_found_and_where_no_line_is_meant_none_is_chosen(
+        browser: Browser, store: SqlStore, clock: Now) -> None:
+    number = unplaced(store, clock, blind=True)
+
+    away = browser.get(f"/exceptions/{number}/sales?order=SO-1")
+    form = browser.fill(browser.get("/"), choice='{"order": "SO-1", "unit_price": "1"}', reason="x")
+    nowhere = browser.post("/exceptions/1/choose", **form)
+
+    assert (away.status_code, nowhere.status_code) == (409, 409)
+    assert "none can be asked from here" in away.text
 
 
 def test_customer_service_sees_who_waits_why_and_what_they_can_be_told(browser: Browser, server: Running) -> None:

@@ -176,12 +176,12 @@ def match(  # noqa: PLR0913  each is named at the call
         tx.add_facts(tenant, [
             Matched(return_ref=row.case.return_ref, at=now, line_id=name, order=order, unit_price=unit_price, units=units,
                     customer=customer, actor=actor, approver=approver, reason=reason)
-            for name, units in map(_unmatched, lines)])
+            for name, units in map(unmatched, lines)])
         tx.record(tenant, subject=row.case.return_ref, action="exception.match", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "order": order, "price": str(unit_price)})
 
 
-def _unmatched(line: ReturnLine) -> tuple[str, Decimal]:
+def unmatched(line: ReturnLine) -> tuple[str, Decimal]:
     """Say which units of a line a match is about, under which name: what nobody announced, be it all of it or its surplus."""
     if line.blind or line.matched:
         return line.line_id, max(line.received or NOTHING, line.graded)

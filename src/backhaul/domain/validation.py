@@ -108,14 +108,19 @@ def with_components(sale: Sale, rules: Rules) -> Sale:
     return replace(sale, lines=(*sale.lines, *parts)) if parts else sale
 
 
+NEWEST: Final = 50
+"""Sales of the buyers that are asked about, at most."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What to ask the ERP about a set of cases."""
+    """What to ask the ERP about a set of cases. Of `buyers`, the newest sales are told beside the orders, however they are called."""
 
     legal_entity: str
     items: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
+    buyers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

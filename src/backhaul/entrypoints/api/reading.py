@@ -7,6 +7,7 @@ from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import views
 from backhaul.application import casework, grouping, pausing, people
+from backhaul.application.seek import seek
 from backhaul.domain.access import Action
 from backhaul.entrypoints.api.frame import MASKED, Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
@@ -67,6 +68,19 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     with asked.store.begin() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
     return {**plain(shown(row)), "notes": plain(notes), "proposals": [plain(offered(each)) for each in proposed]}
+
+
+@get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.SEE_PERSONAL, sync_to_thread=True)
+def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", customer: FromQuery[str] = "") -> Told:
+    """Look for the sale of goods whose sale nobody knows, by order or customer: what speaks for each and what does not, the best first."""
+    ref = asked.exception(number).case.return_ref
+    with asked.store.read() as connection:
+        related = views.refs_about(connection, asked.scope, customer) if customer else ()
+    with asked.store.begin() as tx:
+        case = tx.cases(asked.tenant, [ref]).get(ref)
+    entity = asked.rules.entity((case.legal_entity if case else "") or asked.rules.entities[0].id)
+    return plain(seek(asked.store, asked.house.desk(asked.tenant, entity.id).erp, asked.rules, entity, number, order=order,  # type: ignore[no-any-return]  # a record becomes an object
+                      customer=customer, related=related))
 
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
@@ -146,8 +160,8 @@ def tokens(asked: Mine) -> Told:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 
-ROUTES: Final = (me, returns, one_return, exceptions, one_exception, plan, group, evidence, waiting, proposals, pauses, trail,
-                 everybody, tokens)
+ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
+                 trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

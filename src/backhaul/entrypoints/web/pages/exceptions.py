@@ -15,6 +15,7 @@ from backhaul.adapters.sql import lists, tables, views
 from backhaul.application import casework, correct, resolve
 from backhaul.application.people_ports import KeptNote
 from backhaul.application.ports import KeptException, PostingState
+from backhaul.application.seek import open_search
 from backhaul.domain.access import Action
 from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
 from backhaul.domain.errors import NeedsOperator
@@ -188,6 +189,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
                    if each.content.get("exception") == number]
         notes = tx.notes(reach.tenant, [number])
         choices = () if found.kept.closed_at else correct.correctable(tx, reach.tenant, found.kept)
+        seekable = not found.kept.closed_at and open_search(tx, reach.tenant, found.kept) is not None
         refused = case.kind == "UNREADABLE" or any(
             row.state is PostingState.REJECTED and row.posting.line_id in {case.line_id, ""}
             for row in tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
@@ -196,4 +198,5 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
             "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
+            "seekable": seekable,
             "teams": [team.value for team in Team if team.value != case.owner]}
