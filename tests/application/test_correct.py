@@ -22,7 +22,7 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected, Fact
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
-from backhaul.domain.proposal import Proposal, ProposalState
+from backhaul.domain.proposal import Proposal, ProposalKind, ProposalState
 from backhaul.domain.rules import Limits, Rules
 from backhaul.testing import builders
 from backhaul.testing.builders import accepted, arrived, line
@@ -137,6 +137,16 @@ def test_what_was_told_since_it_was_shown_is_not_approved(store: SqlStore) -> No
         approve(store, proposal)
 
     assert corrections(store) == []
+
+
+def test_whoever_approves_another_decision_does_not_credit_somebody_else_than_was_shown(store: SqlStore) -> None:
+    number = trouble(store, "CUSTOMER_UNKNOWN")
+    waits = approvals.propose(store, EFFECTS, RULES, ProposalKind.CLOSE, {"exception": number}, proposer="person 1", reason="x", now=NOON)
+
+    approve(store, ask(store, number, "customer", "C2"))
+
+    with pytest.raises(NeedsOperator, match="not what it was when this was proposed"):
+        approve(store, waits)
 
 
 def test_twenty_approvals_at_once_have_one_effect(store: SqlStore) -> None:

@@ -252,6 +252,22 @@ def test_a_value_is_corrected_by_one_who_may_and_approved_by_another_as_it_was_s
     assert (fact.told, fact.value) == ("10", "6.25")
 
 
+def test_whose_account_is_proposed_is_told_only_to_who_may_see_customers(shop: Shop) -> None:
+    number = shop.trouble(code="CUSTOMER_UNKNOWN")
+    shop.call("POST", f"/acme/exceptions/{number}/corrections", shop.token(Role.FINANCE),
+              json={"what": "customer", "value": "C-99", "reason": "as they said"})
+    shop.call("POST", f"/acme/exceptions/{shop.trouble('R2', 'BLIND')}/decisions", shop.token(Role.FINANCE),
+              json={"decision": "match", "order": "SO-1", "unit_price": "1", "customer": "C-98", "reason": "as they said"})
+
+    def told(role: Role) -> list[tuple[str, ...]]:
+        proposals = shop.call("GET", "/acme/proposals", shop.token(role)).json()["proposals"]
+        one = shop.call("GET", f"/acme/exceptions/{number}", shop.token(role)).json()["proposals"]
+        return [tuple(each["content"].get(name, "") for name in ("told", "value", "customer")) for each in (*proposals, *one)]
+
+    assert told(Role.APPROVER) == [("C1", "C-99", ""), ("", "", "C-98"), ("C1", "C-99", "")]
+    assert told(Role.VIEWER) == [("***", "***", ""), ("", "", "***"), ("***", "***", "")]
+
+
 def test_one_person_in_two_roles_cannot_approve_their_own(shop: Shop) -> None:
     number = shop.trouble()
     both = shop.token(Role.FINANCE, subject="both")

@@ -67,7 +67,8 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     row = asked.exception(number)
     with asked.store.begin() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
-    return {**plain(shown(row)), "notes": plain(notes), "proposals": [plain(offered(each)) for each in proposed]}
+    personal = asked.may(Action.SEE_PERSONAL)
+    return {**plain(shown(row)), "notes": plain(notes), "proposals": [plain(offered(each, personal=personal)) for each in proposed]}
 
 
 @get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.SEE_PERSONAL, sync_to_thread=True)
@@ -123,7 +124,7 @@ def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
     """List proposals that wait for somebody; with another `which` than ``open``, the latest of all."""
     with asked.store.begin() as tx:
         rows = tx.proposals(asked.scope, open_only=which == "open")
-    return {"proposals": [plain(offered(row)) for row in rows[-MOST:]]}
+    return {"proposals": [plain(offered(row, personal=asked.may(Action.SEE_PERSONAL))) for row in rows[-MOST:]]}
 
 
 @get("/{tenant:str}/pauses", action=Action.SEE, sync_to_thread=True)

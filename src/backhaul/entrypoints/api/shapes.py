@@ -12,7 +12,7 @@ from backhaul.domain.correction import fitting
 from backhaul.domain.exception_case import KINDS, Team
 from backhaul.domain.proposal import PROPOSALS, Proposal
 from backhaul.domain.resolution import manual, plainly, ways_out
-from backhaul.entrypoints.api.frame import Told
+from backhaul.entrypoints.api.frame import MASKED, Told
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -116,6 +116,9 @@ def shown(row: KeptException) -> Told:
             "manual": manual(row.case.kind)}
 
 
-def offered(proposal: Proposal) -> Told:
-    """Give a proposal as an approver reads it, with the hash to approve."""
-    return {**asdict(proposal), "shown": proposal.sha256, "means": PROPOSALS[proposal.kind].means}
+def offered(proposal: Proposal, *, personal: bool = True) -> Told:
+    """Give a proposal as an approver reads it, with the hash to approve; without the customer's account to who may not see it."""
+    content = dict(proposal.content)
+    masked = () if personal else ("told", "value") if content.get("what") == "customer" else ("customer",)
+    content |= {name: MASKED for name in masked if content.get(name)}
+    return {**asdict(proposal), "content": content, "shown": proposal.sha256, "means": PROPOSALS[proposal.kind].means}
