@@ -11,6 +11,7 @@ from backhaul.application import correct
 from backhaul.application.ports import KeptException
 from backhaul.domain.facts import Correctable, Corrected
 from tests.journeys.stage import DAILY, TENANT, World, life, line, message, open_world
+from tests.journeys.test_kinds_goods_parts import gained, stock
 
 
 @pytest.fixture(params=["finance-scm", "business-central"])
@@ -97,3 +98,22 @@ def test_a_correction_after_the_credit_is_a_persons_work_and_no_second_credit(
     assert daily.credits == once == [("TEA", 2, Decimal("8.50"))]
     assert late == {"CHANGED_AFTER_POSTING": 1}
     assert daily.exceptions() == {}, "taken back"
+
+
+@pytest.mark.parametrize("daily", ["finance-scm"], indirect=True)
+def test_a_grade_corrected_after_the_credit_moves_the_goods_once_and_the_credit_stands(daily: World) -> None:
+    daily.tell(*life("R-1", [good("TEA", 2, "4.25")], at=daily.at))
+    daily.pass_days(4)
+    before = stock(daily)
+
+    with daily.house.store.begin() as tx:  # as ones that were approved in the moment in which the documents were fixed
+        tx.add_facts(TENANT, [
+            Corrected(return_ref="R-1", at=daily.at, what=what, line_id="TEA#1", told=told, value=value, actor="ann", approver="bob",
+                      reason="late")
+            for what, told, value in ((Correctable.CONDITION, "A", "C"), (Correctable.DISPOSITION, "RESELL", "QUARANTINE"))])
+    daily.pass_days(4)
+
+    assert daily.credits == [("TEA", 2, Decimal("8.50"))]
+    assert gained(daily, before) == {"TEA GB-DC-01 QUAR": 2}
+    assert (before["TEA GB-DC-01 SALE"], stock(daily).get("TEA GB-DC-01 SALE", 0)) == (2, 0)
+    assert daily.exceptions() == {"REGRADED": 1}

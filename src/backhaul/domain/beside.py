@@ -62,6 +62,8 @@ class Beside:
 
     def line(self, line: ReturnLine, *, unsold: bool) -> ReturnLine:
         """Give a line with what people say of it and of how its units were found; of what is `unsold` nothing that a sale would say."""
+        if not self._latest:  # as of nearly every return
+            return line
         changed: dict[str, Any] = {}
         for what, name in OF_LINE.items():
             if unsold and what in OF_SALE:
