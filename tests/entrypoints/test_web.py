@@ -567,6 +567,22 @@ def test_what_is_not_offered_is_not_corrected(browser: Browser, store: SqlStore,
         assert tx.proposals(Scope.whole(TENANT)) == []
 
 
+@pytest.mark.parametrize(("codes", "ways"), [
+    (["PARCEL_LOST"], ["close", "claim"]), (["SURPLUS"], ["waive", "close", "match"]), (["PRICE_ABOVE_SOLD"], ["waive", "close"]),
+    (["PRICE_ABOVE_SOLD", "SKU_UNKNOWN"], ["close"]), (["REJECTED_AFTER_CREDIT"], ["close", "debit"]),
+    (["BLIND"], ["waive", "close", "match"])])
+def test_the_page_offers_the_ways_out_that_fit_all_that_was_found(
+        browser: Browser, store: SqlStore, clock: Now, codes: list[str], ways: list[str]) -> None:
+    with store.begin() as tx:
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R001", line_id="", money=Money(amount=Decimal(-1), currency="GBP"), now=clock.at, teams={},
+            findings=tuple(Finding(code=code, sentence="so it is") for code in codes)))
+
+    page = browser.get(f"/exceptions/{number}").text
+
+    assert re.findall(r'<option value="(\w+)">', page.partition('id="kind"')[2].partition("</select>")[0]) == ways
+
+
 def test_only_who_may_correct_something_is_offered_it(server: Running) -> None:
     pages = {name: inside(server, name).get("/exceptions/1").text for name in ("Fiona Finance", "Wanda Warehouse", "Vera Viewer")}
 

@@ -32,10 +32,15 @@ class Search:
     matches: bool
 
 
+def is_unsold(line: ReturnLine) -> bool:
+    """Tell whether a line is, or has, goods without a return: their sale is matched; of any other line the order is corrected."""
+    return line.blind or line.matched or bool(line.surplus or line.given)
+
+
 def seekable(case: ReturnCase, row: KeptException) -> ReturnLine | None:
     """Give the line of an exception whose sale can be looked for; None where there is no one such line."""
     about = [line for line in case.lines if row.case.line_id in {"", line.line_id} and not (line.closed or line.surplus_of)]
-    strange = [line for line in about if line.blind or line.matched or line.surplus or line.given]
+    strange = [line for line in about if is_unsold(line)]
     if not strange and UNPLACED.intersection(finding.code for finding in row.case.findings):
         strange = about
     return strange[0] if len(strange) == 1 else None
@@ -64,7 +69,7 @@ def seek(  # noqa: PLR0913  each is named at the call
     if line is None:
         message = f"exception {number} is about no one line whose sale could be looked for; it is a person's who knows the return"
         raise NeedsOperator(message)
-    matches = line.blind or line.matched or bool(line.surplus or line.given)
+    matches = is_unsold(line)
     came = case.reached.get(Stage.RECEIVED) or case.announced_at
     sought = Sought(
         sku=line.sku, units=unmatched(line)[1] if matches else line.announced, currency=case.currency, order=order,

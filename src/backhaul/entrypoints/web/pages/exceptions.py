@@ -1,7 +1,7 @@
 """What has to be decided, by whom, until when, and how much money waits for it?"""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,25 +15,20 @@ from backhaul.adapters.sql import lists, tables, views
 from backhaul.application import casework, correct, resolve
 from backhaul.application.people_ports import KeptNote
 from backhaul.application.ports import KeptException, PostingState
-from backhaul.application.seek import open_search
+from backhaul.application.seek import is_unsold, open_search
 from backhaul.domain.access import Action
 from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.exception_case import KINDS, Kind, Team
+from backhaul.domain.exception_case import KINDS, Team
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
+from backhaul.domain.resolution import ways_out
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
 from backhaul.entrypoints.web.wording import plain
 
 CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH)
-FITS: Final[Mapping[ProposalKind, Callable[[str, Kind | None], bool]]] = {
-    ProposalKind.WAIVE: lambda _code, kind: bool(kind and kind.waivable),
-    ProposalKind.CLAIM: lambda code, _kind: code == "PAID_NOT_ARRIVED",
-    ProposalKind.DEBIT: lambda code, _kind: code == "REJECTED_AFTER_CREDIT",
-    ProposalKind.MATCH: lambda code, _kind: code.startswith(("ORDER_", "BLIND", "MATCH_")),
-}
-"""For which trouble a decision is offered; whether it can be done is the service's to say."""
+"""What is decided by the form of an exception, in the order in which it is offered; which of them fit is the domain's to say."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -189,14 +184,16 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
                    if each.content.get("exception") == number]
         notes = tx.notes(reach.tenant, [number])
         choices = () if found.kept.closed_at else correct.correctable(tx, reach.tenant, found.kept)
-        seekable = not found.kept.closed_at and open_search(tx, reach.tenant, found.kept) is not None
+        line = None if found.kept.closed_at else open_search(tx, reach.tenant, found.kept)
         refused = case.kind == "UNREADABLE" or any(
             row.state is PostingState.REJECTED and row.posting.line_id in {case.line_id, ""}
             for row in tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
     kind = KINDS.get(case.kind)
-    fitting = [each for each in CHOICES if each not in FITS or FITS[each](case.kind, kind)]
+    ways = {way.value for way in ways_out([finding.code for finding in case.findings])}
+    ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
+    fitting = [each for each in CHOICES if each.value in ways]
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
             "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
-            "seekable": seekable,
+            "seekable": line is not None,
             "teams": [team.value for team in Team if team.value != case.owner]}

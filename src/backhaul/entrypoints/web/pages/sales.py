@@ -14,7 +14,7 @@ from backhaul.adapters.sql import views
 from backhaul.application import approvals, correct
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
-from backhaul.application.seek import Search, open_search, seek
+from backhaul.application.seek import Search, is_unsold, open_search, seek
 from backhaul.domain.access import Action
 from backhaul.domain.candidate import Candidate
 from backhaul.domain.errors import NeedsOperator
@@ -97,7 +97,7 @@ def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[st
     if line is None:
         message = f"exception {number} is about no one line whose sale could be chosen"
         raise NeedsOperator(message)
-    if line.blind or line.matched or line.surplus or line.given:
+    if is_unsold(line):
         content = {"exception": number, "order": chosen.order, "unit_price": chosen.unit_price, "customer": chosen.customer}
         made = approvals.propose(store, EFFECTS, rules, ProposalKind.MATCH, content, proposer=visitor.person.actor, reason=reason, now=now)
     else:
