@@ -137,6 +137,11 @@ def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes(
     ("[tolerances]", SERVER.replace("env:BACKHAUL_SFTP_P", "hunter2"), "by reference", "hunter2"),
     ("[tolerances]", SERVER.replace("env:BACKHAUL_SFTP_P", "env:BACKHAUL_SFTP_Q"), "missing or empty", "BACKHAUL_SFTP_Q"),
     ("[tolerances]", SERVER.replace("port = 2222", 'port = "high"'), "no number", '"high"'),
+    ("[tolerances]", "[limits]\nday = -1\n[tolerances]", "a limit is an amount, not -1", "day = -1"),
+    ("[tolerances]", "[limits]\ncustomer_day = nan\n[tolerances]", "a limit is an amount, not", "customer_day = nan"),
+    ("[tolerances]", "[limits]\ncustomer_day = 9\nday = 8\n[tolerances]", "and all of a day to 8 already", "customer_day = 9"),
+    ("[tolerances]", '[limits]\nday = "much"\n[tolerances]', "limits.day", '"much"'),
+    ("[tolerances]", "[limits]\nweek = 5\n[tolerances]", "unknown field `week`", "week = 5"),
     ('NOT_A_CUSTOMER_RETURN = "finance"', 'NO_SUCH_KIND = "finance"', "no kind of exception", "NO_SUCH_KIND"),
     ('tenant = "online-retail"', "tenant = ", "no valid TOML", "tenant = "),
 ])

@@ -193,6 +193,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _surplus_flaws(file)
     yield from _tax_flaws(file)
     yield from ((f"kits.{sku}", sentence) for sku, table in file.kits.items() for sentence in kit_flaws(_kit(sku, table)))
+    yield from _limit_flaws(file)
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
@@ -356,6 +357,15 @@ def _tax_flaws(file: ProfileFile) -> Iterator[Flaw]:
             others.append(table)
 
 
+def _limit_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    """Hold limits to amounts that can be reached, and to each other: what a whole day may be is no less than one customer's part of it."""
+    told = {name: limit for name in file.limits.__struct_fields__ if (limit := getattr(file.limits, name)) is not None}
+    yield from ((f"limits.{name}", f"a limit is an amount, not {limit}") for name, limit in told.items()
+                if not limit.is_finite() or limit < 0)
+    if "day" in told and "customer_day" in told and told["customer_day"] > told["day"]:
+        yield "limits.customer_day", f"one customer's day is limited to {told['customer_day']}, and all of a day to {told['day']} already"
+
+
 def _detail_flaws(file: ProfileFile) -> Iterator[Flaw]:
     if file.history and file.history.before and not file.payload.fields.ordered_on:
         yield "history.before", "a day needs payload.fields.ordered_on: where messages tell when the goods were sold"
@@ -503,7 +513,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         origin=OriginRule(prefer=file.originals.prefer, divide=file.originals.divide),
         debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
-        limits=Limits(credit=file.limits.credit, order=file.limits.order, second=file.limits.second, operator_day=file.limits.operator_day),
+        limits=Limits(**{name: getattr(file.limits, name) for name in file.limits.__struct_fields__}),
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
         routing=tuple(RoutingRule(team=row.team, kinds=_names(row.kinds), retailers=_names(row.retailers), above=row.above,
                                   legal_entities=_names(row.legal_entities), warehouses=_names(row.warehouses)) for row in file.routing),

@@ -284,6 +284,8 @@ class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     credit: Decimal | None = None
     order: Decimal | None = None
+    customer_day: Decimal | None = None
+    day: Decimal | None = None
     second: Decimal | None = None
     operator_day: Decimal | None = None
 

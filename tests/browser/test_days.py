@@ -101,9 +101,13 @@ def test_customer_service_finds_a_return_by_the_order_the_customer_names(chromiu
         expect(page.locator(".finding")).to_contain_text("Order '999999' is not in gb01.")
         page.keyboard.press("r")
         page.keyboard.press("Enter")
+        page.get_by_role("link", name="Find the sale").click()
         page.get_by_label("Sales order").fill("500001")
-        page.get_by_label("Unit price").fill("4.25")
-        propose(page, "match", "The customer gave the number wrongly")
+        page.get_by_role("button", name="Look for it").click()
+        page.get_by_label("Order 500001 at 4.25").check()
+        page.get_by_label("Reason").fill("The customer gave the number wrongly")
+        page.get_by_role("button", name="Propose this order").click()
+        expect(page.get_by_role("status")).to_contain_text("somebody else approves it")
 
 
 def test_a_pause_is_on_every_page_at_once_and_two_end_it(chromium: Browser, console: Stage) -> None:

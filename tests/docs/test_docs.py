@@ -23,6 +23,7 @@ from backhaul.application.ports import PostingState
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS
 from backhaul.config import REFERRED, SETTINGS, check_profile
 from backhaul.domain.access import RIGHTS, Role
+from backhaul.domain.correction import CORRECTIONS
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.discrepancy import CLASSES, Level
 from backhaul.domain.exception_case import KINDS, Severity, Team
@@ -124,6 +125,15 @@ def test_every_setting_has_a_heading_and_its_default_in_the_reference(name: str)
 
 def test_every_prefix_for_references_is_in_the_reference() -> None:
     assert set(rows(sections(REFERENCE / "settings.md")["Secrets and addresses for profiles"])) >= set(REFERRED)
+
+
+def test_the_page_of_corrections_names_every_value_with_its_right() -> None:
+    told = rows(sections(REFERENCE / "corrections.md")["What can be corrected"])
+
+    named = {what: cells for first, cells in told.items() for what in re.findall(r"[a-z-]+", first) if "Value" not in first}
+
+    assert {what: cells.split("|")[0].strip(" `") for what, cells in named.items() if what.strip("-")} == {
+        what.value: rule.right.value for what, rule in CORRECTIONS.items()}
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)

@@ -17,14 +17,14 @@ def test_every_kind_has_a_way_out_and_says_something_else_to_each_team(code: str
 
 
 def test_ways_out_follow_from_what_was_found() -> None:
-    assert ways_out(["PRICE_ABOVE_SOLD"]) == (Resolution.WAIVE, Resolution.CLOSE)
-    assert ways_out(["PRICE_ABOVE_SOLD", "SKU_UNKNOWN"]) == (Resolution.CLOSE,)
+    assert ways_out(["PRICE_ABOVE_SOLD"]) == (Resolution.WAIVE, Resolution.CORRECT, Resolution.CLOSE)
+    assert ways_out(["PRICE_ABOVE_SOLD", "SKU_UNKNOWN"]) == (Resolution.CORRECT, Resolution.CLOSE)
     assert ways_out(["BLIND"]) == (Resolution.WAIVE, Resolution.MATCH, Resolution.CLOSE)
     assert ways_out(["PARCEL_LOST"]) == (Resolution.CLAIM, Resolution.CLOSE)
     assert ways_out(["REJECTED_AFTER_CREDIT"]) == (Resolution.DEBIT, Resolution.CLOSE)
     assert ways_out(["UNCONFIRMED_TOO_LONG"]) == (Resolution.SETTLE, Resolution.CLOSE)
     assert ways_out(["ERP_REJECTED"]) == (Resolution.RETRY, Resolution.CLOSE)
-    assert ways_out(["UNMAPPED_DISPOSITION"]) == (Resolution.MAP, Resolution.CLOSE)
+    assert ways_out(["UNMAPPED_DISPOSITION"]) == (Resolution.MAP, Resolution.CORRECT, Resolution.CLOSE)
 
 
 def test_every_way_out_names_known_kinds_and_only_looking_again_needs_no_second_person() -> None:

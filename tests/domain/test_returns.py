@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from backhaul.domain.disposition import Outcome
-from backhaul.domain.facts import Announced, AnnouncedLine, Counting, Decision, Fact, LineRef, LinesMinted, Lost, MintedLine, Stage
+from backhaul.domain.facts import (
+    Announced,
+    AnnouncedLine,
+    Corrected,
+    Counting,
+    Decision,
+    Fact,
+    LineRef,
+    LinesMinted,
+    Lost,
+    MintedLine,
+    Stage,
+)
 from backhaul.domain.returns import ReturnCase, ReturnLine
 from backhaul.testing.builders import (
     NOON,
@@ -21,6 +33,7 @@ from backhaul.testing.builders import (
     case_of,
     claimed,
     closed,
+    corrected,
     inspected,
     line,
     minted,
@@ -57,6 +70,12 @@ def told_lines(draw: st.DrawFn) -> tuple[AnnouncedLine, ...]:
 
 
 REFS = st.builds(LineRef, sku=SKUS) | told_lines().map(lambda lines: lines[-1].ref)
+CORRECTIONS = st.builds(
+    lambda told, at: corrected(*told, at=at), st.sampled_from([
+        ("sku", "MUG", "CUP"), ("sku", "MUG", "mug"), ("sku", "mug", "MUG", "mug#1"), ("quantity", "1", "2"),
+        ("quantity", "2", "1", "L0-MUG"), ("unit-price", "4", "9"), ("unit-price", "", "4"), ("order", "SO-1", "SO-2"),
+        ("condition", "A", "B"), ("disposition", "RESELL", "OUTLET"),
+        ("condition", "D", "C"), ("customer", "C1", "C2", ""), ("warehouse", "GB-DC-01", "GB-DC-02", "")]), MOMENTS)
 GRADES = st.builds(
     lambda ref, units, good: replace(accepted("x", units) if good else refused("x", units), line=ref),
     REFS, st.integers(0, 3), st.booleans())
@@ -70,6 +89,7 @@ FACTS = st.one_of(
               SKUS, st.integers(0, 3), MOMENTS, COUNTINGS, st.sampled_from("ab")),
     st.builds(paid, st.sampled_from(["1.00", "2.00"]), MOMENTS, st.sampled_from(["P1", "P2"])),
     st.builds(closed, st.sampled_from(["MUG#1", "L0-MUG"])), st.just(waived("TAX_DIFFERS")), st.just(unreadable()),
+    CORRECTIONS,
 )
 
 
@@ -81,6 +101,22 @@ def test_neither_order_nor_repetition_of_facts_matters(data: st.DataObject, fact
     shuffled = data.draw(st.permutations([*facts, *repeated]))
 
     assert case_of(*shuffled) == case_of(*facts)
+
+
+@given(st.data(), st.lists(CORRECTIONS, min_size=1, max_size=4), st.lists(FACTS, max_size=5), told_lines())
+@settings(derandomize=True, deadline=None, max_examples=120)
+def test_corrections_come_whenever_they_come_and_only_what_holds_changes_anything(
+    data: st.DataObject, corrections: list[Fact], others: list[Fact], lines: tuple[AnnouncedLine, ...],
+) -> None:
+    facts = [announced(*lines, at=after(hours=1)), *others]
+
+    case = case_of(*data.draw(st.permutations([*facts, *corrections, *corrections[:2]])))
+
+    assert case == case_of(*facts, *corrections)
+    plain = case_of(*(fact for fact in facts if not isinstance(fact, Corrected)))
+    if not case.holding and not any(each.what == "sku" for each in case.corrections):
+        bare = replace(case, corrections=(), lines=tuple(replace(each, corrected=frozenset()) for each in case.lines))
+        assert bare == replace(plain, lines=tuple(replace(each, corrected=frozenset()) for each in plain.lines))
 
 
 @given(st.data(), st.lists(ANNOUNCEMENTS, min_size=1, max_size=5))

@@ -63,10 +63,20 @@ def test_a_return_that_fits_its_sale_has_nothing_against_it() -> None:
     (Limits(credit=Decimal("9.99")), "0", ["10.00 GBP for MUG; up to 9.99 goes out without a person."]),
     (Limits(order=Decimal("30.00")), "20.00", []),
     (Limits(order=Decimal("29.99")), "20.00", ["10.00 on top of 20.00 GBP of order SO-1; up to 29.99 goes out without a person."]),
+    (Limits(credit=Decimal(10), order=Decimal("29.99")), "20.00", [
+        "10.00 on top of 20.00 GBP of order SO-1; up to 29.99 goes out without a person."]),
+    (Limits(customer_day=Decimal("17.00")), "20.00", []),
+    (Limits(customer_day=Decimal("16.99")), "20.00", [
+        "10.00 on top of 7 GBP to C1 within a day; up to 16.99 goes out without a person."]),
+    (Limits(day=Decimal("42.00")), "20.00", []),
+    (Limits(day=Decimal("41.99")), "20.00", ["10.00 on top of 32 GBP in gb01 within a day; up to 41.99 goes out without a person."]),
+    (Limits(customer_day=Decimal(9), day=Decimal(9)), "20.00", [
+        "10.00 on top of 7 GBP to C1 within a day; up to 9 goes out without a person."]),
 ])
 def test_a_credit_above_a_limit_of_its_line_or_order_waits_until_it_is_waived(limits: Limits, taken: str, says: list[str]) -> None:
     case, earlier = graded(), Claims(lots={("SO-1", "other"): Taken(units=Decimal(1), net=Decimal(taken)),
-                                           ("SO-2", "other"): Taken(units=Decimal(9), net=Decimal(900))})
+                                           ("SO-2", "other"): Taken(units=Decimal(9), net=Decimal(900))},
+                                     today={("C1", "GBP"): Decimal(7), ("C2", "GBP"): Decimal(25), ("C1", "EUR"): Decimal(900)})
     decided = rules(limits=limits)
 
     told = [finding for finding in validate(matter(case, decided=decided, claims=earlier)) if finding.code == "CREDIT_ABOVE_LIMIT"]
@@ -74,6 +84,14 @@ def test_a_credit_above_a_limit_of_its_line_or_order_waits_until_it_is_waived(li
     assert [finding.sentence for finding in told] == says
     again = graded(more=[waived("CREDIT_ABOVE_LIMIT")])
     assert "CREDIT_ABOVE_LIMIT" not in codes(again, decided=decided, claims=earlier)
+
+
+def test_who_has_no_account_of_their_own_is_limited_by_the_day_alone() -> None:
+    decided, earlier = rules(limits=Limits(customer_day=Decimal(9))), Claims(today={("WALKIN", "GBP"): Decimal(7)})
+    case = graded(customer=None)
+
+    assert "CREDIT_ABOVE_LIMIT" not in codes(case, decided=decided, claims=earlier)
+    assert "CREDIT_ABOVE_LIMIT" in codes(case, decided=rules(limits=Limits(day=Decimal(9))), claims=earlier)
 
 
 # --- items -------------------------------------------------------------------------------------------

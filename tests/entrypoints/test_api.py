@@ -19,11 +19,12 @@ from backhaul.application import people
 from backhaul.application.ports import KeptCase
 from backhaul.domain.access import RIGHTS, Action, Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Decided
+from backhaul.domain.facts import Corrected, Decided
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalState
 from backhaul.domain.rules import Rules
+from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
 from backhaul.entrypoints.api.service import PREFIX, beside, create_api
 from backhaul.testing import builders
 
@@ -57,10 +58,19 @@ class House:
         return replace(_DESK, entity=self.profiles[tenant].rules.entity(legal_entity))
 
 
+class Selling:
+    """An ERP that sold one mug, whoever asks."""
+
+    def master_data(self, questions: Questions) -> MasterData:
+        return MasterData(sales={name: Sale(number=name, customer="C1", currency="GBP", lines=(
+            SaleLine(sku="MUG", quantity=Decimal(1), unit_price=Decimal("6.25"), lot="L1"),)) for name in questions.orders})
+
+
 @dataclass(slots=True)
 class Desk:
     route: Any = builders.ROUTE
     entity: Any = None
+    erp: Any = Selling()  # noqa: RUF009  it holds nothing
 
 
 _DESK = Desk()
@@ -242,6 +252,43 @@ def test_a_decision_is_proposed_by_one_and_approved_by_another_as_it_was_shown(s
     assert "not what was shown" in stale.json()["detail"]
     assert done.json()["state"] == ProposalState.APPROVED
     assert [fact.reason for fact in shop.decisions()] == ["agreed"]
+
+
+def test_a_value_is_corrected_by_one_who_may_and_approved_by_another_as_it_was_shown(shop: Shop) -> None:
+    number = shop.trouble()
+    clerk, boss, path = shop.token(Role.FINANCE), shop.token(Role.APPROVER), f"/acme/exceptions/{number}/corrections"
+    wanted = {"what": "unit-price", "value": "6.25", "reason": "as sold"}
+
+    refused = shop.call("POST", path, shop.token(Role.WAREHOUSE), json=wanted)
+    scoped = shop.call("POST", path, shop.token(Role.FINANCE, subject="narrow", only={Action.PROPOSE}), json=wanted)
+    proposed = shop.call("POST", path, clerk, json=wanted)
+    wrong = shop.call("POST", path, clerk, json=wanted | {"value": "six"})
+    more = shop.call("POST", path, clerk, json=wanted | {"approver": "me"})
+    done = shop.call("POST", f"/acme/proposals/{proposed.json()['id']}/approve", boss, json={"shown": proposed.json()["shown"]})
+
+    assert "unit-price" in shop.call("GET", f"/acme/exceptions/{number}", clerk).json()["correctable"]
+    assert [each.status_code for each in (refused, scoped, proposed, wrong, more, done)] == [403, 403, 201, 409, 400, 201]
+    assert proposed.json()["content"] == {"exception": number, "what": "unit-price", "line": "MUG#1", "told": "10", "value": "6.25"}
+    assert done.json()["result"] == f"exception {number}: unit-price is 6.25"
+    with shop.store.begin() as tx:
+        [fact] = [fact for fact in tx.facts("acme", ["R1"])["R1"] if isinstance(fact, Corrected)]
+    assert (fact.told, fact.value) == ("10", "6.25")
+
+
+def test_whose_account_is_proposed_is_told_only_to_who_may_see_customers(shop: Shop) -> None:
+    number = shop.trouble(code="CUSTOMER_UNKNOWN")
+    shop.call("POST", f"/acme/exceptions/{number}/corrections", shop.token(Role.FINANCE),
+              json={"what": "customer", "value": "C-99", "reason": "as they said"})
+    shop.call("POST", f"/acme/exceptions/{shop.trouble('R2', 'BLIND')}/decisions", shop.token(Role.FINANCE),
+              json={"decision": "match", "order": "SO-1", "unit_price": "1", "customer": "C-98", "reason": "as they said"})
+
+    def told(role: Role) -> list[tuple[str, ...]]:
+        proposals = shop.call("GET", "/acme/proposals", shop.token(role)).json()["proposals"]
+        one = shop.call("GET", f"/acme/exceptions/{number}", shop.token(role)).json()["proposals"]
+        return [tuple(each["content"].get(name, "") for name in ("told", "value", "customer")) for each in (*proposals, *one)]
+
+    assert told(Role.APPROVER) == [("C1", "C-99", ""), ("", "", "C-98"), ("C1", "C-99", "")]
+    assert told(Role.VIEWER) == [("***", "***", ""), ("", "", "***"), ("***", "***", "")]
 
 
 def test_one_person_in_two_roles_cannot_approve_their_own(shop: Shop) -> None:
@@ -456,6 +503,19 @@ def test_settling_asks_the_route_of_its_company(shop: Shop) -> None:
     assert "nothing of it is in doubt" in answer.json()["detail"]
 
 
+def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_see_customers(shop: Shop) -> None:
+    number, path = shop.trouble(code="ORDER_UNKNOWN"), "/acme/exceptions/{}/candidates"
+
+    told = shop.call("GET", path.format(number), shop.token(Role.OPERATOR), order="SO-1").json()
+    nobody = shop.call("GET", path.format(shop.trouble("R2", "PRICE_ABOVE_SOLD")), shop.token(Role.OPERATOR), customer="C-4711")
+
+    assert (told["line_id"], told["matches"], told["sought"]["sku"]) == ("MUG#1", False, "MUG")
+    assert [(each["order"], each["unit_price"], each["against"]) for each in told["found"]] == [
+        ("SO-1", "6.25", ["it was sold at 6.25, not at 10.00"])]
+    assert nobody.status_code == 409
+    assert shop.call("GET", path.format(number), shop.token(Role.WAREHOUSE), order="SO-1").status_code == 403
+
+
 def test_a_refused_document_is_looked_for_again(shop: Shop) -> None:
     number = shop.trouble(code="ERP_REJECTED")
 
@@ -483,7 +543,7 @@ def test_an_exception_says_what_it_means_to_each_team_and_which_ways_out_fit(sho
 
     [row] = shop.call("GET", "/acme/exceptions", shop.token(Role.VIEWER), **asked).json()["exceptions"]
 
-    assert row["resolutions"] == ["waive", "close"]
+    assert row["resolutions"] == ["waive", "correct", "close"]
     assert set(row["means"]) == {"finance", "warehouse", "customer-service", "integration"}
     assert row["manual"] == "reference/exceptions.md#price_above_sold"
     assert row["money"] == {"amount": "12.50", "currency": "GBP"}

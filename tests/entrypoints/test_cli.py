@@ -321,6 +321,38 @@ visibility_token_url = "{erp}/security/token"
     assert "nothing of it is in doubt" in sentence(again)
 
 
+def test_the_sale_of_goods_that_nobody_placed_is_looked_for_in_the_erp(shell: Shell) -> None:
+    messages = life("R-1", [line("TEA", 2, "4.25", order="599999", received=2, grades=[("A", "RESELL", 2, True)])], at=LONG_AGO)
+    (shell.folder / "returns.json").write_text(json.dumps(messages), encoding="utf-8")
+    shell.told("import", str(shell.folder / "returns.json"))
+    shell.told("work", "--once")
+    number = str(shell.told("exceptions", "list", "--each")["exceptions"][0]["number"])
+
+    told = shell.told("exceptions", "candidates", number, "--customer", "10001", "--price", "4.25")
+    shown = shell.run("exceptions", "candidates", number, "--order", "500001").output.replace("\n", " ")
+    nothing = shell.run("exceptions", "candidates", number, "--order", "500002", "--customer", "10002").output
+
+    assert [each["order"] for each in told["found"]] == ["500001"]
+    assert "500001 at 4.25 GBP, 10001: it is the order that was named; 10001 bought it" in shown
+    assert "Nothing that was found sold TEA." in nothing
+    assert "no number like 12.50" in sentence(shell.run("exceptions", "candidates", number, "--price", "much"))
+
+
+def test_a_value_is_corrected_by_two_people_who_stand_at_the_machine(busy_shell: Shell) -> None:
+    number = str(busy_shell.told("exceptions", "list", "--each")["exceptions"][0]["number"])
+    words = ["exceptions", "correct", number, "--what", "unit-price", "--actor", "ada", "--reason", "as sold"]
+
+    alone = busy_shell.run(*words, "--value", "4.25", "--approver", "Ada")
+    wrong = busy_shell.run(*words, "--value", "much", "--approver", "ben")
+    told = busy_shell.told(*words, "--value", "4.25", "--approver", "ben")
+    back = busy_shell.run(*words, "--value", "9.99", "--told", "9.99", "--approver", "ben")
+
+    assert (alone.exit_code, wrong.exit_code, back.exit_code) == (1, 1, 0)
+    assert "somebody other than" in alone.output + str(alone.exception)
+    assert (told["before"], told["after"], told["decision"]) == ("9.99", "4.25", "correct")
+    assert "unit-price is 9.99, was 4.25" in back.output.replace("\n", " ")
+
+
 @pytest.mark.parametrize("words", [["work", "--once"], ["post"], ["trace", "R-1"], ["verify"], ["exceptions", "list"],
                                    ["exceptions", "list", "--each"], ["migrate"], ["profile", "check", str(PROFILE)]])
 def test_without_json_a_command_speaks_to_people(busy_shell: Shell, words: list[str]) -> None:

@@ -1,9 +1,11 @@
 """The door of the console: who is let in, for how long, what a stranger learns, and what every answer carries."""
 
 import csv
+import html
 import io
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,18 +29,20 @@ from backhaul.application import casework, pausing, people
 from backhaul.application.ports import KeptCase
 from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
-from backhaul.domain.access import Grant, Role
+from backhaul.domain.access import Grant, Role, Scope
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
+from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import exports
 from backhaul.entrypoints.web.app import console_app, create_app
 from backhaul.entrypoints.web.door import IDLE, LONGEST, SESSION, SIGNING_IN, STEP_UP, Leaving, local
 from backhaul.entrypoints.web.serving import Running, serve
 from backhaul.secret import Secret
-from backhaul.testing.builders import ROUTE
+from backhaul.testing.builders import ROUTE, announced, line
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROFILE = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline=True)
@@ -555,6 +559,139 @@ def test_trying_again_is_recorded_and_where_no_erp_can_be_asked_it_is_refused(se
     assert (answer.status_code, answer.headers["location"]) == (303, "/exceptions/1?done=retried")
     with store.read() as connection:
         assert any(row.action == "exception.retried" for row in lists.trail(connection, TENANT, subject="C/2 evil", before=None, limit=9))
+
+
+def test_a_value_is_corrected_from_the_page_of_its_exception_and_shown_before_and_after_it_is(
+        server: Running, browser: Browser, store: SqlStore) -> None:
+    page = browser.get("/exceptions/1")
+    form = browser.fill(page)
+    sku = next(value for value in re.findall(r'<option value="([^"]*)">SKU of line', page.text) if "alert" in value)
+    which = {"which": html.unescape(sku), "value": "85123A", "reason": "The slip says so"}
+    asked = browser.post("/exceptions/1/correct", **form, **which)
+    where = asked.headers["location"].partition("?")[0]
+    anton = inside(server, "Anton Approver")
+    waits = anton.get(where)
+    own = browser.post(f"{where}/approve", **browser.fill(browser.get(where)), shown="0" * 64)
+    approved = anton.post(f"{where}/approve", **anton.fill(waits))
+    told = browser.get("/returns/C%2F2%20evil").text
+
+    assert (asked.status_code, own.status_code, approved.status_code) == (303, 403, 303)
+    assert "Before and after" in waits.text
+    assert "<dt>After</dt><dd><strong>85123A</strong></dd>" in waits.text
+    assert "Somebody corrected a value: sku of line" in told
+    assert '<span class="quiet small">told:' in told
+    assert "<td>The slip says so</td><td>Fiona Finance</td><td>Anton Approver</td>" in told
+    assert EVIL not in waits.text + told + browser.get("/exceptions/1").text
+    with store.begin() as tx:
+        [fact] = [fact for fact in tx.facts(TENANT, ["C/2 evil"])["C/2 evil"] if isinstance(fact, Corrected)]
+        assert (fact.told, fact.value) == (EVIL, "85123A")
+
+
+@pytest.mark.parametrize("more", [{"which": "x"}, {"which": '["sku"]'}, {"which": '["nothing", "", ""]'}, {"which": '["customer", "", ""]'},
+                                  {"kind": "correct"}])
+def test_what_is_not_offered_is_not_corrected(browser: Browser, store: SqlStore, more: dict[str, str]) -> None:
+    path = "/exceptions/1/propose" if "kind" in more else "/exceptions/1/correct"
+
+    answer = browser.post(path, **browser.fill(browser.get("/")), **({"value": "x"} if "which" in more else {}), reason="x", **more)
+
+    assert answer.status_code == 409
+    with store.begin() as tx:
+        assert tx.proposals(Scope.whole(TENANT)) == []
+
+
+@pytest.mark.parametrize(("codes", "ways"), [
+    (["PARCEL_LOST"], ["close", "claim"]), (["SURPLUS"], ["waive", "close", "match"]), (["PRICE_ABOVE_SOLD"], ["waive", "close"]),
+    (["PRICE_ABOVE_SOLD", "SKU_UNKNOWN"], ["close"]), (["REJECTED_AFTER_CREDIT"], ["close", "debit"]),
+    (["BLIND"], ["waive", "close", "match"])])
+def test_the_page_offers_the_ways_out_that_fit_all_that_was_found(
+        browser: Browser, store: SqlStore, clock: Now, codes: list[str], ways: list[str]) -> None:
+    with store.begin() as tx:
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R001", line_id="", money=Money(amount=Decimal(-1), currency="GBP"), now=clock.at, teams={},
+            findings=tuple(Finding(code=code, sentence="so it is") for code in codes)))
+
+    page = browser.get(f"/exceptions/{number}").text
+
+    assert re.findall(r'<option value="(\w+)">', page.partition('id="kind"')[2].partition("</select>")[0]) == ways
+
+
+def test_only_who_may_correct_something_is_offered_it(server: Running) -> None:
+    pages = {name: inside(server, name).get("/exceptions/1").text for name in ("Fiona Finance", "Wanda Warehouse", "Vera Viewer")}
+
+    assert {name: "Correct a value" in page for name, page in pages.items()} == {
+        "Fiona Finance": True, "Wanda Warehouse": True, "Vera Viewer": False}
+
+
+class Selling:
+    """An ERP that sold two cups to somebody, and one more by another order."""
+
+    def master_data(self, questions: Questions) -> MasterData:
+        lines = {name: SaleLine(sku="CUP", quantity=Decimal(units), unit_price=Decimal("2.95"), lot=f"{name}/1")
+                 for name, units in (("SO-1", 2), ("SO-2", 1))}
+        told = {name: Sale(number=name, customer=EVIL, currency="GBP", lines=(line,)) for name, line in lines.items()}
+        return MasterData(sales={name: sale for name, sale in told.items() if name in questions.orders or EVIL in questions.buyers})
+
+
+@dataclass
+class Asking(House):
+    """A house that can ask an ERP what it sold."""
+
+    def desk(self, tenant: str, legal_entity: str) -> SimpleNamespace:
+        assert (tenant, legal_entity) == (TENANT, "gb01")
+        return SimpleNamespace(route=ROUTE, erp=Selling())
+
+
+def unplaced(store: SqlStore, clock: Now, *, blind: bool) -> int:
+    """Tell of a cup whose sale nobody knows."""
+    told = announced(line("CUP", 2, None if blind else "2.95", order=None), blind=blind, customer=None)
+    with store.begin() as tx:
+        tx.add_facts(TENANT, [replace(told, return_ref="R000")])
+        return tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R000", line_id="CUP#1", money=Money(amount=Decimal("-5.90"), currency="GBP"), now=clock.at, teams={},
+            findings=(Finding(code="BLIND" if blind else "ORDER_MISSING", line_id="CUP#1", sentence="no order"),)))
+
+
+@pytest.mark.parametrize("blind", [True, False])
+def test_a_sale_is_looked_for_shown_with_its_reasons_and_chosen(store: SqlStore, clock: Now, blind: bool) -> None:  # noqa: FBT001  both sorts
+    number = unplaced(store, clock, blind=blind)
+    with store.begin() as tx:
+        tx.save_case(replace(tx.cases(TENANT, ["R000"])["R000"], customer=""))
+    with serve(create_app(Asking(store, {TENANT: PROFILE}), clock=clock, sign_in=SIGN_IN)) as asking:
+        fiona = inside(asking)
+        offered = fiona.get(f"/exceptions/{number}").text
+        empty = fiona.get(f"/exceptions/{number}/sales")
+        nothing = fiona.get(f"/exceptions/{number}/sales?order=SO-9").text
+        found = fiona.get(f"/exceptions/{number}/sales?{urlencode({'customer': EVIL})}")
+        choices = [html.unescape(each) for each in re.findall(r'type="radio" name="choice" value="([^"]*)"', found.text)]
+        wrong = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice="SO-1", reason="x")
+        asked = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice=choices[0], reason="The slip says so")
+        wanda = inside(asking, "Wanda Warehouse").get(f"/exceptions/{number}/sales").status_code
+        anton = inside(asking, "Anton Approver").get(f"/exceptions/{number}/sales").status_code
+        missing = fiona.get("/exceptions/999/sales").status_code
+
+    assert f'href="/exceptions/{number}/sales"' in offered
+    assert (empty.status_code, "Name what you know" in empty.text, "Nothing that was found" in nothing) == (200, True, True)
+    assert found.text.index("SO-1") < found.text.index("SO-2"), "of two units, an order of one is not the first"
+    assert "1 of 1 are not returned yet, and 2 came" in found.text
+    assert EVIL not in found.text
+    assert (wrong.status_code, asked.status_code, wanda, anton, missing) == (409, 303, 403, 403, 404)
+    with store.begin() as tx:
+        [proposal] = tx.proposals(Scope.whole(TENANT))
+    assert proposal.kind.value == ("match" if blind else "correct")
+    assert dict(proposal.content) == ({"exception": number, "order": "SO-1", "unit_price": "2.95", "customer": EVIL} if blind else
+                                      {"exception": number, "what": "order", "line": "CUP#1", "told": "", "value": "SO-1"})
+
+
+def test_where_no_erp_can_be_asked_no_sale_is_found_and_where_no_line_is_meant_none_is_chosen(
+        browser: Browser, store: SqlStore, clock: Now) -> None:
+    number = unplaced(store, clock, blind=True)
+
+    away = browser.get(f"/exceptions/{number}/sales?order=SO-1")
+    form = browser.fill(browser.get("/"), choice='{"order": "SO-1", "unit_price": "1"}', reason="x")
+    nowhere = browser.post("/exceptions/1/choose", **form)
+
+    assert (away.status_code, nowhere.status_code) == (409, 409)
+    assert "none can be asked from here" in away.text
 
 
 def test_customer_service_sees_who_waits_why_and_what_they_can_be_told(browser: Browser, server: Running) -> None:

@@ -478,6 +478,13 @@ class Tx(Protocol):
         """
         ...
 
+    def let_go(self, tenant: str, legal_entity: str, *, since: datetime, window: str) -> Mapping[tuple[str, str], Decimal]:
+        """Sum the net value of fixed order lines by customer and currency: of windows closed after `since`, and of one that closes now.
+
+        Lines the ERP refused let nothing go.
+        """
+        ...
+
     # exceptions
     def open_exception(self, case: ExceptionCase) -> int:
         """Open work for a team, or renew the open one about the same return and line; give its id."""

@@ -8,7 +8,7 @@ Between the two a plan may change freely; after `judge` its content never does.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
@@ -55,6 +55,8 @@ FROM_PROFILE = frozenset({"UNKNOWN_LEGAL_ENTITY", "BEFORE_GO_LIVE", "UNMAPPED_DI
                           "DAMAGED_TO_SELLABLE"})
 """Findings that a new version of the profile can end although nothing new is heard of the return."""
 
+DAY = timedelta(days=1)
+"""Over which credits add up for the limits of a customer and of a legal entity."""
 BUSY = frozenset({PostingState.READY, PostingState.SENDING, PostingState.UNCONFIRMED, PostingState.PENDING,
                   PostingState.AWAITED, PostingState.POSTED})
 """States in which the next step is ours or the ERP's, not a person's."""
@@ -413,6 +415,8 @@ class _Docket:
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
         self.unread = unconfirmed(tx, rules, list(known))
         self.taken, self.history = dict(taken.lots), dict(taken.history)
+        watched = (rules.limits.customer_day, rules.limits.day) != (None, None)
+        self.today = dict(tx.let_go(rules.tenant, entity.id, since=now - DAY, window=window)) if watched else {}
         self.origins: dict[tuple[str, str], Origin] = {}
         self.rates: dict[tuple[str, str], Decimal | None] = {}
 
@@ -459,13 +463,16 @@ class _Docket:
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
             made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=predicted_posting(self.entity, self.now),
-            claims=Claims(lots=self.taken, history={customer: self.history.get(customer, NOTHING) - history}))
+            claims=Claims(lots=self.taken, history={customer: self.history.get(customer, NOTHING) - history}, today=self.today))
         found = validate(matter)
         self.rates[picture.case.ref, line.line_id] = matter.rate
+        worth = sum((each.quantity * each.unit_price for each in ordering), NOTHING)
+        if not found:
+            at = (customer, picture.case.currency)
+            self.today[at] = self.today.get(at, NOTHING) + worth
         if ordering and not found and ordering[0].order:
             self._take(picture.case.ref, line, ordering[0], origin)
         elif ordering and not found:
-            worth = sum((each.quantity * each.unit_price for each in ordering), NOTHING)
             self.history[customer] = self.history.get(customer, NOTHING) + worth
         return found
 

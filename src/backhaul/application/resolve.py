@@ -86,7 +86,7 @@ def settle(  # noqa: PLR0913  each is named at the call
     """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
-        _four_eyes(row, actor, approver, reason)
+        four_eyes(row, actor, approver, reason)
         doubtful = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
                     if kept.state in {PostingState.UNCONFIRMED, PostingState.PENDING} and kept.posting.line_id in (row.case.line_id, "")
                     and route.nature.get(kept.posting.key.kind) is Nature.ONCE]
@@ -133,7 +133,7 @@ def decide(  # noqa: PLR0913  each is named at the call
     """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
-        _four_eyes(row, actor, approver, reason)
+        four_eyes(row, actor, approver, reason)
         told = {finding.code for finding in row.case.findings}
         fixed = sorted(code for code in told if not KINDS[code].waivable)
         if decision is Decision.WAIVE and fixed:
@@ -174,7 +174,7 @@ def match(  # noqa: PLR0913  each is named at the call
     """
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
-        _four_eyes(row, actor, approver, reason)
+        four_eyes(row, actor, approver, reason)
         lines = [line for line in _lines(tx, tenant, row) if line.blind or line.matched or line.surplus or line.given]
         if not lines:
             message = f"exception {number} is about no goods that came without a return; none more than announced; nothing to match"
@@ -185,19 +185,19 @@ def match(  # noqa: PLR0913  each is named at the call
         tx.add_facts(tenant, [
             Matched(return_ref=row.case.return_ref, at=now, line_id=name, order=order, unit_price=unit_price, units=units,
                     customer=customer, actor=actor, approver=approver, reason=reason)
-            for name, units in map(_unmatched, lines)])
+            for name, units in map(unmatched, lines)])
         tx.record(tenant, subject=row.case.return_ref, action="exception.match", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "order": order, "price": str(unit_price)})
 
 
-def _unmatched(line: ReturnLine) -> tuple[str, Decimal]:
+def unmatched(line: ReturnLine) -> tuple[str, Decimal]:
     """Say which units of a line a match is about, under which name: what nobody announced, be it all of it or its surplus."""
     if line.blind or line.matched:
         return line.line_id, max(line.received or NOTHING, line.graded)
     return surplus_id(line), line.surplus + line.given
 
 
-def _four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> None:
+def four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> None:
     """Refuse a decision without a reason or without a second person (INV-30)."""
     if not reason.strip():
         message = f"exception {row.id}: say why; the reason is kept in the trail"

@@ -9,10 +9,11 @@ from backhaul.domain.rules import Rules
 
 
 def state_of(tx: Tx, rules: Rules, row: KeptException) -> Mapping[str, Any]:
-    """Give an exception's findings and money, and of each line what a decision about it rests on."""
+    """Give an exception's findings and money, whose return it is and where it goes, and of each line what a decision about it rests on."""
     ref = row.case.return_ref
     known = fold(ref, tx.facts(rules.tenant, [ref]).get(ref, ()))
     return {"exception": row.id, "kind": row.case.kind, "money": row.case.money,
             "findings": sorted((finding.code, finding.line_id, finding.sentence) for finding in row.case.findings),
-            "lines": sorted((line.line_id, line.sku, line.net, line.accepted, line.missing, line.stray + line.astray, line.grades)
-                            for line in known.lines)}
+            "customer": known.customer or "", "warehouse": known.warehouse,
+            "lines": sorted((line.line_id, line.sku, line.order or "", line.net, line.accepted, line.missing, line.stray + line.astray,
+                             line.grades) for line in known.lines)}

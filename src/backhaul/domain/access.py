@@ -43,11 +43,15 @@ class Action(StrEnum):
     """Record what a customer was told."""
     RETRY = "retry"
     CORRECT_GOODS = "correct-goods"
-    """Say what a line's order or item is, beside what the platform told."""
+    """Say what a line's order, item or units are, or where the return goes, beside what the platform told."""
     CORRECT_MONEY = "correct-money"
     """Say what a line's price is, beside what the platform told."""
+    CORRECT_GRADE = "correct-grade"
+    """Say how units were found and what is to happen to them, beside what the platform told."""
+    CORRECT_CUSTOMER = "correct-customer"
+    """Say whose return it is, beside what the platform told."""
     PROPOSE = "propose"
-    """Propose a decision about an exception: waive, close, claim, debit, settle, match."""
+    """Propose a decision about an exception: waive, close, claim, debit, settle, match, correct."""
     PROPOSE_MAPPING = "propose-mapping"
     APPROVE = "approve"
     """Say yes or no to what somebody else proposed."""
@@ -71,6 +75,8 @@ RIGHTS: Final[Mapping[Action, frozenset[Role]]] = {
     Action.RETRY: frozenset({_O, _W, _F}),
     Action.CORRECT_GOODS: frozenset({_O, _W, _F}),
     Action.CORRECT_MONEY: frozenset({_F}),
+    Action.CORRECT_GRADE: frozenset({_W}),
+    Action.CORRECT_CUSTOMER: frozenset({_O, _F}),
     Action.PROPOSE: frozenset({_O, _W, _F}),
     Action.PROPOSE_MAPPING: frozenset({_O, _W, _F}),
     Action.APPROVE: frozenset({_A}),

@@ -8,7 +8,7 @@ adapter looks a third time with code of its own (INV-05, INV-06).
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -113,9 +113,14 @@ def _look(text: str) -> str:
 _LOOKALIKE = dict(zip("асеорхутквмн", "aceopxytkbmh", strict=True))
 
 
-def fit(row: MappingRow, sellability: Sellability) -> bool:
-    """Tell whether the row's place suits its goods: sellable goods may go anywhere, others never on sale."""
-    return sellability.allows(row.when) or not sellability.sells(row.place)
+def fit(row: MappingRow, sellability: Sellability, told: Iterable[tuple[str, str]] = ()) -> bool:
+    """Tell whether the row's place suits its goods: sellable goods may go anywhere, others never on sale.
+
+    `told` are grades, condition and disposition, in which an inspection found them before people corrected that: no correction makes
+    sellable what the warehouse found otherwise.
+    """
+    found = (replace(row.when, condition=condition, disposition=disposition) for condition, disposition in told)
+    return not sellability.sells(row.place) or all(sellability.allows(when) for when in (row.when, *found))
 
 
 def flaws(rows: Sequence[MappingRow], sellability: Sellability) -> Iterator[str]:

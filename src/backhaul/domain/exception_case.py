@@ -166,7 +166,7 @@ KINDS: Final[Mapping[str, Kind]] = {
                               "Compare earlier credits of the order; approve or close.", waivable=True),
     "SPANS_SALE_LINES": _kind("No one line of the original order covers the units, and the profile does not divide them.", _F, 3,
                               "Say that they may be divided, or have the platform send two lines.", waivable=True),
-    "CREDIT_ABOVE_LIMIT": _kind("More money would be credited than goes out without a person, of one line or of one order.", _F, 1,
+    "CREDIT_ABOVE_LIMIT": _kind("More money would be credited than goes out without a person, of one line, order, customer or day.", _F, 1,
                                 "Look at the return; approve the credit by waiving this, or close the line.", waivable=True),
     "HISTORY_ALLOWANCE": _kind("Goods sold before the data starts go beyond the policy's allowance.", _F, 5,
                                "Approve the credit or ask for proof of purchase.", waivable=True),

@@ -305,6 +305,36 @@ class Matched(Fact):
     reason: str
 
 
+class Correctable(StrEnum):
+    """What people can say otherwise than the messages: a value of a line, of how its units were found, or of the whole return."""
+
+    SKU = "sku"
+    QUANTITY = "quantity"
+    UNIT_PRICE = "unit-price"
+    ORDER = "order"
+    CONDITION = "condition"
+    DISPOSITION = "disposition"
+    CUSTOMER = "customer"
+    WAREHOUSE = "warehouse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected(Fact):
+    """Two people said what a value is where the messages tell another; the messages stay as they came, and both are read.
+
+    It holds as long as the messages tell `told`: one that tells something else is newer. Of several about one told value the newest holds,
+    and to correct to what is told takes them back. Numbers are written as `beside.written` does; `line_id` empty: of the whole return.
+    """
+
+    what: Correctable
+    line_id: str = ""
+    told: str
+    value: str
+    actor: str
+    approver: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable(Fact):
     """A part of a message did not say what the profile expects; the bytes are kept and a person looks."""
@@ -338,8 +368,8 @@ class Confirmed(Fact):
 
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
-    for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Matched, Unreadable,
-                 Reread, Confirmed)
+    for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Matched, Corrected,
+                 Unreadable, Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""
 

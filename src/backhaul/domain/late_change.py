@@ -131,7 +131,7 @@ def _regrade(draft: Draft, line: ReturnLine, lots: list[Lot]) -> None:
             if not lot.moves and row is not None and row.outcome in GONE:
                 # No stock then and none now: what was scrapped at a hub never comes on, whoever repeats its grade.
                 lots.append(Lot(key=lot.key, part=lot.part, place=lot.place, like=like, first=lot.first, units=moved, moves=False))
-            elif not _movable(draft, lot, row) or row is None:
+            elif not _movable(draft, lot, row, part) or row is None:
                 draft.find("GRADE_CHANGED_AFTER_POSTING", line, f"{moved} x {line.sku} were posted as {said(lot.like)}, now they are "
                                                                 f"{said(like)}, and nothing can move them there.")
             elif row.place != lot.place:
@@ -147,8 +147,8 @@ def _regrade(draft: Draft, line: ReturnLine, lots: list[Lot]) -> None:
             lot.units -= moved
 
 
-def _movable(draft: Draft, lot: Lot, row: MappingRow | None) -> bool:
-    return (row is not None and lot.moves and PostingKind.TRANSFER in draft.route.goods and fit(row, draft.rules.sellability)
+def _movable(draft: Draft, lot: Lot, row: MappingRow | None, part: Part) -> bool:
+    return (row is not None and lot.moves and PostingKind.TRANSFER in draft.route.goods and fit(row, draft.rules.sellability, part.told)
             and row.outcome in {Outcome.RESTOCKED, Outcome.NON_SELLABLE, Outcome.SCRAPPED})
 
 

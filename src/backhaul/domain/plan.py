@@ -14,7 +14,7 @@ from backhaul.domain import charges
 from backhaul.domain.disposition import JournalType, MappingRow, Outcome, choose, fit, near_misses
 from backhaul.domain.draft import Draft
 from backhaul.domain.exception_case import Finding
-from backhaul.domain.facts import RANK, Stage
+from backhaul.domain.facts import RANK, Correctable, Stage
 from backhaul.domain.late_change import covered, follow
 from backhaul.domain.money import rounded
 from backhaul.domain.posting import (
@@ -113,12 +113,12 @@ class _Drafting(Draft):
         return bool(others)
 
     def read_otherwise(self) -> bool:
-        """Notice, after a message was read again, documents of another head or of lines it no longer names.
+        """Notice, after a message was read again or its head corrected, documents of another head or of lines it no longer names.
 
         What is read in their place may be the same goods, so nothing more is wanted before somebody has looked.
         """
         if not self.case.reread:
-            return False
+            return self._said_otherwise()
         made = [posting for posting in self.fixed.values() if posting.key.kind in BEFORE_CREDIT and not charges.is_charge(posting)]
         named = {line.line_id for line in self.case.lines if line.announced > 0 or line.closed}
         gone = sorted({posting.line_id for posting in made} - named)
@@ -129,7 +129,19 @@ class _Drafting(Draft):
             self.findings.append(Finding(code="CHANGED_AFTER_POSTING", sentence=(
                 f"Read by the profile of now, the return is {self.customer}'s in {self.case.currency} and no longer names "
                 f"{', '.join(gone) or 'what it named'}; documents were made for {', '.join([*gone, *other])}.")))
-        return bool(gone or other)
+        return bool(gone or other) or self._said_otherwise()
+
+    def _said_otherwise(self) -> bool:
+        """Notice documents made for another customer or warehouse than people say since: they stay, and nothing is made beside them."""
+        made = [posting.document for posting in self.fixed.values() if isinstance(posting.document, ReturnOrder)]
+        trouble = []
+        for what, now, then in ((Correctable.CUSTOMER, self.customer, {each.customer for each in made}),
+                                (Correctable.WAREHOUSE, self.warehouse, {each.warehouse for each in made})):
+            if then - {now} and any(each.what is what for each in self.case.corrections):
+                trouble.append(f"Documents were made for {what.value} {', '.join(sorted(then))}, which is {now or 'none'} by a correction")
+        if trouble:
+            self.findings.append(Finding(code="CHANGED_AFTER_POSTING", sentence=f"{'; '.join(trouble)}."))
+        return bool(trouble)
 
     def goods(self, line: ReturnLine) -> None:
         """Want a return order once the goods are here, and receipt and credit for accepted units.
@@ -185,7 +197,7 @@ class _Drafting(Draft):
                           f"{part.quantity} x {line.sku}: nobody mapped disposition '{part.disposition}', condition "
                           f"'{part.condition}', reason '{line.reason}' at '{self.case.warehouse}'.",
                           hint=f"looks like {near}" if near and near != part.disposition else "")
-            elif not fit(row, self.rules.sellability):
+            elif not fit(row, self.rules.sellability, part.told):
                 self.find("DAMAGED_TO_SELLABLE", line,
                           f"{line.sku}: '{part.disposition}' would go on sale at {row.place.warehouse}/{row.place.location}.")
             elif part.claimed is not (when.disposition == LOST_UNITS[1]) or (part.claimed and row.outcome is not Outcome.WITHOUT_GOODS):
@@ -279,6 +291,9 @@ class _Drafting(Draft):
                 code="CHANGED_AFTER_POSTING", line_id=line.line_id,
                 sentence=f"The ERP's line is {made.quantity} x {made.sku} at {made.unit_price}, now the return says "
                          f"{line.announced} x {line.sku} at {line.unit_price}."))
+        elif Correctable.ORDER in line.corrected and not fee and self.original(line) != made.order:
+            self.find("CHANGED_AFTER_POSTING", line, f"The ERP's line is of order {made.order or '(none)'}, which is {line.order} by a "
+                                                     "correction.")
 
     def fee(self, line: ReturnLine) -> None:
         """Want a credit through a service item for a line that is no product."""

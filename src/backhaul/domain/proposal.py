@@ -4,7 +4,7 @@ A proposal is shown as one hash over everything that can be seen of it, the stat
 it saw; if anything differs since, it is refused and the page has to be read again (INV-30).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,6 +28,7 @@ class ProposalKind(StrEnum):
     DEBIT = "debit"
     SETTLE = "settle"
     MATCH = "match"
+    CORRECT = "correct"
     GROUP = "group"
     """One decision about all exceptions of one cause."""
     BATCH = "batch"
@@ -65,6 +66,7 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.DEBIT: ProposalRule(means="Take back the credit of goods that were rejected after it."),
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
+    ProposalKind.CORRECT: ProposalRule(means="Say what a value of a return is where the messages have it wrong."),
     ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
     ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, it is planned anew.",
                                      proposes=None, lasts=timedelta(days=30)),
@@ -117,6 +119,12 @@ class Proposal:
     def is_repeat(self, approver: str, shown: str) -> bool:
         """Tell whether this approval was given before; then it has no effect and the same answer."""
         return shown == self.sha256 and _name(approver) in map(_name, self.yeses)
+
+
+def with_accounts(told: Mapping[str, Any], seen: Callable[[str], str]) -> dict[str, Any]:
+    """Give what is shown of a proposal, every customer's account in it as `seen` shows it to whoever reads."""
+    named = ("customer", *(("told", "value", "before", "after") if told.get("what") == "customer" else ()))
+    return {name: seen(str(value)) if name in named and value else value for name, value in told.items()}
 
 
 def objection(proposal: Proposal, approver: str, shown: str, now: datetime) -> str:

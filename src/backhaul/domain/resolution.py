@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain.correction import CORRECTIONS
 from backhaul.domain.exception_case import KINDS, Severity, Team
 
 CLAIMED: Final = frozenset({"PARCEL_LOST", "PAID_NOT_ARRIVED", "WRONG_ITEM_EMPTY"})
@@ -33,6 +34,7 @@ class Resolution(StrEnum):
     SETTLE = "settle"
     RETRY = "retry"
     MAP = "map"
+    CORRECT = "correct"
     CLOSE = "close"
 
 
@@ -57,6 +59,8 @@ WAYS_OUT: Final[Mapping[Resolution, WayOut]] = {
     Resolution.RETRY: WayOut(does="Look for it in the ERP, and send it again only if it is not there; read a message again.",
                              fits=REFUSED | {"UNREADABLE"}, four_eyes=False),
     Resolution.MAP: WayOut(does="Propose a version of the profile in which it is mapped.", fits=UNMAPPED),
+    Resolution.CORRECT: WayOut(does="Say what a value of the return is, beside what the messages tell; they stay as they came.",
+                               fits=frozenset().union(*(rule.fits for rule in CORRECTIONS.values()))),
     Resolution.CLOSE: WayOut(does="Close the line without credit, with a reason.", fits=frozenset(KINDS)),
 }
 """Every way out, in the order in which they are offered."""

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from backhaul.domain.facts import Instead
+from backhaul.domain.facts import Correctable, Instead
 
 NOTHING: Final = Decimal(0)
 LOST_UNITS: Final = ("NONE", "LOST")
@@ -20,7 +20,8 @@ class Part:
     """Units of one line that were found alike and are treated alike.
 
     `instead` says that something else lay there, `found` its SKU where it has one; such units are never accepted. `claimed` units
-    were lost, and are accepted by decision alone. `node` is the hub where they are, if not at the return's destination.
+    were lost, and are accepted by decision alone. `node` is the hub where they are, if not at the return's destination. `told` are the
+    grades (condition, disposition) in which an inspection found units of it that people corrected.
     """
 
     condition: str
@@ -31,6 +32,7 @@ class Part:
     instead: Instead | None = None
     claimed: bool = False
     node: str = ""
+    told: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,8 @@ class ReturnLine:
 
     `blind` goods came without anybody announcing them: alone, or in the place of the line `instead_of`. They are credited only once
     people have `matched` them with a sale. Of its surplus, `given` units were matched with an order and are a line of their own, which
-    is `surplus_of` this one. A credit is taken back down to `debit_to` accepted units, as two people approved.
+    is `surplus_of` this one. A credit is taken back down to `debit_to` accepted units, as two people approved. `corrected` names the
+    values that people ever said something else of than the messages.
     """
 
     line_id: str
@@ -61,6 +64,7 @@ class ReturnLine:
     given: Decimal = NOTHING
     debit_to: Decimal | None = None
     debit_goods: str = ""
+    corrected: frozenset[Correctable] = frozenset()
 
     @property
     def accepted(self) -> Decimal:

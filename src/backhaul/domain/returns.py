@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from backhaul.domain.beside import Beside
 from backhaul.domain.exception_case import KINDS, Finding
 from backhaul.domain.facts import (
     RANK,
@@ -19,12 +20,15 @@ from backhaul.domain.facts import (
     AnnouncedLine,
     Charged,
     Confirmed,
+    Correctable,
+    Corrected,
     Counting,
     Decided,
     Decision,
     Exchanged,
     Fact,
     Inspected,
+    LineRef,
     LinesMinted,
     Lost,
     Matched,
@@ -42,7 +46,7 @@ from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
 
-BESIDE = (Unreadable, Reread, LinesMinted, Decided, Matched, Confirmed)
+BESIDE = (Unreadable, Reread, LinesMinted, Decided, Matched, Corrected, Confirmed)
 """Facts that do not say that the goods moved: what nobody could read, and what we or people said beside the messages."""
 
 
@@ -61,7 +65,8 @@ class ReturnCase:
     """One ZigZag return and how far its goods have come.
 
     `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name. `lost`: the
-    carrier lost it, or a parcel of it. `reread`: a message of it is read otherwise than it was at first.
+    carrier lost it, or a parcel of it. `reread`: a message of it is read otherwise than it was at first. `corrections` are all that were
+    made, oldest first; `holding` names those that hold.
     """
 
     ref: str
@@ -82,6 +87,8 @@ class ReturnCase:
     findings: tuple[Finding, ...] = ()
     unminted: tuple[MintedLine, ...] = ()
     reread: bool = False
+    corrections: tuple[Corrected, ...] = ()
+    holding: frozenset[str] = frozenset()
 
     @property
     def stage(self) -> Stage | None:
@@ -123,26 +130,31 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
             findings.append(Finding(code="UNREADABLE", sentence=f"Return {ref} moved, but nobody announced it."))
         return ReturnCase(ref=ref, reached=reached, parcels=parcels, refunds=refunds, findings=tuple(findings), reread=reread)
     latest = announcements[-1]
-    names = _name_lines(latest.lines, _minted(_of(ordered, LinesMinted)))
+    beside = Beside(corrections := _of(ordered, Corrected))
+    names = _name_lines(latest.lines, _minted(_of(ordered, LinesMinted)), beside)
     findings += (*_conflicts(ordered), *names.findings)
     inspections = [names.ours(fact, "grades") for fact in _of(ordered, Inspected)]
     counts = [names.ours(fact, "counts") for fact in _of(ordered, Received)]
     lines = receive(names.lines, counts, findings)
     matches = _of(ordered, Matched)
     latest_match = {each.line_id: each for each in matches}
-    lines = grade(lines, inspections, counts, findings)
-    lines, beside = [less_matched(line, latest_match) for line in lines], [*matched_surplus(lines, latest_match)]
-    lines = [_blind(line) for line in lines] if any(each.blind for each in announcements) else lines
-    lines = _match([*lines, *found_lines(lines), *beside], latest_match)
+    lines, blind = grade(lines, inspections, counts, findings), any(each.blind for each in announcements)
+    lines = [beside.line(line, unsold=blind and not line.order) for line in lines]
+    lines, surplus = [less_matched(line, latest_match) for line in lines], [*matched_surplus(lines, latest_match)]
+    lines = [_blind(line) for line in lines] if blind else lines
+    lines = _match([*lines, *found_lines(lines), *surplus], latest_match)
     lines = _decide(lines, _of(ordered, Decided))
     findings += (finding for line in lines for finding in (*_implausible(line, names.told), *wrong_items(line)))
-    customer = latest.customer or next((each.customer for each in reversed(matches) if each.customer), None)
+    customer = beside.says(Correctable.CUSTOMER, latest.customer) or latest.customer or next(
+        (each.customer for each in reversed(matches) if each.customer), None)
+    warehouse = beside.says(Correctable.WAREHOUSE, latest.warehouse) or latest.warehouse
     return ReturnCase(
         ref=ref, customer=customer, country=latest.country, currency=latest.currency,
-        warehouse=latest.warehouse, retailer=latest.retailer, announced_at=announcements[0].at,
+        warehouse=warehouse, retailer=latest.retailer, announced_at=announcements[0].at,
         inspected_at=inspections[-1].at if inspections else None, reached=reached, parcels=parcels,
         lost=bool(_of(ordered, Lost)), lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
         exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh, reread=reread,
+        corrections=tuple(corrections), holding=frozenset(beside.holding),
     )
 
 
@@ -196,19 +208,27 @@ M = TypeVar("M", Received, Inspected)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Names:
-    """What the lines of a return are called. `aliases` are the platform's ids of lines that had one of ours before."""
+    """What the lines of a return are called. `aliases` are the platform's ids of lines that had one of ours before.
+
+    `skus` are SKUs that no line is told to have, and the line that has it by a correction, or had it before one.
+    """
 
     lines: list[ReturnLine]
     told: frozenset[str]
     fresh: tuple[MintedLine, ...]
     aliases: Mapping[str, str]
+    skus: Mapping[str, str]
     findings: tuple[Finding, ...]
 
     def ours(self, fact: M, what: str) -> M:
         """Give a message about lines with our ids in it."""
-        about = [replace(each, line=replace(each.line, line_id=self.aliases[each.line.line_id]))
-                 if each.line.line_id in self.aliases else each for each in getattr(fact, what)]
+        about = [replace(each, line=self.ref(each.line)) for each in getattr(fact, what)]
         return replace(fact, **{what: tuple(about)})  # type: ignore[arg-type]  # each kind its own field
+
+    def ref(self, told: LineRef) -> LineRef:
+        """Give how a message names a line, by our id where that is known."""
+        line_id = self.skus.get(told.sku) if told.line_id is None else self.aliases.get(told.line_id, told.line_id)
+        return told if line_id == told.line_id else replace(told, line_id=line_id)
 
 
 def _charges(lines: Sequence[ReturnLine], told: Sequence[Charged], names: _Names, findings: list[Finding]) -> tuple[ReturnCharge, ...]:
@@ -217,7 +237,7 @@ def _charges(lines: Sequence[ReturnLine], told: Sequence[Charged], names: _Names
     for charge in told[-1].charges if told else ():
         line_id = ""
         if charge.line is not None:
-            ref = replace(charge.line, line_id=names.aliases.get(charge.line.line_id or "", charge.line.line_id))
+            ref = names.ref(charge.line)
             line_id = next((line for line, _ in shares(lines, ref, Decimal(1), {})), "")
             if not line_id:
                 findings.append(Finding(code="UNKNOWN_LINE", sentence=f"'{charge.code}' is charged for {ref.sku}, which is not announced."))
@@ -229,17 +249,21 @@ def _charges(lines: Sequence[ReturnLine], told: Sequence[Charged], names: _Names
                  for (code, line_id, prepaid), amount in sorted(amounts.items()))
 
 
-def _name_lines(announced: Sequence[AnnouncedLine], minted: Sequence[MintedLine]) -> _Names:
+def _name_lines(announced: Sequence[AnnouncedLine], minted: Sequence[MintedLine], beside: Beside) -> _Names:
     """Give each announced line its id: the platform's own, the one it got at first sight, or a new one.
 
     A new id is the SKU and an ordinal by (price, quantity, order) among the lines of that SKU. A line that
     was minted and is announced no more stays, with nothing announced. A line that gets an id of the platform
-    only later keeps ours, so that nothing is asked of the ERP under two keys.
+    only later keeps ours, so that nothing is asked of the ERP under two keys; so does one whose SKU people corrected,
+    when the platform announces it as they said.
     """
+    def same_corrected(told: AnnouncedLine, line: MintedLine) -> bool:
+        return told.ref.sku in beside.once(line.line_id) and (not told.ref.line_id or _is_ours(line))
+
     free = list(minted)
     named: dict[int, str] = {}
     waiting = sorted(range(len(announced)), key=lambda at: _ordinal(announced[at]))
-    for same in (_same_id, _same_line, _same_sale, _same_sku):
+    for same in (_same_id, _same_line, _same_sale, _same_sku, same_corrected):
         for at in [at for at in waiting if at not in named]:
             for line in free:
                 if same(announced[at], line):
@@ -270,7 +294,7 @@ def _name_lines(announced: Sequence[AnnouncedLine], minted: Sequence[MintedLine]
         # Ours count up, so a longer id is a later one: A#2 stands before A#10.
         lines=sorted(lines, key=lambda line: (len(line.line_id), line.line_id)),
         told=frozenset(named.values()), fresh=tuple({line.line_id: line for line in fresh}.values()),
-        aliases={told.ref.line_id: named[at] for at, told in enumerate(announced) if told.ref.line_id},
+        aliases={told.ref.line_id: named[at] for at, told in enumerate(announced) if told.ref.line_id}, skus=beside.otherwise(lines),
         findings=tuple(Finding(code="AMBIGUOUS_LINE", sentence=f"Several lines have the id '{line_id}'.") for line_id in twice))
 
 
@@ -292,8 +316,12 @@ def _same_sale(told: AnnouncedLine, line: MintedLine) -> bool:
 
 def _same_sku(told: AnnouncedLine, line: MintedLine) -> bool:
     """Tell whether they can be one line; two ids of the platform that differ never are."""
-    ours = line.line_id.startswith(f"{line.sku}#")
-    return told.ref.sku == line.sku and (not told.ref.line_id or ours)
+    return told.ref.sku == line.sku and (not told.ref.line_id or _is_ours(line))
+
+
+def _is_ours(line: MintedLine) -> bool:
+    """Tell whether we gave its id, not the platform."""
+    return line.line_id.startswith(f"{line.sku}#")
 
 
 def _blind(line: ReturnLine) -> ReturnLine:

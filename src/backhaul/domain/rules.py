@@ -172,13 +172,15 @@ class Tolerances:
 class Limits:
     """Above which money a person has to look, in the currency of what is decided; None: there is no such limit.
 
-    `credit`: of one line, then its credit waits for a second person; `order`: of all lines of one original order, this one included.
+    `credit`: of one line, then its credit waits for a second person; `order`: of all lines of one original order, this one included;
+    `customer_day` and `day`: of all lines that go out within a day to one account, or in one legal entity, this one included.
     `second`: of one proposal, then two approve; `operator_day`: of all that one person proposed in a day, this one included.
     """
 
     credit: Decimal | None = None
     order: Decimal | None = None
-
+    customer_day: Decimal | None = None
+    day: Decimal | None = None
     second: Decimal | None = None
     operator_day: Decimal | None = None
 

@@ -108,14 +108,19 @@ def with_components(sale: Sale, rules: Rules) -> Sale:
     return replace(sale, lines=(*sale.lines, *parts)) if parts else sale
 
 
+NEWEST: Final = 50
+"""Sales of the buyers that are asked about, at most."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What to ask the ERP about a set of cases."""
+    """What to ask the ERP about a set of cases. Of `buyers`, the newest sales are told beside the orders, however they are called."""
 
     legal_entity: str
     items: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
+    buyers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +158,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What earlier returns of ours already take of a sale or an allowance: by (order, lot), and net by customer."""
+    """What earlier returns of ours already take of a sale or an allowance: by (order, lot), and net by customer.
+
+    `today` is what went out within a day, net by customer and currency.
+    """
 
     lots: Mapping[tuple[str, str], Taken] = field(default_factory=dict)
     history: Mapping[str, Decimal] = field(default_factory=dict)
+    today: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,18 +420,29 @@ def _origin_covers_it(m: Matter, sale: Sale, sold: Sequence[SaleLine], origin: O
 
 
 def credit_is_within_limits(m: Matter) -> Iterator[Finding]:
-    """Let no more money go out than the tenant lets go without a person, of one line or of all that is credited of one order (INV-30)."""
+    """Let no more money go out than the tenant lets go without a person: of one line, order, customer or day, added up (INV-30)."""
     wanted = [posting.document for posting in m.postings if posting.key.kind is PostingKind.ORDER_LINE]
     worth = sum((each.quantity * each.unit_price for each in wanted if isinstance(each, OrderLine)), NOTHING)
-    limits = m.rules.limits
-    if limits.credit is not None and worth > limits.credit:
-        yield m.finding("CREDIT_ABOVE_LIMIT", f"{worth} {m.case.currency} for {m.line.sku}; "
-                                              f"up to {limits.credit} goes out without a person.")
-    elif limits.order is not None and worth and m.line.order:
-        earlier = sum((taken.net for (order, _), taken in m.claims.lots.items() if order == m.line.order), NOTHING)
-        if worth + earlier > limits.order:
-            yield m.finding("CREDIT_ABOVE_LIMIT", f"{worth} on top of {earlier} {m.case.currency} of order {m.line.order}; "
-                                                  f"up to {limits.order} goes out without a person.")
+    for limit, earlier, of in _limits(m) if worth else ():
+        if worth + earlier > limit:
+            told = f"{worth} on top of {earlier} {m.case.currency} {of}" if of else f"{worth} {m.case.currency} for {m.line.sku}"
+            yield m.finding("CREDIT_ABOVE_LIMIT", f"{told}; up to {limit} goes out without a person.")
+            return
+
+
+def _limits(m: Matter) -> Iterator[tuple[Decimal, Decimal, str]]:
+    """Give every limit with what went out already that counts for it. Who has no account of their own is limited by the day alone."""
+    limits, claims = m.rules.limits, m.claims
+    if limits.credit is not None:
+        yield limits.credit, NOTHING, ""
+    if limits.order is not None and m.line.order:
+        yield limits.order, sum((taken.net for (order, _), taken in claims.lots.items() if order == m.line.order), NOTHING), (
+            f"of order {m.line.order}")
+    if limits.customer_day is not None and m.case.customer:
+        yield limits.customer_day, claims.today.get((m.case.customer, m.case.currency), NOTHING), f"to {m.case.customer} within a day"
+    if limits.day is not None:
+        yield limits.day, sum((net for (_, currency), net in claims.today.items() if currency == m.case.currency), NOTHING), (
+            f"in {m.entity.id} within a day")
 
 
 def history_policy_covers_it(m: Matter) -> Iterator[Finding]:

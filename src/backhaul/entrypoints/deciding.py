@@ -10,7 +10,7 @@ from backhaul.domain.facts import Decision
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 exceptions_app: Final = typer.Typer(
-    no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match.")
+    no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match, correct.")
 
 Who = Annotated[str, typer.Option(help="Who you are.")]
 Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
@@ -42,12 +42,25 @@ def exceptions_retry(number: int, *, actor: Annotated[str, typer.Option(help="Wh
 
 
 def _route(house: Any, tenant: str, number: int) -> Any:  # noqa: ANN401  House and Route, imported late
-    """Give the route of the legal entity an exception is about; the first one's where it is about none."""
+    """Give the route of the legal entity an exception is about."""
+    return _desk(house, tenant, number).route
+
+
+def _number(option: str, text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        message = f"{option} '{text}' is no number like 12.50"
+        raise typer.BadParameter(message) from error
+
+
+def _desk(house: Any, tenant: str, number: int) -> Any:  # noqa: ANN401  House and Desk, imported late
+    """Give the desk of the legal entity an exception is about; the first one's where it is about none."""
     from backhaul.application import resolve
 
     with house.store.look() as tx:
         ref = resolve.find_exception(tx, tenant, number).case.return_ref
-    return house.desk(tenant, resolve.entity_of(house.store, house.profiles[tenant].rules, ref)).route
+    return house.desk(tenant, resolve.entity_of(house.store, house.profiles[tenant].rules, ref))
 
 
 def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917
@@ -127,11 +140,7 @@ def exceptions_match(  # noqa: PLR0913  each is an option
     """Say which sale goods come from that no return announced; from then on they are a line like any other."""
     from backhaul.application import resolve
 
-    try:
-        paid = Decimal(price)
-    except InvalidOperation as error:
-        message = f"--price '{price}' is no number like 12.50"
-        raise typer.BadParameter(message) from error
+    paid = _number("--price", price)
     with opened() as house:
         resolve.match(house.store, tenant_of(house, tenant), number, order=order, unit_price=paid, customer=customer, actor=actor,
                       approver=approver, reason=reason, now=datetime.now(UTC))
@@ -139,6 +148,63 @@ def exceptions_match(  # noqa: PLR0913  each is an option
         say({"exception": number, "decision": "match", "order": order})
     else:
         out.print(f"Exception {number}: matched with order {order}, decided by {actor}, approved by {approver}.")
+
+
+@exceptions_app.command("candidates")
+def exceptions_candidates(  # noqa: PLR0913  each is an option
+    number: int, *,
+    order: Annotated[str, typer.Option(help="An order it could be.")] = "",
+    customer: Annotated[str, typer.Option(help="The account of who may have bought it.")] = "",
+    price: Annotated[str, typer.Option(help="Net price of one unit, if somebody knows it.")] = "",
+    tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Look for the sale of goods whose sale nobody knows; what speaks most for a sale stands first."""
+    from dataclasses import asdict
+
+    from backhaul.adapters.sql import views
+    from backhaul.application.seek import seek
+    from backhaul.domain.access import Scope
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.read() as connection:
+            related = views.refs_about(connection, Scope.whole(name), customer) if customer else ()
+        desk = _desk(house, name, number)
+        told = seek(house.store, desk.erp, desk.rules, desk.entity, number, order=order, customer=customer,
+                    price=_number("--price", price) if price else None, related=related)
+    if as_json:
+        say(asdict(told))
+        return
+    for each in told.found:
+        out.print(f"{each.order} at {each.unit_price} {each.currency}, {each.customer or 'nobody'}: {'; '.join(each.why) or 'nothing'}"
+                  f" speaks for it, {'; '.join(each.against) or 'nothing'} against it", markup=False, highlight=False)
+    if not told.found:
+        out.print(f"Nothing that was found sold {told.sought.sku}.", markup=False, highlight=False)
+
+
+@exceptions_app.command("correct")
+def exceptions_correct(  # noqa: PLR0913  each is an option
+    number: int, *,
+    what: Annotated[str, typer.Option(help="sku, quantity, unit-price, order, condition, disposition, customer or warehouse.")],
+    value: Annotated[str, typer.Option(help="What it is; what the messages tell, to take a correction back.")],
+    line: Annotated[str, typer.Option(help="The line, where several can be meant.")] = "",
+    told: Annotated[str | None, typer.Option(help="What the messages tell, where a line has several.")] = None,
+    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Say what a value of a return is where the messages have it wrong; they stay as they came."""
+    from backhaul.application import correct
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.begin() as tx:
+            content = correct.content_of(tx, name, number, what=what, value=value, line_id=line, told=told)
+        done = correct.correct(house.store, house.profiles[name].rules, content, actor=actor, approver=approver, reason=reason,
+                               now=datetime.now(UTC))
+    if as_json:
+        say({"exception": number, "decision": "correct", "what": what, "line": done.line_id, "before": done.before, "after": done.after})
+    else:
+        out.print(f"Exception {number}: {what} is {done.after or 'nothing'}, was {done.before or 'nothing'}; decided by {actor}, "
+                  f"approved by {approver}.", highlight=False)
 
 
 @exceptions_app.command("comment")

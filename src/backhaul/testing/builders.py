@@ -15,6 +15,8 @@ from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, Place
 from backhaul.domain.facts import (
     Announced,
     AnnouncedLine,
+    Correctable,
+    Corrected,
     Count,
     Counting,
     Decided,
@@ -132,6 +134,12 @@ def claimed(line_id: str = "MUG#1", units: Number = 1, at: datetime = NOON) -> D
     """Say that two people have lost units credited without goods."""
     return Decided(return_ref=REF, at=at, decision=Decision.CLAIM, line_id=line_id, units=Decimal(units), actor="ann", approver="bob",
                    reason="the carrier pays")
+
+
+def corrected(what: str, told: str, value: str, line_id: str = "MUG#1", at: datetime = NOON) -> Corrected:
+    """Say that two people corrected what the messages tell of a line, or of the whole return where no line is named."""
+    return Corrected(return_ref=REF, at=at, what=Correctable(what), line_id=line_id, told=told, value=value, actor="ann", approver="bob",
+                     reason="the slip in the parcel says so")
 
 
 def minted(case: ReturnCase, at: datetime = NOON) -> LinesMinted:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backhaul.adapters.sql import SqlStore
-from backhaul.application.ports import PostingState
+from backhaul.application.ports import KeptWindow, PostingState
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.posting import ErpDocument, PostingKind, Spare
 from backhaul.domain.validation import Taken
@@ -408,6 +408,31 @@ def test_the_customer_is_that_of_the_case_when_the_line_was_fixed(store: SqlStor
         tx.set_state(story.key(), PostingState.AWAITED, at=story.noon)
 
     assert claims(store, history=["C1", "C2", "C3"]).history == {"C2": Decimal("12.50")}
+
+
+def test_what_went_out_is_summed_by_customer_and_currency_over_the_windows_of_a_time(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        for number, ref in enumerate(("R1", "R2", "R3", "R4", "R5")):
+            tx.save_case(story.case(ref, customer=f"C{number % 2}"))
+        for window, *refs in (("W0", "R5"), ("W1", "R1", "R2"), ("W2", "R3")):
+            for ref in refs:
+                tx.fix(story.posting(ref=ref, order="" if ref == "R2" else "SO-1"), mapping_version="m1", window=window, at=story.noon)
+        tx.fix(story.posting(PostingKind.ORDER, ref="R1"), mapping_version="m1", window="W1", at=story.noon)
+        tx.plan("acme", "R4", [story.posting(ref="R4")], held_lines=(), now=story.noon)
+        for number, (key, minutes) in enumerate((("W0", 0), ("W1", 10)), start=1):
+            tx.close_window(KeptWindow(key=key, tenant="acme", legal_entity="gb", period="2011-03", number=number,
+                                       closed_at=story.at(minutes)))
+
+    def let_go(minutes: int, window: str, entity: str = "gb") -> Any:
+        with store.begin() as tx:
+            return tx.let_go("acme", entity, since=story.at(minutes), window=window)
+
+    assert let_go(0, "W2") == {("C0", "GBP"): Decimal(25), ("C1", "GBP"): Decimal("12.50")}
+    assert let_go(-1, "W9") == {("C0", "GBP"): Decimal(25), ("C1", "GBP"): Decimal("12.50")}
+    assert let_go(10, "W9") == let_go(0, "W2", "de") == {}
+    with store.begin() as tx:
+        tx.set_state(story.posting(ref="R1").key, PostingState.REJECTED, at=story.at(1))
+    assert let_go(0, "W9") == {("C1", "GBP"): Decimal("12.50")}
 
 
 def test_claims_see_lines_fixed_in_the_same_transaction(store: SqlStore, story: Any) -> None:

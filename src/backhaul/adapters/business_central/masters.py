@@ -22,7 +22,7 @@ from backhaul.domain.disposition import Place
 from backhaul.domain.period import period_of
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.tax import TaxSpan, TaxTable
-from backhaul.domain.validation import Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
+from backhaul.domain.validation import NEWEST, Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
 
 ITEMS: Final = "items"
 VARIANTS: Final = "itemVariants"
@@ -77,6 +77,7 @@ class Masters:
 
         A third one reads what the first said was changed, of what is asked about.
         """
+        questions = replace(questions, orders=questions.orders | self._bought(questions.buyers))
         oldest = self.clock() - self.told.master_ttl
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
@@ -98,6 +99,15 @@ class Masters:
         invoices = [row for row in rows[2] if plain(row.get("status")) in SOLD]
         sales = self._sales(questions, invoices, rows[3])
         return self._told(questions, sales, self._taxes(invoices), _closed(rows[4], rows[5]))
+
+    def _bought(self, buyers: frozenset[str]) -> frozenset[str]:
+        """Name the orders of the newest posted invoices of these accounts; asked for each time, as orders are."""
+        if not buyers:
+            return frozenset()
+        (rows,) = self.central.read([Ask(entity_set=wire.INVOICES, select=wire.SELECT[wire.INVOICES], column="customerNumber",
+                                         values=tuple(sorted(buyers)))])
+        newest = sorted(rows, key=lambda row: (str(row.get("invoiceDate")), str(row["number"])), reverse=True)
+        return frozenset(str(row.get(self.told.order_field) or "") for row in newest[:NEWEST]) - {""}
 
     def _about(self, items: Iterable[str], customers: Iterable[str]) -> list[Ask]:
         column = "gtin" if self.told.sku == "gtin" else "number"

@@ -19,7 +19,7 @@ from backhaul.domain.disposition import Place
 from backhaul.domain.period import period_of
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.tax import TaxSpan, TaxTable
-from backhaul.domain.validation import Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
+from backhaul.domain.validation import NEWEST, Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
 
 PRODUCTS: Final = "ReleasedProductsV2"
 ORDER_SETTINGS: Final = "ProductDefaultOrderSettings"
@@ -73,6 +73,7 @@ class Masters:
 
     def answer(self, questions: Questions) -> MasterData:
         """Answer with what is young enough and one `$batch` for the rest; raise `RetryLater` when that is not whole."""
+        questions = replace(questions, orders=questions.orders | self._bought(questions.buyers))
         now, oldest = self.clock(), self.clock() - self.told.master_ttl
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
@@ -99,6 +100,14 @@ class Masters:
             self.places = now, dict(zip(lists, rows[9:], strict=True))
         sales = _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6]), self._names(questions.items))
         return self._told(questions, sales, rows[7])
+
+    def _bought(self, buyers: frozenset[str]) -> frozenset[str]:
+        """Name the newest orders of these accounts; asked for each time, as orders are."""
+        if not buyers:
+            return frozenset()
+        rows = self._mine(self.odata.read([self._query(wire.SALES_ORDERS, "OrderingCustomerAccountNumber", buyers)])[0])
+        newest = sorted(rows, key=lambda row: (str(row.get("OrderCreationDateTime")), str(row["SalesOrderNumber"])), reverse=True)
+        return frozenset(str(row["SalesOrderNumber"]) for row in newest[:NEWEST])
 
     def _items(self, products: Sequence[Row], settings: Sequence[Row], coded: Sequence[Row], column: str) -> dict[str, Item]:
         """Give the items by their own numbers, and what each code names; a second `$batch` brings the items that only a code names."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.casebook import Casebook
 from backhaul.adapters.sql.session import Ref, Seen, chunks, ensure, given, overtaken
-from backhaul.adapters.sql.tables import attempts, batches, postings
+from backhaul.adapters.sql.tables import attempts, batches, postings, windows
 from backhaul.application.ports import FIXED, Clock, KeptAttempt, KeptPosting, PostingState
 from backhaul.domain.allocation import allocate, unkept
 from backhaul.domain.posting import ErpDocument, JournalLine, LotShare, OrderLine, Posting, PostingBatch, PostingKey, PostingKind
@@ -321,6 +321,20 @@ class Book(Casebook):
                     *ours, columns.claim == "history", columns.customer.in_(part))):
                 value[customer] = value.get(customer, Decimal(0)) + net
         return Claims(lots=lots, history=value)
+
+    def let_go(self, tenant: str, legal_entity: str, *, since: datetime, window: str) -> Mapping[tuple[str, str], Decimal]:
+        """Sum the net value of fixed order lines of the windows closed after a moment, and of one that closes now."""
+        self._flush_postings()
+        keys = set(self._connection.execute(select(windows.c.key).where(
+            windows.c.tenant == tenant, windows.c.legal_entity == legal_entity, windows.c.closed_at > since)).scalars())
+        gone: dict[tuple[str, str], Decimal] = {}
+        for part in chunks(sorted(keys | {window})):
+            for customer, currency, net in self._connection.execute(
+                    select(postings.c.customer, postings.c.currency, postings.c.value).where(
+                        postings.c.window_key.in_(part), postings.c.tenant == tenant, postings.c.legal_entity == legal_entity,
+                        postings.c.claim != "", postings.c.state.in_(TAKING))):
+                gone[customer, currency] = gone.get((customer, currency), Decimal(0)) + net
+        return gone
 
     # --- writing
 

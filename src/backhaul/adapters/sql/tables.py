@@ -475,8 +475,8 @@ answers = Table(
 )
 
 GUARDS: Final = frozenset({
-    "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "trail_stay", "trail_fixed", "attempts_stay",
-    "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
+    "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
+    "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
     "exceptions_stay", "exceptions_done", "profiles_stay", "profiles_fixed",
     "sellable_stay", "sellable_fixed", "postings_unsellable", "postings_born_unsellable", "postings_capped", "postings_born_capped",
     "leases_stay", "leases_grow", "attempts_fenced", "attempts_fenced_end",

@@ -8,9 +8,10 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import views
-from backhaul.application import casework, grouping, pausing, people
+from backhaul.application import casework, grouping, pausing, people, resolve
+from backhaul.application.seek import seek
 from backhaul.domain.access import Action
-from backhaul.domain.proposal import Proposal
+from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 
@@ -70,6 +71,17 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     with asked.store.look() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
     return {**plain(shown(row)), "notes": plain(notes), "proposals": [_offered(asked, each) for each in proposed]}
+
+
+@get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.SEE_PERSONAL, sync_to_thread=True)
+def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", customer: FromQuery[str] = "") -> Told:
+    """Look for the sale of goods whose sale nobody knows, by order or customer: what speaks for each and what does not, the best first."""
+    ref = asked.exception(number).case.return_ref
+    with asked.store.read() as connection:
+        related = views.refs_about(connection, asked.scope, customer) if customer else ()
+    entity = asked.rules.entity(resolve.entity_of(asked.store, asked.rules, ref))
+    return plain(seek(asked.store, asked.house.desk(asked.tenant, entity.id).erp, asked.rules, entity, number, order=order,  # type: ignore[no-any-return]  # a record becomes an object
+                      customer=customer, related=related))
 
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
@@ -157,8 +169,8 @@ def tokens(asked: Mine) -> Told:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 
-ROUTES: Final = (me, returns, one_return, exceptions, one_exception, plan, group, evidence, waiting, proposals, pauses, trail,
-                 everybody, tokens)
+ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
+                 trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:
@@ -166,10 +178,8 @@ def _most(limit: int) -> int:
 
 
 def _offered(asked: Asked, proposal: Proposal) -> Told:
-    """Give a proposal as the caller may read it; a match names a customer."""
-    content = dict(proposal.content)
-    if content.get("customer"):
-        content["customer"] = asked.account(content["customer"], proposal.legal_entity)
+    """Give a proposal as the caller may read it; some name a customer."""
+    content = with_accounts(proposal.content, lambda account: asked.account(account, proposal.legal_entity))
     return {**plain(offered(proposal)), "content": plain(content)}
 
 

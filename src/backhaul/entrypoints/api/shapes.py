@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from backhaul.application.ports import KeptException
+from backhaul.domain.correction import fitting
 from backhaul.domain.exception_case import KINDS, Team
 from backhaul.domain.proposal import PROPOSALS, Proposal
 from backhaul.domain.resolution import manual, plainly, ways_out
@@ -49,6 +50,15 @@ class Decide(Said, forbid_unknown_fields=True, kw_only=True):
     unit_price: Decimal | None = None
     customer: str = ""
     found: str = ""
+
+
+class Correct(Said, forbid_unknown_fields=True, kw_only=True):
+    """What a value is that the messages have wrong. `line` and `told` (what they tell) may be left out where only one can be meant."""
+
+    what: Literal["sku", "quantity", "unit-price", "order", "condition", "disposition", "customer", "warehouse"]
+    value: str
+    line: str = ""
+    told: str | None = None
 
 
 class Approve(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -101,7 +111,8 @@ def shown(row: KeptException) -> Told:
             "severity": row.case.severity.value, "money": row.case.money, "opened_at": row.case.opened_at, "due_at": row.case.due_at,
             "findings": [{"code": finding.code, "sentence": finding.sentence, "hint": finding.hint} for finding in row.case.findings],
             "means": {team.value: plainly(row.case.kind, team) for team in Team}, "now": KINDS[row.case.kind].now,
-            "resolutions": [name.value for name in ways_out(codes)], "manual": manual(row.case.kind)}
+            "resolutions": [name.value for name in ways_out(codes)], "correctable": [what.value for what in fitting(codes)],
+            "manual": manual(row.case.kind)}
 
 
 def offered(proposal: Proposal) -> Told:

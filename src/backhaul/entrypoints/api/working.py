@@ -10,7 +10,7 @@ from litestar import Response, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import approvals, casework, grouping, pausing, people, resolve
+from backhaul.application import approvals, casework, correct, grouping, pausing, people, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.domain.access import Action
@@ -21,6 +21,7 @@ from backhaul.entrypoints.api.frame import Asked, Key, Mine, Told, absent
 from backhaul.entrypoints.api.shapes import (
     Approve,
     Comment,
+    Correct,
     Decide,
     Evidence,
     GrantRole,
@@ -131,6 +132,15 @@ def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key)
     return _propose(asked, key, data, ProposalKind(data.decision), content)
 
 
+@post("/{tenant:str}/exceptions/{number:int}/corrections", action=Action.PROPOSE, sync_to_thread=True)
+def say_otherwise(asked: Mine, number: FromPath[int], data: JSONBody[Correct], key: Key) -> Response[Told]:
+    """Propose what a value is that the messages have wrong; somebody else approves it. Each value takes a right of its own."""
+    asked.exception(number)
+    return asked.once(key, data, lambda store: offered(correct.ask(
+        store, asked.rules, asked.person, number, what=data.what, line_id=data.line, told=data.told, value=data.value, reason=data.reason,
+        now=asked.now)))
+
+
 @post("/{tenant:str}/groups", action=Action.PROPOSE, sync_to_thread=True)
 def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
@@ -224,5 +234,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
         store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
-ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, revoke, end_token, decide, group, cancel, profile, grant, unpause,
-                 approve, approve_grant, refuse, withdraw)
+ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, revoke, end_token, decide, say_otherwise, group, cancel, profile, grant,
+                 unpause, approve, approve_grant, refuse, withdraw)

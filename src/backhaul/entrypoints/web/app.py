@@ -35,6 +35,7 @@ from backhaul.entrypoints.web.pages import (
     flows,
     mappings,
     returns,
+    sales,
     search,
     today,
     trail,
@@ -69,7 +70,7 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, causes, approvals, returns, waiting, batches, mappings, flows, search, trail, administration,
+    today, exceptions, causes, sales, approvals, returns, waiting, batches, mappings, flows, search, trail, administration,
     charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")

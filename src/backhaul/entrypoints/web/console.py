@@ -23,7 +23,7 @@ from backhaul.adapters.sql.sessions import look_up
 from backhaul.adapters.zigzag.webhook import Source
 from backhaul.application.approvals import RouteOf, no_route
 from backhaul.application.people_ports import PeopleStore
-from backhaul.application.ports import Clock
+from backhaul.application.ports import Clock, Erp
 from backhaul.config import SignIn
 from backhaul.domain.access import Action, Scope, account_seen, scope
 from backhaul.domain.errors import NeedsOperator
@@ -249,6 +249,15 @@ class Console:
             return told
 
         return route
+
+    def erp_of(self, tenant: str, legal_entity: str) -> Erp:
+        """Give a legal entity's ERP, where this process may ask one."""
+        desk = getattr(self.house, "desk", None)
+        if desk is None:
+            message = f"this needs the ERP of '{legal_entity}', and none can be asked from here"
+            raise NeedsOperator(message)
+        erp: Erp = desk(tenant, legal_entity).erp
+        return erp
 
     # --- what they see -------------------------------------------------------------------------------------------
 

@@ -16,13 +16,15 @@ from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.domain.access import Action, Scope, may
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection
+from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection, with_accounts
 from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 
 SHOWN: Final = 50
 MORE: Final = ("order", "unit_price", "customer", "goods")
 """What some decisions say beside their reason."""
+DECISIONS: Final = frozenset({ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH})
+"""What is proposed by this form; whatever else needs a second person has a form, and rights, of its own."""
 PRICE: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
@@ -47,8 +49,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         if proposal.kind is ProposalKind.GROUP and proposal.state is ProposalState.APPROVED:
             group = grouping.progress(console.house.store, proposal.tenant, number)
         moved = [{**row, "net": Decimal(row["net"])} for row in proposal.content.get("moved", ())]
-        account = proposal.content.get("customer")  # a match may name one
-        content = {**proposal.content, **({"customer": console.account(request)(account, proposal.legal_entity)} if account else {})}
+        account = console.account(request)
+        content, state = (with_accounts(each, lambda customer: account(customer, proposal.legal_entity))
+                          for each in (proposal.content, state))
         return console.show(request, "approval.html", group=group, moved=moved, proposal=proposal, content=content, rule=rule, state=state,
                             gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
@@ -114,8 +117,8 @@ def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[s
     """Propose a decision about an exception; what does not fit is refused by the service with a sentence."""
     tenant, visitor = console.tenant(request), _visitor(request)
     rules = console.house.profiles[tenant].rules
-    kind = ProposalKind(told.get("kind", "")) if told.get("kind") in set(ProposalKind) else None
-    if kind is None or PROPOSALS[kind].proposes is not Action.PROPOSE:
+    kind = next((each for each in DECISIONS if each.value == told.get("kind")), None)
+    if kind is None:
         message = "say what is to be done with it: waive, close, claim, debit or match"
         raise NeedsOperator(message)
     content: dict[str, Any] = {"exception": number} | {name: told[name] for name in MORE if told.get(name)}

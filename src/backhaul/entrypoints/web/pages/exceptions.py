@@ -1,9 +1,10 @@
 """What has to be decided, by whom, until when, and how much money waits for it?"""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
@@ -11,25 +12,23 @@ from litestar.params import FromPath
 from sqlalchemy import select
 
 from backhaul.adapters.sql import lists, tables, views
-from backhaul.application import casework, resolve
+from backhaul.application import casework, correct, resolve
 from backhaul.application.people_ports import KeptNote
 from backhaul.application.ports import KeptException, PostingState
+from backhaul.application.seek import is_unsold, open_search
 from backhaul.domain.access import Action
+from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.exception_case import KINDS, Kind, Team
+from backhaul.domain.exception_case import KINDS, Team
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
+from backhaul.domain.resolution import ways_out
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
+from backhaul.entrypoints.web.wording import plain
 
 CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH)
-FITS: Final[Mapping[ProposalKind, Callable[[str, Kind | None], bool]]] = {
-    ProposalKind.WAIVE: lambda _code, kind: bool(kind and kind.waivable),
-    ProposalKind.CLAIM: lambda code, _kind: code == "PAID_NOT_ARRIVED",
-    ProposalKind.DEBIT: lambda code, _kind: code == "REJECTED_AFTER_CREDIT",
-    ProposalKind.MATCH: lambda code, _kind: code.startswith(("ORDER_", "BLIND", "MATCH_")),
-}
-"""For which trouble a decision is offered; whether it can be done is the service's to say."""
+"""What is decided by the form of an exception, in the order in which it is offered; which of them fit is the domain's to say."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -80,7 +79,11 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         fields(await request.form())
         return await asyncio.to_thread(_retry, console, request, number)
 
-    return [show_list, show_one, give_evidence, comment, hand_over, retry]
+    @post("/exceptions/{number:int}/correct", action=Action.PROPOSE, status_code=303)
+    async def say_otherwise(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        return await asyncio.to_thread(_correct, console, request, number, fields(await request.form(), "which", "value", "reason"))
+
+    return [show_list, show_one, give_evidence, comment, hand_over, retry, say_otherwise]
 
 
 def _open(console: Console, request: AnyRequest, number: int, action: Action) -> KeptException:
@@ -128,6 +131,32 @@ def _retry(console: Console, request: AnyRequest, number: int) -> Response[Any]:
     return done(request, f"/exceptions/{number}", "retried")
 
 
+def _correct(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
+    """Propose what a value is that the messages have wrong; who may say that, and whether it can be, is the service's to say."""
+    _open(console, request, number, Action.PROPOSE)
+    visitor: Visitor = request.state.visitor
+    try:
+        what, line_id, was = msgspec.json.decode(told.get("which", ""), type=tuple[str, str, str])
+    except msgspec.DecodeError as error:
+        message = "say which value is corrected; choose one of those that are offered"
+        raise NeedsOperator(message) from error
+    made = correct.ask(console.house.store, console.house.profiles[console.tenant(request)].rules, visitor.person, number, what=what,
+                       line_id=line_id, told=was, value=told.get("value", ""), reason=told.get("reason", ""), now=console.clock.now())
+    return done(request, f"/approvals/{made.id}", "proposed")
+
+
+def _offered(console: Console, request: AnyRequest, choices: Sequence[Choice]) -> list[tuple[str, str]]:
+    """Give the values this person may correct: how the form names each, and what is told of it."""
+    found = []
+    for each in choices:
+        if console.may(request, CORRECTIONS[each.what].right):
+            where = f" of line {each.line_id}" if each.line_id else ""
+            now = "" if each.now == each.told else f", corrected to {each.now}"
+            name = msgspec.json.encode((each.what.value, each.line_id, each.told)).decode()
+            found.append((name, f"{plain(each.what.value)}{where}: {each.told or 'nothing told'}{now}"))
+    return found
+
+
 def _actor(request: AnyRequest) -> str:
     visitor: Visitor = request.state.visitor
     return visitor.person.actor
@@ -152,11 +181,17 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]
         notes = tx.notes(reach.tenant, [number])
+        choices = () if found.kept.closed_at else correct.correctable(tx, reach.tenant, found.kept)
+        line = None if found.kept.closed_at else open_search(tx, reach.tenant, found.kept)
         refused = case.kind == "UNREADABLE" or any(
             row.state is PostingState.REJECTED and row.posting.line_id in {case.line_id, ""}
             for row in tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
     kind = KINDS.get(case.kind)
-    fitting = [each for each in CHOICES if each not in FITS or FITS[each](case.kind, kind)]
+    ways = {way.value for way in ways_out([finding.code for finding in case.findings])}
+    ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
+    fitting = [each for each in CHOICES if each.value in ways]
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
-            "notes": notes, "refused": refused, "teams": [team.value for team in Team if team.value != case.owner]}
+            "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
+            "seekable": line is not None,
+            "teams": [team.value for team in Team if team.value != case.owner]}

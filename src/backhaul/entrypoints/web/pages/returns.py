@@ -34,7 +34,8 @@ FACTS: Final[Mapping[str, str]] = {
     "Announced": "The platform announced it", "Progressed": "The goods moved on", "Received": "The warehouse counted it",
     "Inspected": "The warehouse inspected it", "Lost": "The parcel is lost", "Refunded": "The platform paid the customer",
     "Charged": "The platform named charges", "Exchanged": "It is an exchange", "LinesMinted": "Its lines were given numbers of ours",
-    "Decided": "Somebody decided", "Matched": "Somebody found the sale", "Unreadable": "A message could not be read",
+    "Decided": "Somebody decided", "Matched": "Somebody found the sale", "Corrected": "Somebody corrected a value",
+    "Unreadable": "A message could not be read",
     "Reread": "A message was read again", "Confirmed": "The platform confirmed it when asked",
 }
 """What each kind of fact says, in words."""
@@ -103,9 +104,11 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
             tables.exceptions.c.tenant == reach.tenant, tables.exceptions.c.return_ref == ref,
             tables.exceptions.c.closed_at.is_(None)).order_by(tables.exceptions.c.id))]
     case = fold(ref, known)
+    told = {(each.line_id, each.what.value): each.told for each in case.corrections if each.identity in case.holding}
     postings = sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))
     return {"ref": ref, "kept": life.case, "case": case, "postings": postings, "sides": sides(case, postings),
-            "work": work, "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
+            "work": work, "told": told,
+            "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
 
 
 def sides(case: ReturnCase, postings: Sequence[KeptPosting]) -> list[Side]:
@@ -140,6 +143,9 @@ def headline(event: views.Event) -> str:
     told, kind = event.detail, event.title
     if event.sort == "delivery":
         return f"Message came in: {words(kind)}"
+    if event.sort == "fact" and kind == "Corrected":
+        where = f" of line {told['line_id']}" if told.get("line_id") else ""
+        return f"{FACTS[kind]}: {words(told['what'])}{where}, told as {told['told'] or 'nothing'}, is {told['value'] or 'nothing'}"
     if event.sort == "fact":
         more = next((words(told[name]) for name in ("stage", "decision", "reference", "sentence") if told.get(name)), "")
         return FACTS.get(kind, plain(kind)) + (f": {more}" if more else "")

@@ -1,0 +1,94 @@
+"""Look for the sale that goods come from whose sale nobody knows.
+
+The ERP is asked for the order that somebody named and for what a customer bought of late; our own record says which returns announced the
+item and still wait for it, and what was returned already. What is found is ranked and shown. A person chooses, and somebody else approves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from backhaul.application.ports import Erp, KeptException, Store, Tx
+from backhaul.application.resolve import find_exception, unmatched
+from backhaul.domain.candidate import Candidate, Sought, candidates
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.facts import Stage
+from backhaul.domain.returns import ReturnCase, ReturnLine, fold
+from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.validation import Questions, with_components
+
+UNPLACED: Final = frozenset({"ORDER_MISSING", "ORDER_UNKNOWN", "ORDER_LINE_UNKNOWN"})
+"""Trouble of an announced line whose order is missing or wrong: the one that is chosen is a correction of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was looked for, what was found, and whether to choose one is a match or a correction of the order of a line."""
+
+    line_id: str
+    sought: Sought
+    found: tuple[Candidate, ...]
+    matches: bool
+
+
+def is_unsold(line: ReturnLine) -> bool:
+    """Tell whether a line is, or has, goods without a return: their sale is matched; of any other line the order is corrected."""
+    return line.blind or line.matched or bool(line.surplus or line.given)
+
+
+def seekable(case: ReturnCase, row: KeptException) -> ReturnLine | None:
+    """Give the line of an exception whose sale can be looked for; None where there is no one such line."""
+    about = [line for line in case.lines if row.case.line_id in {"", line.line_id} and not (line.closed or line.surplus_of)]
+    strange = [line for line in about if is_unsold(line)]
+    if not strange and UNPLACED.intersection(finding.code for finding in row.case.findings):
+        strange = about
+    return strange[0] if len(strange) == 1 else None
+
+
+def open_search(tx: Tx, tenant: str, row: KeptException) -> ReturnLine | None:
+    """Tell whether, and for which line of an exception, a sale can be looked for."""
+    ref = row.case.return_ref
+    return seekable(fold(ref, tx.facts(tenant, [ref]).get(ref, ())), row)
+
+
+def seek(  # noqa: PLR0913  each is named at the call
+    store: Store, erp: Erp, rules: Rules, entity: LegalEntity, number: int, *, order: str = "", customer: str = "",
+    price: Decimal | None = None, related: Sequence[str] = (),
+) -> Search:
+    """Give the candidates for an exception's goods: of the order that is named, and of what the customer bought of late.
+
+    `related` are other returns of that customer; without a customer the return's own is meant.
+    """
+    with store.begin() as tx:
+        row = find_exception(tx, rules.tenant, number)
+        ref = row.case.return_ref
+        facts = tx.facts(rules.tenant, [*related, ref])
+    case = fold(ref, facts.get(ref, ()))
+    line = seekable(case, row)
+    if line is None:
+        message = f"exception {number} is about no one line whose sale could be looked for; it is a person's who knows the return"
+        raise NeedsOperator(message)
+    matches = is_unsold(line)
+    came = case.reached.get(Stage.RECEIVED) or case.announced_at
+    sought = Sought(
+        sku=line.sku, units=unmatched(line)[1] if matches else line.announced, currency=case.currency, order=order,
+        customer=customer or case.customer or "", price=line.unit_price if price is None and not line.matched else price,
+        came_on=came.date() if came else None)
+    awaited = _awaited({name: fold(name, told) for name, told in facts.items() if name != ref}, line.sku)
+    orders = frozenset({order, *awaited} - {""})
+    if not orders and not sought.customer:
+        message = f"exception {number}: name the order or the customer; nobody said whose these goods are"
+        raise NeedsOperator(message)
+    told = erp.master_data(Questions(legal_entity=entity.id, items=frozenset({line.sku}), orders=orders,
+                                     buyers=frozenset({sought.customer} - {""})))
+    sales = [with_components(sale, rules) for sale in told.sales.values()]
+    with store.begin() as tx:
+        taken = tx.claims(rules.tenant, entity.id, customers=(), orders=sorted(told.sales), history=(), apart_from=())
+    return Search(line_id=line.line_id, sought=sought, matches=matches, found=candidates(sought, sales, taken.lots, awaited))
+
+
+def _awaited(cases: Mapping[str, ReturnCase], sku: str) -> dict[str, str]:
+    """Say which orders of these returns announced the item and still wait for it, and in which return."""
+    return {line.order: ref for ref, case in sorted(cases.items()) if not case.called_off for line in case.lines
+            if line.order and line.sku == sku and line.missing and not line.closed and not line.blind}

@@ -1,0 +1,106 @@
+"""Which sale could these goods come from, and why?"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
+
+from backhaul.adapters.sql import views
+from backhaul.application import approvals, correct
+from backhaul.application.effects import EFFECTS
+from backhaul.application.people import require
+from backhaul.application.seek import Search, is_unsold, open_search, seek
+from backhaul.domain.access import Action
+from backhaul.domain.candidate import Candidate
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.proposal import ProposalKind
+from backhaul.entrypoints.web.console import Console, done, fields, query
+from backhaul.entrypoints.web.door import AnyRequest, Visitor
+
+
+class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The sale that was chosen, as the form carries it."""
+
+    order: str
+    unit_price: str
+    customer: str = ""
+
+
+def routes(console: Console) -> list[BaseRouteHandler]:
+    """Give the routes."""
+
+    @get("/exceptions/{number:int}/sales", action=Action.SEE_PERSONAL, sync_to_thread=True)
+    def show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
+        asked = {name: query(request, name) for name in ("order", "customer")}
+        ref, entity, named = _about(console, request, number)
+        told = _seek(console, request, number, entity, asked) if any(asked.values()) or named else None
+        rows = [(each, msgspec.json.encode(_choice(each, named)).decode()) for each in told.found] if told else []
+        return console.show(request, "sales.html", number=number, ref=ref, asked_for=asked, told=told, rows=rows)
+
+    @post("/exceptions/{number:int}/choose", action=Action.PROPOSE, status_code=303)
+    async def choose(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        return await asyncio.to_thread(_choose, console, request, number, fields(await request.form(), "choice", "reason"))
+
+    return [show, choose]
+
+
+def _about(console: Console, request: AnyRequest, number: int) -> tuple[str, str, str]:
+    """Give the return of an open exception that this person may decide about, its legal entity, and its customer if it names one."""
+    with console.house.store.read() as connection:
+        found = views.open_work(connection, console.scope(request, Action.PROPOSE), number=number)
+    if not found:
+        detail = "there is no such open exception, or none of yours"
+        raise NotFoundException(detail)
+    ref, tenant = found[0].case.return_ref, console.tenant(request)
+    with console.house.store.begin() as tx:
+        kept = tx.cases(tenant, [ref]).get(ref)
+    rules = console.house.profiles[tenant].rules
+    entity = rules.entity((kept.legal_entity if kept else "") or rules.entities[0].id)
+    return ref, entity.id, kept.customer if kept and kept.customer != entity.no_customer_account else ""
+
+
+def _seek(console: Console, request: AnyRequest, number: int, entity: str, asked: Mapping[str, str]) -> Search:
+    tenant = console.tenant(request)
+    rules = console.house.profiles[tenant].rules
+    related: tuple[str, ...] = ()
+    if asked["customer"]:
+        with console.house.store.read() as connection:
+            related = tuple(views.refs_about(connection, console.scope(request), asked["customer"]))
+    return seek(console.house.store, console.erp_of(tenant, entity), rules, rules.entity(entity), number, order=asked["order"],
+                customer=asked["customer"], related=related)
+
+
+def _choice(found: Candidate, named: str) -> Choice:
+    return Choice(order=found.order, unit_price=format(found.unit_price, "f"), customer="" if named else found.customer)
+
+
+def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
+    """Propose the sale that was chosen: as the match of goods without a return, or as the order of a line that has none or a wrong one."""
+    _, entity, _ = _about(console, request, number)
+    visitor: Visitor = request.state.visitor
+    tenant, now, reason = console.tenant(request), console.clock.now(), told.get("reason", "")
+    rules, store = console.house.profiles[tenant].rules, console.house.store
+    require(visitor.person, Action.PROPOSE, tenant, entity)
+    try:
+        chosen = msgspec.json.decode(told.get("choice", ""), type=Choice)
+    except msgspec.DecodeError as error:
+        message = "choose one of the sales that were found"
+        raise NeedsOperator(message) from error
+    with store.begin() as tx:
+        row = next(row for row in tx.exceptions(tenant) if row.id == number)
+        line = open_search(tx, tenant, row)
+    if line is None:
+        message = f"exception {number} is about no one line whose sale could be chosen"
+        raise NeedsOperator(message)
+    if is_unsold(line):
+        content = {"exception": number, "order": chosen.order, "unit_price": chosen.unit_price, "customer": chosen.customer}
+        made = approvals.propose(store, EFFECTS, rules, ProposalKind.MATCH, content, proposer=visitor.person.actor, reason=reason, now=now)
+    else:
+        made = correct.ask(store, rules, visitor.person, number, what="order", line_id=line.line_id.split("/")[0], value=chosen.order,
+                           reason=reason, now=now)
+    return done(request, f"/approvals/{made.id}", "proposed")
