@@ -1,0 +1,310 @@
+"""Is a month proved from what the platform told and what the ERP's books show, and is nothing called clean that was not read?"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from backhaul.application.reconcile import Found, Proof
+from backhaul.domain.entry import Shown
+from backhaul.domain.errors import RetryLater
+from backhaul.domain.rules import Close
+from backhaul.entrypoints import worker
+from backhaul.entrypoints.cli import app
+from backhaul.entrypoints.demo import run
+from backhaul.entrypoints.months import prove_month
+from tests.journeys.stage import DAILY, MORNING, TENANT, World, life, line, open_world
+
+D = Decimal
+GOOD, MIXED = ("A", "RESELL", 2, True), [("B", "OUTLET", 1, True), ("D", "SCRAP", 1, True)]
+LEDGER, NOTES, NOTE_LINES, STOCK = ("GeneralJournalAccountEntries", "SalesInvoiceHeadersV2", "SalesInvoiceV2Lines", "InventTransBiEntities")
+
+
+@pytest.fixture
+def month(erp: str, tmp_path: Path) -> Iterator[World]:
+    """Give a December on Finance & SCM in which all that can become of a line became of one, and all of it is posted."""
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY)
+    yield lived(world, tmp_path)
+    world.house.close()
+
+
+def lived(world: World, folder: Path) -> World:
+    """Let returns come, be accepted in every way, and be credited."""
+    world.house.settings = replace(world.house.settings, state_dir=folder)
+    world.tell(*life("C900001", [line("TEA", 2, "4.25", received=2, grades=[GOOD]),
+                                 line("CUP", 2, "2.95", received=2, grades=MIXED)], at=MORNING))
+    world.tell(*life("C900002", [line("POT", 1, "12.50", order="500002", received=1, grades=[("A", "RESELL", 1, True)]),
+                                 line("POST", 1, "3.50", order=None)], at=MORNING))
+    world.tell(*life("C900003", [line("TEA", 1, "4.25", grades=[("NONE", "KEEP", 1, True)]),
+                                 line("CUP", 1, "2.95", received=1, grades=[("D", "SCRAP", 1, False)])], at=MORNING))
+    world.tell(*life("C900004", [line("CUP", 1, "2.95", received=1, grades=[("A", "DONATE", 1, True)])], at=MORNING))
+    world.pass_evenings(6)
+    return world
+
+
+def proved(world: World, period: str = "2010-12", day: date | None = None) -> tuple[Proof, list[Found]]:
+    """Prove a month as the command does."""
+    with prove_month(world.house, TENANT, period, day or world.at.date()) as (proof, books, _):
+        return proof, list(books.found())
+
+
+def classes(found: list[Found]) -> list[tuple[str, str, Decimal]]:
+    return [(each.line, each.kind, each.amount) for each in found]
+
+
+def change(world: World, entity: str, row: Mapping[str, Any], **columns: Any) -> None:
+    """Let somebody change a record of the ERP behind everybody's back."""
+    told = {name: value for name, value in row.items() if not name.startswith("@")} | columns
+    world.control("seed", {"rows": {entity: [told]}})
+
+
+def one(world: World, entity: str, **columns: Any) -> dict[str, Any]:
+    """Read the one record of the ERP that says so."""
+    (row,) = [row for row in world.rows(entity) if all(row.get(name) == value for name, value in columns.items())]
+    return row
+
+
+def test_a_month_is_proved_to_the_unit_and_the_penny_and_what_a_person_must_decide_waits(month: World) -> None:
+    proof, found = proved(month)
+
+    assert (proof.lines, proof.proved, proof.in_timing, proof.broken, proof.orphans) == (6, 5, 1, 0, 0)
+    assert (proof.complete, found) == (True, [])
+    assert proof.awaited == {"DECISION_AWAITED": (1, D("2.95"))}
+    assert {proof.stock_difference, proof.credit_difference, proof.ledger_difference} == {D(0)}
+
+
+def test_the_month_before_and_the_month_after_have_none_of_it(month: World) -> None:
+    assert [proved(month, period)[0].lines for period in ("2010-11", "2011-01")] == [0, 0]
+
+
+@pytest.mark.parametrize("kind", ["SalesReturn", "Tax", "CustBalance", "SalesConsump"])
+def test_one_ledger_entry_that_is_gone_breaks_exactly_one_line_by_its_amount(month: World, kind: str) -> None:
+    voucher = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)["LedgerVoucher"]
+    entries = [row for row in month.rows(LEDGER) if (row["Voucher"], row["PostingType"]) == (voucher, kind)]
+    change(month, LEDGER, entries[0], TransactionCurrencyAmount=0, AccountingCurrencyAmount=0)
+
+    proof, found = proved(month)
+
+    assert (proof.proved, proof.broken, [each.line for each in found]) == (4, 1, ["C900002|POT#1"])
+    assert abs(found[0].amount) == abs(D(str(entries[0]["TransactionCurrencyAmount"])))
+    assert found[0].kind == ("LEDGER_MISSING" if kind == "SalesReturn" else "LEDGER_DIFFERS")
+
+
+def test_two_lines_with_each_others_amount_are_named_although_every_total_is_right(month: World) -> None:
+    tea, cup = (one(month, NOTE_LINES, ProductNumber=item, InvoicedQuantity=-units) for item, units in (("TEA", 2), ("POT", 1)))
+    change(month, NOTE_LINES, tea, LineAmount=-9.50)
+    change(month, NOTE_LINES, cup, LineAmount=-11.50)
+
+    proof, found = proved(month)
+
+    assert proof.credit_difference == 0
+    assert {(each.line, each.kind, each.other) for each in found} >= {
+        ("C900001|TEA#1", "OFFSETTING", "C900002|POT#1"), ("C900002|POT#1", "OFFSETTING", "C900001|TEA#1")}
+
+
+def test_a_credit_by_hand_is_an_orphan_and_one_like_ours_a_second_credit(month: World) -> None:
+    note = one(month, NOTES, InvoiceNumber=one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)["InvoiceNumber"])
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    by_hand = {"InvoiceNumber": "CN-HAND", "LedgerVoucher": "V-HAND"}
+    change(month, NOTES, note, **by_hand, SalesOrderNumber="", CustomersOrderReference="")
+    change(month, NOTE_LINES, pot, **by_hand)
+    change(month, NOTE_LINES, pot, **by_hand, LineCreationSequenceNumber=99, ProductNumber="TEA", InvoicedQuantity=-7, LineAmount=-1.00)
+
+    proof, found = proved(month)
+
+    assert proof.orphans == 2
+    assert {(each.document, each.kind, each.other) for each in found} == {
+        ("CN-HAND", "DUPLICATE_BY_HAND", "C900002|POT#1"), ("CN-HAND", "EXTRA_IN_ERP", "")}
+
+
+def test_a_receipt_that_is_gone_and_one_on_the_wrong_shelf_are_found(month: World) -> None:
+    pot = next(row for row in month.rows(STOCK) if row["ItemId"] == "POT" and row["Qty"] == 1)
+    scrap = next(row for row in month.rows(STOCK) if row["ItemId"] == "CUP" and row["Qty"] == 1 and row["WMSLocationId"] == "OUTLET")
+    change(month, STOCK, pot, Qty=0)
+    change(month, STOCK, scrap, WMSLocationId="SALE")
+
+    _, found = proved(month)
+
+    assert {(each.line, each.kind) for each in found} == {("C900001|CUP#1", "DAMAGED_ON_SALE"), ("C900002|POT#1", "CREDIT_WITHOUT_STOCK")}
+
+
+def test_an_edited_document_is_told_from_one_that_was_wrong_from_the_start(month: World) -> None:
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    change(month, NOTE_LINES, pot, LineAmount=-13.50)
+
+    _, found = proved(month)
+
+    assert classes(found) == [("C900002|POT#1", "EDITED_AFTER_POSTING", D("1.00"))]
+    assert found[0].also == ("LEDGER_DIFFERS",)
+
+
+def test_marks_lead_to_their_lines_although_we_forgot_all_we_did_and_one_the_platform_does_not_know_is_an_orphan(
+    month: World, tmp_path: Path,
+) -> None:
+    other = open_world(month.erp, f"sqlite:///{tmp_path / 'other.sqlite'}", window=DAILY)
+    other.house.settings, other.at = replace(other.house.settings, state_dir=tmp_path / "other"), month.at
+    with month.house.store.begin() as tx:
+        facts = tx.facts(TENANT, ["C900001", "C900003", "C900004"])
+    with other.house.store.begin() as tx:
+        tx.add_facts(TENANT, [fact for known in facts.values() for fact in known])
+
+    proof, found = proved(other)
+    other.house.close()
+
+    assert (proof.lines, proof.proved, proof.orphans) == (4, 3, 2)
+    assert sorted((each.kind, each.amount) for each in found) == [
+        ("MISSING_AT_SOURCE", D("3.50")), ("MISSING_AT_SOURCE", D("12.50")), ("MISSING_IN_ERP", D("-2.95"))]
+
+
+class _Away:
+    """An ERP that shows everything but its books."""
+
+    def __init__(self, erp: Any, *unread: str) -> None:
+        self.erp, self.unread = erp, unread
+
+    def entries(self, first: date, last: date) -> Shown:
+        """Say that nobody answers, or leave a side out."""
+        if not self.unread:
+            message = "gb01 does not answer"
+            raise RetryLater(message)
+        return replace(self.erp.entries(first, last), unread=self.unread)
+
+
+def test_a_month_is_incomplete_when_its_erp_or_a_side_of_it_was_not_read(month: World) -> None:
+    desk = month.house.desk(TENANT, "gb01")
+    month.house.adopt(replace(desk, erp=_Away(desk.erp)))  # type: ignore[arg-type]  the proof asks it nothing else
+    away, _ = proved(month)
+    month.house.adopt(replace(desk, erp=_Away(desk.erp, "losses by journal cannot be read")))  # type: ignore[arg-type]
+    half, _ = proved(month)
+
+    assert (away.complete, away.reasons) == (False, ("gb01: the ERP was not read: gb01 does not answer",))
+    assert (half.complete, half.reasons, half.broken) == (False, ("gb01: losses by journal cannot be read",), 0)
+
+
+def test_a_month_is_incomplete_while_messages_wait_or_cannot_be_read_or_units_belong_to_nobody(month: World) -> None:
+    stranger = [told | {"retailerCode": "NOBODY"} for told in life("C900009", [
+        line("TEA", 1, "4.25", received=1, grades=[("A", "RESELL", 1, True)])], at=month.at)]
+    month.tell(*stranger, {"eventId": "broken", "eventType": "ReturnCreated"})
+    waiting, _ = proved(month)
+    month.later()
+    read, _ = proved(month)
+
+    assert waiting.reasons == ("5 deliveries of the platform are stored and not read yet",)
+    assert read.reasons == ("1 deliveries of the platform could not be read, or not whole",
+                            "return C900009 has accepted units, and its retailer 'NOBODY' belongs to no legal entity")
+
+
+def test_what_is_under_way_is_in_timing_until_it_is_late(erp: str, tmp_path: Path) -> None:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY)
+    world.house.settings = replace(world.house.settings, state_dir=tmp_path)
+    world.tell(*life("C900001", [line("TEA", 2, "4.25", received=2, grades=[GOOD])], at=MORNING))
+    world.at = MORNING + timedelta(hours=5)
+    world.turn()
+
+    soon, _ = proved(world)
+    late, found = proved(world, day=date(2010, 12, 20))
+    world.house.close()
+
+    assert soon.awaited == {"ERP_AWAITED": (1, D("8.50"))}
+    assert (late.broken, classes(found)) == (1, [("C900001|TEA#1", "MISSING_IN_ERP", D("-8.50"))])
+
+
+@pytest.mark.parametrize("mode", ["B", "C"])
+def test_the_other_modes_of_finance_and_scm_are_proved_as_well(erp: str, tmp_path: Path, mode: str) -> None:
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY, mode=mode)
+    world.house.settings = replace(world.house.settings, state_dir=tmp_path)
+    world.tell(*life("C900001", [line("TEA", 2, "4.25", received=2, grades=[GOOD]),
+                                 line("CUP", 2, "2.95", received=2, grades=MIXED)], at=MORNING))
+    for _ in range(7):
+        world.pass_evenings(1)
+        if mode == "B":
+            world.arrive()
+    proof, found = proved(world)
+    world.house.close()
+
+    assert (proof.complete, proof.lines, found) == (True, 2, [])
+    assert (proof.proved, proof.awaited) == (2, {})
+
+
+@pytest.mark.parametrize("mode", ["A", "B", "C"])
+def test_business_central_is_proved_in_every_mode(central_erp: str, tmp_path: Path, mode: str) -> None:
+    world = open_world(central_erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY, mode=mode, kind="business-central")
+    profile = world.house.profiles[TENANT]
+    world.house.profiles = {TENANT: replace(profile, rules=run.SHOWS["business-central"].suited(profile.rules))}
+    lived(world, tmp_path)
+
+    proof, found = proved(world)
+    world.house.close()
+
+    assert (proof.complete, proof.reasons, found) == (True, (), [])
+    assert (proof.lines, proof.proved, proof.in_timing) == (6, 5, 1)
+    assert {proof.stock_difference, proof.credit_difference, proof.ledger_difference} == {D(0)}
+
+
+# --- a demo that ended
+
+
+REMOVED = {
+    "finance-scm": (LEDGER, lambda row: row["PostingType"] == "SalesReturn" and row["TransactionCurrencyAmount"]),
+    "business-central": ("generalLedger", lambda row: row["documentType"].startswith("Credit") and row["accountNumber"] == "2310")}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["finance-scm", "business-central"])
+def test_a_demo_is_proved_after_it_ended_and_one_removed_ledger_line_breaks_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str,
+) -> None:
+    state = tmp_path / "demo"
+    for name in ("BACKHAUL_ERP_URL", "BACKHAUL_ERP_TOKEN_URL", "BACKHAUL_ERP_SECRET", "BACKHAUL_ZIGZAG_SECRET", "BACKHAUL_PROFILE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    with run.set_stage(state, limit=40, kind=kind) as stage:
+        profile = stage.house.profiles[TENANT]
+        daily = replace(profile.rules, window=replace(profile.rules.window, close=Close.DAILY))
+        stage.house.profiles = {TENANT: replace(profile, rules=daily)}
+        run.play(stage, lambda tenant, now: worker.turn(stage.house, tenant, now), lambda *_: None, last=date(2011, 1, 3))
+        credited = -sum((D(str(note["net"])) for note in stage.control(stage.erp, "ledgers")["creditNotes"]), D(0))
+    monkeypatch.setenv("BACKHAUL_DATABASE_URL", f"sqlite:///{state / 'backhaul.sqlite'}")
+
+    before = [told(period) for period in ("2010-12", "2011-01")]
+    amount = remove(state / f"{kind}.sqlite", *REMOVED[kind])
+    after = [told(period) for period in ("2010-12", "2011-01")]
+
+    assert all(each["complete"] and not each["broken"] and not each["orphans"] for each in before)
+    assert sum((net_of(each) for each in before), D(0)) - sum(
+        (D(row["amount"]) for each in before for row in each["awaited"].values()), D(0)) == credited
+    assert sum(each["broken"] for each in after) == 1
+    (row,) = [row for each in after for row in each["by_class"].values()]
+    assert (row["count"], abs(D(row["amount"]))) == (1, amount)
+
+
+def told(period: str) -> dict[str, Any]:
+    """Prove a month of an ended demo from the command line."""
+    answer = CliRunner().invoke(app, ["reconcile", "--period", period, "--json"], catch_exceptions=False)
+    return dict(json.loads(answer.stdout))
+
+
+def net_of(answer: Mapping[str, Any]) -> Decimal:
+    """Add up what was accepted, from the extract that stayed."""
+    (file,) = [each["file"] for each in answer["extracts"] if each["side"] == "accepted"]
+    return D(duckdb.read_parquet(file).sum("net").fetchall()[0][0] or 0)
+
+
+def remove(file: Path, table: str, fits: Any) -> Decimal:
+    """Remove the last fitting entry of the ledger from the kept state of an emulator; give its amount."""
+    with sqlite3.connect(file) as state:
+        columns = [row[1] for row in state.execute("PRAGMA table_info(rows)")]
+        rows = state.execute(f"SELECT * FROM rows WHERE {columns[0]} = ?", (table,)).fetchall()  # noqa: S608  a column of its own
+        key, row = [(row[1], parsed) for row in rows if fits(parsed := json.loads(row[2]))][-1]
+        state.execute(f"DELETE FROM rows WHERE {columns[0]} = ? AND {columns[1]} = ?", (table, key))  # noqa: S608
+    return abs(D(str(row.get("TransactionCurrencyAmount", row.get("amount")))))
+
+
