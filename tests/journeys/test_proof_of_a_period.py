@@ -1,10 +1,11 @@
 """Is a month proved from what the platform told and what the ERP's books show, and is nothing called clean that was not read?"""
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from backhaul.adapters.sql.proofs import strays
+from backhaul.application.lease import held
 from backhaul.application.reconcile import Found, Proof
 from backhaul.domain.entry import Shown
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.rules import Close
-from backhaul.entrypoints import worker
+from backhaul.entrypoints import months, worker
 from backhaul.entrypoints.cli import app
 from backhaul.entrypoints.demo import run
 from backhaul.entrypoints.months import prove_month
@@ -52,7 +55,7 @@ def lived(world: World, folder: Path) -> World:
 
 def proved(world: World, period: str = "2010-12", day: date | None = None) -> tuple[Proof, list[Found]]:
     """Prove a month as the command does."""
-    with prove_month(world.house, TENANT, period, day or world.at.date()) as (proof, books, _):
+    with prove_month(world.house, TENANT, period, day or world.at.date(), now=world.at) as (proof, books, _):
         return proof, list(books.found())
 
 
@@ -186,6 +189,7 @@ def test_a_month_is_incomplete_when_its_erp_or_a_side_of_it_was_not_read(month: 
     half, _ = proved(month)
 
     assert (away.complete, away.reasons) == (False, ("gb01: the ERP was not read: gb01 does not answer",))
+    assert (away.broken, away.in_timing) == (0, 6)  # what was not asked for is not missing there
     assert (half.complete, half.reasons, half.broken) == (False, ("gb01: losses by journal cannot be read",), 0)
 
 
@@ -247,6 +251,83 @@ def test_business_central_is_proved_in_every_mode(central_erp: str, tmp_path: Pa
     assert (proof.complete, proof.reasons, found) == (True, (), [])
     assert (proof.lines, proof.proved, proof.in_timing) == (6, 5, 1)
     assert {proof.stock_difference, proof.credit_difference, proof.ledger_difference} == {D(0)}
+
+
+# --- what stays of a run
+
+
+def broken_out(world: World) -> list[tuple[str, str, str, str]]:
+    """Give the open exceptions of the proof: about what, whose, how much, and what they say first."""
+    return [(row.case.line_id, row.case.owner, str(row.case.money), row.case.findings[0].sentence.split(":")[0])
+            for row in world.open() if row.case.return_ref == "proof:2010-12"]
+
+
+def test_a_break_is_work_for_the_team_of_its_class_and_closes_itself_when_it_is_gone(month: World) -> None:
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    cup = next(row for row in month.rows(STOCK) if row["ItemId"] == "CUP" and row["Qty"] == 1 and row["WMSLocationId"] == "OUTLET")
+    change(month, NOTE_LINES, pot, LineAmount=-13.50)
+    change(month, STOCK, cup, WMSLocationId="SALE")
+    proved(month)
+    first = broken_out(month)
+    change(month, NOTE_LINES, pot)
+    proved(month)
+    second = broken_out(month)
+    change(month, STOCK, cup)
+    proved(month)
+
+    assert sorted(first) == [("C900001|CUP#1", "warehouse", "2.66 GBP", "DAMAGED_ON_SALE"),
+                             ("C900002|POT#1", "finance", "1.00 GBP", "EDITED_AFTER_POSTING")]
+    assert [row[0] for row in second] == ["C900001|CUP#1"]
+    assert broken_out(month) == []
+
+
+def test_a_run_that_could_not_read_everything_closes_nothing_and_one_of_an_earlier_day_changes_nobodys_work(month: World) -> None:
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    change(month, NOTE_LINES, pot, LineAmount=-13.50)
+    proved(month)
+    change(month, NOTE_LINES, pot)
+    desk = month.house.desk(TENANT, "gb01")
+    month.house.adopt(replace(desk, erp=_Away(desk.erp)))  # type: ignore[arg-type]  the proof asks it nothing else
+    proved(month)
+    away = broken_out(month)
+    month.house.adopt(desk)
+    proved(month, day=month.at.date() - timedelta(days=3))
+
+    assert len(away) == len(broken_out(month)) == 1
+
+
+def test_a_run_stays_with_who_ran_it_what_was_read_and_what_it_proved_in_the_database_and_in_the_trail(month: World) -> None:
+    with prove_month(month.house, TENANT, "2010-12", month.at.date(), now=month.at, actor="fiona") as (proof, _, more):
+        files = {each["side"]: Path(each["file"]) for each in more["extracts"]}
+    with month.house.store.begin() as tx:
+        (kept,) = tx.proofs(TENANT, "2010-12")
+        (entry,) = [entry for entry in tx.trail(TENANT, subject="proof:2010-12") if entry.action == "proof.run"]
+    with month.house.store.read() as connection:
+        (waiting,) = strays(connection, TENANT, "2010-12")
+
+    assert (kept.id, kept.actor, kept.at, kept.complete) == (more["proof"], "fiona", month.at, True)
+    assert (kept.figures["lines"], D(kept.figures["credit_difference"])) == (proof.lines, D(0))
+    assert {each["side"]: each["sha256"] for each in kept.extracts} == {
+        side: hashlib.sha256(file.read_bytes()).hexdigest() for side, file in files.items()} == entry.detail["extracts"]
+    assert (entry.actor, entry.detail["proved"]) == ("fiona", 5)
+    assert (waiting.return_ref, waiting.standing, waiting.kind, waiting.amount) == ("C900004", "timing", "DECISION_AWAITED", D("2.95"))
+
+
+def test_months_that_are_open_are_proved_once_a_day(month: World) -> None:
+    months.prove_when_due(month.house, TENANT, month.at)
+    again = months.prove_when_due(month.house, TENANT, month.at)
+    early = months.prove_when_due(month.house, TENANT, datetime(2010, 12, 8, 3, tzinfo=UTC))
+    done = months.prove_when_due(month.house, TENANT, datetime(2010, 12, 20, 6, tzinfo=UTC))
+    with held(month.house.store, TENANT, "proof", holder="another", now=datetime(2011, 1, 2, 6, tzinfo=UTC),
+              lasting=timedelta(hours=1), elapsed=lambda: 0):
+        elsewhere = months.prove_when_due(month.house, TENANT, datetime(2011, 1, 2, 6, tzinfo=UTC))
+    with month.house.store.begin() as tx:
+        ran = [proof.period for proof in tx.proofs(TENANT)]
+
+    assert (again, early) == ({}, {})
+    assert (set(done), done["2010-12"]["lines"]) == ({"2010-12"}, 6)
+    assert "elsewhere" in elsewhere
+    assert ran == ["2010-12", "2010-11", "2010-12"]
 
 
 # --- a demo that ended

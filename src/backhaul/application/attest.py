@@ -14,7 +14,7 @@ from typing import Any, Final
 from backhaul.application.ports import FIXED, Erp, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.charges import debited_line
 from backhaul.domain.entry import Entry, Side
-from backhaul.domain.errors import BackhaulError
+from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.expectation import Expected, Fixed, expect
 from backhaul.domain.facts import Fact
 from backhaul.domain.kits import explode
@@ -52,6 +52,10 @@ class Testimony:
     records: list[Row] = field(default_factory=list)
     held: list[Row] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    away: set[str] = field(default_factory=set)
+    """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""
+    stockless: set[str] = field(default_factory=set)
+    """Legal entities whose ERP told nothing of stock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, 
     """
     first = date.fromisoformat(f"{period}-01")
     told, last = Testimony(), period_end(first)
-    shown = {entity.id: _shown(entity.id, erps.get(entity.id), first - BEFORE, max(day, last), told.reasons) for entity in rules.entities}
+    shown = {entity.id: _shown(entity.id, erps.get(entity.id), first - BEFORE, max(day, last), told) for entity in rules.entities}
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
     with store.begin() as tx:
         _unread(tx, rules.tenant, first, last, told.reasons)
@@ -154,8 +158,15 @@ def _judge(each: _Return, period: str, told: Testimony, mine: dict[tuple[str, st
         inside = bool(expected.accepted.units) and day is not None and period_of(day) == period
         mine[each.ref, expected.line_id] = expected if inside or not expected.accepted.units else None
         if inside:
-            told.accepted.append(_accepted_row(each.ref, expected))
-            told.held += _held(each, expected)
+            told.accepted.append(_known(told, each.entity.id, _accepted_row(each.ref, expected)))
+            told.held += _held(each, expected) if each.entity.id not in told.away else ()
+
+
+def _known(told: Testimony, entity: str, row: Row) -> Row:
+    """Expect nothing of what an ERP did not tell: what it was not asked for is not missing there."""
+    if entity in told.away:
+        row |= {"due_on": None, "period": None}
+    return row | {"stocked": NOTHING, "sellable": None, "scrapped": NOTHING} if entity in told.stockless else row
 
 
 def _accepted_row(ref: str, expected: Expected) -> Row:
@@ -207,17 +218,18 @@ def _waits(each: _Return, line_id: str) -> bool:
 # --- the ERP's side
 
 
-def _shown(entity: str, erp: Erp | BackhaulError | None, first: date, last: date, reasons: list[str]) -> Sequence[Entry]:
+def _shown(entity: str, erp: Erp | BackhaulError | None, first: date, last: date, told: Testimony) -> Sequence[Entry]:
     """Read one legal entity's books; what stands in the way is a reason, and so is what of them cannot be read."""
-    if erp is None or isinstance(erp, BackhaulError):
-        reasons.append(f"{entity}: the ERP was not read: {erp or 'nothing is connected'}")
-        return ()
     try:
+        if erp is None or isinstance(erp, BackhaulError):
+            raise erp or Misconfigured("nothing is connected")
         shown = erp.entries(first, last)
     except BackhaulError as away:
-        reasons.append(f"{entity}: the ERP was not read: {away}")
+        told.reasons.append(f"{entity}: the ERP was not read: {away}")
+        told.away.add(entity)
         return ()
-    reasons += [f"{entity}: {sentence}" for sentence in shown.unread]
+    told.reasons += [f"{entity}: {sentence}" for sentence in shown.unread]
+    told.stockless |= {entity} if Side.STOCK in shown.missing else set()
     return shown.entries
 
 

@@ -52,7 +52,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What a look into an ERP's books gave: records, and in one sentence each what of them could not be read."""
+    """What a look into an ERP's books gave: records, and in one sentence each what of them could not be read.
+
+    `missing` are sides of which nothing was read, so that nothing is said of them.
+    """
 
     entries: tuple[Entry, ...] = ()
     unread: tuple[str, ...] = ()
+    missing: frozenset[Side] = frozenset()

@@ -6,24 +6,32 @@ The extracts stay as Parquet in the state folder, each with its SHA-256, so that
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from backhaul.application.attest import attest
+from backhaul.application.certify import certify
 from backhaul.application.extracts import SIDES, write
+from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.ports import Erp
 from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.bootstrap import House
 from backhaul.domain.errors import BackhaulError
+from backhaul.domain.period import period_of
 from backhaul.domain.proof import Tolerance
 from backhaul.domain.rules import Rules
 
+MEMORY: Final = "proof"
+"""Under this name it is remembered when the months were proved, and held by whoever proves them."""
+
 
 @contextmanager
-def prove_month(house: House, tenant: str, period: str, day: date, *, memory: str = "700MB") -> Iterator[
-        tuple[Proof, Books, list[Mapping[str, Any]]]]:
-    """Prove a month as of the end of a day; give the proof, the books it was proved in, and the extracts that stay."""
+def prove_month(  # noqa: PLR0913  options
+    house: House, tenant: str, period: str, day: date, *, now: datetime, actor: str = "backhaul", memory: str = "700MB",
+) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
+    """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules = house.profiles[tenant].rules
     told = attest(house.store, _erps(house, tenant), rules, period, day)
     folder = house.settings.state_dir / "extracts" / tenant / period
@@ -34,7 +42,46 @@ def prove_month(house: House, tenant: str, period: str, day: date, *, memory: st
     with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
         proof = prove(books, day, tolerance_of(rules))
         proof.reasons = tuple(told.reasons)
-        yield proof, books, [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
+        extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
+        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now)
+        yield proof, books, {"proof": number, "extracts": extracts}
+
+
+# --- every day
+
+
+MORNING: Final = time(5)
+"""From when on a day's proof is due, in the zone of the tenant's first legal entity: after the ERP's night jobs."""
+CLOSING: Final = 10
+"""Until which day of a month the one before it is proved every day as well."""
+
+
+def steps(house: House) -> Mapping[str, Any]:
+    """Give the durable step that proves the months that are open, once a day."""
+    return {"prove": lambda tenant, now: prove_when_due(house, tenant, now)}
+
+
+def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Prove the current month once a day, and the one before it while that is being closed; one worker at a time."""
+    rules = house.profiles[tenant].rules
+    here = now.astimezone(ZoneInfo(rules.entities[0].zone))
+    with house.store.begin() as tx:
+        last = tx.recall(tenant, MEMORY).get("day", "")
+    if here.time() < MORNING or last >= here.date().isoformat():
+        return {}
+    months = [period_of(here.date()), *([period_of(here.date().replace(day=1) - timedelta(days=1))] if here.day <= CLOSING else [])]
+    told: dict[str, Any] = {}
+    try:
+        with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed):
+            for period in months:
+                with prove_month(house, tenant, period, here.date(), now=now) as (proof, _, more):
+                    told[period] = {"proof": more["proof"], "lines": proof.lines, "broken": proof.broken, "orphans": proof.orphans,
+                                    "complete": proof.complete}
+            with house.store.begin() as tx:
+                tx.remember(tenant, MEMORY, {"day": here.date().isoformat(), "at": now.isoformat()})
+    except HeldElsewhere as other:
+        return {"elsewhere": str(other)}
+    return told
 
 
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ def reconcile(  # noqa: PLR0913  a command line
     cost: Annotated[str, typer.Option(help="By how much a cost may differ.")] = "0",
     report: Annotated[str, typer.Option(help="Write every discrepancy to this file: .csv or .parquet.")] = "",
     memory: Annotated[str, typer.Option(help="What the engine may hold before it goes to disk.")] = "700MB",
+    actor: Annotated[str, typer.Option(help="Who you are; a run of --period is kept under that name.")] = "backhaul",
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
@@ -36,6 +37,7 @@ def reconcile(  # noqa: PLR0913  a command line
 
     Either a month of this database and its ERPs (--period), or plain extracts (--left and --right).
     """
+    from backhaul.application.certify import figures
     from backhaul.application.reconcile import Books, Proof, prove
     from backhaul.domain.proof import Tolerance
 
@@ -46,7 +48,7 @@ def reconcile(  # noqa: PLR0913  a command line
     def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
         if report:
             books.save(report)
-        told = {**told_of(proof), **more}
+        told = {**figures(proof), **more}
         if as_json:
             say(told)
         else:
@@ -64,8 +66,9 @@ def reconcile(  # noqa: PLR0913  a command line
 
         name = tenant_of(house, tenant)
         zone = ZoneInfo(house.profiles[name].rules.entities[0].zone)
-        with prove_month(house, name, _month(period), _day(day, now.astimezone(zone).date()), memory=memory) as (proof, books, extracts):
-            tell(proof, books, {"period": period, "extracts": extracts})
+        until = _day(day, now.astimezone(zone).date())
+        with prove_month(house, name, _month(period), until, actor=actor, now=now, memory=memory) as (proof, books, more):
+            tell(proof, books, {"period": period, **more})
 
 
 @contextmanager
@@ -81,16 +84,6 @@ def _house() -> Iterator[tuple[Any, datetime]]:
     else:
         with opened() as house:
             yield house, datetime.now(UTC)
-
-
-def told_of(proof: Any) -> dict[str, Any]:  # noqa: ANN401  a `Proof`, imported late
-    """Say in plain values what a run proved."""
-    return {
-        "lines": proof.lines, "proved": proof.proved, "in_timing": proof.in_timing, "broken": proof.broken, "orphans": proof.orphans,
-        "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
-        "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
-        "complete": proof.complete, "reasons": list(proof.reasons), "stock_difference": proof.stock_difference,
-        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference}
 
 
 def _month(text: str) -> str:

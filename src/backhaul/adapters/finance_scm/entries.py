@@ -51,15 +51,18 @@ class _Books:
 
 def entries_between(odata: OData, told: wire.Settings, mode: Mode, first: date, last: date) -> Shown:
     """Read every record of a return posted between two days, and every draft of ours that is not posted yet."""
-    unread: list[str] = []
+    unread: dict[Side, str] = {}
     books = _read(odata, told, mode, first, last, unread)
-    return Shown(entries=(*_credits(books), *_drafts(books), *_stock(books), *_losses(books), *_ledger(books)), unread=tuple(unread))
+    return Shown(entries=(*_credits(books), *_drafts(books), *_stock(books), *_losses(books), *_ledger(books)),
+                 unread=tuple(unread.values()), missing=frozenset(unread))
 
 
 # --- reading
 
 
-def _read(odata: OData, told: wire.Settings, mode: Mode, first: date, last: date, unread: list[str]) -> _Books:  # noqa: PLR0913, PLR0917  all it asks by
+def _read(  # noqa: PLR0913, PLR0917  all it asks by
+    odata: OData, told: wire.Settings, mode: Mode, first: date, last: date, unread: dict[Side, str],
+) -> _Books:
     company = f"dataAreaId eq {quoted(told.company)}"
 
     def span(column: str) -> str:
@@ -79,10 +82,10 @@ def _read(odata: OData, told: wire.Settings, mode: Mode, first: date, last: date
             values=(told.hold_pool, told.invoice_pool))])
     charged = [row for row in charged if OURS.fullmatch(str(row.get("CustomersOrderReference") or ""))]
     came = _optional(odata, ask(wire.STOCK, f"{span('DatePhysical')} and Qty gt 0 and ReferenceCategory eq "
-                                            f"{enum('InventTransType', 'Sales')}"), "stock movements", unread)
+                                            f"{enum('InventTransType', 'Sales')}"), Side.STOCK, unread)
     lost = PostingKind.ISSUE in mode.route.goods
     written_off = ask(wire.STOCK_JOURNAL_LINES, f"{span('TransDate')} and Qty lt 0")
-    journals = _optional(odata, written_off, "losses by journal", unread) if lost else ()
+    journals = _optional(odata, written_off, Side.LOSS, unread) if lost else ()
     orders = {str(row.get("SalesOrderNumber") or "") for row in (*notes, *charged)} | {str(row.get("ReferenceId") or "") for row in came}
     waiting = {str(row["SalesOrderNumber"]) for row in open_orders if OURS.fullmatch(str(row.get("CustomersOrderReference") or ""))}
     vouchers = {str(row.get("LedgerVoucher") or "") for row in (*notes, *charged)} | {
@@ -93,7 +96,8 @@ def _read(odata: OData, told: wire.Settings, mode: Mode, first: date, last: date
         ask(wire.RETURN_LINES, column="ReturnOrderNumber", values=orders),
         ask(wire.SALES_ORDERS, column="SalesOrderNumber", values=orders),
         ask(wire.SALES_LINES, column="SalesOrderNumber", values=orders | waiting),
-        ask(wire.STOCK, column="ReferenceId", values=() if unread else orders), ask(wire.LEDGER, "", column="Voucher", values=vouchers)])
+        ask(wire.STOCK, column="ReferenceId", values=() if Side.STOCK in unread else orders),
+        ask(wire.LEDGER, "", column="Voucher", values=vouchers)])
     note_lines = {_name(row): list(row.get(NOTE_LINES) or ()) for row in notes}
     for row in taken:
         note_lines.setdefault(_name(row), []).append(row)
@@ -111,12 +115,12 @@ def _read(odata: OData, told: wire.Settings, mode: Mode, first: date, last: date
         by_lot={(_order(row), str(row.get("ReturnInventoryLotId") or row.get("InventoryLotId"))): row for row in mine})
 
 
-def _optional(odata: OData, query: Query, side: str, unread: list[str]) -> Sequence[Row]:
+def _optional(odata: OData, query: Query, side: Side, unread: dict[Side, str]) -> Sequence[Row]:
     """Read a set that an environment may not show; then say which side is not known."""
     try:
         (rows,) = odata.read([query])
     except Misconfigured as away:
-        unread.append(f"{side} cannot be read: {away}")
+        unread[side] = f"the {side.value} side cannot be read: {away}"
         return ()
     return rows
 
