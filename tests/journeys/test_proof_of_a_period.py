@@ -101,6 +101,20 @@ def test_one_ledger_entry_that_is_gone_breaks_exactly_one_line_by_its_amount(mon
     assert found[0].kind == ("LEDGER_MISSING" if kind == "SalesReturn" else "LEDGER_DIFFERS")
 
 
+@pytest.mark.parametrize("gone", [1, 2])
+def test_an_entry_of_a_receipts_voucher_that_is_gone_breaks_one_line_and_so_does_the_whole_voucher(month: World, gone: int) -> None:
+    voucher = next(row for row in month.rows(STOCK) if row["ItemId"] == "POT" and row["Qty"] == 1)["VoucherPhysical"]
+    entries = [row for row in month.rows(LEDGER) if row["Voucher"] == voucher]
+    for entry in entries[:gone]:
+        change(month, LEDGER, entry, TransactionCurrencyAmount=0, AccountingCurrencyAmount=0, Voucher="LOST")
+
+    proof, found = proved(month)
+
+    assert (len(entries), proof.broken) == (2, 1)
+    assert [(each.line, each.kind, abs(each.amount)) for each in found] == [
+        ("C900002|POT#1", "LEDGER_DIFFERS", abs(D(str(entries[0]["AccountingCurrencyAmount"]))))]
+
+
 def test_two_lines_with_each_others_amount_are_named_although_every_total_is_right(month: World) -> None:
     tea, cup = (one(month, NOTE_LINES, ProductNumber=item, InvoicedQuantity=-units) for item, units in (("TEA", 2), ("POT", 1)))
     change(month, NOTE_LINES, tea, LineAmount=-9.50)

@@ -35,6 +35,9 @@ ZONES: Final = timedelta(hours=15)
 """No zone is further from UTC."""
 LATE_ALREADY: Final = frozenset({"OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG", "PROOF_BROKEN"})
 """Findings that say that something is late or broken; a line with no other one does not wait for a decision."""
+LOSS: Final = "loss:"
+MOVES: Final = (LOSS, "grade:", "debit:")
+"""How the subjects of journal effects begin that move a line's units: written off, put elsewhere, or gone again with their debit."""
 DEBIT: Final = "charge:debit-"
 """How the subject of an effect begins that takes back the credit of a line."""
 PARTS: Final = 6
@@ -239,13 +242,13 @@ class _Marks:
 
     lines: dict[str, Line]
     debits: set[str]
-    shares: dict[tuple[str, str], list[tuple[Line, Decimal]]]
+    shares: dict[tuple[str, str], list[tuple[Line, PostingKey, Decimal]]]
     unknown: set[str]
 
     @property
     def refs(self) -> set[str]:
         """Give the returns they lead to."""
-        return {ref for ref, _ in self.lines.values()} | {line[0] for shares in self.shares.values() for line, _ in shares}
+        return {ref for ref, _ in self.lines.values()} | {line[0] for shares in self.shares.values() for line, _, _ in shares}
 
     def recompute(self, rules: Rules, lines: Iterable[Line]) -> None:
         """Bring marks we do not remember to the lines they are made of: a mark holds no time and no chance, so our tables may be lost."""
@@ -264,12 +267,12 @@ def _marks(store: Store, rules: Rules, entries: Collection[Entry]) -> _Marks:
     with store.begin() as tx:
         keys = tx.marked(rules.tenant, wanted)
         committed = tx.allocations(rules.tenant, {entry.journal for entry in entries if entry.journal})
-    shares: dict[tuple[str, str], list[tuple[Line, Decimal]]] = {}
+    shares: dict[tuple[str, str], list[tuple[Line, PostingKey, Decimal]]] = {}
     for journal, line in ((journal, line) for journal, lines in committed.items() for line in lines):
         for share in line.shares:
             key = PostingKey.parse(share.key)
-            if key.kind is PostingKind.ISSUE and key.subject.startswith("loss:"):
-                shares.setdefault((journal, str(line.number)), []).append(((key.return_ref, _line_of(key)), share.quantity))
+            if key.subject.startswith(MOVES):
+                shares.setdefault((journal, str(line.number)), []).append(((key.return_ref, _line_of(key)), key, share.quantity))
     return _Marks(lines={mark: (key.return_ref, _line_of(key)) for mark, key in keys.items()},
                   debits={mark for mark, key in keys.items() if key.subject.startswith(DEBIT)}, shares=shares,
                   unknown={mark for mark in wanted if mark not in keys})
@@ -289,14 +292,25 @@ def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks) 
     """
     for entity, entries in shown.items():
         for entry in entries:
-            for line, units in marks.shares.get((entry.journal, entry.mark), ()) if entry.journal else ():
-                cost = None if entry.cost is None or not entry.units else entry.cost * units / entry.units
-                yield line, _record(rules, entity, replace(entry, units=units, cost=cost), name_of(*line))
             if entry.journal:
+                for line, key, units in marks.shares.get((entry.journal, entry.mark), ()):
+                    yield line, _share(rules, entity, entry, key, units, name_of(*line))
                 continue
             own = marks.lines.get(entry.mark, ("", entry.mark)) if entry.mark else None
             told = replace(entry, item=None) if entry.mark in marks.debits else entry  # a debit names a service item of its own
             yield own, _record(rules, entity, told, name_of(*own) if own else "")
+
+
+def _share(rules: Rules, entity: str, entry: Entry, key: PostingKey, units: Decimal, line: str) -> Row:  # noqa: PLR0913, PLR0917  what it is of
+    """Write a line's share of what a journal moved: a loss has the sign of one, any other movement that of stock.
+
+    A line whose units were moved lies at several places, one after the other, so that only what may be sold of it is compared.
+    """
+    told = units if (entry.units or NOTHING) > 0 else -units
+    cost = None if entry.cost is None or not entry.units else entry.cost * told / entry.units
+    if key.subject.startswith(LOSS):
+        return _record(rules, entity, replace(entry, side=Side.LOSS, units=-told, cost=None if cost is None else -cost), line)
+    return _record(rules, entity, replace(entry, units=told, cost=cost), line) | {"moved": True}
 
 
 def _record(rules: Rules, entity: str, entry: Entry, line: str) -> Row:
@@ -335,19 +349,54 @@ def _choose(records: Iterable[tuple[Line | None, Row]], period: str, mine: Mappi
         if expected is not None and line is not None and unexpected:
             refused[row["line"]] = _accepted_row(line[0], expected)
         told.records.append(row)
-        vouchers.add(voucher)
+        if row["side"] == Side.CREDIT.value:
+            vouchers.add(voucher)
+    moved = {row["line"] for row in told.records if row.get("moved")}
+    for row in told.records:
+        if row["line"] in moved and row["side"] == Side.STOCK.value:
+            row |= {"warehouse": None, "location": None}
     told.accepted += refused.values()
-    told.records += _ledger_of(ledger, vouchers, left)
+    told.records += _ledger_of(ledger, vouchers, left, _unbalanced(told.records, ledger))
 
 
-def _ledger_of(ledger: Iterable[Row], vouchers: Collection[tuple[str, str]], left: Mapping[tuple[str, str], Decimal]) -> Iterator[Row]:
-    """Keep the vouchers of these credits, less what they book of lines of other periods; that it was read stands there in any case."""
+def _unbalanced(records: Iterable[Row], ledger: Iterable[Row]) -> Mapping[tuple[str, str], Decimal]:
+    """Say by how much vouchers of receipts do not balance, or are gone, at the credit voucher of the first line each is about.
+
+    Where none of them is in the ledger, the ERP books receipts with the credit, and none is missing.
+    """
+    booked = {(row["entity"], row["voucher"]): (row["against"] or NOTHING) - (row["net"] or NOTHING) for row in ledger}
+    credits_: dict[str, tuple[str, str]] = {}
+    came: dict[tuple[str, str], dict[str, Decimal]] = {}
+    for row in records:
+        voucher = (row["entity"], row["voucher"])
+        if row["status"] == "posted" and row["voucher"] and row["line"] and row["side"] == Side.CREDIT.value:
+            credits_[row["line"]] = min(voucher, credits_.get(row["line"], voucher))
+        elif row["voucher"] and row["line"] and row["side"] == Side.STOCK.value and not row.get("moved"):
+            lines = came.setdefault(voucher, {})
+            lines[row["line"]] = lines.get(row["line"], NOTHING) + (row["cost"] or NOTHING)
+    receipts = {voucher: lines for voucher, lines in came.items() if voucher not in credits_.values()}
+    found: dict[tuple[str, str], Decimal] = {}
+    for voucher, lines in receipts.items() if any(voucher in booked for voucher in receipts) else ():
+        apart = booked[voucher] if voucher in booked else -sum(lines.values(), NOTHING)
+        if apart and min(lines) in credits_:
+            at = credits_[min(lines)]
+            found[at] = found.get(at, NOTHING) + apart
+    return found
+
+
+def _ledger_of(ledger: Iterable[Row], vouchers: Collection[tuple[str, str]], left: Mapping[tuple[str, str], Decimal],
+               apart: Mapping[tuple[str, str], Decimal]) -> Iterator[Row]:
+    """Keep the vouchers of these credits, less what they book of lines of other periods; that it was read stands there in any case.
+
+    What is `apart` of a receipt's own voucher is told with the credit of its line, as an entry that is gone on the other side.
+    """
     yield {"side": Side.LEDGER.value, "status": "posted", "voucher": "", "net": NOTHING, "against": NOTHING}
     for row in ledger:
         voucher = (row["entity"], row["voucher"])
         if voucher in vouchers:
-            less = left.get(voucher, NOTHING)
-            yield row | {name: None if row[name] is None else row[name] - less for name in ("net", "against")}
+            less, beside = left.get(voucher, NOTHING), apart.get(voucher, NOTHING)
+            yield row | {"net": None if row["net"] is None else row["net"] - less,
+                         "against": None if row["against"] is None else row["against"] - less + beside}
 
 
 __all__ = ["Testimony", "attest", "name_of"]

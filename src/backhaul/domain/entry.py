@@ -26,8 +26,9 @@ class Side(StrEnum):
 class Entry:
     """One record of one side.
 
-    `mark` is the mark of ours it carries, or what leads to it does: of an order line, or, where `journal` names the journal, the number of
-    a line that was committed to stand for several returns. On the ledger side `net` is what a voucher books on accounts of sales and
+    `mark` is the mark of ours it carries, or what leads to it does: of an order line. Where `journal` names an inventory journal it is the
+    number of a line there, which may have been committed to stand for several returns; such an entry has the sign of stock, so that a
+    transfer is two of them. On the ledger side `net` is what a voucher books on accounts of sales and
     returns, and `against` the same seen from its other side: what it takes off the customer, less tax. Where both agree it balances.
     """
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from backhaul.adapters.business_central import bridge, inbox, wire
 from backhaul.adapters.business_central.central import EXTENSION, PUBLISHED, Ask
+from backhaul.adapters.business_central.journals import ENTRIES, SELECT
 from backhaul.adapters.business_central.looking import LEDGER, LEDGER_COLUMNS, LEDGER_TYPE, STOCK_TYPES, Side as Books
 from backhaul.adapters.business_central.masters import COLUMNS, OURS, STOCK, Masters
 from backhaul.adapters.business_central.wire import DRAFTS, ENDED, INVOICES, LINES_OF, MEMOS, NO_BIN, plain
@@ -71,7 +72,7 @@ class Reader:
         entries += self._came(ours, {str(head["number"]): head for head in memos}, stock, values, requests)
         entries += self._booked(booked, {str(head["number"]) for head in (*memos, *charged)})
         entries += self._ledger(booked, _by(row for row in ledger if not plain(row.get("documentType"))), [*memos, *charged], unread)
-        entries += self._waiting()
+        entries += [*self._journals(span), *self._waiting()]
         return Shown(entries=tuple(entries), unread=tuple(unread))
 
     @property
@@ -170,6 +171,18 @@ class Reader:
                 cost = number(row.get("costAmountActual")) * (units - known) / units
                 yield Entry(side=Side.STOCK, document=str(row.get("documentNumber")), item=item, units=units - known, cost=cost,
                             posted_on=day_of(row.get("postingDate")))
+
+    def _journals(self, span: str) -> Iterator[Entry]:
+        """Give what item journals moved, by the extension that writes them; its entries carry the number of our line."""
+        if PostingKind.ISSUE not in self.books.mode.route.goods:
+            return
+        (rows,) = self.books.central.read([Ask(entity_set=ENTRIES, select=SELECT[ENTRIES], where=span)], service=EXTENSION)
+        for row in rows:
+            if mark := str(row.get("externalDocumentNumber") or ""):
+                yield Entry(side=Side.STOCK, document=str(row.get("documentNumber")), journal=str(row.get("documentNumber")), mark=mark,
+                            item=str(row.get("itemNumber") or "") or None, units=number(row.get("quantity")),
+                            cost=number(row.get("costAmountActual")), posted_on=day_of(row.get("postingDate")),
+                            place=Place(warehouse=str(row.get("locationCode") or ""), location=NO_BIN))
 
     def _place(self, row: Row) -> Place | None:
         code = self.masters.location_of(str(row.get("locationId") or ""))

@@ -43,6 +43,7 @@ class _Books:
     ledger: Mapping[str, Sequence[Row]]
     moves: Sequence[Row]
     journals: Sequence[Row]
+    arrived: Mapping[tuple[str, int], Row]
     open_lines: Sequence[Row]
     heads: Mapping[str, Row] = field(default_factory=dict)
     by_sequence: Mapping[tuple[str, int], Row] = field(default_factory=dict)
@@ -53,7 +54,7 @@ def entries_between(odata: OData, told: wire.Settings, mode: Mode, first: date, 
     """Read every record of a return posted between two days, and every draft of ours that is not posted yet."""
     unread: dict[Side, str] = {}
     books = _read(odata, told, mode, first, last, unread)
-    return Shown(entries=(*_credits(books), *_drafts(books), *_stock(books), *_losses(books), *_ledger(books)),
+    return Shown(entries=(*_credits(books), *_drafts(books), *_stock(books), *_losses(books), *_journals(books), *_ledger(books)),
                  unread=tuple(unread.values()), missing=frozenset(unread))
 
 
@@ -83,21 +84,22 @@ def _read(  # noqa: PLR0913, PLR0917  all it asks by
     charged = [row for row in charged if OURS.fullmatch(str(row.get("CustomersOrderReference") or ""))]
     came = _optional(odata, ask(wire.STOCK, f"{span('DatePhysical')} and Qty gt 0 and ReferenceCategory eq "
                                             f"{enum('InventTransType', 'Sales')}"), Side.STOCK, unread)
-    lost = PostingKind.ISSUE in mode.route.goods
-    written_off = ask(wire.STOCK_JOURNAL_LINES, f"{span('TransDate')} and Qty lt 0")
-    journals = _optional(odata, written_off, Side.LOSS, unread) if lost else ()
+    # Where nothing of a return's usual way goes by journal, an environment need not show them.
+    quietly = unread if mode.route.writes_off is PostingKind.ISSUE else {}
+    journals = _optional(odata, ask(wire.STOCK_JOURNAL_LINES, f"{span('TransDate')} and Qty lt 0"), Side.LOSS, quietly)
     orders = {str(row.get("SalesOrderNumber") or "") for row in (*notes, *charged)} | {str(row.get("ReferenceId") or "") for row in came}
     waiting = {str(row["SalesOrderNumber"]) for row in open_orders if OURS.fullmatch(str(row.get("CustomersOrderReference") or ""))}
     vouchers = {str(row.get("LedgerVoucher") or "") for row in (*notes, *charged)} | {
-        str(row.get("Voucher") or "") for row in owed if row.get("Invoice")}
-    taken, heads, lines, sales_heads, sales_lines, moves, ledger = odata.read([
+        str(row.get("Voucher") or "") for row in owed if row.get("Invoice")} | {str(row.get("VoucherPhysical") or "") for row in came}
+    taken, heads, lines, sales_heads, sales_lines, moves, ledger, arrived = odata.read([
         ask(wire.INVOICE_LINES, column="InvoiceNumber", values=(str(row["InvoiceNumber"]) for row in charged)),
         ask(wire.RETURN_ORDERS, column="ReturnOrderNumber", values=orders),
         ask(wire.RETURN_LINES, column="ReturnOrderNumber", values=orders),
         ask(wire.SALES_ORDERS, column="SalesOrderNumber", values=orders),
         ask(wire.SALES_LINES, column="SalesOrderNumber", values=orders | waiting),
         ask(wire.STOCK, column="ReferenceId", values=() if Side.STOCK in unread else orders),
-        ask(wire.LEDGER, "", column="Voucher", values=vouchers)])
+        ask(wire.LEDGER, "", column="Voucher", values=vouchers),
+        ask(wire.TRANSFER_LINES, column="JournalNumber", values=(str(row["JournalId"]) for row in journals))])
     note_lines = {_name(row): list(row.get(NOTE_LINES) or ()) for row in notes}
     for row in taken:
         note_lines.setdefault(_name(row), []).append(row)
@@ -109,6 +111,7 @@ def _read(  # noqa: PLR0913, PLR0917  all it asks by
     return _Books(
         notes=[*notes, *charged], note_lines=note_lines, owed={str(row["Voucher"]): row for row in owed if row.get("Invoice")},
         ledger=by_voucher, moves=moves, journals=journals,
+        arrived={(str(row["JournalNumber"]), int(number(row.get("LineNumber")))): row for row in arrived},
         open_lines=[*open_lines, *(row for row in sales_lines if str(row["SalesOrderNumber"]) in waiting)],
         heads={_order(row): row for row in (*heads, *sales_heads)},
         by_sequence={(_order(row), int(number(row.get("LineCreationSequenceNumber")))): row for row in mine},
@@ -182,16 +185,28 @@ def _stock(books: _Books) -> Iterator[Entry]:
 
 
 def _losses(books: _Books) -> Iterator[Entry]:
-    """Give what left stock again by its own disposition on a return order, or by an inventory journal."""
+    """Give what left stock again by its own disposition on a return order."""
     passed = _passed(books)
     for row in books.moves:
         if number(row.get("Qty")) < 0 and row.get("StatusIssue") in GONE and _lot(row) not in passed:
             yield _moved(books, row, Side.LOSS, -1)
+
+
+def _journals(books: _Books) -> Iterator[Entry]:
+    """Give what inventory journals took out of stock, and what a transfer brought to another place by it."""
     for row in books.journals:
-        if row.get("Voucher"):
-            yield Entry(side=Side.LOSS, document=str(row.get("JournalId")), journal=str(row.get("JournalId")),
-                        mark=str(int(number(row.get("LineNum")))), voucher=str(row["Voucher"]), item=str(row.get("ItemId") or "") or None,
-                        units=-number(row.get("Qty")), cost=-number(row.get("CostAmount")), posted_on=day_of(row.get("TransDate")))
+        if not row.get("Voucher"):
+            continue
+        journal, line = str(row.get("JournalId")), int(number(row.get("LineNum")))
+        about: dict[str, Any] = {"side": Side.STOCK, "document": journal, "journal": journal, "mark": str(line),
+                                 "voucher": str(row["Voucher"]), "item": str(row.get("ItemId") or "") or None,
+                                 "posted_on": day_of(row.get("TransDate"))}
+        yield Entry(**about, units=number(row.get("Qty")), cost=number(row.get("CostAmount")), place=Place(
+            warehouse=str(row.get("InventLocationId") or ""), location=str(row.get("WMSLocationId") or "")))
+        if end := books.arrived.get((journal, line)):
+            yield Entry(**about, units=-number(row.get("Qty")), cost=-number(row.get("CostAmount")), place=Place(
+                warehouse=str(end.get("DestinationWarehouseId") or ""), location=str(end.get("DestinationWarehouseLocationId") or ""),
+                status=str(end.get("DestinationInventoryStatusId") or "")))
 
 
 def _passed(books: _Books) -> Collection[tuple[str, str]]:
