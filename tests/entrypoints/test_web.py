@@ -754,6 +754,17 @@ def test_many_lines_of_a_class_come_page_by_page_and_leave_as_a_sheet(store: Sql
     assert len(list(csv.reader(io.StringIO(browser.get("/exports/proof.csv?period=2010-11").text)))) == 4
 
 
+def test_the_work_a_break_makes_leads_to_the_proof_it_comes_from(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF)
+    with store.begin() as tx:
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="proof:2010-12", line_id=f"{REF}|L000", money=Money(amount=Decimal("1.50"), currency="GBP"),
+            now=datetime.now(UTC), teams={}, findings=(Finding(code="PROOF_BROKEN", sentence="WRONG_AMOUNT: it differs."),)))
+
+    assert f'href="/exceptions/{number}"' in browser.get("/exceptions?kind=PROOF_BROKEN").text
+    assert 'href="/proof?period=2010-12"' in browser.get(f"/exceptions/{number}").text
+
+
 def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:
     proved(store, REF)
     with store.begin() as tx:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from backhaul.adapters.sql.proofs import strays
 from backhaul.application.lease import held
 from backhaul.application.reconcile import Found, Proof
-from backhaul.domain.entry import Shown
+from backhaul.domain.entry import Shown, Side
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.rules import Close
 from backhaul.entrypoints import months, worker
@@ -207,6 +207,46 @@ def test_a_month_is_incomplete_when_its_erp_or_a_side_of_it_was_not_read(month: 
     assert (half.complete, half.reasons, half.broken) == (False, ("gb01: losses by journal cannot be read",), 0)
 
 
+def test_an_erp_that_nobody_can_reach_is_named_and_one_that_tells_no_stock_accuses_nobody_of_losing_it(
+    month: World, tmp_path: Path,
+) -> None:
+    desk = month.house.desk(TENANT, "gb01")
+    month.house.adopt(replace(desk, erp=_Stockless(desk.erp)))  # type: ignore[arg-type]  the proof asks it nothing else
+    stockless, found = proved(month)
+    gone = open_world("http://127.0.0.1:9", f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY)
+    gone.house.settings, gone.house.capabilities, gone.at = replace(gone.house.settings, state_dir=tmp_path / "gone"), {}, month.at
+    away, _ = proved(gone)
+    gone.house.close()
+
+    assert (stockless.complete, stockless.broken, found) == (False, 0, [])
+    assert (away.complete, away.broken, away.in_timing) == (False, 0, 6)
+    assert away.reasons[0].startswith("gb01: the ERP was not read:")
+
+
+class _Stockless:
+    """An ERP that does not show what came into stock."""
+
+    def __init__(self, erp: Any) -> None:
+        self.erp = erp
+
+    def entries(self, first: date, last: date) -> Shown:
+        """Leave the stock side out, and say so."""
+        shown = self.erp.entries(first, last)
+        return Shown(entries=tuple(each for each in shown.entries if each.side in {Side.CREDIT, Side.LEDGER}),
+                     unread=("the stock side cannot be read",), missing=frozenset({Side.STOCK}))
+
+
+def test_a_credit_that_no_sales_invoice_stands_for_is_an_orphan(month: World) -> None:
+    entry = next(row for row in month.rows("CustTransBiEntities") if row["AmountCur"] < 0)
+    change(month, "CustTransBiEntities", entry, SourceKey=99, Voucher="V-FREE", Invoice="FTI-1", AmountCur=-6)
+    sales = next(row for row in month.rows(LEDGER) if row["PostingType"] == "SalesReturn")
+    change(month, LEDGER, sales, GeneralJournalAccountEntryRecId=99, Voucher="V-FREE", TransactionCurrencyAmount=5)
+
+    _, found = proved(month)
+
+    assert [(each.document, each.kind, each.amount) for each in found] == [("FTI-1", "EXTRA_IN_ERP", D(5))]
+
+
 def test_a_month_is_incomplete_while_messages_wait_or_cannot_be_read_or_units_belong_to_nobody(month: World) -> None:
     stranger = [told | {"retailerCode": "NOBODY"} for told in life("C900009", [
         line("TEA", 1, "4.25", received=1, grades=[("A", "RESELL", 1, True)])], at=month.at)]
@@ -265,6 +305,30 @@ def test_business_central_is_proved_in_every_mode(central_erp: str, tmp_path: Pa
     assert (proof.complete, proof.reasons, found) == (True, (), [])
     assert (proof.lines, proof.proved, proof.in_timing) == (6, 5, 1)
     assert {proof.stock_difference, proof.credit_difference, proof.ledger_difference} == {D(0)}
+
+
+def test_what_people_did_in_business_central_beside_us_is_found_and_what_its_options_leave_open_is_said(
+    central_erp: str, tmp_path: Path,
+) -> None:
+    world = open_world(central_erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY, mode="C", kind="business-central")
+    lived(world, tmp_path)
+    day = "2010-12-03"
+    world.control("seed", {"rows": {
+        "itemLedger": [{"entryNumber": 9001, "itemNumber": "TEA", "postingDate": day, "entryType": "Sale", "quantity": 3,
+                        "documentType": "Sales_x0020_Credit_x0020_Memo", "documentNumber": "CM-HAND", "costAmountActual": 6}],
+        "generalLedger": [{"entryNumber": 9002, "postingDate": day, "documentNumber": "CM-JOURNAL", "accountNumber": "6120", "amount": 5,
+                           "documentType": "Credit_x0020_Memo"}]}})
+    _, found = proved(world)
+    desk = world.house.desk(TENANT, "gb01")
+    erp: Any = desk.erp
+    erp.told = replace(erp.told, receivable_accounts=frozenset())
+    half, _ = proved(world)
+    world.house.close()
+
+    assert sorted((each.document, each.kind, each.amount) for each in found) == [
+        ("CM-HAND", "EXTRA_IN_ERP", D(6)), ("CM-JOURNAL", "EXTRA_IN_ERP", D(5))]
+    assert not half.complete
+    assert "receivable_accounts" in half.reasons[0]
 
 
 # --- what stays of a run
