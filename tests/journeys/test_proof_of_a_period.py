@@ -399,12 +399,17 @@ def test_months_that_are_open_are_proved_once_a_day(month: World) -> None:
     with held(month.house.store, TENANT, "proof", holder="another", now=datetime(2011, 1, 2, 6, tzinfo=UTC),
               lasting=timedelta(hours=1), elapsed=lambda: 0):
         elsewhere = months.prove_when_due(month.house, TENANT, datetime(2011, 1, 2, 6, tzinfo=UTC))
+    month.house.settings = replace(month.house.settings, state_dir=Path("/dev/null"))
+    with pytest.raises(OSError, match="/dev/null"):
+        months.prove_when_due(month.house, TENANT, datetime(2011, 1, 3, 6, tzinfo=UTC))
+    broke_off = months.steps(month.house)["prove"](TENANT, datetime(2011, 1, 3, 6, 1, tzinfo=UTC))
     with month.house.store.begin() as tx:
         ran = [proof.period for proof in tx.proofs(TENANT)]
 
     assert (again, early) == ({}, {})
     assert (set(done), done["2010-12"]["lines"]) == ({"2010-12"}, 6)
     assert "elsewhere" in elsewhere
+    assert broke_off == {}
     assert ran == ["2010-12", "2010-11", "2010-12"]
 
 

@@ -52,6 +52,8 @@ def prove_month(  # noqa: PLR0913  options
 
 MORNING: Final = time(5)
 """From when on a day's proof is due, in the zone of the tenant's first legal entity: after the ERP's night jobs."""
+AGAIN: Final = timedelta(hours=1)
+"""How long a day's proof that broke off is left alone."""
 CLOSING: Final = 10
 """Until which day of a month the one before it is proved every day as well."""
 
@@ -66,13 +68,15 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     rules = house.profiles[tenant].rules
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
     with house.store.begin() as tx:
-        last = tx.recall(tenant, MEMORY).get("day", "")
-    if here.time() < MORNING or last >= here.date().isoformat():
+        memory = tx.recall(tenant, MEMORY)
+    if here.time() < MORNING or memory.get("day", "") >= here.date().isoformat() or memory.get("again", "") > now.isoformat():
         return {}
     months = [period_of(here.date()), *([period_of(here.date().replace(day=1) - timedelta(days=1))] if here.day <= CLOSING else [])]
     told: dict[str, Any] = {}
     try:
         with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed):
+            with house.store.begin() as tx:  # whatever breaks, it is not tried at every turn
+                tx.remember(tenant, MEMORY, {**memory, "again": (now + AGAIN).isoformat()})
             for period in months:
                 with prove_month(house, tenant, period, here.date(), now=now) as (proof, _, more):
                     told[period] = {"proof": more["proof"], "lines": proof.lines, "broken": proof.broken, "orphans": proof.orphans,
