@@ -61,14 +61,15 @@ def reconcile(  # noqa: PLR0913  a command line
         with Books(left, right, held, memory=memory) as books:
             tell(prove(books, _day(day, datetime.now(UTC).date()), tolerance), books, {})
         return
+    month = _month(period)
     with _house() as (house, now):
         from backhaul.entrypoints.months import prove_month
 
         name = tenant_of(house, tenant)
         zone = ZoneInfo(house.profiles[name].rules.entities[0].zone)
         until = _day(day, now.astimezone(zone).date())
-        with prove_month(house, name, _month(period), until, actor=actor, now=now, memory=memory) as (proof, books, more):
-            tell(proof, books, {"period": period, **more})
+        with prove_month(house, name, month, until, actor=actor, now=now, memory=memory) as (proof, books, more):
+            tell(proof, books, {"period": month, **more})
 
 
 @contextmanager
