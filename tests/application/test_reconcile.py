@@ -162,7 +162,7 @@ def some_record(chance: Random) -> dict[str, Any]:
 
 
 def reference(accepted: Mapping[str, Row], records: list[dict[str, Any]], held: Mapping[str, Row],
-              booked: Mapping[str, Decimal] | None) -> list[Verdict]:
+              booked: Mapping[str, tuple[Decimal, Decimal | None]] | None) -> list[Verdict]:
     """Say of every line what `classify` says of it."""
     sides: dict[tuple[str, str], list[Record]] = {}
     vouchers: dict[str, dict[str, Decimal]] = {}
@@ -174,7 +174,7 @@ def reference(accepted: Mapping[str, Row], records: list[dict[str, Any]], held: 
             lines[row["line"]] = lines.get(row["line"], D(0)) + (row["net"] or D(0))
     short: dict[str, Decimal] = {}
     for voucher, credited in vouchers.items() if booked is not None else ():
-        for key, lacks in lacking(credited, (booked or {}).get(voucher)).items():
+        for key, lacks in lacking(credited, *(booked or {}).get(voucher, (None, None))).items():
             short[key] = short.get(key, D(0)) + lacks
     return [classify(Line(
         key=key, accepted=expected(accepted[key]) if key in accepted else None, lacking=short.get(key),
@@ -199,10 +199,12 @@ def test_the_engine_says_of_every_line_what_the_reference_says(*, seed: int, led
     chance = Random(seed)
     accepted = {f"R{number}": some_accepted(chance) for number in range(LINES) if chance.random() < 0.95}
     records = [some_record(chance) for _ in range(3 * LINES)]
-    held = {f"R{chance.randrange(LINES)}": {"state": chance.choice(["draft", "unconfirmed", "posted", "posted"]),
+    held = {f"R{chance.randrange(LINES)}": {"state": chance.choice(["draft", "unconfirmed", "waiting", "posted", "posted"]),
                                             "read_back": chance.choice(AMOUNTS)} for _ in range(LINES // 4 if third else 0)}
-    booked = {f"V{number}": chance.choice([D(0), D("8.50"), D(17)]) for number in range(LINES // 3) if chance.random() < 0.8}
-    entries = [{"side": "ledger", "voucher": voucher, "net": net, "status": "posted"} for voucher, net in booked.items() if ledger]
+    booked = {f"V{number}": (chance.choice([D(0), D("8.50"), D(17)]), chance.choice([None, None, D("8.50"), D(17)]))
+              for number in range(LINES // 3) if chance.random() < 0.8}
+    entries = [{"side": "ledger", "voucher": voucher, "net": net, "against": against, "status": "posted"}
+               for voucher, (net, against) in booked.items() if ledger]
     with TemporaryDirectory() as folder:
         files = [extract(Path(folder), name, columns, rows) for name, columns, rows in (
             ("accepted", ACCEPTED, ({**row, "line": key} for key, row in accepted.items())), ("records", RECORDS, [*records, *entries]),

@@ -6,7 +6,7 @@ Chromium is Debian's; `make test` installs it. A test here never skips: without 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from backhaul.bootstrap import keep
 from backhaul.config import SignIn
 from backhaul.domain.delivery import Delivery
 from backhaul.entrypoints.demo.team import employ
+from backhaul.entrypoints.months import prove_month
 from backhaul.entrypoints.web.app import create_app
 from backhaul.entrypoints.web.counting import count
 from backhaul.entrypoints.web.door import STEP_UP
@@ -80,6 +81,9 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     while count(store, world.house.profiles[TENANT].rules):
         pass
     employ(store, TENANT, world.at)
+    world.house.settings = replace(world.house.settings, state_dir=folder)
+    with prove_month(world.house, TENANT, "2010-12", world.at.date(), now=world.at):
+        pass
     clock = Now(world.at + timedelta(hours=1))
     app = create_app(world.house, clock=clock, sign_in=SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE})))
     with serve(app) as server:

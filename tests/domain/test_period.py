@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.period import before_jobs, closes, jobs_done, period_end, period_of, predicted_posting
+from backhaul.domain.period import before_jobs, closes, due_by, jobs_done, period_end, period_of, predicted_posting
 from backhaul.domain.rules import Close, LegalEntity, Window
 from backhaul.testing.builders import entity
 
@@ -165,3 +165,19 @@ def test_new_year_comes_first_in_auckland() -> None:
 def test_what_people_did_is_looked_at_before_the_first_job_takes_it_further(now: datetime, look: datetime) -> None:
     assert before_jobs(entity(job_times=NIGHTLY), now) == look
     assert before_jobs(entity(), now) == now + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(("window", "since", "due"), [
+    (Window(close=Close.AT_ONCE), utc(2026, 3, 4, 12), date(2026, 3, 4)),
+    (Window(close=Close.EVERY, every=timedelta(hours=18)), utc(2026, 3, 4, 12), date(2026, 3, 5)),
+    (Window(close=Close.DAILY), utc(2026, 3, 4, 12), date(2026, 3, 4)),
+    (Window(close=Close.DAILY), utc(2026, 3, 4, 19), date(2026, 3, 5)),
+    (Window(close=Close.PERIOD), utc(2026, 3, 4, 12), date(2026, 3, 30)),
+    (Window(close=Close.PERIOD), utc(2026, 3, 30, 19), date(2026, 4, 29)),
+])
+def test_what_is_due_is_posted_at_the_latest_when_its_window_has_closed(window: Window, since: datetime, due: date) -> None:
+    assert due_by(window, entity(), since) == due
+
+
+def test_a_window_that_closes_after_the_first_job_is_posted_the_next_day() -> None:
+    assert due_by(Window(close=Close.DAILY), entity(job_times=NIGHTLY), utc(2026, 3, 4, 12)) == date(2026, 3, 5)

@@ -199,6 +199,28 @@ def test_one_removed_ledger_line_breaks_the_one_line_it_was_about() -> None:
     assert lacking(credited, D("18.00")) == {"a": D("1.00")}
 
 
+def test_an_entry_that_is_gone_on_the_other_side_of_a_voucher_is_lacking_as_well() -> None:
+    credited = {"a": D("8.50"), "b": D("2.00")}
+
+    assert lacking(credited, D("10.50"), D("10.50")) == {}
+    assert lacking(credited, D("10.50"), D("8.50")) == {"b": D("2.00")}
+    assert lacking(credited, D("10.50"), D("12.60")) == {"a": D("-2.10")}
+
+
+@pytest.mark.parametrize("more", [
+    {"credit": NONE, "stock": NONE}, {"credit": NONE}, {"credit__units": D(1), "credit__net": D("4.25")},
+])
+def test_what_an_open_exception_holds_is_not_late_while_somebody_has_to_decide(more: dict[str, Any]) -> None:
+    verdict = classify(line(held=Held.WAITING, read_back=None, **more), date(2026, 12, 31), TIGHT)
+
+    assert (verdict.standing, verdict.why, verdict.since) == (Standing.TIMING, "DECISION_AWAITED", date(2026, 10, 5))
+
+
+def test_an_open_exception_hides_nothing_that_is_wrong_with_what_is_posted() -> None:
+    assert classify(line(held=Held.WAITING, read_back=None), DAY, TIGHT).standing is Standing.PROVED
+    assert kinds(classify(line(held=Held.WAITING, read_back=None, credit__net=D("9.50")), DAY, TIGHT)) == [("WRONG_AMOUNT", D("1.00"))]
+
+
 def broken(key: str, kind: str, amount: str, **more: Any) -> Broken:
     told = {"entity": "gb01", "currency": "GBP", "document": "CN-1", "net": D(0), "credited": D(0), "item": "", "told_item": ""}
     verdict = Verdict(key=key, standing=Standing.BROKEN, discrepancies=(Discrepancy(kind=kind, amount=D(amount)),))

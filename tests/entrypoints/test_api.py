@@ -17,6 +17,7 @@ from litestar.testing import TestClient
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import people
 from backhaul.application.ports import KeptCase
+from backhaul.application.proof_ports import KeptProof, KeptStray
 from backhaul.domain.access import RIGHTS, Action, Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected, Decided
@@ -30,7 +31,8 @@ from backhaul.testing import builders
 
 NOON = datetime(2011, 3, 1, 12, tzinfo=UTC)
 NUMBERS = count(1)
-ANY = {"search": "x", "ref": "x", "subject": "x", "kind": "BLIND", "legal_entity": "gb", "currency": "GBP", "decision": "waive"}
+ANY = {"period": "2011-03", "search": "x", "ref": "x", "subject": "x", "kind": "BLIND", "legal_entity": "gb", "currency": "GBP",
+       "decision": "waive"}
 """Something for every parameter that a route of the API needs."""
 
 
@@ -233,6 +235,29 @@ def test_a_customer_is_masked_in_every_answer_for_whom_they_are_masked_in_one(sh
         people.give(tx, person.number, Grant(role=Role.FINANCE, tenant="acme", entities=frozenset({"de"})), granted_by="a", approved_by="b",
                     now=NOON)
     assert seen(shop.token(Role.WAREHOUSE)) == [False] * len(paths)
+
+
+def test_what_a_month_did_not_prove_is_told_run_by_run_and_line_by_line(shop: Shop) -> None:
+    run = KeptProof(tenant="acme", period="2011-02", day=NOON.date(), at=NOON, actor="fiona", complete=True, figures={"lines": 2},
+                    extracts=[{"side": "held", "sha256": "ab"}])
+    late, wrong = (KeptStray(line=f"R1|{kind}", return_ref="R1", line_id=kind, standing="broken", kind=kind, amount=Decimal("1.50"),
+                             since=since) for kind, since in (("LATE", NOON.date()), ("WRONG_AMOUNT", None)))
+    with shop.store.begin() as tx:
+        tx.keep_proof(run, [])
+        tx.keep_proof(run, [late, wrong])
+        tx.keep_proof(replace(run, period="2011-01"), [])
+    viewer = shop.token(Role.VIEWER)
+
+    latest = shop.call("GET", "/acme/proofs", viewer).json()["proofs"]
+    runs = shop.call("GET", "/acme/proofs", viewer, period="2011-02").json()["proofs"]
+    lines = shop.call("GET", "/acme/proof-lines", viewer, period="2011-02").json()
+    one = shop.call("GET", "/acme/proof-lines", viewer, period="2011-02", kind="LATE", limit=1).json()["lines"]
+
+    assert [(each["period"], each["id"]) for each in latest] == [("2011-02", 2), ("2011-01", 3)]
+    assert [(each["id"], each["day"], each["extracts"][0]["sha256"]) for each in runs] == [(2, "2011-03-01", "ab"), (1, "2011-03-01", "ab")]
+    assert (lines["total"], [each["since"] for each in lines["lines"]]) == (2, ["2011-03-01", None])
+    assert [(each["line_id"], each["amount"]) for each in one] == [("LATE", "1.50")]
+    assert shop.call("GET", "/acme/proofs", shop.token(Role.VIEWER, "gb")).status_code == 403
 
 
 # --- changing

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from backhaul.domain.errors import Misconfigured
 from backhaul.entrypoints.cli import app
+from backhaul.entrypoints.demo import again
 
 LEFT = "line,item,units,stocked,net,accepted_on,due_on\nR1,TEA,2,2,8.50,2026-10-05,2026-10-12\nR2,CUP,1,1,5.00,2026-10-30,2026-11-06\n"
 RIGHT = ("side,line,document,status,item,units,net,posted_on\ncredit,R1,CN-1,posted,TEA,2,{net},2026-10-06\n"
@@ -64,3 +65,27 @@ def test_a_file_that_is_not_there_is_named(files: list[str]) -> None:
 
     assert isinstance(told.exception, Misconfigured)
     assert "nowhere.csv cannot be read as accepted" in str(told.exception)
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    ([], "say either --period"), (["--left", "a.csv"], "say either --period"),
+    (["--period", "2026-10", "--left", "a.csv", "--right", "b.csv"], "say either --period"),
+    (["--period", "2026-1x"], "is no month like 2026-10"),
+])
+def test_it_is_either_a_month_or_extracts(options: list[str], sentence: str) -> None:
+    told = CliRunner().invoke(app, ["reconcile", *options], env={"COLUMNS": "200"})
+
+    assert told.exit_code == 2
+    assert sentence in told.stderr
+
+
+def test_where_nothing_is_set_and_there_is_only_a_demo_that_demo_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    nothing = again.usual({})
+    (tmp_path / "var" / "demo").mkdir(parents=True)
+    (tmp_path / "var" / "demo" / "backhaul.sqlite").touch()
+    demo, named = again.usual({}), again.usual({"BACKHAUL_PROFILE": "mine.toml"})
+    (tmp_path / "var" / "backhaul.sqlite").touch()
+
+    assert (nothing, named, again.usual({})) == ({}, {"BACKHAUL_PROFILE": "mine.toml"}, {})
+    assert demo == {"BACKHAUL_DATABASE_URL": f"sqlite:///{tmp_path / 'var' / 'demo' / 'backhaul.sqlite'}"}

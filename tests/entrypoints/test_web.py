@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +27,7 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import casework, pausing, people
 from backhaul.application.ports import KeptCase
+from backhaul.application.proof_ports import KeptProof, KeptStray
 from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import Grant, Role, Scope
@@ -50,6 +51,7 @@ TENANT = PROFILE.tenant
 EVIL = "<script>alert(1)</script>\"'&\u202e"
 PASSPHRASE = "of-these-tests"  # noqa: S105  it says so
 SIGN_IN = SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE}))
+REF = json.loads((EXAMPLES / "payloads" / "typed.json").read_text(encoding="utf-8"))["return"]["returnId"]
 OPEN = {"/health", "/ready", "/sign-in", "/sign-in/leave", "/sign-in/return", "/sign-in/local"}
 """What anybody may ask for; static files and the platform's route beside it."""
 
@@ -141,6 +143,7 @@ def routes(server: Running) -> list[tuple[str, str, dict[str, Any]]]:
     found = []
     for route in pages.routes:
         path = route.path_format.replace("{number}", "1").replace("{name}", "returns.csv").replace("{rest}", "C536807")
+        path = path.replace("{period}", "2010-12").replace("{kind}", "LATE")
         for handler in getattr(route, "route_handlers", ()):
             found += [(path, method, handler.opt) for method in sorted(handler.http_methods) if method != "OPTIONS"]
     assert len(found) > 15
@@ -838,7 +841,7 @@ def test_an_export_that_is_none_is_not_there(browser: Browser, name: str) -> Non
 def test_whatever_stands_in_an_address_is_a_value_and_no_command(browser: Browser) -> None:
     values = ["'; DROP TABLE cases; --", '" OR 1=1', "%00", "2026-01-01|x", "2026-01-01T00:00:00+00:00|'", "9" * 40, "-1", "\u202e"]
     names = ("state", "after", "owner", "kind", "entity", "subject", "q", "team")
-    for path in ("/returns", "/exceptions", "/batches", "/trail", "/search", "/exports/returns.csv"):
+    for path in ("/returns", "/exceptions", "/batches", "/trail", "/search", "/exports/returns.csv", "/exports/proof.csv"):
         for value in values:
             url = httpx.URL(f"{browser.home}{path}", params=dict.fromkeys(names, value))
             assert browser.send("GET", str(url)).status_code == 200, (path, value)
@@ -850,3 +853,98 @@ def test_charts_are_drawn_for_people_and_reach_nothing(browser: Browser) -> None
         assert answer.headers["content-type"] == "image/svg+xml"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert "<script" not in answer.text
+
+
+# --- the proof -------------------------------------------------------------------------------------------------------
+
+
+def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True, period: str = "2010-12") -> None:
+    """Keep a run that found lines of this return broken, and one that waits."""
+    at = datetime(2011, 1, 3, 5, tzinfo=UTC)
+    lines = [KeptStray(line=f"{ref}|L{number:03d}", return_ref=ref, line_id=f"L{number:03d}", standing="broken", kind="WRONG_AMOUNT",
+                       amount=Decimal("1.5"), entity="gb01", currency="GBP", document="=CN-1", since=date(2010, 12, 7))
+             for number in range(broken)]
+    lines.append(KeptStray(line="", return_ref="", line_id="", standing="orphan", kind="EXTRA_IN_ERP", amount=Decimal(7), document="CN-9"))
+    lines.append(KeptStray(line=f"{ref}|W", return_ref=ref, line_id="W", standing="timing", kind="DECISION_AWAITED", amount=Decimal(2)))
+    figures = {"lines": 9, "proved": 8 - broken, "in_timing": 1, "broken": broken, "orphans": 1, "complete": complete,
+               "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": "0",
+               "credit_difference": "1.5", "ledger_difference": "-1.5",
+               "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
+               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}}
+    with store.begin() as tx:
+        tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=complete, figures=figures,
+                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines)
+
+
+def test_a_month_that_was_never_proved_says_how_to_prove_it(browser: Browser) -> None:
+    assert "backhaul reconcile --period" in browser.get("/proof").text
+    assert browser.get("/proof?period=2010-12").status_code == 404
+    assert browser.get("/proof/2010-12/LATE").status_code == 404
+
+
+def test_three_clicks_lead_from_a_balance_to_what_the_platform_sent(store: SqlStore, server: Running) -> None:
+    proved(store, REF)
+    browser, page = inside(server), ""
+
+    month = browser.get("/proof").text
+    assert "Credited beyond what was accepted" in month
+    assert "abc123" in month
+    for to in ("/proof/2010-12/WRONG_AMOUNT", f"/returns/{REF}", "/messages/1"):
+        page = page or month
+        assert f'href="{to}' in page, to
+        page = browser.get(to).text
+    assert REF in page
+
+
+def test_a_run_that_could_not_read_everything_says_so_and_why(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF, complete=False)
+
+    page = browser.get("/proof").text
+
+    assert "Incomplete" in page
+    assert "gb01: the ERP was not read: &lt;b&gt;away&lt;/b&gt;" in page
+    assert "belong" in browser.get("/proof/2010-12/EXTRA_IN_ERP").text
+    assert "holds it for a person" in browser.get("/proof/2010-12/DECISION_AWAITED").text
+
+
+def test_many_lines_of_a_class_come_page_by_page_and_leave_as_a_sheet(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF, broken=lists.PAGE + 2)
+    proved(store, REF, period="2010-11")
+
+    first = browser.get("/proof/2010-12/WRONG_AMOUNT").text
+    second = browser.get(f"/proof/2010-12/WRONG_AMOUNT?after={lists.PAGE}").text
+    rows = list(csv.reader(io.StringIO(browser.get("/exports/proof.csv?kind=WRONG_AMOUNT").content.decode("utf-8-sig"))))
+
+    assert (first.count("<tr>"), second.count("<tr>")) == (lists.PAGE + 1, 3)
+    assert "Next page" in first
+    assert "Next page" not in second
+    assert len(rows) == lists.PAGE + 3
+    assert rows[1][:6] == ["2010-12", "broken", "WRONG_AMOUNT", "finance", REF, "L000"]
+    assert rows[1][7:9] == ["'=CN-1", "1.5"]
+    assert len(list(csv.reader(io.StringIO(browser.get("/exports/proof.csv?period=2010-11").text)))) == 4
+
+
+def test_the_work_a_break_makes_leads_to_the_proof_it_comes_from(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF)
+    with store.begin() as tx:
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="proof:2010-12", line_id=f"{REF}|L000", money=Money(amount=Decimal("1.50"), currency="GBP"),
+            now=datetime.now(UTC), teams={}, findings=(Finding(code="PROOF_BROKEN", sentence="WRONG_AMOUNT: it differs."),)))
+
+    assert f'href="/exceptions/{number}"' in browser.get("/exceptions?kind=PROOF_BROKEN").text
+    assert 'href="/proof?period=2010-12"' in browser.get(f"/exceptions/{number}").text
+
+
+def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:
+    proved(store, REF)
+    with store.begin() as tx:
+        (number,) = [person.number for person in tx.people() if person.name == "Vera Viewer"]
+        for kept in tx.grants(TENANT):
+            if kept.person == number:
+                tx.revoke_grant(TENANT, kept.id, actor="ada", at=datetime.now(UTC))
+        people.give(tx, number, Grant(role=Role.VIEWER, tenant=TENANT, entities=frozenset({"gb01"})), granted_by="a", approved_by="b",
+                    now=datetime.now(UTC))
+    vera = inside(server, "Vera Viewer")
+
+    assert "/proof" not in vera.get("/").text
+    assert [vera.get(path).status_code for path in ("/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv")] == [403] * 3

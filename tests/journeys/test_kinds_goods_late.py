@@ -1,6 +1,8 @@
 """The warehouse changes its mind after goods were posted: documents stand, and what is made stands beside them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.facts import Decision
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.rules import Close, Window
+from backhaul.entrypoints.months import prove_month
 from tests.journeys.stage import TENANT, World, life, line, message, open_world
 from tests.journeys.test_kinds_goods_parts import gained, money, stock
 
@@ -258,3 +261,34 @@ def test_whatever_becomes_of_the_requests_the_customer_is_debited_once(daily: Wo
     assert [amount for _, amount, _ in invoices(daily)] == [Decimal("8.50")]
     assert gained(daily, before) == {}
     assert daily.exceptions() == {}
+
+
+# --- the proof of what was changed --------------------------------------------------------------------------------
+
+
+def proof_of(world: World, folder: Path) -> tuple[int, int, list[str]]:
+    """Prove the month; as of now, because the adapter dates journals by the wall clock."""
+    world.house.settings = replace(world.house.settings, state_dir=folder)
+    with prove_month(world.house, TENANT, "2010-12", datetime.now(UTC).date(), now=world.at) as (proof, books, _):
+        return proof.lines, proof.proved, [each.kind for each in books.found()]
+
+
+def test_units_that_were_moved_after_posting_are_proved_where_they_went(daily: World, tmp_path: Path) -> None:
+    credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (OUTLET, 1)))
+    daily.turn()
+    before = proof_of(daily, tmp_path)
+    daily.pass_evenings(3, turns=2)
+
+    assert before == (1, 0, ["DAMAGED_ON_SALE"])
+    assert proof_of(daily, tmp_path) == (1, 1, [])
+
+
+def test_what_was_debited_after_its_credit_is_proved_without_it(daily: World, tmp_path: Path) -> None:
+    credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (SCRAP, 1, True)))
+    daily.turn()
+    debit(daily)
+    daily.pass_evenings(6, turns=2)
+
+    assert proof_of(daily, tmp_path) == (1, 1, [])

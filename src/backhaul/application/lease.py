@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
+from backhaul.domain.entry import Shown
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
 from backhaul.domain.pushing import Stock
@@ -117,6 +118,11 @@ class LeasedErp:
         """Read the ledger side."""
         self.lease.check()
         return self.erp.documents(first, last)
+
+    def entries(self, first: date, last: date) -> Shown:
+        """Read what the books show of returns."""
+        self.lease.check()
+        return self.erp.entries(first, last)
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale."""

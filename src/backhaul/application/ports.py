@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from backhaul.domain.contract import Contract
 from backhaul.domain.delivery import Delivery, DeliveryState
 from backhaul.domain.disposition import Sellability
+from backhaul.domain.entry import Shown
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact
 from backhaul.domain.lifecycle import ReturnState
@@ -90,6 +91,13 @@ class Erp(Protocol):
 
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit document the ledger holds between two posting dates, ours or not, from the ledger side."""
+        ...
+
+    def entries(self, first: date, last: date) -> Shown:
+        """Read what the books show of returns between two posting dates: stock, credit notes, losses and ledger, ours or not.
+
+        Drafts of ours that are not posted yet are among it, whatever their date; a side that cannot be read is named, never left out.
+        """
         ...
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
@@ -369,6 +377,10 @@ class Tx(Protocol):
         """Give all facts about these returns."""
         ...
 
+    def moved(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:
+        """Give returns to which something happened from `since` on and before `until`, whoever told it: the platform or a person."""
+        ...
+
     def heard(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:
         """Give returns to which, by what the platform told us, something happened from `since` on and before `until`."""
         ...
@@ -432,6 +444,10 @@ class Tx(Protocol):
 
     def kinds_in_state(self, tenant: str, legal_entity: str, state: PostingState) -> frozenset[PostingKind]:
         """Give the kinds of which there are postings in a state, without reading them."""
+        ...
+
+    def marked(self, tenant: str, marks: Collection[str]) -> Mapping[str, PostingKey]:
+        """Give the keys of postings by their marks; a mark that stands for none of this tenant's is absent."""
         ...
 
     def documents(self, keys: Collection[PostingKey]) -> Mapping[PostingKey, KeptPosting]:

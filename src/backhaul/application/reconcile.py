@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 import duckdb
 
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.proof import NAMED, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
+from backhaul.domain.proof import CANCELS, NAMED, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
 
 WORDS: Final = tuple(field.name for field in fields(Words))
 AMOUNT: Final = "DECIMAL(18,4)"
@@ -29,10 +29,12 @@ ACCEPTED: Final[Mapping[str, str]] = {
 """What the platform accepted: one row per line, unique by `line`."""
 RECORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("side", "line", "document", "voucher", "status", "period", *WORDS), "VARCHAR"),
-    **dict.fromkeys(("units", "sellable", "net", "tax", "cost", "amount"), AMOUNT), "posted_on": "DATE"}
-"""What the ERP shows. `side`: stock, credit, loss or ledger; `status`: posted, draft, reversed or empty; no `line` without a mark."""
+    **dict.fromkeys(("units", "sellable", "net", "tax", "cost", "against"), AMOUNT), "posted_on": "DATE"}
+"""What the ERP shows. `side`: stock, credit, loss or ledger; `status`: posted, draft, reversed or empty; no `line` without a mark.
+
+`against`, of the ledger: what a voucher takes off the customer less tax, which is its `net` as long as it balances."""
 HELD: Final[Mapping[str, str]] = {"line": "VARCHAR", "state": "VARCHAR", "read_back": AMOUNT}
-"""What we believe ourselves of a line: `state` is draft, unconfirmed or posted."""
+"""What we believe ourselves of a line: `state` is draft, unconfirmed, posted, or waiting for a decision."""
 NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state")}
 
 
@@ -229,10 +231,13 @@ def _lacking(books: Books, *, ledger: bool) -> None:
         WITH v AS (
             SELECT coalesce(entity, '') AS entity, voucher, coalesce(sum(net), 0) AS net FROM records
             WHERE side = 'credit' AND status = 'posted' AND voucher <> '' GROUP BY ALL),
-        g AS (SELECT coalesce(entity, '') AS entity, voucher, coalesce(sum(net), 0) AS net FROM records WHERE side = 'ledger' GROUP BY ALL),
+        g AS (
+            SELECT coalesce(entity, '') AS entity, voucher, coalesce(sum(net), 0) AS net, sum(against) AS against
+            FROM records WHERE side = 'ledger' GROUP BY ALL),
         apart AS (
-            SELECT v.entity, v.voucher, v.net - coalesce(g.net, 0) AS lacks, g.voucher IS NULL AS gone
-            FROM v LEFT JOIN g USING (entity, voucher) WHERE v.net <> coalesce(g.net, 0)),
+            SELECT v.entity, v.voucher, g.voucher IS NULL AS gone,
+                   CASE WHEN v.net <> coalesce(g.net, 0) THEN v.net - coalesce(g.net, 0) ELSE v.net - g.against END AS lacks
+            FROM v LEFT JOIN g USING (entity, voucher) WHERE v.net <> coalesce(g.net, 0) OR v.net <> g.against),
         credited AS (
             SELECT r.line, apart.*, coalesce(sum(r.net), 0) AS net
             FROM records r JOIN apart ON coalesce(r.entity, '') = apart.entity AND r.voucher = apart.voucher
@@ -313,7 +318,8 @@ def _contents(tolerance: Tolerance) -> Iterator[Row]:
     yield "lacks <> 0", "CASE WHEN lacks = c_net THEN 'LEDGER_MISSING' ELSE 'LEDGER_DIFFERS' END", "lacks"
 
 
-AWAITED: Final = """CASE WHEN c_posted > 0 THEN CASE WHEN c_units < a_units OR s_units < a_stocked THEN 'REST_AWAITED' ELSE '' END
+AWAITED: Final = """CASE WHEN h_state = 'waiting' AND (c_posted = 0 OR c_units < a_units) THEN 'DECISION_AWAITED'
+    WHEN c_posted > 0 THEN CASE WHEN c_units < a_units OR s_units < a_stocked THEN 'REST_AWAITED' ELSE '' END
     WHEN c_drafts > 0 THEN 'JOB_AWAITED' WHEN s_posted > 0 THEN 'CREDIT_AWAITED' ELSE 'ERP_AWAITED' END"""
 
 
@@ -341,7 +347,7 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
         keys AS (SELECT line FROM a UNION SELECT line FROM c_side UNION SELECT line FROM s_side UNION SELECT line FROM l_side
                  UNION SELECT line FROM h)
         SELECT keys.line, {', '.join(columns)}, h.state AS h_state, h.read_back AS h_read, lacking.lacks,
-               coalesce(a.due_on < DATE '{day.isoformat()}', false) AS late
+               coalesce(a.due_on < DATE '{day.isoformat()}', false) AND h.state IS DISTINCT FROM 'waiting' AS late
         FROM keys LEFT JOIN a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line) LEFT JOIN l_side l USING (line)
         LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
     existence = " ".join(f"WHEN {holds} THEN {_pair(kind, amount)}" for holds, kind, amount in EXISTENCE)
@@ -396,9 +402,9 @@ def _find(books: Books) -> None:
 
 def _cancelling(books: Books) -> Iterator[Broken]:
     """Give the broken lines that another could cancel."""
-    for line, kind, amount, *told in books.rows("""
+    for line, kind, amount, *told in books.rows(f"""
             SELECT line, wrong[1].kind, wrong[1].amount, entity, currency, document, net, credited, item, told_item FROM verdicts
-            WHERE wrong[1].kind IN ('WRONG_AMOUNT', 'WRONG_QUANTITY', 'WRONG_ITEM')"""):
+            WHERE wrong[1].kind IN ({', '.join(quoted(kind) for kind in sorted(CANCELS))})"""):
         verdict = Verdict(key=line, standing=Standing.BROKEN, discrepancies=(Discrepancy(kind=kind, amount=amount),))
         names = ("entity", "currency", "document", "net", "credited", "item", "told_item")
         yield Broken(verdict=verdict, **dict(zip(names, told, strict=True)))

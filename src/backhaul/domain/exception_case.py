@@ -188,6 +188,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "CONTRACT_DRIFT": _kind("The ERP no longer shows a set, field or enumeration as its recorded contract has it.", _I, 1,
                             "Mend what the sentence names in the environment, or let two persons accept it: `backhaul doctor --accept`.",
                             severity=Severity.STOP),
+    "PROOF_BROKEN": _kind("The sides of a line do not tell the same story, or the ERP has a record that belongs to no line.", _F, 2,
+                          "Compare the sides on the page of the proof, mend the wrong one, and prove the period again."),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
                          "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,

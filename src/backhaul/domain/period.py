@@ -76,5 +76,25 @@ def closes(  # noqa: PLR0913  each is named at the call
     return now >= cut and period_of(predicted_posting(entity, now)) == period_of(here.date())
 
 
+def due_by(window: Window, entity: LegalEntity, since: datetime) -> date:
+    """Say on which day the ERP should at the latest have posted what became due at this moment, by the window it travels in.
+
+    What comes after the cut of a period's window waits for the cut of the next one.
+    """
+    zone = ZoneInfo(entity.zone)
+    closes_at = since
+    if window.close is Close.EVERY:
+        closes_at = since + window.every
+    elif window.close is not Close.AT_ONCE:
+        lead = window.lead if window.close is Close.PERIOD else timedelta()
+        day = since.astimezone(zone).date()
+        last = period_end(day) if window.close is Close.PERIOD else day
+        closes_at = _at(last, window.at, zone) - lead
+        if closes_at < since:
+            following = last + timedelta(days=1)
+            closes_at = _at(period_end(following) if window.close is Close.PERIOD else following, window.at, zone) - lead
+    return predicted_posting(entity, closes_at)
+
+
 def _at(day: date, at: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, at, tzinfo=zone)

@@ -34,6 +34,8 @@ class Held(StrEnum):
     DRAFT = "draft"
     UNCONFIRMED = "unconfirmed"
     POSTED = "posted"
+    WAITING = "waiting"
+    """An open exception holds it, with an owner and a clock of its own: it is not late while somebody has to decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +193,7 @@ class Verdict:
 def classify(line: Line, day: date, tolerance: Tolerance) -> Verdict:
     """Say whether a line is proved, waits, or is broken, as of the end of a day."""
     accepted = line.accepted
-    late = accepted is not None and accepted.due_on is not None and day > accepted.due_on
+    late = accepted is not None and accepted.due_on is not None and day > accepted.due_on and line.held is not Held.WAITING
     if existence := _existence(line, late=late):
         return Verdict(key=line.key, standing=Standing.BROKEN, discrepancies=(existence,))
     if accepted is None or not accepted.units:
@@ -256,6 +258,8 @@ def _too_little(line: Line, accepted: Accepted, *, late: bool) -> Discrepancy | 
 def _awaited(line: Line, accepted: Accepted) -> str:
     """Say what a line in timing waits for; nothing when all of it is there."""
     credit, stock = line.credit, line.stock
+    if line.held is Held.WAITING and (not credit.posted or credit.units < accepted.units):
+        return "DECISION_AWAITED"
     if credit.posted:
         return "REST_AWAITED" if credit.units < accepted.units or stock.units < accepted.stocked else ""
     return "JOB_AWAITED" if credit.drafts else "CREDIT_AWAITED" if stock.posted else "ERP_AWAITED"
@@ -352,13 +356,14 @@ def _differs(told: str | None, wanted: str | None) -> bool:
 # --- the ledger
 
 
-def lacking(credited: Mapping[str, Decimal], booked: Decimal | None) -> Mapping[str, Decimal]:
+def lacking(credited: Mapping[str, Decimal], booked: Decimal | None, against: Decimal | None = None) -> Mapping[str, Decimal]:
     """Say which lines of one voucher the ledger lacks: what each is credited, against what is booked of all (None: no such voucher).
 
-    What is lacking is laid at the one line whose amount it is; else at every line, where the ledger has nothing of the voucher; else at
-    the first line.
+    `against` is the voucher seen from its other side, where that is known: an entry may be gone there. What is lacking is laid at the one
+    line whose amount it is; else at every line, where the ledger has nothing of the voucher; else at the first line.
     """
-    lacks = sum(credited.values(), NOTHING) - (booked or NOTHING)
+    net = sum(credited.values(), NOTHING)
+    lacks = net - (booked or NOTHING) or (NOTHING if against is None else net - against)
     if not lacks:
         return {}
     if booked is None:
@@ -397,11 +402,13 @@ def _error_of(one: Broken, *, other: bool) -> Hashable:
 
 
 CANCELLING: Final = (
-    ("SWAPPED_AMOUNTS", frozenset({"WRONG_AMOUNT"}), _amounts_of),
+    ("SWAPPED_AMOUNTS", frozenset({"WRONG_AMOUNT", "EDITED_AFTER_POSTING"}), _amounts_of),
     ("SWAPPED_ITEMS", frozenset({"WRONG_ITEM"}), _items_of),
-    ("OFFSETTING", frozenset({"WRONG_AMOUNT", "WRONG_QUANTITY"}), _error_of),
+    ("OFFSETTING", frozenset({"WRONG_AMOUNT", "WRONG_QUANTITY", "EDITED_AFTER_POSTING"}), _error_of),
 )
 """Class, what each of the two is by itself, and what must be the mirror image of the other."""
+CANCELS: Final = frozenset().union(*(classes for _, classes, _ in CANCELLING))
+"""Classes of lines that another line could cancel."""
 
 
 def paired(broken: Iterable[Broken]) -> Iterator[tuple[str, str, str]]:

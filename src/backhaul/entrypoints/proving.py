@@ -1,13 +1,17 @@
-"""Do two extracts tell the same story? Anybody's, without a database."""
+"""Do the sides tell the same story? Those of two extracts, anybody's and without a database, or those of a period of our own."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from backhaul.domain.discrepancy import CLASSES
-from backhaul.entrypoints.terminal import Json, out, say
+from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 SHOWN = 20
 """How many discrepancies a person is shown; a report has all of them."""
@@ -15,8 +19,9 @@ SHOWN = 20
 
 def reconcile(  # noqa: PLR0913  a command line
     *,
-    left: Annotated[str, typer.Option(help="What was accepted: CSV or Parquet, one row for each line; a pattern may name several files.")],
-    right: Annotated[str, typer.Option(help="What the ERP shows: stock movements, credit notes, losses, ledger entries.")],
+    period: Annotated[str, typer.Option(help="Prove this month (YYYY-MM) from the database and the ERPs, instead of extracts.")] = "",
+    left: Annotated[str, typer.Option(help="What was accepted: CSV or Parquet, a row for each line; a pattern may name several.")] = "",
+    right: Annotated[str, typer.Option(help="What the ERP shows: stock movements, credit notes, losses, ledger entries.")] = "",
     held: Annotated[str, typer.Option(help="What is believed here of each line; a third opinion.")] = "",
     day: Annotated[str, typer.Option(help="As of the end of which day; today unless given.")] = "",
     net: Annotated[str, typer.Option(help="By how much a net amount may differ.")] = "0",
@@ -24,33 +29,75 @@ def reconcile(  # noqa: PLR0913  a command line
     cost: Annotated[str, typer.Option(help="By how much a cost may differ.")] = "0",
     report: Annotated[str, typer.Option(help="Write every discrepancy to this file: .csv or .parquet.")] = "",
     memory: Annotated[str, typer.Option(help="What the engine may hold before it goes to disk.")] = "700MB",
+    actor: Annotated[str, typer.Option(help="Who you are; a run of --period is kept under that name.")] = "backhaul",
+    tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
-    """Prove return lines from plain extracts: each is proved, in timing, or broken by a class and an amount; status 1 if any is broken."""
-    from backhaul.application.reconcile import Books, prove
+    """Prove return lines: each is proved, in timing, or broken by a class and an amount; status 1 unless all of it was read and holds.
+
+    Either a month of this database and its ERPs (--period), or plain extracts (--left and --right).
+    """
+    from backhaul.application.certify import figures
+    from backhaul.application.reconcile import Books, Proof, prove
     from backhaul.domain.proof import Tolerance
 
-    with Books(left, right, held, memory=memory) as books:
-        proof = prove(books, _day(day), Tolerance(net=_amount("--net", net), tax=_amount("--tax", tax), cost=_amount("--cost", cost)))
+    if bool(period) == bool(left or right) or bool(left) != bool(right):
+        message = "say either --period YYYY-MM, or --left FILE and --right FILE"
+        raise typer.BadParameter(message)
+
+    def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
         if report:
             books.save(report)
-        told: dict[str, Any] = {
-            "lines": proof.lines, "proved": proof.proved, "in_timing": proof.in_timing, "broken": proof.broken, "orphans": proof.orphans,
-            "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
-            "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
-            "complete": proof.complete, "stock_difference": proof.stock_difference, "credit_difference": proof.credit_difference,
-            "ledger_difference": proof.ledger_difference}
+        told = {**figures(proof), **more}
         if as_json:
             say(told)
         else:
             _show(told, list(books.found(SHOWN)))
-    if proof.broken or proof.orphans:
-        raise typer.Exit(1)
+        if proof.broken or proof.orphans or not proof.complete:
+            raise typer.Exit(1)
+
+    if not period:
+        tolerance = Tolerance(net=_amount("--net", net), tax=_amount("--tax", tax), cost=_amount("--cost", cost))
+        with Books(left, right, held, memory=memory) as books:
+            tell(prove(books, _day(day, datetime.now(UTC).date()), tolerance), books, {})
+        return
+    month = _month(period)
+    with _house() as (house, now):
+        from backhaul.entrypoints.months import prove_month
+
+        name = tenant_of(house, tenant)
+        zone = ZoneInfo(house.profiles[name].rules.entities[0].zone)
+        until = _day(day, now.astimezone(zone).date())
+        with prove_month(house, name, month, until, actor=actor, now=now, memory=memory) as (proof, books, more):
+            tell(proof, books, {"period": month, **more})
 
 
-def _day(text: str) -> date:
+@contextmanager
+def _house() -> Iterator[tuple[Any, datetime]]:
+    """Open the house and give what time it is in it; where its database is a demo's, beside the emulators the demo left."""
+    from backhaul.config import Settings
+    from backhaul.entrypoints.demo import again
+
+    settings = Settings.from_env(again.usual(dict(os.environ)))
+    if told := again.of_demo(settings):
+        with again.reopened(told, settings) as (house, now):
+            yield house, now
+    else:
+        with opened() as house:
+            yield house, datetime.now(UTC)
+
+
+def _month(text: str) -> str:
     try:
-        return date.fromisoformat(text) if text else datetime.now(UTC).date()
+        return f"{date.fromisoformat(f'{text}-01'):%Y-%m}"
+    except ValueError as error:
+        message = f"--period '{text}' is no month like 2026-10"
+        raise typer.BadParameter(message) from error
+
+
+def _day(text: str, usual: date) -> date:
+    try:
+        return date.fromisoformat(text) if text else usual
     except ValueError as error:
         message = f"--day '{text}' is no day like 2026-10-31"
         raise typer.BadParameter(message) from error
@@ -71,6 +118,8 @@ def _amount(name: str, text: str) -> Decimal:
 def _show(told: dict[str, Any], first: list[Any]) -> None:
     from rich.table import Table
 
+    for reason in told["reasons"]:
+        out.print(f"[yellow]Incomplete:[/] {reason}.", highlight=False)
     out.print(f"{told['lines']} lines: {told['proved']} proved, {told['in_timing']} in timing, {told['broken']} broken; "
               f"{told['orphans']} records of the ERP belong to none of them.", highlight=False)
     out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "

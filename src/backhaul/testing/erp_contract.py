@@ -8,9 +8,11 @@ posted is found exactly once, however often one looks.
 # ruff: noqa: S101  it is a suite of tests that others inherit
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Protocol
 
 from backhaul.application.ports import Erp
+from backhaul.domain.entry import Side
 from backhaul.domain.posting import (
     ErpDocument,
     Nature,
@@ -22,6 +24,7 @@ from backhaul.domain.posting import (
     Rejected,
     Unconfirmed,
 )
+from backhaul.domain.proof import Status
 from backhaul.domain.validation import Questions
 
 
@@ -155,6 +158,15 @@ class ErpContract:
         assert set(found) == {posting.key for at, posting in enumerate(batch) if at % 3 != 1}
         assert [found[posting.key].number for posting in batch if posting.key in found] == [
             outcome.document.number for outcome in outcomes if isinstance(outcome, Posted)]
+
+    def test_its_books_call_a_draft_no_credit_and_name_what_of_them_cannot_be_read(self, bench: Bench) -> None:
+        """Read the books of many years after one draft was written."""
+        post(bench, bench.draft("R1"))
+
+        shown = bench.erp.entries(date(2000, 1, 1), date(2100, 1, 1))
+
+        assert not [each for each in shown.entries if each.side is Side.CREDIT and each.mark and each.status is not Status.DRAFT]
+        assert all(len(sentence) > 10 for sentence in shown.unread)  # noqa: PLR2004
 
     def test_what_the_erp_does_not_have_is_not_among_its_answers(self, bench: Bench) -> None:
         """Ask for masters that do not exist."""

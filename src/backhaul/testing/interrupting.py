@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
+from backhaul.domain.entry import Shown
 from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
 from backhaul.domain.pushing import Stock
 from backhaul.domain.validation import MasterData, Questions
@@ -80,6 +81,13 @@ class InterruptingErp:
         self.fuse.pass_("before documents")
         yield from self.erp.documents(first, last)
         self.fuse.pass_("after documents")
+
+    def entries(self, first: date, last: date) -> Shown:
+        """Read what the books show of returns."""
+        self.fuse.pass_("before entries")
+        shown = self.erp.entries(first, last)
+        self.fuse.pass_("after entries")
+        return shown
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale."""

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from backhaul.adapters.business_central import bridge, described, inbox, on_hand, preflight, subscriptions, wire
 from backhaul.adapters.business_central.bridge import Bridge
 from backhaul.adapters.business_central.central import EXTENSION, Ask, Central, Limits, Write
+from backhaul.adapters.business_central.entries import Reader
 from backhaul.adapters.business_central.inbox import Inbox
 from backhaul.adapters.business_central.journals import Journals
 from backhaul.adapters.business_central.looking import Look, Side, credits_between, draft_numbers, entries_of, head_of
@@ -26,6 +27,7 @@ from backhaul.adapters.business_central.wire import Invoice
 from backhaul.adapters.odata import Answer, Connection, Meaning, Row, Then
 from backhaul.application.listening import Listening
 from backhaul.application.ports import Capabilities
+from backhaul.domain.entry import Shown
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.posting import (
     JOURNALS,
@@ -116,6 +118,12 @@ class BusinessCentral:
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit memo between two posting dates, inclusive, from the ledger side."""
         return credits_between(Side(central=self.central, mode=self.mode, told=self.told, currency=self.entity.currency), first, last)
+
+    def entries(self, first: date, last: date) -> Shown:
+        """Read stock, credit memos and ledger between two posting dates, inclusive."""
+        books = Side(central=self.central, mode=self.mode, told=self.told, currency=self.entity.currency)
+        services = {rule.service_item for rule in self.rules.fees.values()} | {self.rules.debit_item}
+        return Reader(books=books, masters=self.masters, services=frozenset(services - {""})).entries(first, last)
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale by location, where the environment publishes that."""

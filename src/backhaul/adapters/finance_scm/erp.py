@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from backhaul.adapters.finance_scm import on_hand, package, wire
+from backhaul.adapters.finance_scm.entries import entries_between
 from backhaul.adapters.finance_scm.imports import Imports, refused
 from backhaul.adapters.finance_scm.journal_names import ENTITIES, names_unmet
 from backhaul.adapters.finance_scm.journals import Journals
@@ -25,6 +26,7 @@ from backhaul.adapters.finance_scm.visibility import Options, Visibility
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
 from backhaul.application.ports import Capabilities
 from backhaul.domain.disposition import JournalType
+from backhaul.domain.entry import Shown
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.plan import LOST
 from backhaul.domain.posting import (
@@ -132,6 +134,10 @@ class FinanceScm:
     def documents(self, first: date, last: date) -> Iterator[ErpDocument]:
         """Read every credit document between two posting dates, inclusive, from the ledger side."""
         return credits_between(self.odata, self.told, first, last)
+
+    def entries(self, first: date, last: date) -> Shown:
+        """Read stock, credit notes, losses and ledger between two posting dates, inclusive."""
+        return entries_between(self.odata, self.told, self.mode, first, last)
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale, by warehouse or by status, and say which items are stopped."""

@@ -14,7 +14,7 @@ from backhaul.adapters.sql.session import Ref, Seen, chunks, ensure, given, over
 from backhaul.adapters.sql.tables import attempts, batches, postings, windows
 from backhaul.application.ports import FIXED, Clock, KeptAttempt, KeptPosting, PostingState
 from backhaul.domain.allocation import allocate, unkept
-from backhaul.domain.posting import ErpDocument, JournalLine, LotShare, OrderLine, Posting, PostingBatch, PostingKey, PostingKind
+from backhaul.domain.posting import ErpDocument, JournalLine, LotShare, OrderLine, Posting, PostingBatch, PostingKey, PostingKind, mark
 from backhaul.domain.trail import digest
 from backhaul.domain.validation import Claims, Taken
 
@@ -72,6 +72,15 @@ class Book(Casebook):
         self._read_keys(keys)
         found = {key: self._rows.get((key.tenant, key.return_ref), {}).get(key) for key in keys}
         return {key: row.kept for key, row in found.items() if row is not None and not row.gone}
+
+    def marked(self, tenant: str, marks: Collection[str]) -> Mapping[str, PostingKey]:
+        """Give keys by mark. A mark is a hash of its key and stands in no column, so every key of the tenant is hashed once."""
+        self._flush_postings()
+        wanted, found = frozenset(marks), dict[str, PostingKey]()
+        for text in self._connection.execute(select(postings.c.key).where(postings.c.tenant == tenant)).scalars() if wanted else ():
+            if (short := mark(text)) in wanted:
+                found[short] = PostingKey.parse(text)
+        return found
 
     def planned(self, tenant: str, legal_entity: str, *, kinds: Collection[PostingKind] | None = None) -> Sequence[tuple[str, datetime]]:
         """Give returns with PLANNED postings (of these kinds) and since when (the oldest), oldest first, then by reference."""

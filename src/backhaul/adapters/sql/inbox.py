@@ -228,6 +228,13 @@ class Inbox(Session):
         return set(self._connection.execute(select(table.return_ref).distinct().where(
             table.tenant == tenant, table.at >= since, table.at < until, table.delivery_id.is_not(None))).scalars())
 
+    def moved(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:
+        """Give returns to which something happened in this span of time, whoever told it."""
+        self._flush_inbox()
+        table = tables.facts.c
+        return set(self._connection.execute(select(table.return_ref).distinct().where(
+            table.tenant == tenant, table.at >= since, table.at < until)).scalars())
+
     def _remember(self, tenant: str, refs: Sequence[str]) -> None:
         """Remember which touch of these returns is the last this thread has seen the facts of (before reading them)."""
         self._seen.update(dict.fromkeys(((tenant, ref) for ref in refs), (0, 0)))

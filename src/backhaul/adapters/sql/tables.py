@@ -474,6 +474,31 @@ answers = Table(
     PrimaryKeyConstraint("actor", "key", name="answers_key"),
 )
 
+proofs = Table(
+    "proofs", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("period"), _words("day"),
+    Column("at", Utc(), nullable=False),
+    _words("actor"),
+    Column("complete", Boolean, nullable=False),
+    _words("figures"), _words("extracts"),
+    CheckConstraint("actor <> ''", name="proofs_actor"),
+    Index("proofs_period", "tenant", "period"),
+    sqlite_autoincrement=True,
+)
+
+proof_lines = Table(
+    "proof_lines", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("proof", SERIAL, ForeignKey("proofs.id"), nullable=False),
+    _words("tenant"), _words("period"), _words("line"), _words("return_ref"), _words("line_id"), _words("standing"), _words("kind"),
+    Column("amount", Exact(), nullable=False),
+    _words("entity"), _words("currency"), _words("document"), _words("also"), _words("other"), _words("since"),
+    CheckConstraint(_among("standing", "broken", "timing", "orphan"), name="proof_lines_standing"),
+    Index("proof_lines_kind", "tenant", "period", "kind"),
+    sqlite_autoincrement=True,
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -484,6 +509,7 @@ GUARDS: Final = frozenset({
     "attempts_paused", "notes_stay", "notes_fixed", "promises_stay", "promises_fixed", "answers_fixed",
     "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
     "attempts_approved", "windows_approval_stays",
+    "proofs_stay", "proofs_fixed",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

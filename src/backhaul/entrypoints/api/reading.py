@@ -1,5 +1,6 @@
 """What can a program see?"""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -7,7 +8,7 @@ from litestar import Response, get
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
-from backhaul.adapters.sql import views
+from backhaul.adapters.sql import proofs as kept_proofs, views
 from backhaul.application import casework, grouping, pausing, people, resolve
 from backhaul.application.seek import seek
 from backhaul.domain.access import Action
@@ -141,6 +142,28 @@ def pauses(asked: Mine) -> Told:
     return {"pauses": plain(pausing.holding(asked.store, asked.scope))}
 
 
+@get("/{tenant:str}/proofs", action=Action.SEE, sync_to_thread=True)
+def proofs(asked: Mine, period: FromQuery[str] = "", limit: FromQuery[int] = 50) -> Told:
+    """List the runs that proved a month, the latest first; without `period` the latest of each month."""
+    asked.whole()
+    with asked.store.read() as connection:
+        runs = kept_proofs.runs(connection, asked.tenant, period, limit=_most(limit)) if period \
+            else kept_proofs.latest(connection, asked.tenant)[:_most(limit)]
+    return {"proofs": [plain({**asdict(run), "day": run.day.isoformat()}) for run in runs]}
+
+
+@get("/{tenant:str}/proof-lines", action=Action.SEE, sync_to_thread=True)
+def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", limit: FromQuery[int] = 50,
+                offset: FromQuery[int] = 0) -> Told:
+    """List what the last run of a month did not prove, of one class or of all."""
+    asked.whole()
+    with asked.store.read() as connection:
+        found = kept_proofs.strays(connection, asked.tenant, period, kind=kind)
+    shown = found[max(offset, 0):max(offset, 0) + _most(limit)]
+    return {"total": len(found), "lines": [
+        plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -170,7 +193,7 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 trail, everybody, tokens)
+                 proofs, proof_lines, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

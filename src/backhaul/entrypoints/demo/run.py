@@ -38,6 +38,8 @@ LAST: Final = date(2011, 5, 31)
 EVENING: Final = time(18, 30)
 """When the demo's day ends: after the warehouse's working day, before the ERP's night jobs."""
 TENANT: Final = "online-retail"
+MEMORY: Final = "demo"
+"""Under this name a demo's database remembers what it was played on, and where the emulators keep their state."""
 PATIENCE: Final = httpx.Timeout(600)
 SAMPLE: Final = 100
 """How many returns the real-time comparison runs on."""
@@ -132,9 +134,9 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
             profile = house.profiles[TENANT]
             house.profiles = {TENANT: replace(profile, rules=replace(profile.rules, window=Window(close=Close.AT_ONCE), windows={}))}
         if mode:
-            profile = house.profiles[TENANT]
-            entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
-            house.profiles = {TENANT: replace(profile, rules=show.suited(replace(profile.rules, entities=entities)))}
+            in_mode(house, show, mode)
+        with house.store.begin() as tx:
+            tx.remember(TENANT, MEMORY, {"kind": kind, "mode": mode, "state": str(state), "erp": erp.base_url})
         employ(house.store, TENANT, datetime.combine(FIRST, time(0), tzinfo=UTC))
         passphrase = secrets.token_urlsafe(9)
         sign_in = replace(house.settings.sign_in, passphrase=Secret("env:DEMO", {"DEMO": passphrase}), production=False)
@@ -151,6 +153,13 @@ def set_stage(state: Path, *, database: str | None = None, port: int = 0, limit:
         house.desk(TENANT, "gb01")
         stage.control(stage.erp, "calls/reset", {})
         yield stage
+
+
+def in_mode(house: House, show: Show, mode: str) -> None:
+    """Deploy the demo's legal entities in another mode than the profile's."""
+    profile = house.profiles[TENANT]
+    entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
+    house.profiles = {TENANT: replace(profile, rules=show.suited(replace(profile.rules, entities=entities)))}
 
 
 @contextmanager

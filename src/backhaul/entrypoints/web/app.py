@@ -34,6 +34,7 @@ from backhaul.entrypoints.web.pages import (
     exceptions,
     flows,
     mappings,
+    proof,
     returns,
     sales,
     search,
@@ -64,13 +65,14 @@ RAIL: Final = (
     Entry(path="/returns", title="Returns", key="r", action=Action.SEE),
     Entry(path="/waiting", title="Not credited", key="n", action=Action.SEE),
     Entry(path="/batches", title="Batches", key="b", action=Action.SEE),
+    Entry(path="/proof", title="Proof", key="o", action=Action.SEE, whole=True),
     Entry(path="/mappings", title="Mappings", key="m", action=Action.SEE),
     Entry(path="/flows", title="Flows and health", key="f", action=Action.SEE),
     Entry(path="/trail", title="Audit trail", key="a", action=Action.SEE_TRAIL, whole=True),
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, causes, sales, approvals, returns, waiting, batches, mappings, flows, search, trail, administration,
+    today, exceptions, causes, sales, approvals, returns, waiting, batches, proof, mappings, flows, search, trail, administration,
     charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")

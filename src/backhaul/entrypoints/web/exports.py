@@ -21,10 +21,11 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from sqlalchemy import Connection
 
-from backhaul.adapters.sql import coverage, lists, views
+from backhaul.adapters.sql import coverage, lists, proofs, views
 from backhaul.adapters.sql.lists import Reach
 from backhaul.application import casework
 from backhaul.domain.access import Action
+from backhaul.domain.discrepancy import CLASSES
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 
@@ -187,6 +188,15 @@ def _batches(_: Console, _request: AnyRequest, connection: Connection, reach: Re
         yield (row.key, row.legal_entity, row.period, row.leg, row.closed_at, row.returns, _words(row.controls), _words(row.ledger))
 
 
+def _proof(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    months = proofs.latest(connection, reach.tenant)
+    period = query(request, "period") or (months[0].period if months else "")
+    for row in proofs.strays(connection, reach.tenant, period, kind=query(request, "kind")):
+        known = CLASSES.get(row.kind)
+        yield (period, row.standing, row.kind, known.owner.value if known else "", row.return_ref, row.line_id, row.entity, row.document,
+               row.amount, row.currency, row.since, row.also, row.other, known.means if known else "")
+
+
 def _mappings(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     for row in console.house.profiles[reach.tenant].rules.mapping:
         if row.when.legal_entity in reach.entities:
@@ -226,6 +236,9 @@ SHEETS: Final[dict[str, Sheet]] = {
         "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says")),
     "batches": Sheet(action=Action.SEE, rows=_batches, headings=(
         "Batch", "Legal entity", "Period", "Leg", "Closed", "Returns", "Control totals", "Ledger")),
+    "proof": Sheet(action=Action.SEE, whole=True, rows=_proof, headings=(
+        "Month", "Standing", "Class", "Team", "Return", "Line", "Legal entity", "Document", "Amount", "Currency", "Since", "Also", "With",
+        "Means")),
     "mappings": Sheet(action=Action.SEE, rows=_mappings, headings=(
         "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Outcome", "To warehouse", "To location", "To status",
         "ERP code", "Credit", "Account expected")),

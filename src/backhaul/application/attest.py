@@ -1,0 +1,402 @@
+"""What do the platform, the ERP and we ourselves say of a period, so that it can be proved?
+
+Three testimonies, each from its own source (INV-24): what was accepted, folded from the platform's stored facts; what the books of every
+legal entity's ERP show, read by date and brought to its line by its mark or the committed batch; and what we hold, a third opinion. A line
+belongs to the month of its acceptance in its entity's zone. What could not be read is a reason, and a proof with a reason is never clean.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from backhaul.application.ports import FIXED, Erp, KeptException, KeptPosting, PostingState, Store, Tx
+from backhaul.domain.charges import debited_line
+from backhaul.domain.entry import Entry, Side
+from backhaul.domain.errors import BackhaulError, Misconfigured
+from backhaul.domain.expectation import Expected, Fixed, expect
+from backhaul.domain.facts import Fact
+from backhaul.domain.kits import explode
+from backhaul.domain.period import period_end, period_of
+from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
+from backhaul.domain.proof import Held, Words
+from backhaul.domain.returns import NOTHING, ReturnCase, fold
+from backhaul.domain.rules import LegalEntity, Rules
+
+Row = dict[str, Any]
+Line = tuple[str, str]
+"""A line of a return: the return's reference, and its own."""
+AT_ONCE: Final = 500
+"""So many returns are folded in one transaction."""
+BEFORE: Final = timedelta(days=31)
+"""How long before a period its records are looked for: a credit can be dated before the goods were accepted, which is a finding."""
+ZONES: Final = timedelta(hours=15)
+"""No zone is further from UTC."""
+LATE_ALREADY: Final = frozenset({"OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG", "PROOF_BROKEN"})
+"""Findings that say that something is late or broken; a line with no other one does not wait for a decision."""
+LOSS: Final = "loss:"
+MOVES: Final = (LOSS, "grade:", "debit:")
+"""How the subjects of journal effects begin that move a line's units: written off, put elsewhere, or gone again with their debit."""
+DEBIT: Final = "charge:debit-"
+"""How the subject of an effect begins that takes back the credit of a line."""
+PARTS: Final = 6
+"""Up to which part of a line marks are computed again that we do not remember."""
+UNSETTLED: Final = frozenset({PostingState.SENDING, PostingState.UNCONFIRMED})
+CREDITS: Final = frozenset({PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE})
+DRAFTS: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
+
+
+@dataclass(slots=True, kw_only=True)
+class Testimony:
+    """The three sides as rows for extracts, and why they are not whole, if they are not."""
+
+    accepted: list[Row] = field(default_factory=list)
+    records: list[Row] = field(default_factory=list)
+    held: list[Row] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    away: set[str] = field(default_factory=set)
+    """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""
+    stockless: set[str] = field(default_factory=set)
+    """Legal entities whose ERP told nothing of stock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Return:
+    """One return as it is judged: its case, whose it is, and what should follow from each of its lines."""
+
+    ref: str
+    case: ReturnCase
+    entity: LegalEntity | None
+    kept: Sequence[KeptPosting]
+    exceptions: Sequence[KeptException]
+    expected: Sequence[Expected]
+
+
+def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, period: str, day: date) -> Testimony:
+    """Hear all three about a period, as of the end of a day.
+
+    `erps` gives each legal entity's ERP, or what stands in the way of asking it. Nothing is written, in the ERP or here.
+    """
+    first = date.fromisoformat(f"{period}-01")
+    told, last = Testimony(), period_end(first)
+    shown = {entity.id: _shown(entity.id, erps.get(entity.id), first - BEFORE, max(day, last), told) for entity in rules.entities}
+    marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
+    with store.begin() as tx:
+        _unread(tx, rules.tenant, first, last, told.reasons)
+        refs = {*tx.moved(rules.tenant, *_span(first, last)), *marks.refs}
+    mine: dict[Line, Expected | None] = {}
+    beside: set[str] = set()
+    for each in _returns(store, rules, sorted(refs)):
+        if each.case.announced_at and not each.expected:
+            beside.add(each.ref)
+        _judge(each, period, told, mine)
+    marks.recompute(rules, (line for line, expected in mine.items() if expected))
+    _choose(_records(rules, shown, marks), period, mine, beside, told)
+    return told
+
+
+# --- the platform's side
+
+
+def _span(first: date, last: date) -> tuple[datetime, datetime]:
+    """Give the moments between which a month lies, in whatever zone."""
+    begins = datetime(first.year, first.month, first.day, tzinfo=UTC) - ZONES
+    return begins, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1) + ZONES
+
+
+def _unread(tx: Tx, tenant: str, first: date, last: date, reasons: list[str]) -> None:
+    """Say what came in and is not among the facts: deliveries nobody has read yet, and those that cannot be."""
+    if waiting := len(tx.undigested(tenant, 1_000_000)):
+        reasons.append(f"{waiting} deliveries of the platform are stored and not read yet")
+    begins, _ = _span(first, last)
+    if dead := len(tx.kept(tenant, since=begins, unreadable=True)):
+        reasons.append(f"{dead} deliveries of the platform could not be read, or not whole")
+
+
+def _returns(store: Store, rules: Rules, refs: Sequence[str]) -> Iterator[_Return]:
+    for at in range(0, len(refs), AT_ONCE):
+        part = refs[at:at + AT_ONCE]
+        with store.begin() as tx:
+            facts, kept = tx.facts(rules.tenant, part), tx.postings(rules.tenant, part)
+            opened: dict[str, list[KeptException]] = {}
+            for row in tx.exceptions(rules.tenant, open_only=False, refs=part):
+                opened.setdefault(row.case.return_ref, []).append(row)
+        for ref in part:
+            yield _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), rules)
+
+
+def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException], rules: Rules) -> _Return:
+    case = explode(fold(ref, facts), rules.kits)
+    entity = rules.entity_of(case.retailer)
+    freed: dict[str, datetime] = {}
+    for row in exceptions:
+        if row.closed_at is not None and row.case.holds:
+            freed[row.case.line_id] = max(row.closed_at, freed.get(row.case.line_id, row.closed_at))
+    expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept), freed=freed)) if entity else ()
+    return _Return(ref=ref, case=case, entity=entity, kept=kept, exceptions=exceptions, expected=expected)
+
+
+def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
+    """Say what was fixed of each line, of what was not refused."""
+    found: dict[str, Fixed] = {}
+    for row in kept:
+        note = row.posting.document
+        if isinstance(note, CreditNote) and row.state in FIXED - {PostingState.REJECTED}:
+            before = found.get(note.line_id, Fixed(tax=NOTHING))
+            tax = None if note.tax is None or before.tax is None else before.tax + note.tax
+            found[note.line_id] = Fixed(units=before.units + note.quantity, tax=tax, item=named(note).number)
+    return found
+
+
+def _judge(each: _Return, period: str, told: Testimony, mine: dict[tuple[str, str], Expected | None]) -> None:
+    """Take the lines of a return that were accepted in the period, and what we hold of them; remember of the others that they are known."""
+    if each.entity is None:
+        at = each.case.inspected_at
+        if at and period_of(at.date()) == period and any(line.accepted for line in each.case.lines):
+            told.reasons.append(f"return {each.ref} has accepted units, and its retailer '{each.case.retailer}' belongs to no legal entity")
+        return
+    for expected in each.expected:
+        day = expected.accepted.accepted_on
+        inside = bool(expected.accepted.units) and day is not None and period_of(day) == period
+        mine[each.ref, expected.line_id] = expected if inside or not expected.accepted.units else None
+        if inside:
+            told.accepted.append(_known(told, each.entity.id, _accepted_row(each.ref, expected)))
+            told.held += _held(each, expected) if each.entity.id not in told.away else ()
+
+
+def _known(told: Testimony, entity: str, row: Row) -> Row:
+    """Expect nothing of what an ERP did not tell: what it was not asked for is not missing there."""
+    if entity in told.away:
+        row |= {"due_on": None, "period": None}
+    return row | {"stocked": NOTHING, "sellable": None, "scrapped": NOTHING} if entity in told.stockless else row
+
+
+def _accepted_row(ref: str, expected: Expected) -> Row:
+    accepted = expected.accepted
+    told = {name: getattr(accepted, name) for name in (
+        "fee", "announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost", "accepted_on", "due_on", "period")}
+    return {"line": name_of(ref, expected.line_id), **told, **_words(accepted.words)}
+
+
+def _words(words: Words) -> Row:
+    """Write words so that what an ERP holds to be one, which is blind to case, is written alike."""
+    told = {each.name: getattr(words, each.name) for each in fields(words)}
+    return {name: word.strip().upper() if word and name in {"item", "customer", "warehouse", "location"} else word
+            for name, word in told.items()}
+
+
+def name_of(ref: str, line_id: str) -> str:
+    """Name a line of a return in extracts."""
+    return f"{ref}|{line_id}"
+
+
+# --- our own opinion
+
+
+def _held(each: _Return, expected: Expected) -> Iterator[Row]:
+    """Say what we believe of a line: in doubt, waiting for a decision, drafted, or posted with the amount we read back."""
+    line_id = expected.line_id
+    notes = [row for row in each.kept if row.posting.key.kind in CREDITS and line_id in {row.posting.line_id, debited_line(row.posting)}]
+    drafts = [row for row in each.kept if row.posting.key.kind in DRAFTS and row.posting.line_id == line_id]
+    row: Row = {"line": name_of(each.ref, line_id), "read_back": None}
+    if any(note.state in UNSETTLED for note in (*notes, *drafts)):
+        yield row | {"state": Held.UNCONFIRMED.value}
+    elif _waits(each, line_id):
+        yield row | {"state": Held.WAITING.value}
+    elif notes and all(note.state is PostingState.VERIFIED and note.document for note in notes):
+        net = [note.document.net for note in notes if note.document]
+        known = None if None in net else -sum((amount for amount in net if amount is not None), NOTHING)
+        yield row | {"state": Held.POSTED.value, "read_back": known}
+    elif drafts and all(draft.state is PostingState.VERIFIED for draft in drafts):
+        yield row | {"state": Held.DRAFT.value}
+
+
+def _waits(each: _Return, line_id: str) -> bool:
+    """Tell whether an open exception holds a line for a person, for another reason than that it is late or broken."""
+    return any(row.closed_at is None and row.case.holds and row.case.line_id in {line_id, ""}
+               and any(finding.code not in LATE_ALREADY for finding in row.case.findings) for row in each.exceptions)
+
+
+# --- the ERP's side
+
+
+def _shown(entity: str, erp: Erp | BackhaulError | None, first: date, last: date, told: Testimony) -> Sequence[Entry]:
+    """Read one legal entity's books; what stands in the way is a reason, and so is what of them cannot be read."""
+    try:
+        if erp is None or isinstance(erp, BackhaulError):
+            raise erp or Misconfigured("nothing is connected")
+        shown = erp.entries(first, last)
+    except BackhaulError as away:
+        told.reasons.append(f"{entity}: the ERP was not read: {away}")
+        told.away.add(entity)
+        return ()
+    told.reasons += [f"{entity}: {sentence}" for sentence in shown.unread]
+    told.stockless |= {entity} if Side.STOCK in shown.missing else set()
+    return shown.entries
+
+
+@dataclass(slots=True, kw_only=True)
+class _Marks:
+    """Where marks lead: to a line, or, for a line of a journal, to all lines it was committed to stand for, with the units of each."""
+
+    lines: dict[str, Line]
+    debits: set[str]
+    shares: dict[tuple[str, str], list[tuple[Line, PostingKey, Decimal]]]
+    unknown: set[str]
+
+    @property
+    def refs(self) -> set[str]:
+        """Give the returns they lead to."""
+        return {ref for ref, _ in self.lines.values()} | {line[0] for shares in self.shares.values() for line, _, _ in shares}
+
+    def recompute(self, rules: Rules, lines: Iterable[Line]) -> None:
+        """Bring marks we do not remember to the lines they are made of: a mark holds no time and no chance, so our tables may be lost."""
+        for ref, line_id in lines if self.unknown else ():
+            for entity in rules.entities:
+                for kind, part in ((kind, part) for kind in DRAFTS for part in range(1, PARTS)):
+                    key = PostingKey(tenant=rules.tenant, legal_entity=entity.id, return_ref=ref, subject=f"line:{line_id}", kind=kind,
+                                     part=part)
+                    if key.marker in self.unknown:
+                        self.lines[key.marker] = (ref, line_id)
+
+
+def _marks(store: Store, rules: Rules, entries: Collection[Entry]) -> _Marks:
+    """Bring marks to their lines, and lines of journals to those of returns by what was committed before they were sent."""
+    wanted = {entry.mark for entry in entries if entry.mark and not entry.journal}
+    with store.begin() as tx:
+        keys = tx.marked(rules.tenant, wanted)
+        committed = tx.allocations(rules.tenant, {entry.journal for entry in entries if entry.journal})
+    shares: dict[tuple[str, str], list[tuple[Line, PostingKey, Decimal]]] = {}
+    for journal, line in ((journal, line) for journal, lines in committed.items() for line in lines):
+        for share in line.shares:
+            key = PostingKey.parse(share.key)
+            if key.subject.startswith(MOVES):
+                shares.setdefault((journal, str(line.number)), []).append(((key.return_ref, _line_of(key)), key, share.quantity))
+    return _Marks(lines={mark: (key.return_ref, _line_of(key)) for mark, key in keys.items()},
+                  debits={mark for mark, key in keys.items() if key.subject.startswith(DEBIT)}, shares=shares,
+                  unknown={mark for mark in wanted if mark not in keys})
+
+
+def _line_of(key: PostingKey) -> str:
+    """Give the line an effect is about; what takes a credit back is about the line whose credit it was."""
+    if key.subject.startswith(DEBIT):
+        return key.subject.split(":", 2)[2]
+    return key.subject if key.subject.startswith("charge:") else key.subject.partition(":")[2]
+
+
+def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks) -> Iterator[tuple[Line | None, Row]]:
+    """Write every record as a row, beside the line it belongs to; None where it carries no mark at all.
+
+    A line of a journal that was not committed for returns is a movement of the warehouse's own, and none of theirs.
+    """
+    for entity, entries in shown.items():
+        for entry in entries:
+            if entry.journal:
+                for line, key, units in marks.shares.get((entry.journal, entry.mark), ()):
+                    yield line, _share(rules, entity, entry, key, units, name_of(*line))
+                continue
+            own = marks.lines.get(entry.mark, ("", entry.mark)) if entry.mark else None
+            told = replace(entry, item=None) if entry.mark in marks.debits else entry  # a debit names a service item of its own
+            yield own, _record(rules, entity, told, name_of(*own) if own else "")
+
+
+def _share(rules: Rules, entity: str, entry: Entry, key: PostingKey, units: Decimal, line: str) -> Row:  # noqa: PLR0913, PLR0917  what it is of
+    """Write a line's share of what a journal moved: a loss has the sign of one, any other movement that of stock.
+
+    A line whose units were moved lies at several places, one after the other, so that only what may be sold of it is compared.
+    """
+    told = units if (entry.units or NOTHING) > 0 else -units
+    cost = None if entry.cost is None or not entry.units else entry.cost * told / entry.units
+    if key.subject.startswith(LOSS):
+        return _record(rules, entity, replace(entry, side=Side.LOSS, units=-told, cost=None if cost is None else -cost), line)
+    return _record(rules, entity, replace(entry, units=told, cost=cost), line) | {"moved": True}
+
+
+def _record(rules: Rules, entity: str, entry: Entry, line: str) -> Row:
+    place = entry.place if entry.side is Side.STOCK else None
+    sellable = None if place is None or entry.units is None else entry.units if rules.sellability.sells(place) else NOTHING
+    words = Words(entity=entity, item=entry.item, customer=entry.customer, sale=entry.sale, currency=entry.currency,
+                  warehouse=place.warehouse or None if place else None, location=place.location or None if place else None)
+    return {"side": entry.side.value, "line": line, "document": entry.document, "voucher": entry.voucher, "status": entry.status.value,
+            "units": entry.units, "sellable": sellable, "net": entry.net, "tax": entry.tax, "cost": entry.cost, "against": entry.against,
+            "posted_on": entry.posted_on, "period": period_of(entry.posted_on) if entry.posted_on else None, **_words(words)}
+
+
+def _choose(records: Iterable[tuple[Line | None, Row]], period: str, mine: Mapping[Line, Expected | None], beside: Collection[str],
+            told: Testimony) -> None:
+    """Keep the records of the period's lines, and of the period's days those that belong to no line the platform knows.
+
+    A record of a line that nothing was accepted of is judged in the period of its own day, as nothing accepted. Of returns `beside` the
+    proof (before go-live, or of no legal entity of ours) nothing is expected.
+    """
+    ledger: list[Row] = []
+    left: dict[tuple[str, str], Decimal] = {}
+    refused: dict[str, Row] = {}
+    vouchers: set[tuple[str, str]] = set()
+    for line, row in records:
+        voucher = (row["entity"], row["voucher"])
+        if row["side"] == Side.LEDGER.value:
+            ledger.append(row)
+            continue
+        expected = mine.get(line) if line else None
+        elsewhere = line is not None and expected is None and (line in mine or line[0] in beside)
+        unexpected = expected is None or not expected.accepted.units
+        if elsewhere or (unexpected and (row["period"] != period or row["status"] != "posted")):
+            if row["side"] == Side.CREDIT.value and row["status"] == "posted":
+                left[voucher] = left.get(voucher, NOTHING) + (row["net"] or NOTHING)
+            continue
+        if expected is not None and line is not None and unexpected:
+            refused[row["line"]] = _accepted_row(line[0], expected)
+        told.records.append(row)
+        if row["side"] == Side.CREDIT.value:
+            vouchers.add(voucher)
+    moved = {row["line"] for row in told.records if row.get("moved")}
+    for row in told.records:
+        if row["line"] in moved and row["side"] == Side.STOCK.value:
+            row |= {"warehouse": None, "location": None}
+    told.accepted += refused.values()
+    told.records += _ledger_of(ledger, vouchers, left, _unbalanced(told.records, ledger))
+
+
+def _unbalanced(records: Iterable[Row], ledger: Iterable[Row]) -> Mapping[tuple[str, str], Decimal]:
+    """Say by how much vouchers of receipts do not balance, or are gone, at the credit voucher of the first line each is about.
+
+    Where none of them is in the ledger, the ERP books receipts with the credit, and none is missing.
+    """
+    booked = {(row["entity"], row["voucher"]): (row["against"] or NOTHING) - (row["net"] or NOTHING) for row in ledger}
+    credits_: dict[str, tuple[str, str]] = {}
+    came: dict[tuple[str, str], dict[str, Decimal]] = {}
+    for row in records:
+        voucher = (row["entity"], row["voucher"])
+        if row["status"] == "posted" and row["voucher"] and row["line"] and row["side"] == Side.CREDIT.value:
+            credits_[row["line"]] = min(voucher, credits_.get(row["line"], voucher))
+        elif row["voucher"] and row["line"] and row["side"] == Side.STOCK.value and not row.get("moved"):
+            lines = came.setdefault(voucher, {})
+            lines[row["line"]] = lines.get(row["line"], NOTHING) + (row["cost"] or NOTHING)
+    receipts = {voucher: lines for voucher, lines in came.items() if voucher not in credits_.values()}
+    found: dict[tuple[str, str], Decimal] = {}
+    for voucher, lines in receipts.items() if any(voucher in booked for voucher in receipts) else ():
+        apart = booked[voucher] if voucher in booked else -sum(lines.values(), NOTHING)
+        if apart and min(lines) in credits_:
+            at = credits_[min(lines)]
+            found[at] = found.get(at, NOTHING) + apart
+    return found
+
+
+def _ledger_of(ledger: Iterable[Row], vouchers: Collection[tuple[str, str]], left: Mapping[tuple[str, str], Decimal],
+               apart: Mapping[tuple[str, str], Decimal]) -> Iterator[Row]:
+    """Keep the vouchers of these credits, less what they book of lines of other periods; that it was read stands there in any case.
+
+    What is `apart` of a receipt's own voucher is told with the credit of its line, as an entry that is gone on the other side.
+    """
+    yield {"side": Side.LEDGER.value, "status": "posted", "voucher": "", "net": NOTHING, "against": NOTHING}
+    for row in ledger:
+        voucher = (row["entity"], row["voucher"])
+        if voucher in vouchers:
+            less, beside = left.get(voucher, NOTHING), apart.get(voucher, NOTHING)
+            yield row | {"net": None if row["net"] is None else row["net"] - less,
+                         "against": None if row["against"] is None else row["against"] - less + beside}
+
+
+__all__ = ["Testimony", "attest", "name_of"]

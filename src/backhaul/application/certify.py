@@ -1,0 +1,94 @@
+"""What stays of a proof: the run, the work its breaks make for people, and an entry in the trail?
+
+A break is an exception under `proof:PERIOD` and the name of its line, owned by the team its class names; it closes by itself when a later
+run that could read everything no longer finds it. A run that could not read everything closes nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore
+from backhaul.application.reconcile import Books, Proof
+from backhaul.domain.discrepancy import CLASSES
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.money import Money
+from backhaul.domain.returns import NOTHING
+from backhaul.domain.rules import Rules
+
+
+def figures(proof: Proof) -> dict[str, Any]:
+    """Say in plain values what a run proved."""
+    return {
+        "lines": proof.lines, "proved": proof.proved, "in_timing": proof.in_timing, "broken": proof.broken, "orphans": proof.orphans,
+        "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
+        "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
+        "complete": proof.complete, "reasons": list(proof.reasons), "stock_difference": proof.stock_difference,
+        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference}
+
+
+def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period: str, day: date, *,  # noqa: PLR0913, PLR0917  all of a run
+            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime) -> int:
+    """Keep a run, open its breaks as exceptions and close those that are gone; give the number of the run.
+
+    A run as of an earlier day than the last one is kept, and changes nobody's work.
+    """
+    strays = [*_strays(books)]
+    told, name = figures(proof), f"proof:{period}"
+    broken: dict[str, list[KeptStray]] = {}
+    for each in strays:
+        if each.standing != "timing":
+            broken.setdefault(_subject(each), []).append(each)
+    with store.begin() as tx:
+        before = tx.proofs(rules.tenant, period, limit=1)
+        number = tx.keep_proof(KeptProof(tenant=rules.tenant, period=period, day=day, at=now, actor=actor, complete=proof.complete,
+                                         figures=told, extracts=extracts), strays)
+        tx.record(rules.tenant, subject=name, action="proof.run", at=now, actor=actor, detail={
+            "proof": number, "day": day.isoformat(), "extracts": {each["side"]: each["sha256"] for each in extracts}, **told})
+        if before and day < before[0].day:
+            return number
+        for subject, mine in broken.items():
+            tx.open_exception(_exception(rules, name, subject, mine, now))
+        if proof.complete:
+            tx.close_exceptions(rules.tenant, name, apart_from=broken, resolution=f"proof {number} no longer finds it", at=now)
+    return number
+
+
+def _strays(books: Books) -> Iterator[KeptStray]:
+    """Give what was not proved: broken lines, lines in timing, and records without a line."""
+    for line, kind, amount, document, also, other, orphan, entity, currency, since in books.rows("""
+            SELECT f.line, f.kind, f.amount, coalesce(f.document, ''), array_to_string(f.also, ' '), f.other, f.orphan,
+                   coalesce(v.entity, r.entity, ''), coalesce(v.currency, r.currency, ''), v.since
+            FROM found f LEFT JOIN verdicts v ON v.line = f.line AND f.line <> ''
+            LEFT JOIN (SELECT document, min(entity) AS entity, min(currency) AS currency FROM records GROUP BY document) r
+                 ON r.document = f.document AND f.orphan
+            ORDER BY f.line, f.document"""):
+        ref, _, line_id = line.partition("|")
+        yield KeptStray(line=line, return_ref=ref, line_id=line_id, standing="orphan" if orphan else "broken", kind=kind, amount=amount,
+                        entity=entity, currency=currency, document=document, also=also, other=other, since=since)
+    for line, why, amount, document, entity, currency, since in books.rows("""
+            SELECT line, why, net - credited, document, entity, currency, since FROM verdicts WHERE standing = 'timing' ORDER BY line"""):
+        ref, _, line_id = line.partition("|")
+        yield KeptStray(line=line, return_ref=ref, line_id=line_id, standing="timing", kind=why, amount=amount, entity=entity,
+                        currency=currency, document=document, since=since)
+
+
+def _subject(stray: KeptStray) -> str:
+    """Name what an exception is about: the line, or the record where it belongs to none."""
+    return stray.line or f"{stray.document} {stray.kind}"
+
+
+def _exception(rules: Rules, name: str, subject: str, mine: Sequence[KeptStray], now: datetime) -> ExceptionCase:
+    first = mine[0]
+    kind = CLASSES[first.kind]
+    amount = sum((each.amount for each in mine), NOTHING).quantize(Decimal("0.01"))
+    what = f"line {first.line_id} of return {first.return_ref}" if first.return_ref else "a record that carries no mark of ours"
+    beside = f"; also {first.also}" if first.also else ""
+    other = f"; with {first.other}" if first.other else ""
+    sentence = f"{first.kind}: {kind.means} It is {what}, document {first.document or 'none'}, {amount} {first.currency}{beside}{other}."
+    case = ExceptionCase.about(
+        tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code="PROOF_BROKEN", sentence=sentence),),
+        money=Money(amount=amount, currency=first.currency), now=now, teams=rules.teams)
+    return replace(case, owner=rules.teams.get("PROOF_BROKEN", kind.owner.value))

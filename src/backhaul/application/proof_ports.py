@@ -1,0 +1,67 @@
+"""What does the store keep of proofs?
+
+Protocols beside those of `ports`: a run stays for ever with its figures and the hashes of what was read; the lines that were not proved
+stay until the next run of their period, and the extracts have all of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from backhaul.application.ports import Fence, Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptProof:
+    """One run: who proved which period as of which day, whether all was read, its figures, and the extracts with their hashes."""
+
+    tenant: str
+    period: str
+    day: date
+    at: datetime
+    actor: str
+    complete: bool
+    figures: Mapping[str, Any]
+    extracts: Sequence[Mapping[str, Any]]
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptStray:
+    """One line that is not proved, or one record that belongs to none: `kind` is its class, or what it waits for."""
+
+    line: str
+    return_ref: str
+    line_id: str
+    standing: str
+    kind: str
+    amount: Decimal
+    entity: str = ""
+    currency: str = ""
+    document: str = ""
+    also: str = ""
+    other: str = ""
+    since: date | None = None
+
+
+class ProofTx(Tx, Protocol):
+    """One transaction that also knows proofs."""
+
+    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray]) -> int:
+        """Keep a run, and of its period only its own lines; give its number."""
+        ...
+
+    def proofs(self, tenant: str, period: str = "", *, limit: int = 100) -> Sequence[KeptProof]:
+        """Give runs, of one period or of all, the latest first."""
+        ...
+
+
+class ProofStore(Protocol):
+    """The durable memory, proofs included."""
+
+    def begin(self, fence: Fence | None = None) -> AbstractContextManager[ProofTx]:
+        """Open a transaction; leaving the block by an exception rolls it back."""
+        ...
