@@ -100,7 +100,7 @@ class House:
 
     def has_drifted(self, tenant: str, entity: LegalEntity, able: Capabilities) -> bool:
         """Tell whether an environment no longer shows the contract that was recorded of it."""
-        with self.store.begin() as tx:
+        with self.store.look() as tx:
             return bool(drift.seen(tx, self.profiles[tenant].rules, entity, able).stops)
 
     def refresh(self, tenant: str) -> bool:
@@ -108,7 +108,7 @@ class House:
 
         One that cannot be used here, because a secret it names is missing, is `Misconfigured`, and the one before it goes on.
         """
-        with self.store.begin() as tx:
+        with self.store.look() as tx:
             holds = tx.reign(tenant)
             kept = tx.profile(tenant, holds.version) if holds else None
         if kept is None or kept.sha256 == self.profiles[tenant].sha256:

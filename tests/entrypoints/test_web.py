@@ -30,7 +30,7 @@ from backhaul.application.ports import KeptCase
 from backhaul.application.proof_ports import KeptProof, KeptStray
 from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
-from backhaul.domain.access import Grant, Role, Scope
+from backhaul.domain.access import Action, Grant, Role, Scope
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
@@ -327,6 +327,60 @@ def test_json_dressed_as_text_and_a_method_in_a_header_change_nothing(browser: B
     for method in ("OPTIONS", "TRACE", "PUT", "DELETE", "PATCH"):
         assert WIRE.request(method, f"{browser.home}/sign-out", headers=kept).status_code in {204, 401, 403, 404, 405}, method
     assert browser.get("/").status_code == 200
+
+
+def test_a_file_is_attached_as_it_came_and_what_is_no_evidence_is_refused(store: SqlStore, browser: Browser) -> None:
+    with store.look() as tx:
+        number = next(row.id for row in tx.exceptions(TENANT))
+    path, picture = f"/exceptions/{number}", b"\x89PNG\r\n\x1a\n" + b"x" * 3_000_000
+
+    def attach(name: str, body: bytes, **more: str) -> httpx.Response:
+        return browser.send("POST", f"{path}/evidence", browser.fill(browser.get(path)) | more, files={"file": (name, body)})
+
+    kept = attach("damage.png", picture)
+    refused = [attach(*each).status_code for each in (("run.exe", b"MZ\0\0"), ("large.png", picture * 4))]
+    strange = attach("damage.png", picture, other="field")
+    none = browser.post(f"{path}/evidence", **browser.fill(browser.get(path)))
+    page = browser.get(path)
+
+    assert kept.headers["location"] == f"{path}?done=attached"
+    assert (refused, strange.status_code, none.status_code) == ([409, 413], 409, 409)
+    assert "damage.png" in page.text
+    assert browser.get("/evidence/1").content == picture
+
+
+def test_somebody_makes_a_token_sees_it_once_and_ends_it(store: SqlStore, server: Running, clock: Now) -> None:
+    mine, theirs = inside(server, "Fiona Finance"), inside(server, "Oskar Operator")
+    told = {"name": "the month-end sheet", "days": "30", "may see": "yes"}
+
+    made = mine.post("/tokens/make", **mine.fill(mine.get("/tokens")) | told)
+    token = re.search(r"<code class=\"mono\">(bh_[^<]+)</code>", made.text)
+    again = mine.get("/tokens")
+    beyond = theirs.post("/tokens/make", **theirs.fill(theirs.get("/tokens")) | told | {"may approve": "yes", "days": "400"})
+    stranger = theirs.post("/tokens/1/end", **theirs.fill(theirs.get("/")))
+    with store.look() as tx:
+        (row,) = tx.tokens(next(each.number for each in tx.people() if each.subject == "Fiona Finance"))
+    assert token
+    works = people.who_holds(store, token[1], clock.at)
+    ended = mine.post(f"/tokens/{row.id}/end", **mine.fill(mine.get("/")))
+
+    assert (made.status_code, row.scopes, row.name) == (200, {"see"}, "the month-end sheet")
+    assert works is not None
+    assert works.only == {Action.SEE}
+    assert token[1] not in again.text
+    assert (beyond.status_code, stranger.status_code, ended.status_code) == (409, 409, 303)
+    assert people.who_holds(store, token[1], clock.at) is None
+
+
+def test_who_signed_in_long_ago_proves_again_before_a_token_is_made(server: Running, clock: Now) -> None:
+    mine = inside(server, "Fiona Finance")
+    clock.at += STEP_UP + timedelta(minutes=1)
+
+    page = mine.get("/tokens")
+    sent = mine.post("/tokens/make", **mine.fill(mine.get("/")) | {"name": "x", "days": "1", "may see": "yes"})
+
+    assert "sign in again" in page.text
+    assert (sent.status_code, "anew=1" in sent.headers["location"]) == (303, True)
 
 
 # --- every answer ------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ class Browser:
     home: str
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def send(self, method: str, address: str, data: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> httpx.Response:
+    def send(self, method: str, address: str, data: dict[str, str] | None = None, headers: dict[str, str] | None = None,
+             files: dict[str, tuple[str, bytes]] | None = None) -> httpx.Response:
         """Send one request, as a page of the same site would."""
         url = address if address.startswith("http") else self.home + address
         at = urlsplit(url).netloc
@@ -34,7 +35,7 @@ class Browser:
         kept = self.cookies.setdefault(at, {})
         told = {"cookie": "; ".join(f"{name}={value}" for name, value in kept.items())} if kept else {}
         WIRE.cookies.clear()  # this browser keeps its own
-        answer = WIRE.request(method, url, data=data, headers=own | told | (headers or {}))
+        answer = WIRE.request(method, url, data=data, files=files, headers=own | told | (headers or {}))
         for line in answer.headers.get_list("set-cookie"):
             for name, morsel in SimpleCookie(line).items():
                 kept[name] = morsel.value

@@ -82,7 +82,7 @@ def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, 
     told, last = Testimony(), period_end(first)
     shown = {entity.id: _shown(entity.id, erps.get(entity.id), first - BEFORE, max(day, last), told) for entity in rules.entities}
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
-    with store.begin() as tx:
+    with store.look() as tx:
         _unread(tx, rules.tenant, first, last, told.reasons)
         refs = {*tx.moved(rules.tenant, *_span(first, last)), *marks.refs}
     mine: dict[Line, Expected | None] = {}
@@ -117,7 +117,7 @@ def _unread(tx: Tx, tenant: str, first: date, last: date, reasons: list[str]) ->
 def _returns(store: Store, rules: Rules, refs: Sequence[str]) -> Iterator[_Return]:
     for at in range(0, len(refs), AT_ONCE):
         part = refs[at:at + AT_ONCE]
-        with store.begin() as tx:
+        with store.look() as tx:
             facts, kept = tx.facts(rules.tenant, part), tx.postings(rules.tenant, part)
             opened: dict[str, list[KeptException]] = {}
             for row in tx.exceptions(rules.tenant, open_only=False, refs=part):
@@ -264,7 +264,7 @@ class _Marks:
 def _marks(store: Store, rules: Rules, entries: Collection[Entry]) -> _Marks:
     """Bring marks to their lines, and lines of journals to those of returns by what was committed before they were sent."""
     wanted = {entry.mark for entry in entries if entry.mark and not entry.journal}
-    with store.begin() as tx:
+    with store.look() as tx:
         keys = tx.marked(rules.tenant, wanted)
         committed = tx.allocations(rules.tenant, {entry.journal for entry in entries if entry.journal})
     shares: dict[tuple[str, str], list[tuple[Line, PostingKey, Decimal]]] = {}

@@ -80,6 +80,10 @@ class LeasedStore:
         """Open a transaction that commits only while the lease is ours."""
         return self.store.begin(fence) if fence else self.lease.renewing(self.store)
 
+    def look(self) -> AbstractContextManager[Tx]:
+        """Open a transaction that only reads, whoever holds the lease."""
+        return self.store.look()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedErp:

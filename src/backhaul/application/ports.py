@@ -620,6 +620,10 @@ class Store(Protocol):
         """
         ...
 
+    def look(self) -> AbstractContextManager[Tx]:
+        """Open a transaction that only reads; it waits for no writer and no writer for it."""
+        ...
+
 
 class Clock(Protocol):
     """What time it is, so that a test or a demo can say so."""

@@ -60,7 +60,7 @@ def seek(  # noqa: PLR0913  each is named at the call
 
     `related` are other returns of that customer; without a customer the return's own is meant.
     """
-    with store.begin() as tx:
+    with store.look() as tx:
         row = find_exception(tx, rules.tenant, number)
         ref = row.case.return_ref
         facts = tx.facts(rules.tenant, [*related, ref])
@@ -83,7 +83,7 @@ def seek(  # noqa: PLR0913  each is named at the call
     told = erp.master_data(Questions(legal_entity=entity.id, items=frozenset({line.sku}), orders=orders,
                                      buyers=frozenset({sought.customer} - {""})))
     sales = [with_components(sale, rules) for sale in told.sales.values()]
-    with store.begin() as tx:
+    with store.look() as tx:
         taken = tx.claims(rules.tenant, entity.id, customers=(), orders=sorted(told.sales), history=(), apart_from=())
     return Search(line_id=line.line_id, sought=sought, matches=matches, found=candidates(sought, sales, taken.lots, awaited))
 

@@ -67,7 +67,7 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     """Prove the current month once a day, and the one before it while that is being closed; one worker at a time."""
     rules = house.profiles[tenant].rules
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
-    with house.store.begin() as tx:
+    with house.store.look() as tx:
         memory = tx.recall(tenant, MEMORY)
     if here.time() < MORNING or memory.get("day", "") >= here.date().isoformat() or memory.get("again", "") > now.isoformat():
         return {}

@@ -95,7 +95,7 @@ def look_into_folders(house: House, tenant: str, now: datetime, *, at_once: bool
     def enough() -> bool:
         return not at_once and house.elapsed() - begun >= patience
 
-    with house.store.begin() as tx:
+    with house.store.look() as tx:
         last = {folder.name: recall(tx, tenant, folder.name).looked_at for folder in profile.folders}
     for folder in sorted(profile.folders, key=lambda each: (last[each.name] is not None, last[each.name] or now)):
         if any(look.looked for look in looks) and enough():
@@ -196,7 +196,7 @@ def listen_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, An
     trouble: dict[str, str] = {}
     for signal in (each for each in profile.signals if each.address):
         for entity in profile.rules.entities:
-            with house.store.begin() as tx:
+            with house.store.look() as tx:
                 if not listening.due(tx, tenant, entity, signal.address, now):
                     continue
             try:
@@ -217,7 +217,7 @@ def heed(house: House, tenant: str, now: datetime) -> Mapping[str, int]:
     if not profile.signals:
         ignored = heeding.ignore(house.store, profile.rules, now=now)
         return {"events_ignored": ignored} if ignored else {}
-    with house.store.begin() as tx:
+    with house.store.look() as tx:
         companies = listening.companies(tx, tenant)
     told = heeding.heed(house.store, profile.rules, _routes(house, profile.rules),
                         lambda body: hints(profile.rules.entities, companies, body), now=now)

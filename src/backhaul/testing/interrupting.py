@@ -6,7 +6,7 @@ catches errors can swallow it: like a kill, it ends everything on the way.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -111,6 +111,10 @@ class InterruptingStore:
             yield tx
             self.fuse.pass_("before commit")
         self.fuse.pass_("after commit")
+
+    def look(self) -> AbstractContextManager[Tx]:
+        """Open a transaction that only reads; a process that dies in one leaves nothing behind."""
+        return self.store.look()
 
     def close(self) -> None:
         """Let go of the database behind it, if it is one."""

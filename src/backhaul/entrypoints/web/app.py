@@ -39,6 +39,7 @@ from backhaul.entrypoints.web.pages import (
     sales,
     search,
     today,
+    tokens,
     trail,
     waiting,
 )
@@ -72,7 +73,7 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, causes, sales, approvals, returns, waiting, batches, proof, mappings, flows, search, trail, administration,
+    today, exceptions, causes, sales, approvals, returns, waiting, batches, proof, mappings, flows, search, trail, administration, tokens,
     charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")

@@ -301,6 +301,7 @@ SAID: Final[Mapping[str, str]] = {
     "noted": "Your comment is kept.", "handed-over": "It is handed over.",
     "promised": "What the customer was told is kept.",
     "stopped": "It is stopped; what was decided stays decided.",
+    "attached": "The file is kept with the exception, as it came.", "token-ended": "The token opens nothing any more.",
     "retried": "What was refused is looked for, and sent again only if it is not there.",
     "revoked": "The role is taken away.", "ended": "The sessions have ended.",
 }

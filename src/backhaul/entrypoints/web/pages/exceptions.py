@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Response, get, post
+from litestar.datastructures import UploadFile
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
@@ -19,6 +20,7 @@ from backhaul.application.seek import is_unsold, open_search
 from backhaul.domain.access import Action
 from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
 from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.evidence import LARGEST
 from backhaul.domain.exception_case import KINDS, Team
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import ways_out
@@ -27,6 +29,8 @@ from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
 from backhaul.entrypoints.web.wording import plain
 
+FRAME: Final = 64 * 1024
+"""What a form may hold beside a file."""
 CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH)
 """What is decided by the form of an exception, in the order in which it is offered; which of them fit is the domain's to say."""
 
@@ -83,7 +87,12 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     async def say_otherwise(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
         return await asyncio.to_thread(_correct, console, request, number, fields(await request.form(), "which", "value", "reason"))
 
-    return [show_list, show_one, give_evidence, comment, hand_over, retry, say_otherwise]
+    @post("/exceptions/{number:int}/evidence", action=Action.COMMENT, status_code=303, request_max_body_size=LARGEST + FRAME)
+    async def attach(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
+        file = _file(await request.form())
+        return await asyncio.to_thread(_attach, console, request, number, file.filename, await file.read())
+
+    return [show_list, show_one, give_evidence, comment, hand_over, retry, say_otherwise, attach]
 
 
 def _open(console: Console, request: AnyRequest, number: int, action: Action) -> KeptException:
@@ -110,6 +119,22 @@ def _comment(console: Console, request: AnyRequest, number: int, told: Mapping[s
     casework.comment(console.house.store, console.tenant(request), number, text=told.get("text", ""), actor=_actor(request),
                      now=console.clock.now())
     return done(request, f"/exceptions/{number}", "noted")
+
+
+def _file(form: Mapping[str, Any]) -> UploadFile:
+    """Give the one file of a form; whatever else it holds stops it."""
+    file = form.get("file")
+    if set(form) - {"file", "form_token"} or not isinstance(file, UploadFile) or not file.filename:
+        message = "choose one file that is to be kept with the exception"
+        raise NeedsOperator(message)
+    return file
+
+
+def _attach(console: Console, request: AnyRequest, number: int, name: str, body: bytes) -> Response[Any]:
+    _open(console, request, number, Action.COMMENT)
+    casework.attach(console.house.store, console.tenant(request), number, name=name, body=body, actor=_actor(request),
+                    now=console.clock.now())
+    return done(request, f"/exceptions/{number}", "attached")
 
 
 def _hand_over(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:

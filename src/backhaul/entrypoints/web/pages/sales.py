@@ -57,7 +57,7 @@ def _about(console: Console, request: AnyRequest, number: int) -> tuple[str, str
         detail = "there is no such open exception, or none of yours"
         raise NotFoundException(detail)
     ref, tenant = found[0].case.return_ref, console.tenant(request)
-    with console.house.store.begin() as tx:
+    with console.house.store.look() as tx:
         kept = tx.cases(tenant, [ref]).get(ref)
     rules = console.house.profiles[tenant].rules
     entity = rules.entity((kept.legal_entity if kept else "") or rules.entities[0].id)
@@ -91,7 +91,7 @@ def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[st
     except msgspec.DecodeError as error:
         message = "choose one of the sales that were found"
         raise NeedsOperator(message) from error
-    with store.begin() as tx:
+    with store.look() as tx:
         row = next(row for row in tx.exceptions(tenant) if row.id == number)
         line = open_search(tx, tenant, row)
     if line is None:
