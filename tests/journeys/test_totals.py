@@ -11,6 +11,7 @@ import pytest
 from backhaul.application import resolve
 from backhaul.domain.facts import Decision
 from backhaul.domain.posting import OrderLine
+from backhaul.domain.routing import RoutingRule
 from backhaul.domain.rules import Close, Window
 from tests.journeys.stage import TENANT, WIRE, World, life, line, open_world
 from tests.journeys.test_tax import sell, set_rate
@@ -64,6 +65,17 @@ def test_a_draft_the_erp_computed_otherwise_is_held_and_nothing_is_received(dail
     assert Decimal(str(daily.ledgers["unitsReceived"])) == 0
     assert daily.rows("ItemArrivalJournalHeadersV2") == []
     assert daily.placed() == {"held": Decimal("-8.50")}
+
+
+@pytest.mark.parametrize(("warehouse", "team"), [("GB-DC-01", "north"), ("GB-DC-02", "finance")])
+def test_what_posting_finds_goes_to_the_team_of_the_warehouse_as_well(daily: World, warehouse: str, team: str) -> None:
+    daily.change_rules(routing=(RoutingRule(team="north", warehouses=frozenset({"GB-DC-01"})),))
+    settle(daily, itemDefaulting=True)
+    daily.tell(*life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])], at=daily.at, warehouse=warehouse))
+
+    daily.pass_days(4)
+
+    assert [(row.case.kind, row.case.owner) for row in daily.open()] == [("TOTALS_DIFFER", team)]
 
 
 def test_a_tax_the_erp_computed_otherwise_before_arrival_is_held_with_owner_and_money_and_nothing_arrives(daily: World) -> None:

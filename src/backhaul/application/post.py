@@ -53,7 +53,7 @@ from backhaul.domain.posting import (
     mark,
     per_currency,
 )
-from backhaul.domain.returns import NOTHING
+from backhaul.domain.returns import NOTHING, fold
 from backhaul.domain.routing import Whereabouts, owner_of
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.trail import digest
@@ -499,8 +499,14 @@ class _Entry:
         work = ExceptionCase.about(
             tenant=tenant, return_ref=ref, line_id=finding.line_id, findings=(finding, *earlier),
             money=Money(amount=self.at_stake(posting), currency=posting.currency), now=self.now, teams=self.desk.rules.teams)
-        at = Whereabouts(legal_entity=self.desk.entity.id)
-        self.tx.open_exception(replace(work, owner=owner_of(work, at, self.desk.rules.routing, self.desk.rules.teams)))
+        self.tx.open_exception(replace(work, owner=owner_of(work, self._whereabouts(ref), self.desk.rules.routing, self.desk.rules.teams)))
+
+    def _whereabouts(self, ref: str) -> Whereabouts:
+        """Say by what the exceptions of a return are routed; it is folded only where brand or warehouse decide."""
+        if not any(rule.retailers or rule.warehouses for rule in self.desk.rules.routing):
+            return Whereabouts(legal_entity=self.desk.entity.id)
+        known = fold(ref, self.tx.facts(self.desk.rules.tenant, [ref]).get(ref, ()))
+        return Whereabouts(legal_entity=self.desk.entity.id, retailer=known.retailer, warehouse=known.warehouse)
 
     def at_stake(self, posting: Posting) -> Decimal:
         """Give the credit that waits for this posting: its own, its line's, or the whole return's."""

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from backhaul.application import approvals, grouping
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.domain.access import Action, Scope, may
-from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection, with_accounts
 from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
@@ -100,7 +101,8 @@ def _approve(console: Console, request: AnyRequest, number: int, told: Mapping[s
     approvals.approve(console.house.store, EFFECTS, console.house.profiles[proposal.tenant].rules, number, shown=told.get("shown", ""),
                       approver=visitor.person.actor, now=now, route_of=console.route_of(proposal.tenant))
     if proposal.kind is ProposalKind.PROFILE:
-        console.house.refresh(proposal.tenant)
+        with suppress(Misconfigured):  # the approval stands; the worker says what is missing where the version is to be used
+            console.house.refresh(proposal.tenant)
     return done(request, f"/approvals/{number}", "approved")
 
 
