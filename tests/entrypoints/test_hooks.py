@@ -41,6 +41,9 @@ class House:
     store: Any
     profiles: dict[str, Profile] = field(default_factory=lambda: {PROFILE.tenant: PROFILE})
 
+    def refresh(self, tenant: str) -> bool:
+        return tenant not in self.profiles
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:

@@ -19,6 +19,14 @@ from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 
 
+class ReadableStore(PeopleStore, Protocol):
+    """A store that knows people and can be read without taking part in the writing."""
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Open a connection that cannot write and sees one moment."""
+        ...
+
+
 class Drafted(Protocol):
     """A version of a profile: its name, bytes and rules."""
 
@@ -43,15 +51,7 @@ class Drafted(Protocol):
         ...
 
 
-class Readable(Protocol):
-    """A store that can be read without taking part in the writing."""
-
-    def read(self) -> AbstractContextManager[Connection]:
-        """Open a connection that cannot write and sees one moment."""
-        ...
-
-
-def difference(store: Readable, holds: Drafted, draft: Drafted) -> versions.Difference:
+def difference(store: ReadableStore, holds: Drafted, draft: Drafted) -> versions.Difference:
     """Compare a draft with the version that holds, over all of a tenant."""
     with store.read() as connection:
         everything = lists.reach(connection, Scope.whole(holds.rules.tenant), *(entity.id for entity in holds.rules.entities))
@@ -66,4 +66,4 @@ def propose(store: PeopleStore, holds: Drafted, draft: Drafted, told: versions.D
     return versions.propose(store, EFFECTS, holds.rules, kept, told, proposer=proposer, reason=reason, now=now)
 
 
-__all__ = ["Drafted", "difference", "propose"]
+__all__ = ["Drafted", "ReadableStore", "difference", "propose"]

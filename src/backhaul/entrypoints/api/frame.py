@@ -7,7 +7,6 @@ answer to a key is kept in the transaction of the change it names, so that a cal
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,12 +19,10 @@ from litestar.di import NamedDependency
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter
-from sqlalchemy import Connection
 
 from backhaul.adapters.sql import views
 from backhaul.application import people
 from backhaul.application.approvals import Within
-from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import Clock, KeptException
 from backhaul.application.post import Desk
 from backhaul.application.resolve import entity_of
@@ -35,7 +32,7 @@ from backhaul.domain.posting import Route
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
-from backhaul.entrypoints.versioning import Drafted
+from backhaul.entrypoints.versioning import Drafted, ReadableStore
 
 STATUS: Final[Mapping[type[BackhaulError], int]] = {NotAllowed: 403, NeedsOperator: 409, RetryLater: 503, Misconfigured: 500}
 """What a sentence of ours is in HTTP; the sentence says what, which one and what now."""
@@ -53,38 +50,6 @@ Key: TypeAlias = Annotated[str, HeaderParameter(name="Idempotency-Key", min_leng
                                                 description="Names this change. The same key again gives the first answer.")]
 
 
-class ReadableStore(PeopleStore, Protocol):
-    """A store that knows people and can be read without taking part in the writing."""
-
-    def read(self) -> AbstractContextManager[Connection]:
-        """Open a connection that cannot write and sees one moment."""
-        ...
-
-
-class ProfileLike(Protocol):
-    """What the API needs to know of a profile."""
-
-    @property
-    def name(self) -> str:
-        """Give what its version calls itself."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Give it as it is written."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Give the hash of its bytes."""
-        ...
-
-    @property
-    def rules(self) -> Rules:
-        """Give its rules."""
-        ...
-
-
 class HouseLike(Protocol):
     """The parts of a running Backhaul that the API uses."""
 
@@ -94,7 +59,7 @@ class HouseLike(Protocol):
         ...
 
     @property
-    def profiles(self) -> Mapping[str, ProfileLike]:
+    def profiles(self) -> Mapping[str, Drafted]:
         """Give the profiles by tenant."""
         ...
 

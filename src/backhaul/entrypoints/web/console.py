@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -13,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
 from litestar.exceptions import NotFoundException, PermissionDeniedException
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from backhaul.adapters.openid import OpenIdProvider
 from backhaul.adapters.sql import tables
@@ -22,14 +21,12 @@ from backhaul.adapters.sql.register import Register
 from backhaul.adapters.sql.sessions import look_up
 from backhaul.adapters.zigzag.webhook import Source
 from backhaul.application.approvals import RouteOf, no_route
-from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import Clock, Erp
 from backhaul.config import SignIn
 from backhaul.domain.access import Action, Scope, account_seen, scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import Route
-from backhaul.domain.rules import Rules
-from backhaul.entrypoints.versioning import Drafted
+from backhaul.entrypoints.versioning import Drafted, ReadableStore
 from backhaul.entrypoints.web.door import (
     SAFE,
     SEEN,
@@ -62,40 +59,12 @@ def environment() -> Environment:
     return made
 
 
-class ReadableStore(PeopleStore, Protocol):
-    """A store that can also be read without taking part in the writing."""
-
-    def read(self) -> AbstractContextManager[Connection]:
-        """Open a connection that cannot write and sees one moment."""
-        ...
-
-
-class ProfileLike(Protocol):
-    """What the pages need to know of a profile."""
+class ProfileLike(Drafted, Protocol):
+    """What the pages need to know of a profile that holds."""
 
     @property
     def version(self) -> str:
         """Give its version."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Give what its version calls itself."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Give it as it is written."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Give the hash of its bytes."""
-        ...
-
-    @property
-    def rules(self) -> Rules:
-        """Give its rules."""
         ...
 
     @property

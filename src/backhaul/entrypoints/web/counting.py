@@ -4,7 +4,7 @@ A thread of the console itself, a few thousand facts at a time, so that neither 
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from threading import Event, Thread
 from typing import Any, Final
@@ -36,7 +36,7 @@ def lifespan(house: HouseLike) -> Callable[[Any], AbstractAsyncContextManager[No
     @asynccontextmanager
     async def running(_app: object) -> AsyncIterator[None]:
         over = Event()
-        thread = Thread(target=_count_on, args=(house.store, house.profiles, over), name="backhaul-counting", daemon=True)
+        thread = Thread(target=_count_on, args=(house, over), name="backhaul-counting", daemon=True)
         thread.start()
         yield
         over.set()
@@ -44,13 +44,15 @@ def lifespan(house: HouseLike) -> Callable[[Any], AbstractAsyncContextManager[No
     return running
 
 
-def _count_on(store: ReadableStore, profiles: Mapping[str, Any], over: Event) -> None:
+def _count_on(house: HouseLike, over: Event) -> None:
+    """Count by the version that holds, which another process may have taken up meanwhile."""
     wait = FIRST_SECONDS
     while not over.wait(wait):
         wait = SECONDS
-        for profile in profiles.values():
+        for tenant in tuple(house.profiles):
             try:
-                while not over.is_set() and count(store, profile.rules):
+                house.refresh(tenant)
+                while not over.is_set() and count(house.store, house.profiles[tenant].rules):
                     pass
             except Exception:  # noqa: BLE001  the pages go on without new figures, and the log says why
                 _log.exception("counting_failed")
