@@ -83,7 +83,7 @@ def fill(store: SqlStore, returns: int) -> None:
         with store.engine.begin() as connection:
             parts = (f"INSERT INTO {table} ({columns}) ", series) if store.engine.dialect.name == "sqlite" else (
                 series, f"INSERT INTO {table} ({columns}) ")
-            connection.execute(text(f"{''.join(parts)}SELECT {chosen} FROM s"), told | {"most": most})  # noqa: S608  words of this file
+            connection.execute(text(f"{''.join(parts)}SELECT {chosen} FROM s"), told | {"most": most})
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
 

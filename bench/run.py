@@ -52,6 +52,8 @@ from backhaul.entrypoints.web.app import WallClock, serve
 from backhaul.entrypoints.web.hooks import Hooks
 from backhaul.profile import load_profile
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = ROOT / "bench" / "result.json"
 WORK: Final = ROOT / "var" / "bench"
@@ -531,6 +533,9 @@ def main() -> None:
     asked.add_argument("--quick", action="store_true", help="three repetitions of less instead of five")
     asked.add_argument("--modes", action="store_true", help="only the same returns through every deployment mode")
     asked.add_argument("--pages", action="store_true", help="only the pages of the console, on both databases")
+    asked.add_argument("--proof", action="store_true", help="only the proof of extracts, beside its floor and its peers")
+    asked.add_argument("--lines", type=int, default=10_000_000, help="how many lines --proof proves; peers stop at a million")
+    asked.add_argument("--python", default=sys.executable, help="a Python that has pandas, Polars and datacompy, for --proof")
     asked.add_argument("--returns", type=int, default=50_000, help="how many returns lie in the database for --pages")
     asked.add_argument("--serve", choices=("backhaul", "nowhere", "peer"), help=argparse.SUPPRESS)
     asked.add_argument("--path", type=Path, help=argparse.SUPPRESS)
@@ -542,6 +547,9 @@ def main() -> None:
         WORK.mkdir(parents=True)
         for kind in ERPS:
             print("\n".join(("", kind, "", *table_of_modes(modes(100 if told.quick else 500, kind)))))
+    elif told.proof:
+        shutil.rmtree(WORK, ignore_errors=True)
+        subprocess.run([sys.executable, str(ROOT / "bench" / "proof.py"), str(WORK), str(told.lines), told.python], check=True)
     elif told.pages:
         subprocess.run([sys.executable, str(ROOT / "bench" / "console.py"), "--returns", str(told.returns),
                         "--times", "20" if told.quick else "100"], check=True)
