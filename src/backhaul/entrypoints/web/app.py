@@ -31,6 +31,7 @@ from backhaul.entrypoints.web.pages import (
     approvals,
     batches,
     causes,
+    comparison,
     exceptions,
     flows,
     mappings,
@@ -73,8 +74,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, causes, sales, approvals, returns, waiting, batches, proof, mappings, flows, search, trail, administration, tokens,
-    charts, exports, signing_in)
+    today, exceptions, causes, sales, approvals, returns, waiting, batches, proof, mappings, comparison, flows, search, trail,
+    administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

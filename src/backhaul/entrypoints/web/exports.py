@@ -28,6 +28,7 @@ from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
+from backhaul.entrypoints.web.pages.comparison import asked_for, compared
 
 MOST: Final = 50_000
 """Rows in one export; the last row says if there are more."""
@@ -223,6 +224,12 @@ def _trail(_: Console, request: AnyRequest, connection: Connection, reach: Reach
         before = found[-1].sequence
 
 
+def _comparison(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    entity = asked_for(console, request)
+    for row in compared(console, request, entity) if entity else ():
+        yield (entity, row.listed.value, row.code, row.standing.value, row.says, "; ".join(row.alike))
+
+
 def _words(values: Any) -> str:  # noqa: ANN401  loose values of a window or an entry
     return "; ".join(f"{name} {value}" for name, value in values.items() if value not in (None, "", [], {}))
 
@@ -242,6 +249,7 @@ SHEETS: Final[dict[str, Sheet]] = {
     "mappings": Sheet(action=Action.SEE, rows=_mappings, headings=(
         "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Outcome", "To warehouse", "To location", "To status",
         "ERP code", "Credit", "Account expected")),
+    "comparison": Sheet(action=Action.SEE, rows=_comparison, headings=("Legal entity", "List", "Code", "Stands", "Says", "Looks like")),
     "coverage": Sheet(action=Action.SEE, rows=_coverage, headings=(
         "Mapped", "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Units", "Net", "Currency", "Last seen")),
     "trail": Sheet(action=Action.SEE_TRAIL, whole=True, rows=_trail, headings=(
