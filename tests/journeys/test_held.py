@@ -1,6 +1,7 @@
 """What holds a line, whom it waits for, and how it goes on."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,18 @@ def test_a_refused_line_whose_units_another_return_took_meanwhile_names_that_ret
     assert (owned.id, owned.case.owner, owned.case.return_ref) == (refused.id, "finance", "R-1")
     assert {finding.code for finding in owned.case.findings} == {"UNITS_TAKEN", "ERP_REJECTED"}
     assert daily.credits == [("POT", Decimal(3), Decimal("37.50"))]
+
+
+def test_what_the_api_answered_to_a_key_is_forgotten_when_nobody_would_ask_any_more(world: World) -> None:
+    with world.house.store.begin() as tx:
+        tx.keep_answer("person 1", "key-1", request="r", status=201, body={"note": 1}, at=world.at)
+
+    world.turn()
+    with world.house.store.look() as tx:
+        soon = tx.answer("person 1", "key-1")
+    world.at += timedelta(days=31)
+    world.turn()
+
+    assert soon is not None
+    with world.house.store.look() as tx:
+        assert tx.answer("person 1", "key-1") is None

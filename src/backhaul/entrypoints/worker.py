@@ -48,6 +48,8 @@ ROUNDS: Final = 8
 """How often a window's documents are sent and looked at within one turn before the rest waits for the next."""
 REVIEW: Final = timedelta(hours=20)
 """How long after the last window held returns are judged again when nothing new came: their cause may be gone."""
+ANSWERS: Final = timedelta(days=30)
+"""How long the API's answers are kept by their keys; nobody repeats a call that late."""
 TURN: Final = "turn"
 """What stops a legal entity's turn as a whole, as its owner sees it."""
 HEARD: Final = 400
@@ -180,6 +182,7 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     rules = house.profiles[tenant].rules
     said = {**digest(house, tenant, now), **read_back_first(house, tenant, now), **heed(house, tenant, now)}
     with house.store.begin() as tx:
+        tx.forget_answers(now - ANSWERS)
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
