@@ -54,6 +54,8 @@ class House:
     capabilities: dict[tuple[str, str], Capabilities] = field(default_factory=dict)
     reviewed: set[str] = field(default_factory=set)
     """Tenants whose open exceptions have been looked at under the profile this process started with."""
+    waiting: dict[str, str] = field(default_factory=dict)
+    """Why the version in a tenant's file does not hold, where it does not."""
     compared: set[tuple[str, str]] = field(default_factory=set)
     """Legal entities whose environment has been compared with its recorded contract since this process started."""
     worker: str = field(default_factory=lambda: f"{gethostname()}:{getpid()}:{token_hex(3)}")
@@ -208,8 +210,10 @@ def build(settings: Settings) -> House:
     house = House(settings=settings, store=store, profiles={each.rules.tenant: each for each in profiles})
     for profile in profiles:
         if house.refresh(profile.tenant):
-            log.warning("profile_waits", extra={"file": str(profile.path), "version": profile.version, "holds": house.profiles[
-                profile.tenant].version, "next": f"backhaul profile propose {profile.path}"})
+            house.waiting[profile.tenant] = (
+                f"{profile.path} is version {profile.version}, which nobody approved; {house.profiles[profile.tenant].version} holds. "
+                f"To have it approved: backhaul profile propose {profile.path}")
+            log.info("profile_waits", extra={"tenant": profile.tenant, "why": house.waiting[profile.tenant]})
     return house
 
 

@@ -100,6 +100,8 @@ def test_a_version_holds_from_the_approval_of_somebody_else_on_and_a_file_is_a_d
     again = started(tmp_path, written(tmp_path, "2026-09", (SIZE, "cap = 7")))
 
     assert (before, turned["version"].partition("+")[0]) == ("2026-01", "2026-02")
+    assert "2026-09.toml is version 2026-09" in again.waiting[TENANT]
+    assert "backhaul profile propose" in again.waiting[TENANT]
     assert (again.profiles[TENANT].name, again.profiles[TENANT].rules.window.cap) == ("2026-02", 200)
     assert held(again) == [("2026-02", "bob", True), ("2026-01", "first", False)]
     with again.store.begin() as tx:

@@ -262,4 +262,5 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
     out.print(f"{len(plan.exceptions)} exceptions, {plan.money.amount} {plan.money.currency}; documents that wait: {waits}; "
               f"{plan.more} more are left for another plan.", highlight=False)
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False)
+        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False,
+                  soft_wrap=True)

@@ -75,7 +75,8 @@ def profile_propose(  # noqa: PLR0913  each is an option
         out.print(f"{each.units} units seen as {at}, {each.net} {each.currency} net: {each.before} -> {each.after}", markup=False,
                   highlight=False)
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False)
+        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False,
+                  soft_wrap=True)
 
 
 @profile_app.command("versions")

@@ -27,11 +27,13 @@ def say(value: Any) -> None:  # noqa: ANN401  whatever a command has to say
 
 @contextmanager
 def opened() -> Iterator[Any]:
-    """Build the house from the environment, and close it afterwards."""
+    """Build the house from the environment, and close it afterwards; a file whose version does not hold is said to people."""
     from backhaul.bootstrap import build
     from backhaul.config import Settings
 
     house = build(Settings.from_env())
+    for sentence in house.waiting.values():
+        err.print(f"[yellow]backhaul:[/] {sentence}", highlight=False, soft_wrap=True)
     try:
         yield house
     finally:
