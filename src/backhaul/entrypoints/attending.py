@@ -126,8 +126,9 @@ def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those 
         say({"proposals": [{**asdict(row), "shown": row.sha256} for row in rows]})
         return
     for row in rows:
-        out.print(f"{row.id}: {row.kind.value} of {row.subject}, {row.money.amount} {row.money.currency}, {row.state.value}, "
-                  f"by {row.proposer}: {row.reason}\n   --shown {row.sha256}", markup=False, highlight=False)
+        money = f"{row.money.amount} {row.money.currency}, " if row.money.currency else ""
+        out.print(f"{row.id}: {row.kind.value} of {row.subject}, {money}{row.state.value}, by {row.proposer}: {row.reason}\n"
+                  f"   --shown {row.sha256}", markup=False, highlight=False, soft_wrap=True)
 
 
 def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash that `backhaul proposals` shows.")], approver: Approver,
