@@ -72,6 +72,14 @@ def test_the_warehouse_finds_the_code_nobody_mapped_and_says_what_becomes_of_its
         expect(row).to_contain_text("MYSTERY")
         expect(row).to_contain_text("Unmapped")
         open_exception(page, "Unmapped disposition")
+        page.get_by_role("link", name="Map the code").click()
+        row.get_by_role("link", name="Map this code").click()
+        page.get_by_label("What becomes of the goods").select_option("scrapped")
+        page.get_by_label("Location").fill("SCRAP")
+        page.get_by_role("button", name="Show what it would change").click()
+        expect(page.get_by_role("region", name="Goods of the past")).to_contain_text("held")
+        expect(page.locator("pre ins").first).to_contain_text("version")
+        open_exception(page, "Unmapped disposition")
         propose(page, "close", "Sent back to the customer")
 
 
