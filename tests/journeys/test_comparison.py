@@ -56,8 +56,9 @@ def test_an_erp_that_is_away_is_said_and_nothing_else_is(looked: tuple[World, Br
     world.ask_anew()
     world.arm(kind="error-before", status=503, times=50)
 
-    page = fiona.get("/comparison")
+    page, told = fiona.get("/comparison"), rows(fiona)
     WIRE.delete(f"{world.erp}/control/faults")
 
     assert page.status_code == 200
     assert "could not be asked" in page.text
+    assert [row["Stands"] for row in told.values()] == ["not asked"], "a sheet that could not be filled says so"

@@ -26,6 +26,7 @@ from backhaul.adapters.sql.lists import Reach
 from backhaul.application import casework
 from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES
+from backhaul.domain.errors import BackhaulError
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import asked_for, compared
@@ -226,7 +227,12 @@ def _trail(_: Console, request: AnyRequest, connection: Connection, reach: Reach
 
 def _comparison(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
     entity = asked_for(console, request)
-    for row in compared(console, request, entity) if entity else ():
+    try:
+        found = compared(console, request, entity) if entity else ()
+    except BackhaulError as away:
+        yield (entity, "", "", "not asked", str(away), "")
+        return
+    for row in found:
         yield (entity, row.listed.value, row.code, row.standing.value, row.says, "; ".join(row.alike))
 
 
