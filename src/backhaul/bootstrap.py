@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import entry_points
 from os import getpid
 from pathlib import Path
@@ -54,6 +54,8 @@ class House:
     capabilities: dict[tuple[str, str], Capabilities] = field(default_factory=dict)
     reviewed: set[str] = field(default_factory=set)
     """Tenants whose open exceptions have been looked at under the profile this process started with."""
+    tidied: dict[str, date] = field(default_factory=dict)
+    """On which day what nobody asks for any more was last forgotten, by tenant: once a day is enough."""
     waiting: dict[str, str] = field(default_factory=dict)
     """Why the version in a tenant's file does not hold, where it does not."""
     compared: set[tuple[str, str]] = field(default_factory=set)

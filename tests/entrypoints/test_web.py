@@ -20,7 +20,7 @@ import httpx
 import pytest
 from openpyxl import load_workbook
 from tests.entrypoints.test_hooks import House
-from tests.entrypoints.visiting import WIRE, Browser
+from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, WIRE, Browser
 
 from backhaul.adapters.sql import lists
 from backhaul.adapters.sql.store import SqlStore
@@ -49,8 +49,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PROFILE = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline=True)
 TENANT = PROFILE.tenant
 EVIL = "<script>alert(1)</script>\"'&\u202e"
-PASSPHRASE = "of-these-tests"  # noqa: S105  it says so
-SIGN_IN = SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE}))
 REF = json.loads((EXAMPLES / "payloads" / "typed.json").read_text(encoding="utf-8"))["return"]["returnId"]
 OPEN = {"/health", "/ready", "/sign-in", "/sign-in/leave", "/sign-in/return", "/sign-in/local"}
 """What anybody may ask for; static files and the platform's route beside it."""

@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from backhaul.config import SignIn
+from backhaul.secret import Secret
+
 WIRE = httpx.Client(timeout=30, trust_env=False)
+PASSPHRASE = "of-these-tests"  # noqa: S105  it says so
+SIGN_IN = SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE}))
+"""How people come in to the consoles of tests."""
 
 
 def free_port() -> int:

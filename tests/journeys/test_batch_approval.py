@@ -13,7 +13,6 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import approvals
 from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import KeptWindow, PostingState
-from backhaul.config import SignIn
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import PostingBatch
@@ -21,13 +20,10 @@ from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.rules import Close, Limits, Window
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web.app import create_app, serve
-from backhaul.secret import Secret
 from backhaul.testing.builders import accepted, arrived, case_of, line as announced, plan, rules
-from tests.entrypoints.visiting import Browser
+from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, Browser
 from tests.journeys.stage import TENANT, World, life, line, open_world
 
-PASSPHRASE = "of-these-tests"  # noqa: S105  it says so
-SIGN_IN = SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE}))
 APPROVED = Window(close=Close.DAILY, approve=True)
 
 

@@ -7,15 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backhaul.config import SignIn
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web.app import create_app, serve
-from backhaul.secret import Secret
-from tests.entrypoints.visiting import Browser
+from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, Browser
 from tests.journeys.stage import TENANT, WIRE, World
-
-PASSPHRASE = "of-these-tests"  # noqa: S105  it says so
-SIGN_IN = SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE}))
 
 
 @pytest.fixture(params=["world", "central"])

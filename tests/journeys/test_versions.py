@@ -17,7 +17,7 @@ from backhaul.application.effects import EFFECTS
 from backhaul.application.people_ports import KeptReign
 from backhaul.application.ports import KeptProfile
 from backhaul.bootstrap import House, build, kept_as
-from backhaul.config import Settings, SignIn
+from backhaul.config import Settings
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import Proposal, ProposalKind
@@ -26,16 +26,13 @@ from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import counting
 from backhaul.entrypoints.web.app import create_app, serve
 from backhaul.profile import Misconfigured, load_profile
-from backhaul.secret import Secret
-from tests.entrypoints.visiting import Browser
+from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, Browser
 from tests.journeys.stage import EXAMPLES, TENANT, World, life, line
 
 NOTHING = Money(amount=Decimal(0), currency="")
 NOON = datetime(2010, 12, 1, 12, tzinfo=UTC)
 FILE = EXAMPLES / "profiles" / "online-retail.toml"
 ENVIRON = dict.fromkeys(("BACKHAUL_ERP_URL", "BACKHAUL_ERP_TOKEN_URL", "BACKHAUL_ERP_SECRET", "BACKHAUL_ZIGZAG_SECRET"), "http://127.0.0.1:1")
-PASSPHRASE = "of-these-tests"  # noqa: S105  it says so
-SIGN_IN = SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE}))
 DONATE = {"legal_entity": "gb01", "warehouse": "GB-DC-01", "disposition": "DONATE", "condition": "A", "reason": ["Changed my mind"],
           "outcome": "scrapped", "erp_disposition": "ZSCRAP", "location": "SCRAP"}
 SIZE = "cap = 300"

@@ -17,7 +17,7 @@ from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.money import Money
 from backhaul.domain.posting import per_currency
-from backhaul.domain.proposal import SYSTEM, ProposalKind
+from backhaul.domain.proposal import SYSTEM, ProposalKind, ProposalState
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.trail import digest
 
@@ -28,7 +28,9 @@ def offer(store: PeopleStore, effects: Effects, rules: Rules, entity: LegalEntit
         waiting = tx.unapproved(rules.tenant, entity.id)
         if not waiting:
             return 0
-        asked = {each.subject for each in tx.proposals(Scope.whole(rules.tenant), kinds={ProposalKind.BATCH}, subjects=waiting)}
+        told = tx.proposals(Scope.whole(rules.tenant), kinds={ProposalKind.BATCH}, subjects=waiting, open_only=False)
+        # Of a batch that was sent back nothing waits any more; one that nobody answered in time is offered again.
+        asked = {each.subject for each in told if each.state in {ProposalState.OPEN, ProposalState.REFUSED}}
         content = {key: rows for key in sorted(waiting - asked) if (rows := _content(tx, rules.tenant, key))}
         for key in content:
             propose_in(tx, effects, rules, ProposalKind.BATCH, {"batch": key}, proposer=SYSTEM, reason="its window closed", now=now)

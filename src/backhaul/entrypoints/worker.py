@@ -182,7 +182,8 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     rules = house.profiles[tenant].rules
     said = {**digest(house, tenant, now), **read_back_first(house, tenant, now), **heed(house, tenant, now)}
     with house.store.begin() as tx:
-        tx.forget_answers(now - ANSWERS)
+        if house.tidied.get(tenant) != now.date():
+            tx.forget_answers(now - ANSWERS)
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
@@ -190,6 +191,7 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     if tenant not in house.reviewed:
         casework.reroute(house.store, rules, now)
     house.reviewed.add(tenant)
+    house.tidied[tenant] = now.date()
     return {**said, "processed": _process(house, rules, now)}
 
 
