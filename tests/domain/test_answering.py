@@ -58,6 +58,16 @@ def test_what_holds_it_says_who_decides_and_by_when_the_first_due_first() -> Non
     assert "by 04 March 2026" in told.sentence
 
 
+@pytest.mark.parametrize(("stage", "lies"), [
+    (None, "is known to us and its parcel has not come yet"), (Stage.LABELLED, "is known to us and its parcel has not come yet"),
+    (Stage.SCANNED, "is on its way to us"), (Stage.ARRIVED, "is with us"), (Stage.INSPECTED, "is with us"), (Stage.CANCELLED, "was cancelled")])
+def test_what_has_not_come_is_never_said_to_be_with_us(stage: Stage | None, lies: str) -> None:
+    told = answer("R1", stage, [Placement(line_id="1", where=Where.HELD, quantity=Decimal(1), net=Decimal(-5))], [trouble("CURRENCY_DIFFERS")], since=NOON, due_at=None, now=NOON)
+
+    assert told is not None
+    assert told.sentence.startswith(f"Your return R1 {lies}; one thing has to be settled first.")
+
+
 @pytest.mark.parametrize("stage", [None, *Stage])
 def test_a_day_that_is_over_is_never_named_as_one_to_come(stage: Stage | None) -> None:
     told = answer("R1", stage, [lies(Where.WAITING)], [], since=NOON, due_at=NOON, now=NOON + timedelta(days=1))

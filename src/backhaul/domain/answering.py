@@ -30,6 +30,13 @@ REASONS: Final[Mapping[Stage, tuple[str, str, Team]]] = {
     Stage.CANCELLED: ("The return was cancelled.", "This return was cancelled, so nothing is credited for it.", Team.CUSTOMER_SERVICE),
 }
 """By how far the goods have come: for us, for the customer, and who is asked once it takes longer than it should."""
+LIES: Final[Mapping[Stage, str]] = {
+    Stage.REGISTERED: "is known to us and its parcel has not come yet",
+    Stage.LABELLED: "is known to us and its parcel has not come yet",
+    Stage.SCANNED: "is on its way to us",
+    Stage.CANCELLED: "was cancelled",
+}
+"""Where a return is, for its customer, while something holds it; one whose goods have come is with us."""
 
 
 class Step(StrEnum):
@@ -91,7 +98,8 @@ def answer(  # noqa: PLR0913  what is known
         ours = f"{KINDS[first.kind].means} {next_}{_since(first.due_at) if late else ''}."
         until = (f"It should have been settled by {_day(first.due_at)} and is overdue; {_asked(first.owner)}" if late
                  else f"We look at it by {_day(first.due_at)} and will tell you.")
-        return Answer(reason=ours, sentence=f"Your return {ref} is with us; one thing has to be settled first. {until}", net=net,
+        lies = LIES.get(stage or Stage.REGISTERED, "is with us")
+        return Answer(reason=ours, sentence=f"Your return {ref} {lies}; one thing has to be settled first. {until}", net=net,
                       since=since, next_at=first.due_at, owner=first.owner, overdue=late)
     ours, theirs, team = STEPS[step] if step else REASONS[stage or Stage.REGISTERED]
     if due_at and _is_over(due_at, now):
