@@ -203,6 +203,28 @@ def test_what_lies_outside_ones_companies_is_not_there(shop: Shop) -> None:
     assert shop.call("POST", "/acme/profiles", token, json={"text": "x = 1", "reason": "x"}).status_code == 403
 
 
+def test_lists_go_on_behind_the_row_the_page_before_ended_with_and_a_search_goes_by_any_id(shop: Shop) -> None:
+    for number in range(1, 6):
+        shop.trouble(f"R{number}")
+    token = shop.token(Role.FINANCE)
+
+    def walk(path: str, name: str, key: str) -> list[Any]:
+        seen, after = [], ""
+        while True:
+            page = shop.call("GET", path, token, limit=2, **({"after": after} if after else {})).json()
+            seen += [row[key] for row in page[name]]
+            if not (after := page["next"]):
+                return seen
+
+    assert sorted(walk("/acme/returns", "returns", "ref")) == [f"R{number}" for number in range(1, 6)]
+    assert len(set(walk("/acme/exceptions", "exceptions", "number"))) == 5
+    assert [row["ref"] for row in shop.call("GET", "/acme/returns", token, search="R3").json()["returns"]] == ["R3"]
+    assert shop.call("GET", "/acme/returns", token, search="%").json() == {"returns": [], "next": ""}
+    for path in ("/acme/returns", "/acme/exceptions"):
+        assert shop.call("GET", path, token, after="rubbish").status_code == 400
+    assert shop.call("GET", "/acme/exceptions", token, after="2011-03-01T00:00:00Z|R1").status_code == 400
+
+
 def test_a_viewer_sees_no_customer_and_no_trail(shop: Shop) -> None:
     shop.trouble()
 
@@ -414,7 +436,7 @@ def test_why_nobody_was_credited_is_found_by_what_a_customer_knows_and_promises_
     assert {search: len(rows) for search, rows in found.items()} == {"R1": 1, "C-4711": 1, "SO-1": 1, "nothing": 0}
     [row] = found["R1"]
     assert row["answer"]["reason"] == "The credit price is above the price of the sale. Finance decides."
-    assert row["answer"]["sentence"].startswith("Your return R1 is with us")
+    assert row["answer"]["sentence"].startswith("Your return R1 is known to us and its parcel has not come yet")
     assert [each["text"] for each in row["promises"]] == ["by Friday"]
 
 

@@ -6,42 +6,8 @@ from typing import Any
 from backhaul.adapters.sql import SqlStore, lists, views
 from backhaul.application.ports import PostingState
 from backhaul.domain.access import Scope
-from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.posting import ErpDocument, PostingKind
 from backhaul.testing import builders
-
-
-def test_returns_are_listed_searched_and_paged(store: SqlStore, story: Any) -> None:
-    with store.begin() as tx:
-        for number in range(12):
-            tx.save_case(story.case(f"ZZ-{number:02}", customer=f"Müller 10%_{number}", updated_at=story.at(number)))
-        tx.save_case(story.case("ZZ-99", state=ReturnState.HELD, customer="Øst"))
-        tx.open_exception(story.trouble(ref="ZZ-11"))
-        tx.touch("acme", ["ZZ-10"])
-
-    with store.read() as connection:
-        page = views.list_cases(connection, Scope.whole("acme"), search="zz-", limit=3)
-        second = views.list_cases(connection, Scope.whole("acme"), offset=3, limit=3)
-        literal = views.list_cases(connection, Scope.whole("acme"), search="10%_1")
-        held = views.list_cases(connection, Scope.whole("acme"), states=[ReturnState.HELD])
-        nobody = views.list_cases(connection, Scope.whole("other"))
-    assert [row.case.ref for row in page.rows] == ["ZZ-11", "ZZ-10", "ZZ-09"]
-    assert [(row.open_exceptions, row.touched) for row in page.rows] == [(1, False), (0, True), (0, False)]
-    assert page.total == 13
-    assert [row.case.ref for row in second.rows] == ["ZZ-08", "ZZ-07", "ZZ-06"]
-    assert {row.case.ref for row in literal.rows} == {"ZZ-01", "ZZ-10", "ZZ-11"}
-    assert [row.case.ref for row in held.rows] == ["ZZ-99"]
-    assert (nobody.rows, nobody.total) == ((), 0)
-
-
-def test_only_the_entity_asked_for_is_listed(store: SqlStore, story: Any) -> None:
-    with store.begin() as tx:
-        tx.save_case(story.case("R1"))
-        tx.save_case(story.case("R2", legal_entity="de"))
-
-    with store.read() as connection:
-        page = views.list_cases(connection, Scope.whole("acme"), legal_entity="de")
-    assert [row.case.ref for row in page.rows] == ["R2"]
 
 
 def test_a_life_is_told_in_order_of_time(store: SqlStore, story: Any) -> None:
@@ -92,20 +58,20 @@ def test_nothing_of_another_tenant_or_of_another_company_is_ever_seen(store: Sql
     german = Scope(tenant="acme", entities=frozenset({"de"}))
 
     with store.read() as connection:
-        seen = [row.case.ref for row in views.list_cases(connection, german).rows]
         there = lists.reach(connection, german)
+        seen = [case.ref for case in lists.returns(connection, there)]
         causes = lists.causes(connection, there, now=story.noon)
         lives = {ref: views.life(connection, german, ref) for ref in ("R1", "R2", "R3")}
         counts = lists.counted(connection, there)
         elsewhere = views.life(connection, Scope.whole("other"), "R1")
-        nothing = views.list_cases(connection, Scope(tenant="acme", entities=frozenset()))
+        nothing = lists.returns(connection, lists.reach(connection, Scope(tenant="acme", entities=frozenset())))
 
     assert seen == ["R2"]
     assert [cause.count for cause in causes] == [1]
     assert [bool(lives[ref].events or lives[ref].case) for ref in ("R1", "R2", "R3")] == [False, True, False]
     assert sum(counts.values()) == 1
     assert not elsewhere.events
-    assert nothing.total == 0
+    assert nothing == []
 
 
 def test_a_return_is_found_by_whatever_its_customer_holds_and_by_nothing_that_only_looks_like_it(store: SqlStore, story: Any) -> None:

@@ -128,6 +128,14 @@ def counted(connection: Connection, reach: Reach) -> dict[str, int]:
     return found
 
 
+def work_of(connection: Connection, tenant: str, refs: Collection[str]) -> dict[str, int]:
+    """Count the open exceptions of each of these returns."""
+    table = tables.exceptions
+    counted = connection.execute(select(table.c.return_ref, func.count()).group_by(table.c.return_ref).where(
+        table.c.tenant == tenant, table.c.return_ref.in_(refs), table.c.closed_at.is_(None)))
+    return {row[0]: row[1] for row in counted}
+
+
 def known(connection: Connection, reach: Reach, ref: str) -> KeptCase | None:
     """Give a return by its exact reference, if this reach may see it."""
     row = connection.execute(select(tables.cases).where(

@@ -10,37 +10,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting
 from backhaul.domain.access import Action, Person, Scope, account_seen, may
-from backhaul.domain.lifecycle import ReturnState
 
 PAGE: Final = 50
 _ORDER: Final = {"delivery": 0, "fact": 1, "exception": 2, "posting": 3, "attempt": 4, "trail": 5}
 """Which of several events of one moment is told first."""
 TOLD_TO_ALL: Final = ("stage", "delivery_id")
 """What of a fact is no word of a customer or about one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseRow:
-    """One return in a list, with the number of its open exceptions; `touched`: it is still to be looked at."""
-
-    case: KeptCase
-    open_exceptions: int
-    touched: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some rows of a longer list, and how long it is."""
-
-    rows: tuple[CaseRow, ...]
-    total: int
-    offset: int
-    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,35 +42,6 @@ class Life:
     events: tuple[Event, ...]
 
 
-def list_cases(  # noqa: PLR0913  each is named at the call
-    connection: Connection, scope: Scope, *, search: str = "", legal_entity: str = "",
-    states: Collection[ReturnState] = (), offset: int = 0, limit: int = PAGE,
-) -> Page:
-    """List returns, the latest changed first; `search` looks in references and customers, whatever the case of letters."""
-    cases, work, touched = tables.cases, tables.exceptions, tables.touched
-    tenant = scope.tenant
-    asked = [*of_cases(scope)]
-    if search:
-        asked.append(or_(cases.c.ref.icontains(search, autoescape=True), cases.c.customer.icontains(search, autoescape=True)))
-    if legal_entity:
-        asked.append(cases.c.legal_entity == legal_entity)
-    if states:
-        asked.append(cases.c.state.in_(sorted(state.value for state in states)))
-    total = connection.execute(select(func.count()).select_from(cases).where(*asked)).scalar_one()
-    found = connection.execute(
-        select(cases).where(*asked).order_by(cases.c.updated_at.desc().nulls_last(), cases.c.ref).offset(offset).limit(limit)).all()
-    refs = [row.ref for row in found]
-    waiting = set(connection.execute(
-        select(touched.c.return_ref).where(touched.c.tenant == tenant, touched.c.return_ref.in_(refs))).scalars())
-    counted = connection.execute(
-        select(work.c.return_ref, func.count()).group_by(work.c.return_ref).where(
-            work.c.tenant == tenant, work.c.return_ref.in_(refs), work.c.closed_at.is_(None)))
-    counts: dict[str, int] = {row[0]: row[1] for row in counted}
-    return Page(
-        rows=tuple(CaseRow(case=rows.case(row), open_exceptions=counts.get(row.ref, 0), touched=row.ref in waiting) for row in found),
-        total=total, offset=offset, limit=limit)
-
-
 def of_cases(scope: Scope) -> tuple[ColumnElement[bool], ...]:
     """Give the conditions under which a row of `cases` is in a scope."""
     cases = tables.cases
@@ -106,16 +57,12 @@ def within(scope: Scope, tenant: ColumnElement[str], ref: ColumnElement[str]) ->
     return tenant == scope.tenant, ref.in_(select(tables.cases.c.ref).where(*of_cases(scope)))
 
 
-def open_work(connection: Connection, scope: Scope, *, owner: str = "", kind: str = "", number: int | None = None,  # noqa: PLR0913  each is named
-              offset: int = 0, limit: int = PAGE) -> tuple[KeptException, ...]:
-    """List open exceptions of a scope, the earliest due first; of one team, one kind, or the one of this number."""
+def open_work(connection: Connection, scope: Scope, number: int) -> KeptException | None:
+    """Give the open exception of this number, if it is in the scope."""
     table = tables.exceptions
-    asked = [*within(scope, table.c.tenant, table.c.return_ref), table.c.closed_at.is_(None)]
-    asked += [table.c.owner == owner] if owner else []
-    asked += [table.c.kind == kind] if kind else []
-    asked += [table.c.id == number] if number is not None else []
-    query = select(table).where(*asked).order_by(table.c.due_at, table.c.id).offset(offset).limit(limit)
-    return tuple(rows.exception(row) for row in connection.execute(query))
+    row = connection.execute(select(table).where(
+        *within(scope, table.c.tenant, table.c.return_ref), table.c.closed_at.is_(None), table.c.id == number)).first()
+    return None if row is None else rows.exception(row)
 
 
 def refs_about(connection: Connection, scope: Scope, term: str, *, limit: int = PAGE) -> tuple[str, ...]:

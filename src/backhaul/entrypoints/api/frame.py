@@ -136,11 +136,11 @@ class Asked:
     def exception(self, number: int) -> KeptException:
         """Give an open exception of the scope, or say that it is not here."""
         with self.store.read() as connection:
-            found = views.open_work(connection, self.scope, number=number)
-        if not found:
+            found = views.open_work(connection, self.scope, number)
+        if found is None:
             what = f"an open exception {number}"
             raise absent(what)
-        return found[0]
+        return found
 
     def proposal(self, number: int) -> Proposal:
         """Give a proposal of the scope, or say that it is not here."""

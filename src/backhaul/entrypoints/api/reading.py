@@ -8,7 +8,7 @@ from litestar import Response, get
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
-from backhaul.adapters.sql import proofs as kept_proofs, views
+from backhaul.adapters.sql import lists, proofs as kept_proofs, views
 from backhaul.application import casework, grouping, pausing, people, resolve
 from backhaul.application.seek import seek
 from backhaul.domain.access import Action
@@ -18,6 +18,7 @@ from backhaul.entrypoints.api.shapes import offered, shown
 
 MOST: Final = 200
 """Rows of one answer, at most."""
+WRONG_PLACE: Final = ClientException(detail="'after' is what 'next' of the page before said, whole")
 
 
 @get("/{tenant:str}/me", action=Action.SEE, sync_to_thread=True)
@@ -30,15 +31,25 @@ def me(asked: Mine) -> Told:
 
 
 @get("/{tenant:str}/returns", action=Action.SEE, sync_to_thread=True)
-def returns(asked: Mine, search: FromQuery[str] = "", legal_entity: FromQuery[str] = "", limit: FromQuery[int] = 50,
-            offset: FromQuery[int] = 0) -> Told:
-    """List returns, the latest changed first."""
+def returns(asked: Mine, search: FromQuery[str] = "", legal_entity: FromQuery[str] = "", after: FromQuery[str] = "",
+            limit: FromQuery[int] = 50) -> Told:
+    """List returns, the latest changed first; with `search` those that any id somebody holds leads to, letter by letter.
+
+    `next` says behind what the rest begins, as `after`; empty if there is no more.
+    """
+    most, behind = _most(limit), _behind(after)
     with asked.store.read() as connection:
-        page = views.list_cases(connection, asked.scope, search=search[:128], legal_entity=legal_entity, limit=_most(limit),
-                                offset=max(offset, 0))
-    return {"total": page.total, "returns": [
-        {**plain(row.case), "customer": asked.account(row.case.customer, row.case.legal_entity), "open_exceptions": row.open_exceptions}
-        for row in page.rows]}
+        reach = lists.reach(connection, asked.scope)
+        if legal_entity:
+            reach = lists.Reach(tenant=reach.tenant, entities=tuple({legal_entity} & {*reach.entities}))
+        found = [case for _, case in lists.search(connection, reach, search, limit=most)] if search \
+            else lists.returns(connection, reach, after=behind, limit=most + 1)
+        shown = found[:most]
+        counts = lists.work_of(connection, asked.tenant, [case.ref for case in shown])
+    last = shown[-1] if len(found) > most else None
+    return {"returns": [{**plain(case), "customer": asked.account(case.customer, case.legal_entity),
+                         "open_exceptions": counts.get(case.ref, 0)} for case in shown],
+            "next": _next(last.updated_at, last.ref) if last else ""}
 
 
 @get("/{tenant:str}/return", action=Action.SEE, sync_to_thread=True)
@@ -57,12 +68,21 @@ def one_return(asked: Mine, ref: FromQuery[str]) -> Told:
 
 
 @get("/{tenant:str}/exceptions", action=Action.SEE, sync_to_thread=True)
-def exceptions(asked: Mine, owner: FromQuery[str] = "", kind: FromQuery[str] = "", limit: FromQuery[int] = 50,
-               offset: FromQuery[int] = 0) -> Told:
-    """List open exceptions, the earliest due first."""
+def exceptions(asked: Mine, owner: FromQuery[str] = "", kind: FromQuery[str] = "", after: FromQuery[str] = "",
+               limit: FromQuery[int] = 50) -> Told:
+    """List open exceptions, the earliest due first.
+
+    `next` says behind what the rest begins, as `after`; empty if there is no more.
+    """
+    most, behind = _most(limit), _behind(after)
+    if behind and not behind[1].isdecimal():
+        raise WRONG_PLACE
     with asked.store.read() as connection:
-        rows = views.open_work(connection, asked.scope, owner=owner, kind=kind, limit=_most(limit), offset=max(offset, 0))
-    return {"exceptions": [plain(shown(row)) for row in rows]}
+        found = lists.work(connection, lists.reach(connection, asked.scope), owner=owner, kind=kind, limit=most + 1,
+                           after=(behind[0], int(behind[1])) if behind else None)
+    rows = [each.kept for each in found[:most]]
+    return {"exceptions": [plain(shown(row)) for row in rows],
+            "next": _next(rows[-1].case.due_at, str(rows[-1].id)) if len(found) > most else ""}
 
 
 @get("/{tenant:str}/exceptions/{number:int}", action=Action.SEE, sync_to_thread=True)
@@ -125,7 +145,7 @@ def waiting(asked: Mine, search: FromQuery[str] = "", after: FromQuery[str] = ""
     else:
         told, mark = casework.waiting(asked.store, asked.rules, asked.scope, asked.now, after=_behind(after), limit=_most(limit))
     return {"waiting": [{**plain(each), "customer": asked.account(each.customer, each.legal_entity)} for each in told],
-            "next": f"{mark[0].isoformat().replace('+00:00', 'Z')}|{mark[1]}" if mark else ""}
+            "next": _next(*mark) if mark else ""}
 
 
 @get("/{tenant:str}/proposals", action=Action.SEE, sync_to_thread=True)
@@ -206,6 +226,11 @@ def _offered(asked: Asked, proposal: Proposal) -> Told:
     return {**plain(offered(proposal)), "content": plain(content)}
 
 
+def _next(at: datetime | None, ref: str) -> str:
+    """Write behind which row the next page begins; a plus sign would not come through an address."""
+    return f"{at.isoformat().replace('+00:00', 'Z')}|{ref}" if at else ""
+
+
 def _behind(after: str) -> tuple[datetime, str] | None:
     """Read behind which row a page begins."""
     at, _, ref = after.partition("|")
@@ -214,5 +239,5 @@ def _behind(after: str) -> tuple[datetime, str] | None:
     except ValueError:
         moment = None
     if after and (moment is None or moment.tzinfo is None or not ref):
-        raise ClientException(detail="'after' is what 'next' of the page before said, whole")
+        raise WRONG_PLACE
     return (moment, ref) if moment else None

@@ -98,11 +98,11 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 def _open(console: Console, request: AnyRequest, number: int, action: Action) -> KeptException:
     """Give an open exception about which this person may do that; another one is not there."""
     with console.house.store.read() as connection:
-        found = views.open_work(connection, console.scope(request, action), number=number)
-    if not found:
+        found = views.open_work(connection, console.scope(request, action), number)
+    if found is None:
         detail = "there is no such open exception, or none of yours"
         raise NotFoundException(detail)
-    return found[0]
+    return found
 
 
 def _evidence(console: Console, request: AnyRequest, number: int) -> tuple[KeptNote, bytes]:

@@ -52,11 +52,11 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 def _about(console: Console, request: AnyRequest, number: int) -> tuple[str, str, str]:
     """Give the return of an open exception that this person may decide about, its legal entity, and its customer if it names one."""
     with console.house.store.read() as connection:
-        found = views.open_work(connection, console.scope(request, Action.PROPOSE), number=number)
-    if not found:
+        found = views.open_work(connection, console.scope(request, Action.PROPOSE), number)
+    if found is None:
         detail = "there is no such open exception, or none of yours"
         raise NotFoundException(detail)
-    ref, tenant = found[0].case.return_ref, console.tenant(request)
+    ref, tenant = found.case.return_ref, console.tenant(request)
     with console.house.store.look() as tx:
         kept = tx.cases(tenant, [ref]).get(ref)
     rules = console.house.profiles[tenant].rules
