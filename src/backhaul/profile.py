@@ -36,6 +36,7 @@ from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
+from backhaul.domain.placement import circumstance
 from backhaul.domain.returns import fold
 from backhaul.domain.routing import RoutingRule
 from backhaul.domain.rules import (
@@ -564,10 +565,9 @@ def placements(profile: Profile, body: bytes) -> Iterator[Line]:
                 yield Line(where=f"{case.ref} {line.line_id}", says=line.sku, becomes=f"a fee: {item}" if item else
                            "held: no customer return, somebody books it in the ledger")
             for part in (part for part in line.parts if part.accepted):
-                when = Circumstance(legal_entity=entity.id, warehouse=case.warehouse, disposition=part.disposition,
-                                    condition=part.condition, reason=line.reason)
+                when = circumstance(case, line, part, entity)
                 row = choose(profile.rules.mapping, when)
-                says = f"{part.disposition}/{part.condition}/{line.reason or '(no reason)'} at {case.warehouse}"
+                says = f"{part.disposition}/{part.condition}/{line.reason or '(no reason)'} at {when.warehouse}"
                 yield Line(where=f"{case.ref} {line.line_id}", says=says, becomes="held: nobody mapped this" if row is None else
                            f"{row.outcome.value}: {row.erp_disposition} {row.place.warehouse}/{row.place.location}")
 

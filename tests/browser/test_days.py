@@ -71,9 +71,9 @@ def test_the_warehouse_finds_the_code_nobody_mapped_and_says_what_becomes_of_its
         row = page.get_by_role("region", name="Coverage").locator("tbody tr").first
         expect(row).to_contain_text("MYSTERY")
         expect(row).to_contain_text("Unmapped")
+        expect(row.get_by_role("link", name="Map this code")).to_be_visible()
         open_exception(page, "Unmapped disposition")
-        page.get_by_role("link", name="Map the code").click()
-        row.get_by_role("link", name="Map this code").click()
+        page.get_by_role("link", name="Map MYSTERY, condition A").click()
         page.get_by_label("What becomes of the goods").select_option("scrapped")
         page.get_by_label("Location").fill("SCRAP")
         page.get_by_role("button", name="Show what it would change").click()

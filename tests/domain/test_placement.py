@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from backhaul.domain.disposition import MappingRow
 from backhaul.domain.facts import Decided, Decision, Fact, Stage
-from backhaul.domain.placement import CREDITED, Where, due_at, is_over, place
+from backhaul.domain.placement import CREDITED, Where, due_at, is_over, place, unmapped
 from backhaul.domain.posting import CreditNote, ErpDocument, Posting
 from backhaul.domain.returns import ReturnCase
 from backhaul.testing.builders import (
@@ -248,3 +248,16 @@ def test_a_debit_takes_units_out_of_where_their_credit_had_put_them() -> None:
     made += plan(case_of(*told), made, by).postings
 
     assert places(case_of(*told), made) == {Where.CREDITED_RESTOCKED: (1, Decimal(-10)), Where.REJECTED: (1, Decimal(-10))}
+
+
+def test_what_nobody_mapped_is_named_once_for_each_code_and_only_while_somebody_waits_for_it() -> None:
+    strange = [accepted("MUG", 1, "MYSTERY", "A"), accepted("MUG", 1, "MYSTERY", "B"), accepted("CUP", 1, "MYSTERY", "B"),
+               accepted("CUP", 1), refused("CUP", 1, "MYSTERY", "C")]
+    case = case_of(*arrived(line("MUG", 2), line("CUP", 3), grades=strange))
+
+    found = unmapped(case, RULES, RULES.entities[0])
+    after_all = unmapped(case_of(*arrived(line("MUG", 2), line("CUP", 3), grades=strange), closed()), RULES, RULES.entities[0])
+
+    assert sorted((when.legal_entity, when.warehouse, when.disposition, when.condition) for when in found) == [
+        ("gb01", case.warehouse, "MYSTERY", "A"), ("gb01", case.warehouse, "MYSTERY", "B")]
+    assert [when.condition for when in after_all] == ["B"], "of the line that is still open"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from backhaul.domain.disposition import Circumstance
 from backhaul.domain.exception_case import Finding
+from backhaul.domain.placement import circumstance
 from backhaul.domain.posting import Posting, PostingKey, PostingKind, Route
 from backhaul.domain.return_line import Part, ReturnLine
 from backhaul.domain.returns import ReturnCase
@@ -52,5 +53,4 @@ class Draft:
 
     def circumstance(self, line: ReturnLine, part: Part) -> Circumstance:
         """Give the exact key under which the mapping decides about a part."""
-        return Circumstance(legal_entity=self.entity.id, warehouse=part.node or self.case.warehouse,
-                            disposition=part.disposition, condition=part.condition, reason=line.reason)
+        return circumstance(self.case, line, part, self.entity)

@@ -15,6 +15,7 @@ from backhaul.domain.charges import debited_line
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.posting import CreditNote, ErpDocument, Posting
+from backhaul.domain.return_line import Part
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -111,11 +112,22 @@ def _no_credit(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEn
         return NOTHING
     total = NOTHING
     for part in line.parts:
-        row = choose(rules.mapping, Circumstance(legal_entity=entity.id, warehouse=part.node or case.warehouse,
-                                                 disposition=part.disposition, condition=part.condition,
-                                                 reason=line.reason)) if part.accepted else None
+        row = choose(rules.mapping, circumstance(case, line, part, entity)) if part.accepted else None
         total += part.quantity if row is not None and not row.credit else NOTHING
     return total
+
+
+def circumstance(case: ReturnCase, line: ReturnLine, part: Part, entity: LegalEntity) -> Circumstance:
+    """Give the exact key under which the mapping decides about a part."""
+    return Circumstance(legal_entity=entity.id, warehouse=part.node or case.warehouse, disposition=part.disposition,
+                        condition=part.condition, reason=line.reason)
+
+
+def unmapped(case: ReturnCase, rules: Rules, entity: LegalEntity) -> tuple[Circumstance, ...]:
+    """Give, each once, the circumstances of accepted goods that no row of the mapping is for."""
+    met = (circumstance(case, line, part, entity) for line in case.lines if line.sku not in rules.fees and not line.closed
+           for part in line.parts if part.accepted)
+    return tuple(dict.fromkeys(when for when in met if choose(rules.mapping, when) is None))
 
 
 def is_over(case: ReturnCase, line: ReturnLine, rules: Rules, now: datetime) -> bool:

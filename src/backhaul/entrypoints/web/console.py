@@ -244,7 +244,8 @@ class Console:
             frame |= {"tenant": tenant, "tenants": mine, "pauses": pauses, "account": self.account(request),
                       "who": self._names(), "said": SAID.get(request.query_params.get("done", ""), ""),
                       "rail": [page for page in self.rail if self.may(request, page.action, whole=page.whole)],
-                      "to": _linker(request, tenant if len(mine) > 1 else ""), "may": lambda name: self.may(request, Action(name))}
+                      "to": _linker(request, tenant if len(mine) > 1 else ""),
+                      "may": lambda name, whole=False: self.may(request, Action(name), whole=whole)}
         else:
             frame |= {"to": lambda path, **_: path}
         page = environment().get_template(template).render(frame | told)

@@ -19,11 +19,14 @@ from backhaul.application.ports import KeptException, PostingState
 from backhaul.application.seek import is_unsold, open_search
 from backhaul.domain.access import Action
 from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
+from backhaul.domain.disposition import Circumstance
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import LARGEST
 from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.placement import unmapped
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import ways_out
+from backhaul.domain.returns import fold
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
@@ -182,6 +185,16 @@ def _offered(console: Console, request: AnyRequest, choices: Sequence[Choice]) -
     return found
 
 
+def _unmapped(console: Console, tenant: str, found: lists.Work) -> Sequence[Circumstance]:
+    """Give what nobody mapped of a return that is held for it."""
+    rules, ref = console.house.profiles[tenant].rules, found.kept.case.return_ref
+    entity = next((each for each in rules.entities if each.id == found.legal_entity), None)
+    if entity is None or found.kept.closed_at or found.kept.case.kind != "UNMAPPED_DISPOSITION":
+        return ()
+    with console.house.store.look() as tx:
+        return unmapped(fold(ref, tx.facts(tenant, [ref]).get(ref, ())), rules, entity)
+
+
 def _actor(request: AnyRequest) -> str:
     visitor: Visitor = request.state.visitor
     return visitor.person.actor
@@ -218,5 +231,5 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
             "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
-            "seekable": line is not None,
+            "seekable": line is not None, "unmapped": _unmapped(console, reach.tenant, found),
             "teams": [team.value for team in Team if team.value != case.owner]}
