@@ -20,7 +20,8 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
                           "&outcome=scrapped&location=SCRAP&erp_disposition=ZSCRAP&version=2026-01.1",
          "mapping-wrong": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=DONATE&condition=D&outcome=restocked"
                           "&location=SALE&version=2026-01.1",
-         "tokens": "/tokens", "comparison": "/comparison", "sign-in": "/sign-in", "error": "/returns/nobody"}
+         "tokens": "/tokens", "catalogue": "/catalogue", "kind": "/catalogue/UNMAPPED_DISPOSITION",
+         "comparison": "/comparison", "sign-in": "/sign-in", "error": "/returns/nobody"}
 SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mappings", "flows"}
 """Pages whose image stands in the documentation."""
 

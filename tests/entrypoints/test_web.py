@@ -32,10 +32,11 @@ from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import Action, Grant, Role, Scope
 from backhaul.domain.delivery import Delivery
-from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding, Team
 from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
+from backhaul.domain.resolution import meanwhile, plainly
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import exports
@@ -141,7 +142,7 @@ def routes(server: Running) -> list[tuple[str, str, dict[str, Any]]]:
     found = []
     for route in pages.routes:
         path = route.path_format.replace("{number}", "1").replace("{name}", "returns.csv").replace("{rest}", "C536807")
-        path = path.replace("{period}", "2010-12").replace("{kind}", "LATE")
+        path = path.replace("{period}", "2010-12").replace("{kind}", "LATE").replace("{code}", "SKU_UNKNOWN")
         for handler in getattr(route, "route_handlers", ()):
             found += [(path, method, handler.opt) for method in sorted(handler.http_methods) if method != "OPTIONS"]
     assert len(found) > 15
@@ -747,6 +748,22 @@ def test_where_no_erp_can_be_asked_no_sale_is_found_and_where_no_line_is_meant_n
 
     assert (away.status_code, nowhere.status_code) == (409, 409)
     assert "none can be asked from here" in away.text
+
+
+def test_every_kind_of_exception_is_explained_to_each_team_and_led_to_from_where_it_is_met(browser: Browser, server: Running) -> None:
+    listed = browser.get("/catalogue").text
+    told = html.unescape(browser.get("/catalogue/SKU_UNKNOWN").text)
+    met, theirs = html.unescape(browser.get("/exceptions/1").text), inside(server, "Wanda Warehouse").get("/exceptions/1").text
+
+    for code in KINDS:
+        assert f'href="/catalogue/{code}"' in listed
+    assert all(plainly("SKU_UNKNOWN", team) in told for team in Team)
+    assert "Close the line without credit" in told
+    assert 'href="/catalogue/SKU_UNKNOWN"' in met
+    assert meanwhile("SKU_UNKNOWN", Team.FINANCE) in met
+    assert meanwhile("SKU_UNKNOWN", Team.WAREHOUSE) in theirs
+    assert meanwhile("SKU_UNKNOWN", Team.FINANCE) not in theirs
+    assert browser.get("/catalogue/NOTHING").status_code == 404
 
 
 def test_customer_service_sees_who_waits_why_and_what_they_can_be_told(browser: Browser, server: Running) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain.access import Role
 from backhaul.domain.correction import CORRECTIONS
 from backhaul.domain.exception_case import KINDS, Severity, Team
 
@@ -81,6 +82,12 @@ _MEANWHILE: Final[Mapping[tuple[Severity, Team], str]] = {
 }
 
 
+SPEAKS_FOR: Final[Mapping[Role, Team]] = {
+    Role.OPERATOR: Team.CUSTOMER_SERVICE, Role.WAREHOUSE: Team.WAREHOUSE, Role.FINANCE: Team.FINANCE, Role.APPROVER: Team.FINANCE,
+    Role.ADMIN: Team.INTEGRATION}
+"""As whom somebody with a role reads an exception; who only looks reads what its owner does."""
+
+
 def ways_out(codes: Collection[str]) -> tuple[Resolution, ...]:
     """Say which resolutions fit an exception with these findings, in the order in which they are offered."""
     told = set(codes)
@@ -91,7 +98,12 @@ def plainly(code: str, team: Team) -> str:
     """Say what a kind of trouble means to a team: what it is, what that does to their work, and what the owner does now."""
     kind = KINDS[code]
     now = kind.now if kind.owner is team else f"{kind.owner.value.capitalize()} decides: {kind.now}"
-    return f"{kind.means} {_MEANWHILE[kind.severity, team]} {now}"
+    return f"{kind.means} {meanwhile(code, team)} {now}"
+
+
+def meanwhile(code: str, team: Team) -> str:
+    """Say what a kind of trouble does to a team's work as long as it is open."""
+    return _MEANWHILE[KINDS[code].severity, team]
 
 
 def manual(code: str) -> str:

@@ -30,6 +30,7 @@ from backhaul.entrypoints.web.pages import (
     administration,
     approvals,
     batches,
+    catalogue,
     causes,
     comparison,
     exceptions,
@@ -74,7 +75,7 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, causes, sales, approvals, returns, waiting, batches, proof, mappings, comparison, flows, search, trail,
+    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, mappings, comparison, flows, search, trail,
     administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")

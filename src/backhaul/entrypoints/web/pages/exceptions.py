@@ -25,7 +25,7 @@ from backhaul.domain.evidence import LARGEST
 from backhaul.domain.exception_case import KINDS, Team
 from backhaul.domain.placement import unmapped
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
-from backhaul.domain.resolution import ways_out
+from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
@@ -195,6 +195,13 @@ def _unmapped(console: Console, tenant: str, found: lists.Work) -> Sequence[Circ
         return unmapped(fold(ref, tx.facts(tenant, [ref]).get(ref, ())), rules, entity)
 
 
+def _meanwhile(request: AnyRequest, tenant: str, kind: str) -> Mapping[str, str]:
+    """Say what an exception of this kind does meanwhile to the work of each team whoever asks is in."""
+    visitor: Visitor = request.state.visitor
+    teams = {SPEAKS_FOR[grant.role] for grant in visitor.person.grants if grant.tenant == tenant and grant.role in SPEAKS_FOR}
+    return {team.value: meanwhile(kind, team) for team in sorted(teams)}
+
+
 def _actor(request: AnyRequest) -> str:
     visitor: Visitor = request.state.visitor
     return visitor.person.actor
@@ -232,4 +239,5 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
             "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
             "seekable": line is not None, "unmapped": _unmapped(console, reach.tenant, found),
+            "meanwhile": _meanwhile(request, reach.tenant, case.kind) if kind else {},
             "teams": [team.value for team in Team if team.value != case.owner]}
