@@ -12,6 +12,7 @@ import pytest
 from backhaul.config import Secret, Settings, check_profile, load_profile, profile_schema
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.routing import ESCALATION, Escalation
 from backhaul.domain.rules import Close, Leg, Window
 from backhaul.secret import Hidden
 
@@ -75,6 +76,15 @@ def test_a_leg_may_have_a_window_of_its_own(tmp_path: Path) -> None:
 
     assert rules.window.close is Close.PERIOD
     assert rules.windows == {Leg.ORDER: Window(close=Close.AT_ONCE), Leg.FEES: Window(every=timedelta(hours=2), cap=7)}
+
+
+def test_overdue_work_comes_before_whom_the_profile_says_and_before_management_where_it_says_nothing(tmp_path: Path) -> None:
+    said = changed(tmp_path, "[tolerances]", '[[escalation]]\nteam = "lead"\nlate = "4h"\nkinds = "DUPLICATE"\n[tolerances]')
+    silent = load_profile(PROFILE, ENVIRON).rules
+
+    assert load_profile(said, ENVIRON).rules.escalation == (
+        Escalation(team="lead", late=timedelta(hours=4), kinds=frozenset({"DUPLICATE"})),)
+    assert silent.escalation == ESCALATION
 
 
 def test_a_watched_folder_knows_its_server_and_hides_what_opens_it(tmp_path: Path) -> None:
@@ -142,6 +152,10 @@ def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes(
     ("[tolerances]", "[limits]\ncustomer_day = 9\nday = 8\n[tolerances]", "and all of a day to 8 already", "customer_day = 9"),
     ("[tolerances]", '[limits]\nday = "much"\n[tolerances]', "limits.day", '"much"'),
     ("[tolerances]", "[limits]\nweek = 5\n[tolerances]", "unknown field `week`", "week = 5"),
+    ("[tolerances]", '[[routing]]\nteam = "t"\nlegal_entities = "fr01"\n[tolerances]', "no legal entity 'fr01'", 'legal_entities = "fr01"'),
+    ("[tolerances]", '[[escalation]]\nteam = "lead"\nlate = "soon"\n[tolerances]', "no duration", 'late = "soon"'),
+    ("[tolerances]", '[[escalation]]\nteam = "lead"\nkinds = "LATE"\n[tolerances]', "no kind of exception 'LATE'", 'kinds = "LATE"'),
+    ("[tolerances]", '[[escalation]]\nteam = " "\n[tolerances]', "the team has no name", "[[escalation]]"),
     ('NOT_A_CUSTOMER_RETURN = "finance"', 'NO_SUCH_KIND = "finance"', "no kind of exception", "NO_SUCH_KIND"),
     ('tenant = "online-retail"', "tenant = ", "no valid TOML", "tenant = "),
 ])

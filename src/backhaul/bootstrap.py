@@ -56,6 +56,8 @@ class House:
     """Tenants whose open exceptions have been looked at under the profile this process started with."""
     tidied: dict[str, date] = field(default_factory=dict)
     """On which day what nobody asks for any more was last forgotten, by tenant: once a day is enough."""
+    escalates: dict[str, datetime] = field(default_factory=dict)
+    """When overdue work is looked for again, by tenant."""
     waiting: dict[str, str] = field(default_factory=dict)
     """Why the version in a tenant's file does not hold, where it does not."""
     compared: set[tuple[str, str]] = field(default_factory=set)

@@ -38,7 +38,7 @@ from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
 from backhaul.domain.placement import circumstance
 from backhaul.domain.returns import fold
-from backhaul.domain.routing import RoutingRule
+from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.rules import (
     By,
     Deadlines,
@@ -518,6 +518,8 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
         routing=tuple(RoutingRule(team=row.team, kinds=_names(row.kinds), retailers=_names(row.retailers), above=row.above,
                                   legal_entities=_names(row.legal_entities), warehouses=_names(row.warehouses)) for row in file.routing),
+        escalation=ESCALATION if file.escalation is None else tuple(
+            Escalation(team=row.team, late=_duration(row.late), kinds=_names(row.kinds)) for row in file.escalation),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
         offered=offered(file))
 
@@ -580,8 +582,14 @@ def _names(values: Values) -> frozenset[str]:
 def _routing_flaws(file: ProfileFile) -> Iterator[Flaw]:
     for number, row in enumerate(file.routing):
         if not row.team.strip():
-            yield f"routing.{number}", "the team has no name"
+            yield f"routing[{number}]", "the team has no name"
         for code in sorted(_names(row.kinds) - KINDS.keys()):
-            yield f"routing.{number}.kinds", f"there is no kind of exception '{code}'"
+            yield f"routing[{number}].kinds", f"there is no kind of exception '{code}'"
         for name in sorted(_names(row.legal_entities) - {entity.id for entity in file.legal_entities}):
-            yield f"routing.{number}.legal_entities", f"there is no legal entity '{name}'"
+            yield f"routing[{number}].legal_entities", f"there is no legal entity '{name}'"
+    for number, step in enumerate(file.escalation or ()):
+        if not step.team.strip():
+            yield f"escalation[{number}]", "the team has no name"
+        yield from _duration_flaw(f"escalation[{number}].late", step.late)
+        for code in sorted(_names(step.kinds) - KINDS.keys()):
+            yield f"escalation[{number}].kinds", f"there is no kind of exception '{code}'"

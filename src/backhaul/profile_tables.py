@@ -279,6 +279,14 @@ class RoutingTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     above: Decimal | None = None
 
 
+class EscalationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[escalation]]`: before which team overdue exceptions come as well, and how long after they were due."""
+
+    team: str
+    late: str = "1d"
+    kinds: Values = ()
+
+
 class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[limits]`: above which money a credit waits for a person, and one approval is not enough."""
 
@@ -346,6 +354,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}
     routing: tuple[RoutingTable, ...] = ()
+    escalation: tuple[EscalationTable, ...] | None = None
     files: Layout = Layout()
     folders: tuple[FolderTable, ...] = ()
     attempts: int = 8

@@ -3,21 +3,22 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from backhaul.adapters.sql import SqlStore, views
+from backhaul.adapters.sql import SqlStore, lists, views
 from backhaul.application import casework
 from backhaul.application.ports import KeptCase
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import LARGEST
-from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
-from backhaul.domain.routing import RoutingRule
+from backhaul.domain.routing import Escalation, RoutingRule
 from backhaul.testing import builders
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -116,6 +117,35 @@ def test_a_changed_rule_moves_what_is_open_and_the_trail_says_why(store: SqlStor
         ("integration", "finance-gb", "2"), ("finance-gb", "integration", RULES.version)]
 
 
+def test_overdue_work_comes_before_another_team_once_and_its_owner_stays_its_owner(store: SqlStore) -> None:
+    steps = (Escalation(team="lead", late=timedelta(days=1)), Escalation(team="board", late=timedelta(days=9)),
+             Escalation(team="auditors", late=timedelta(0), kinds=frozenset({"DUPLICATE"})))
+    rules, due = replace(RULES, escalation=steps), NOON + KINDS["SKU_UNKNOWN"].due
+    number, twice = open_trouble(store), open_trouble(store, "R2", code="DUPLICATE")
+
+    told = [casework.escalate(store, rules, due + late) for late in (timedelta(hours=-1), timedelta(days=1), timedelta(days=1, hours=1),
+                                                                      timedelta(days=9))]
+    with store.begin() as tx:
+        kept = {row.id: (row.case.owner, row.escalated) for row in tx.exceptions("acme")}
+        trail = [entry.detail for entry in tx.trail("acme") if entry.action == "exception.escalated"]
+    nobody = casework.escalate(store, replace(RULES, escalation=()), due + timedelta(days=99))
+
+    assert (told, nobody) == ([1, 2, 0, 2], 0)
+    assert kept == {number: ("integration", "board"), twice: ("finance", "board")}
+    assert [(entry["exception"], entry["to"]) for entry in trail] == [
+        (twice, "auditors"), (twice, "lead"), (number, "lead"), (twice, "board"), (number, "board")]
+
+
+def test_work_of_another_kind_has_a_clock_of_its_own_and_is_before_nobody(store: SqlStore) -> None:
+    number = open_trouble(store)
+    casework.escalate(store, RULES, NOON + timedelta(days=30))
+
+    open_trouble(store, code="TAX_DIFFERS", at=NOON + timedelta(days=31))
+
+    with store.begin() as tx:
+        assert [(row.id, row.case.kind, row.escalated) for row in tx.exceptions("acme")] == [(number, "TAX_DIFFERS", "")]
+
+
 def test_who_waits_is_told_in_order_of_time_and_only_of_ones_companies(store: SqlStore) -> None:
     open_trouble(store)
     open_trouble(store, "R2")
@@ -142,16 +172,17 @@ def test_open_work_is_listed_by_due_time_team_kind_and_scope(store: SqlStore) ->
     later, sooner = open_trouble(store, code="HISTORY_ALLOWANCE"), open_trouble(store, "R2")
 
     with store.read() as connection:
-        everything = [row.id for row in views.open_work(connection, EVERYTHING)]
-        second = [row.id for row in views.open_work(connection, EVERYTHING, offset=1, limit=1)]
-        finance = [row.id for row in views.open_work(connection, EVERYTHING, owner="finance")]
-        unknown = [row.id for row in views.open_work(connection, EVERYTHING, kind="SKU_UNKNOWN")]
-        one = [row.id for row in views.open_work(connection, EVERYTHING, number=later)]
-        theirs = views.open_work(connection, Scope(tenant="acme", entities=frozenset()))
+        reach = lists.reach(connection, EVERYTHING)
+
+        def numbers(**asked: Any) -> list[int]:
+            return [row.kept.id for row in lists.work(connection, reach, **asked)]
+
+        everything, finance, unknown = numbers(), numbers(owner="finance"), numbers(kind="SKU_UNKNOWN")
+        one, theirs = (views.open_work(connection, scope, later) for scope in (EVERYTHING, Scope(tenant="acme", entities=frozenset())))
         refs = views.refs_about(connection, EVERYTHING, "SO-1")
 
     assert everything == [sooner, later]
-    assert (second, finance, unknown, one, theirs) == ([later], [later], [sooner], [later], ())
+    assert (finance, unknown, one and one.id, theirs) == ([later], [sooner], later, None)
     assert refs == ("R1", "R2")
 
 

@@ -48,7 +48,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
     "FeeTable": "fees", "HistoryTable": "history", "SurplusTable": "surplus", "TriggersTable": "triggers", "WindowTable": "window",
     "WindowsTable": "windows",
-    "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing",
+    "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing", "EscalationTable": "escalation",
     "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
 }

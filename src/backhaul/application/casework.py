@@ -20,7 +20,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import BEGINNINGS, LARGEST, TEXT, sniff
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind
 from backhaul.domain.proposal import ProposalKind
-from backhaul.domain.routing import Whereabouts, owner_of
+from backhaul.domain.routing import Whereabouts, escalated_to, owner_of
 from backhaul.domain.rules import Rules
 
 LONGEST: Final = 4_000
@@ -97,6 +97,22 @@ def reroute(store: PeopleStore, rules: Rules, now: datetime) -> int:
                 tx.record(rules.tenant, subject=row.case.return_ref, action="exception.rerouted", at=now, actor="backhaul", detail={
                     "exception": row.id, "from": row.case.owner, "to": owner, "version": rules.version})
     return moved
+
+
+def escalate(store: PeopleStore, rules: Rules, now: datetime) -> int:
+    """Bring overdue work before who is to know of it, as the profile says; give how much of it is new there. Its owner stays its owner."""
+    first = min((step.late for step in rules.escalation), default=None)
+    if first is None:
+        return 0
+    with store.begin() as tx:
+        told = 0
+        for row in tx.late_exceptions(rules.tenant, now - first):
+            team = escalated_to(row.case, rules.escalation, now)
+            if team and tx.escalate_exception(rules.tenant, row.id, team):
+                told += 1
+                tx.record(rules.tenant, subject=row.case.return_ref, action="exception.escalated", at=now, actor="backhaul", detail={
+                    "exception": row.id, "owner": row.case.owner, "to": team, "due_at": row.case.due_at.isoformat()})
+    return told
 
 
 def _note(tx: PeopleTx, tenant: str, row: KeptException, sort: str, text: str, actor: str, now: datetime) -> int:  # noqa: PLR0913, PLR0917  private

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from backhaul.application.ports import Fence, KeptCase, KeptProfile, Tx
+from backhaul.application.ports import Fence, KeptCase, KeptException, KeptProfile, Tx
 from backhaul.domain.access import Grant, Person, Scope
 from backhaul.domain.proposal import Proposal, ProposalKind
 
@@ -212,6 +212,14 @@ class PeopleTx(Tx, Protocol):
 
     def own_exception(self, tenant: str, number: int, owner: str) -> bool:
         """Let another team own an open exception; tell whether that is news."""
+        ...
+
+    def late_exceptions(self, tenant: str, due: datetime) -> Sequence[KeptException]:
+        """Give open exceptions that were due by then."""
+        ...
+
+    def escalate_exception(self, tenant: str, number: int, team: str) -> bool:
+        """Bring an open exception before a team beside its owner; tell whether that is news."""
         ...
 
     def add_promise(self, promise: KeptPromise) -> int:

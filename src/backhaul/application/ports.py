@@ -235,6 +235,8 @@ class KeptException:
 
     id: int
     case: ExceptionCase
+    escalated: str = ""
+    """The team it has come before as well, because it is late."""
     closed_at: datetime | None = None
     resolution: str = ""
     actor: str = ""

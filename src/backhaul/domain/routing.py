@@ -1,4 +1,4 @@
-"""Whose work is an exception?
+"""Whose work is an exception, and who is told once it is late?
 
 Rows of the profile, the first that fits decides; without one it is the team of the kind. Rules look at what does not change while the work
 waits, so that a new rule moves exactly the work it names.
@@ -6,7 +6,9 @@ waits, so that a new rule moves exactly the work it names.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from backhaul.domain.exception_case import KINDS, ExceptionCase
 
@@ -30,6 +32,25 @@ class Whereabouts:
     retailer: str = ""
     legal_entity: str = ""
     warehouse: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """One step: work that is overdue by so long comes before this team as well; its owner stays its owner. `kinds` empty: any."""
+
+    team: str
+    late: timedelta
+    kinds: frozenset[str] = frozenset()
+
+
+ESCALATION: Final = (Escalation(team="management", late=timedelta(days=1)),)
+"""Where nothing else is said."""
+
+
+def escalated_to(case: ExceptionCase, steps: Sequence[Escalation], now: datetime) -> str:
+    """Give the team that overdue work has come before by now: that of the latest step it has reached, or nobody's yet."""
+    reached = [step for step in steps if now >= case.due_at + step.late and (not step.kinds or case.kind in step.kinds)]
+    return max(reached, key=lambda step: step.late).team if reached else ""
 
 
 def owner_of(case: ExceptionCase, at: Whereabouts, rules: Sequence[RoutingRule], teams: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellabil
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
 from backhaul.domain.kits import Kit
-from backhaul.domain.routing import RoutingRule
+from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.tax import TaxTable
 
 
@@ -265,6 +265,8 @@ class Rules:
     teams: Mapping[str, str] = field(default_factory=dict)
     routing: Sequence[RoutingRule] = ()
     """Whose work an exception is, before `teams`; the first row that fits decides."""
+    escalation: Sequence[Escalation] = ESCALATION
+    """Before whom overdue work comes as well."""
     attempts: int = 8
     read_back: frozenset[str] = frozenset()
     """Sources that cannot sign: what they tell moves no money before the platform itself told the same."""

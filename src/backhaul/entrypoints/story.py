@@ -163,7 +163,7 @@ def open_exceptions(house: House, tenant: str, *, each: bool, now: datetime) -> 
     if each:
         return [
             {"number": row.id, "return": row.case.return_ref, "line": row.case.line_id, "kind": row.case.kind,
-             "owner": row.case.owner, "money": str(row.case.money), "age_days": (now - row.case.opened_at).days,
+             "owner": row.case.owner, "escalated": row.escalated, "money": str(row.case.money), "age_days": (now - row.case.opened_at).days,
              "due_at": row.case.due_at.isoformat(), "late": now > row.case.due_at,
              "sentence": row.case.findings[0].sentence, "now": KINDS[row.case.kind].now}
             for row in rows]

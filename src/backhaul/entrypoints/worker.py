@@ -50,6 +50,8 @@ REVIEW: Final = timedelta(hours=20)
 """How long after the last window held returns are judged again when nothing new came: their cause may be gone."""
 ANSWERS: Final = timedelta(days=30)
 """How long the API's answers are kept by their keys; nobody repeats a call that late."""
+ESCALATES: Final = timedelta(hours=1)
+"""How often overdue work is looked for."""
 TURN: Final = "turn"
 """What stops a legal entity's turn as a whole, as its owner sees it."""
 HEARD: Final = 400
@@ -190,6 +192,9 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     grouping.run(house.store, rules, now)
     if tenant not in house.reviewed:
         casework.reroute(house.store, rules, now)
+    if now >= house.escalates.get(tenant, now):
+        casework.escalate(house.store, rules, now)
+        house.escalates[tenant] = now + ESCALATES
     house.reviewed.add(tenant)
     house.tidied[tenant] = now.date()
     return {**said, "processed": _process(house, rules, now)}

@@ -12,7 +12,7 @@ from backhaul.adapters.sql.session import chunks
 from backhaul.adapters.sql.sessions import Sessions
 from backhaul.adapters.sql.tables import answers, exceptions, notes, promises
 from backhaul.application.people_ports import KeptAnswer, KeptNote, KeptPromise
-from backhaul.application.ports import KeptCase
+from backhaul.application.ports import KeptCase, KeptException
 from backhaul.domain.access import Scope
 
 SAYS = [column for column in notes.c if column.name != "body"]
@@ -45,6 +45,18 @@ class Casework(Sessions):
         """Let another team own an open exception; tell whether that is news."""
         told = self._connection.execute(update(exceptions).values(owner=owner).where(
             exceptions.c.tenant == tenant, exceptions.c.id == number, exceptions.c.closed_at.is_(None), exceptions.c.owner != owner))
+        return told.rowcount == 1
+
+    def late_exceptions(self, tenant: str, due: datetime) -> Sequence[KeptException]:
+        """Give open exceptions that were due by then."""
+        return [rows.exception(row) for row in self._connection.execute(select(exceptions).where(
+            exceptions.c.tenant == tenant, exceptions.c.closed_at.is_(None), exceptions.c.due_at <= due).order_by(
+            exceptions.c.due_at, exceptions.c.id))]
+
+    def escalate_exception(self, tenant: str, number: int, team: str) -> bool:
+        """Bring an open exception before a team beside its owner; tell whether that is news."""
+        told = self._connection.execute(update(exceptions).values(escalated=team).where(
+            exceptions.c.tenant == tenant, exceptions.c.id == number, exceptions.c.closed_at.is_(None), exceptions.c.escalated != team))
         return told.rowcount == 1
 
     def add_promise(self, promise: KeptPromise) -> int:

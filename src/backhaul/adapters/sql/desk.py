@@ -33,6 +33,8 @@ class Desk(Book):
             return number
         if old.kind == case.kind:
             says = {name: value for name, value in says.items() if name not in LASTING}
+        else:
+            says["escalated"] = ""
         changed = {name: value for name, value in says.items() if getattr(old, name) != value}
         if changed:
             self._connection.execute(update(table).where(table.c.id == old.id).values(changed))

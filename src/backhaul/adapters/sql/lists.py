@@ -154,7 +154,8 @@ def _total(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[
 def _open(reach: Reach, *, owner: str, kind: str, entity: str) -> list[ColumnElement[bool]]:
     work = tables.exceptions
     asked = [work.c.tenant == reach.tenant, work.c.closed_at.is_(None), _placed([entity] if entity else reach.entities)]
-    asked += [column == value for column, value in ((work.c.owner, owner), (work.c.kind, kind)) if value]
+    asked += [work.c.kind == kind] if kind else []
+    asked += [or_(work.c.owner == owner, work.c.escalated == owner)] if owner else []
     return asked
 
 
@@ -185,11 +186,19 @@ def _late(now: datetime) -> ColumnElement[int]:
     return case((tables.exceptions.c.due_at < now, 1), else_=0)
 
 
+def escalated(connection: Connection, reach: Reach) -> dict[str, int]:
+    """Count the overdue work that has come before each team beside its owner."""
+    table = tables.exceptions
+    found = connection.execute(_work(table.c.escalated, func.count()).where(
+        *_open(reach, owner="", kind="", entity=""), table.c.escalated != "").group_by(table.c.escalated))
+    return dict(sorted((row[0], row[1]) for row in found))
+
+
 def work(  # noqa: PLR0913  each is named at the call
     connection: Connection, reach: Reach, *, owner: str = "", kind: str = "", entity: str = "",
     after: tuple[datetime, int] | None = None, limit: int = PAGE,
 ) -> list[Work]:
-    """List open work, what is due first first."""
+    """List open work, what is due first first; that of a team is what it owns and what has come before it because it is late."""
     table, cases = tables.exceptions, tables.cases
     asked = _open(reach, owner=owner, kind=kind, entity=entity)
     if after is not None:

@@ -157,7 +157,7 @@ def case_row(kept: KeptCase, revision: int) -> dict[str, Any]:
 def exception(row: Row[Any]) -> KeptException:
     """Read a row of `exceptions`."""
     return KeptException(
-        id=row.id, closed_at=row.closed_at, resolution=row.resolution, actor=row.actor,
+        id=row.id, escalated=row.escalated, closed_at=row.closed_at, resolution=row.resolution, actor=row.actor,
         case=ExceptionCase(
             tenant=row.tenant, return_ref=row.return_ref, line_id=row.line_id, kind=row.kind, owner=row.owner,
             severity=Severity(row.severity), money=Money(amount=row.amount, currency=row.currency),

@@ -115,8 +115,8 @@ class SqlStore:
             with self.engine.connect().execution_options(**options) as connection:
                 yield connection
 
-    def migrate(self) -> None:
-        """Bring the database to the newest version, from whatever version it has; one process at a time.
+    def migrate(self, to: str = "head") -> None:
+        """Bring the database to the newest version, or a named one, from whatever version it has; one process at a time.
 
         The first thing that is done with a database: a new file gets its folder, one that cannot be opened is `Misconfigured`.
         """
@@ -126,7 +126,7 @@ class SqlStore:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATING})
             config = _alembic()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
 
     def check(self) -> None:
         """Refuse to work on a database that could lose what was acknowledged, or that lacks its second wall."""

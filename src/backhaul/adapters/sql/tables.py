@@ -274,6 +274,7 @@ exceptions = Table(
     Column("opened_at", Utc(), nullable=False),
     Column("due_at", Utc(), nullable=False),
     _words("findings"),
+    Column("escalated", WORDS, nullable=False, server_default=""),
     Column("closed_at", Utc()),
     _words("resolution"), _words("actor"),
     CheckConstraint("kind <> '' AND owner <> ''", name="exceptions_owner"),

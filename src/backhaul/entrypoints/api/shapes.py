@@ -107,7 +107,8 @@ class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 def shown(row: KeptException) -> Told:
     """Give an exception as each team reads it, with the ways out."""
     codes = [finding.code for finding in row.case.findings]
-    return {"number": row.id, "return": row.case.return_ref, "line": row.case.line_id, "kind": row.case.kind, "owner": row.case.owner,
+    return {"number": row.id, "return": row.case.return_ref, "line": row.case.line_id, "kind": row.case.kind,
+            "owner": row.case.owner, "escalated": row.escalated,
             "severity": row.case.severity.value, "money": row.case.money, "opened_at": row.case.opened_at, "due_at": row.case.due_at,
             "findings": [{"code": finding.code, "sentence": finding.sentence, "hint": finding.hint} for finding in row.case.findings],
             "means": {team.value: plainly(row.case.kind, team) for team in Team}, "now": KINDS[row.case.kind].now,

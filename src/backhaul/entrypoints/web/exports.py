@@ -179,7 +179,7 @@ def _exceptions(console: Console, request: AnyRequest, connection: Connection, r
             case = row.kept.case
             yield (row.kept.id, case.kind, case.owner, case.severity.value, case.return_ref, case.line_id, row.legal_entity,
                    account(row.customer, row.legal_entity), case.money.amount, case.money.currency, case.opened_at, case.due_at,
-                   "; ".join(each.sentence for each in case.findings))
+                   "; ".join(each.sentence for each in case.findings), row.kept.escalated)
         if len(found) < 1000:  # noqa: PLR2004  the page above
             return
         after = (found[-1].kept.case.due_at, found[-1].kept.id)
@@ -246,7 +246,8 @@ SHEETS: Final[dict[str, Sheet]] = {
     "waiting": Sheet(action=Action.SEE, rows=_waiting, headings=(
         "Return", "Orders", "Parcels", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised")),
     "exceptions": Sheet(action=Action.SEE, rows=_exceptions, headings=(
-        "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says")),
+        "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says",
+        "Before")),
     "batches": Sheet(action=Action.SEE, rows=_batches, headings=(
         "Batch", "Legal entity", "Period", "Leg", "Closed", "Returns", "Control totals", "Ledger")),
     "proof": Sheet(action=Action.SEE, whole=True, rows=_proof, headings=(

@@ -50,13 +50,15 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         with console.house.store.read() as connection:
             causes = lists.causes(connection, reach, now=now, owner=owner, entity=entity)
             found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity, after=after, limit=lists.PAGE + 1)
+            late = lists.escalated(connection, reach)
         shown = found[:lists.PAGE]
         last = shown[-1].kept if len(found) > lists.PAGE else None
         return console.show(
             request, "exceptions.html", causes=causes, found=shown, owner=owner, kind=kind, entity=entity, first=after is None,
             together=decisions(kind) if kind in KINDS and found and console.may(request, Action.PROPOSE) else [],
             currencies=sorted({cause.currency for cause in causes if cause.kind == kind}),
-            entities=[name for name in reach.entities if name], teams=[team.value for team in Team], kinds=KINDS,
+            entities=[name for name in reach.entities if name], kinds=KINDS,
+            teams=[*(team.value for team in Team), *sorted({owner, *late} - {*Team, ""})],
             after=mark(last.case.due_at, last.id) if last else "")
 
     @get("/exceptions/{number:int}", action=Action.SEE, sync_to_thread=True)

@@ -42,11 +42,12 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             soonest = lists.work(connection, reach, owner=team, limit=TOP)
             said = pulse.sources(connection, reach.tenant, [source.name for source in console.house.profiles[reach.tenant].sources])
             waiting = pulse.waiting(connection, reach)
+            late = lists.escalated(connection, reach)
         mine = [cause for cause in causes if not team or cause.owner == team]
         return console.show(
             request, "today.html", desks=desks(causes), team=team, causes=mine[:TOP], soonest=soonest, kinds=KINDS,
             held=added(mine), overdue=sum(cause.overdue for cause in mine), count=sum(cause.count for cause in mine),
-            sources=[(name, at, at is None or now - at > SILENT) for name, at in said], waiting=waiting)
+            escalated=late, sources=[(name, at, at is None or now - at > SILENT) for name, at in said], waiting=waiting)
 
     return [today]
 
