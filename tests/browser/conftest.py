@@ -17,10 +17,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from backhaul.adapters.finance_scm.emulator import serve as serve_erp
-from backhaul.application import receive
+from backhaul.application import approvals, receive
+from backhaul.application.effects import EFFECTS
 from backhaul.bootstrap import keep
 from backhaul.config import SignIn
 from backhaul.domain.delivery import Delivery
+from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.months import prove_month
 from backhaul.entrypoints.web.app import create_app
@@ -81,6 +83,10 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     while count(store, world.house.profiles[TENANT].rules):
         pass
     employ(store, TENANT, world.at)
+    with store.look() as tx:
+        vera = next(person for person in tx.people() if person.name == "Vera Viewer")
+    approvals.propose(store, EFFECTS, world.house.profiles[TENANT].rules, ProposalKind.GRANT, {
+        "person": vera.number, "role": "warehouse", "entities": ["gb01"]}, proposer="person 0", reason="She changes over", now=world.at)
     world.house.settings = replace(world.house.settings, state_dir=folder)
     with prove_month(world.house, TENANT, "2010-12", world.at.date(), now=world.at):
         pass
@@ -121,8 +127,11 @@ def fill(world: World) -> None:
 
 @contextmanager
 def looking(chromium: Browser, console: Stage, name: str, *, scheme: Any = "light", width: int = 1280,
-            script: bool = True) -> Iterator[Page]:
-    """Open a page in a browser in which somebody is signed in; what its policy had to stop is a failure."""
+            script: bool = True, audited: bool = True) -> Iterator[Page]:
+    """Open a page in a browser in which somebody is signed in; what its policy had to stop is a failure.
+
+    However a story leaves its page, everybody can read that state of it: the auditor looks once more at its end.
+    """
     with chromium.new_context(base_url=console.url, viewport={"width": width, "height": 900}, color_scheme=scheme,
                               java_script_enabled=script, reduced_motion="reduce") as context:
         context.set_default_timeout(10_000)
@@ -136,6 +145,7 @@ def looking(chromium: Browser, console: Stage, name: str, *, scheme: Any = "ligh
         context.add_cookies(console.signed_in[name])
         yield page
         assert stopped == []
+        assert not (script and audited) or reported(page) == []
 
 
 def sign_in(page: Page, name: str, to: str = "/") -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from tests.browser.conftest import PASSPHRASE, Stage, looking, tell
+from tests.browser.conftest import PASSPHRASE, Stage, looking, reported, tell
 from tests.journeys.stage import TENANT, life, line
 
 
@@ -126,6 +126,7 @@ def test_a_pause_is_on_every_page_at_once_and_two_end_it(chromium: Browser, cons
         for path in ("/", "/returns", "/flows"):
             page.goto(path)
             expect(page.locator(".paused")).to_contain_text("The ERP is being restored")
+        assert reported(page) == []
         page.goto("/administration")
         page.get_by_label("Why writes may leave again").fill("It is restored")
         page.get_by_role("button", name="Propose to go on").click()

@@ -1,12 +1,17 @@
 """What the console looks like, in light and dark; `make images` puts the light ones into the documentation."""
 
 import os
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
 
+from backhaul.config import SignIn
+from backhaul.entrypoints.web.app import console_app
 from tests.browser.conftest import Stage, looking, reported
+from tests.journeys.stage import TENANT
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / os.environ.get("BACKHAUL_IMAGES", "build/images")
@@ -26,9 +31,51 @@ SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mapp
 """Pages whose image stands in the documentation."""
 
 
+NO_PAGES = ("/static", "/exports/", "/charts/", "/evidence/", "/health", "/ready", "/sign-in/", "/messages/{number}/bytes")
+"""Addresses that answer with a file, a figure or another address."""
+NOBODY = {
+    "an empty list of returns": ("Fiona Finance", "/returns?state=closed"), "nobody waits": ("Oskar Operator", "/waiting?who=nobody"),
+    "nothing found": ("Fiona Finance", "/search?q=nobody"), "a team without work": ("Fiona Finance", "/exceptions?owner=nobody"),
+    "nothing in the trail": ("Udo Auditor", "/trail?subject=nobody"), "not allowed": ("Vera Viewer", "/trail"),
+    "people and their grants": ("Ada Admin", "/administration"), "a return as a viewer sees it": ("Vera Viewer", "/returns/R-1001"),
+    "a held return": ("Wanda Warehouse", "/returns/R-2002"), "what waits for approval": ("Anton Approver", "/approvals"),
+    "the sale of goods": ("Oskar Operator", "/exceptions/{order}/sales?order=500001"),
+    "a proposal": ("Anton Approver", "/approvals/1"), "a proposal of somebody else's right": ("Fiona Finance", "/approvals/1"),
+    "an exception of a code": ("Wanda Warehouse", "/exceptions/{code}"),
+}
+"""Who looks where, so that a page is empty, refused, or shows other parts of itself."""
+
+
+def test_every_page_there_is_is_looked_at(console: Stage) -> None:
+    app = console_app(console.world.house, clock=console.clock, sign_in=SignIn())
+    there = {route.path_format for route in app.routes for handler in getattr(route, "route_handlers", ())
+             if "GET" in handler.http_methods and not route.path_format.startswith(NO_PAGES)}
+    seen = [urlsplit(path).path for path in (*PAGES.values(), *(path for _, path in NOBODY.values()))]
+
+    left = {path for path in there if not any(re.fullmatch(re.sub(r"\\{[a-z]+\\}", "[^/]+", re.escape(path)), each) for each in seen)}
+
+    assert len(there) > 20
+    assert left == set()
+
+
+@pytest.mark.parametrize("state", NOBODY)
+def test_every_state_of_a_page_can_be_read_by_everybody(chromium: Browser, console: Stage, state: str) -> None:
+    name, path = NOBODY[state]
+    with console.world.house.store.look() as tx:
+        numbers = {row.case.kind: row.id for row in tx.exceptions(TENANT)}
+    flaws: list[str] = []
+
+    with looking(chromium, console, name, scheme="dark") as page:
+        page.goto(path.format(order=numbers.get("ORDER_UNKNOWN", 1), code=numbers.get("UNMAPPED_DISPOSITION", 1)))
+        flaws += reported(page)
+        page.emulate_media(color_scheme="light")
+
+    assert flaws == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_can_be_read_by_everybody_in_light_and_dark(chromium: Browser, console: Stage, name: str) -> None:
-    with looking(chromium, console, "Fiona Finance") as page:
+    with looking(chromium, console, "Fiona Finance", audited=False) as page:
         page.goto(PAGES[name])
         flaws = reported(page)
         if name in SHOWN:
@@ -41,7 +88,7 @@ def test_every_page_can_be_read_by_everybody_in_light_and_dark(chromium: Browser
 
 
 def test_the_auditor_finds_what_is_wrong(chromium: Browser, console: Stage) -> None:
-    with looking(chromium, console, "Fiona Finance") as page:
+    with looking(chromium, console, "Fiona Finance", audited=False) as page:
         page.goto("/")
         page.evaluate("document.querySelector('main').innerHTML = '<img src=/static/mark.svg><p class=faint>faint</p>'")
         page.evaluate("document.querySelector('.faint').style.color = '#eee'")
