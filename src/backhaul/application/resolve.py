@@ -152,8 +152,9 @@ def decide(  # noqa: PLR0913  each is named at the call
             Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line.line_id, code=code, about=line.net,
                     units=_seen(decision, line), grades=line.grades, goods=goods, actor=actor, approver=approver, reason=reason)
             for line in lines for code in codes])
-        if not lines:  # a delivery nobody could read has no lines; the decision ends the matter at once
-            tx.close_exceptions(tenant, row.case.return_ref, apart_from=(), resolution=reason, at=now, actor=actor)
+        if not lines:  # a message nobody could read or a month that was proved has no lines; the decision ends this matter, and no other
+            others = {other.case.line_id for other in tx.exceptions(tenant, refs=[row.case.return_ref]) if other.id != row.id}
+            tx.close_exceptions(tenant, row.case.return_ref, apart_from=others, resolution=reason, at=now, actor=actor)
         tx.record(tenant, subject=row.case.return_ref, action=f"exception.{decision.value}", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "findings": codes})
 
