@@ -26,12 +26,13 @@ from backhaul.domain.access import RIGHTS, Role
 from backhaul.domain.correction import CORRECTIONS
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.discrepancy import CLASSES, Level
-from backhaul.domain.exception_case import KINDS, Severity, Team
+from backhaul.domain.exception_case import KINDS, Severity
 from backhaul.domain.facts import Stage
 from backhaul.domain.lifecycle import MOVES, ReturnState
 from backhaul.domain.placement import Where
 from backhaul.domain.posting import Nature
 from backhaul.domain.proposal import PROPOSALS
+from backhaul.domain.team import Team
 from backhaul.entrypoints.api import reading, working
 from backhaul.entrypoints.cli import app
 from backhaul.profile_tables import ProfileFile

@@ -32,11 +32,12 @@ from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import Action, Grant, Role, Scope
 from backhaul.domain.delivery import Delivery
-from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding, Team
+from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.resolution import meanwhile
+from backhaul.domain.team import Team
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import exports
@@ -758,7 +759,7 @@ def test_every_kind_of_exception_is_explained_to_each_team_and_led_to_from_where
     for code in KINDS:
         assert f'href="/catalogue/{code}"' in listed
     assert all(meanwhile("SKU_UNKNOWN", team) in told for team in Team)
-    assert "Close the line without credit" in told
+    assert "Close it with a reason" in told
     assert 'href="/catalogue/SKU_UNKNOWN"' in met
     assert meanwhile("SKU_UNKNOWN", Team.FINANCE) in met
     assert meanwhile("SKU_UNKNOWN", Team.WAREHOUSE) in theirs

@@ -1,22 +1,25 @@
 """What stays of a proof: the run, the work its breaks make for people, and an entry in the trail?
 
-A break is an exception under `proof:PERIOD` and the name of its line, owned by the team its class names; it closes by itself when a later
-run that could read everything no longer finds it. A run that could not read everything closes nothing.
+A break is an exception under `proof:PERIOD` and the name of its line, of the kind and team of its class; it closes by itself when a later
+run that could read everything no longer finds it. A run that could not read everything closes nothing. What two people closed with a reason
+stays closed as long as it is the same break; it is no less broken in the proof.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore
+from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore, ProofTx
 from backhaul.application.reconcile import Books, Proof
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
+
+BACKHAUL: Final = "backhaul"
+"""Who closes what is gone."""
 
 
 def figures(proof: Proof) -> dict[str, Any]:
@@ -49,8 +52,11 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
             "proof": number, "day": day.isoformat(), "extracts": {each["side"]: each["sha256"] for each in extracts}, **told})
         if before and day < before[0].day:
             return number
+        accepted = _accepted(tx, rules.tenant, name)
         for subject, mine in broken.items():
-            tx.open_exception(_exception(rules, name, subject, mine, now))
+            opened = _exception(rules, name, subject, mine, now)
+            if accepted.get(subject) != opened.findings:
+                tx.open_exception(opened)
         if proof.complete:
             tx.close_exceptions(rules.tenant, name, apart_from=broken, resolution=f"proof {number} no longer finds it", at=now)
     return number
@@ -75,6 +81,12 @@ def _strays(books: Books) -> Iterator[KeptStray]:
                         currency=currency, document=document, since=since)
 
 
+def _accepted(tx: ProofTx, tenant: str, name: str) -> Mapping[str, Sequence[Finding]]:
+    """Say which breaks people closed, and as what they stood then: one that is still the same is not put before them again."""
+    closed = [row for row in tx.exceptions(tenant, open_only=False, refs=[name]) if row.closed_at and row.actor not in {"", BACKHAUL}]
+    return {row.case.line_id: tuple(row.case.findings) for row in sorted(closed, key=lambda row: (row.closed_at, row.id))}
+
+
 def _subject(stray: KeptStray) -> str:
     """Name what an exception is about: the line, or the record where it belongs to none."""
     return stray.line or f"{stray.document} {stray.kind}"
@@ -82,13 +94,11 @@ def _subject(stray: KeptStray) -> str:
 
 def _exception(rules: Rules, name: str, subject: str, mine: Sequence[KeptStray], now: datetime) -> ExceptionCase:
     first = mine[0]
-    kind = CLASSES[first.kind]
     amount = sum((each.amount for each in mine), NOTHING).quantize(Decimal("0.01"))
     what = f"line {first.line_id} of return {first.return_ref}" if first.return_ref else "a record that carries no mark of ours"
     beside = f"; also {first.also}" if first.also else ""
     other = f"; with {first.other}" if first.other else ""
-    sentence = f"{first.kind}: {kind.means} It is {what}, document {first.document or 'none'}, {amount} {first.currency}{beside}{other}."
-    case = ExceptionCase.about(
-        tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code="PROOF_BROKEN", sentence=sentence),),
+    sentence = f"{CLASSES[first.kind].means} It is {what}, document {first.document or 'none'}, {amount} {first.currency}{beside}{other}."
+    return ExceptionCase.about(
+        tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code=f"PROOF_{first.kind}", sentence=sentence),),
         money=Money(amount=amount, currency=first.currency), now=now, teams=rules.teams)
-    return replace(case, owner=rules.teams.get("PROOF_BROKEN", kind.owner.value))

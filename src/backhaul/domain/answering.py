@@ -11,9 +11,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from backhaul.domain.exception_case import KINDS, ExceptionCase, Team
+from backhaul.domain.exception_case import KINDS, ExceptionCase
 from backhaul.domain.facts import Stage
 from backhaul.domain.placement import Placement, Where
+from backhaul.domain.team import Team
 
 OPEN: Final = frozenset({Where.WAITING, Where.HELD})
 """Places of money that somebody still waits for."""

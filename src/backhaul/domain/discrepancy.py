@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from backhaul.domain.exception_case import Team
+from backhaul.domain.team import Team
 
 
 class Level(StrEnum):

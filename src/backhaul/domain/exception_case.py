@@ -12,16 +12,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.money import Money
-
-
-class Team(StrEnum):
-    """Who owns a kind of trouble unless the profile says otherwise."""
-
-    FINANCE = "finance"
-    WAREHOUSE = "warehouse"
-    CUSTOMER_SERVICE = "customer-service"
-    INTEGRATION = "integration"
+from backhaul.domain.remedy import REMEDIES
+from backhaul.domain.team import Team
 
 
 class Severity(StrEnum):
@@ -235,6 +229,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                            "Grade them, or say where they are."),
     "PAID_NOT_ARRIVED": _kind("The customer was paid and the goods did not come within the deadline.", _C, 5,
                               "Claim from the carrier or write off, with approval."),
+    # one for each class of what the proof of a month finds
+    **{f"PROOF_{code}": _kind(each.means, each.owner, 2, REMEDIES[code]) for code, each in CLASSES.items()},
 }
 """Every kind of trouble Backhaul knows, by code. The docs have a heading for each."""
 

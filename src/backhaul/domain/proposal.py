@@ -61,7 +61,7 @@ class ProposalRule:
 
 PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.WAIVE: ProposalRule(means="Let a line go on although a finding stands."),
-    ProposalKind.CLOSE: ProposalRule(means="Close a line without credit."),
+    ProposalKind.CLOSE: ProposalRule(means="Close it with a reason: a line without credit, a break of the proof as it is."),
     ProposalKind.CLAIM: ProposalRule(means="Credit what was lost on its way, without goods."),
     ProposalKind.DEBIT: ProposalRule(means="Take back the credit of goods that were rejected after it."),
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),

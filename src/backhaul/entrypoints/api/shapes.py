@@ -9,9 +9,10 @@ import msgspec
 
 from backhaul.application.ports import KeptException
 from backhaul.domain.correction import fitting
-from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.exception_case import KINDS
 from backhaul.domain.proposal import PROPOSALS, Proposal
 from backhaul.domain.resolution import manual, plainly, ways_out
+from backhaul.domain.team import Team
 from backhaul.entrypoints.api.frame import Told
 
 

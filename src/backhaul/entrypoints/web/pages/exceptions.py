@@ -22,11 +22,12 @@ from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
 from backhaul.domain.disposition import Circumstance
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import LARGEST
-from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.exception_case import KINDS
 from backhaul.domain.placement import unmapped
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
+from backhaul.domain.team import Team
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
