@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
@@ -30,6 +30,7 @@ from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
 from backhaul.adapters.zigzag.wire import Line, ZigZagWire
 from backhaul.application.ports import Unusable
 from backhaul.application.push import PushPlan
+from backhaul.application.state import StatementPlan
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.disposition import Circumstance, JournalType, MappingRow, Place, Sellability, choose, flaws
 from backhaul.domain.errors import Misconfigured
@@ -59,6 +60,7 @@ from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
 from backhaul.profile_push import offered, push_flaws, push_of
+from backhaul.profile_statements import statement_flaws, statements_of
 from backhaul.profile_tables import (
     EntityTable,
     FeeTable,
@@ -93,6 +95,7 @@ class Profile:
     reach: Reach | None = None
     folders: tuple[Folder, ...] = ()
     push: PushPlan | None = None
+    statements: StatementPlan = field(default_factory=StatementPlan)
     signals: tuple[Source, ...] = ()
 
     @property
@@ -168,7 +171,7 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
     known: Mapping[str, str] = os.environ if environ is None else environ
     return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
                    signals=tuple(_signals(file, known)), wire=file.payload, files=file.files, reach=reach_of(file, known),
-                   folders=tuple(folders_of(file.folders, known)), push=push_of(file))
+                   folders=tuple(folders_of(file.folders, known)), push=push_of(file), statements=statements_of(file))
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -190,7 +193,9 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
         yield from _mapping_flaws(file)
         surplus = [Place(warehouse=entity.warehouses.get(name, ""), location=table.location, status=table.status)
                    for entity in file.legal_entities for name, table in file.surplus.get(entity.id, {}).items()]
-        yield from push_flaws(file, _sellability(file), [*(row.place for _, row in _rows(file)), *surplus])
+        targets = [*(row.place for _, row in _rows(file)), *surplus]
+        yield from push_flaws(file, _sellability(file), targets)
+        yield from statement_flaws(file, _sellability(file), targets)
     yield from _surplus_flaws(file)
     yield from _tax_flaws(file)
     yield from ((f"kits.{sku}", sentence) for sku, table in file.kits.items() for sentence in kit_flaws(_kit(sku, table)))

@@ -324,6 +324,21 @@ class TriggersTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     fees: Stage = Stage.COMPLETED
 
 
+class StatementsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[statements]`: what the platform tells beside its messages: whether its counter counts them, and the columns of its totals."""
+
+    counted: bool = False
+    totals: dict[str, str] = msgspec.field(default_factory=lambda: {name: name for name in ("day", "returns", "units", "net")})
+
+
+class AvailabilityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[availability]`: the columns of the shop's file, which of its places is which warehouse of which company, and what may differ."""
+
+    columns: dict[str, str] = msgspec.field(default_factory=lambda: {name: name for name in ("sku", "warehouse", "units")})
+    warehouses: dict[str, dict[str, str]] = {}
+    tolerance: Decimal = Decimal(0)
+
+
 class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
@@ -336,6 +351,8 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     platform: PlatformTable | None = None
     sweep: SweepTable | None = None
     push: PushTable | None = None
+    statements: StatementsTable = StatementsTable()
+    availability: AvailabilityTable = AvailabilityTable()
     legal_entities: tuple[EntityTable, ...]
     sellable: SellableTable
     mapping: tuple[MappingTable, ...]

@@ -44,6 +44,7 @@ PAGES: Final = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "ProfileFile": "The file", "SourceTable": "source", "SignalTable": "signal", "Payload": "payload", "Fields": "payload.fields",
     "LookupTable": "platform.lookups", "PlatformTable": "platform", "SweepTable": "sweep", "PushTable": "push",
+    "StatementsTable": "statements", "AvailabilityTable": "availability",
     "Layout": "files", "Trailer": "files", "FolderTable": "folders", "SftpTable": "folders",
     "EventRule": "payload.events", "Words": "payload.dispositions, payload.conditions, payload.reasons",
     "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",

@@ -27,15 +27,17 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import casework, pausing, people
 from backhaul.application.ports import KeptCase
-from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
 from backhaul.application.receive import digest, keep
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import Action, Grant, Role, Scope
+from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.resolution import meanwhile
 from backhaul.domain.team import Team
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
@@ -940,10 +942,11 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": "0",
                "credit_difference": "1.5", "ledger_difference": "-1.5",
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
-               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}}
+               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}}}
+    gap = Irregular(kind="EVENT_GAP", subject="=R<7>", sentence="Of return =R<7> message 2, 3 never came.", count=2)
     with store.begin() as tx:
         tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=complete, figures=figures,
-                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines)
+                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines, [gap])
 
 
 def test_a_month_that_was_never_proved_says_how_to_prove_it(browser: Browser) -> None:
@@ -1005,6 +1008,39 @@ def test_the_work_a_break_makes_leads_to_the_proof_it_comes_from(store: SqlStore
     assert 'href="/proof?period=2010-12"' in browser.get(f"/exceptions/{number}").text
 
 
+def test_what_is_wrong_with_the_house_is_led_to_from_the_month_and_leaves_as_a_sheet(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF)
+
+    month = browser.get("/proof").text
+    page = browser.get("/proof/2010-12/EVENT_GAP").text
+    rows = list(csv.reader(io.StringIO(browser.get("/exports/house.csv").content.decode("utf-8-sig"))))
+
+    assert 'href="/proof/2010-12/EVENT_GAP"' in month
+    assert "message 2, 3 never came" in page
+    assert "=R&lt;7&gt;" in page
+    assert rows[1][1:4] == ["EVENT_GAP", "integration", "'=R<7>"]
+    assert browser.get("/proof/2010-12/AUDIT_GAP").status_code == 404
+
+
+def test_what_the_shop_offers_otherwise_than_is_on_sale_is_listed_counted_and_leaves_as_a_sheet(store: SqlStore, browser: Browser) -> None:
+    empty = browser.get("/availability").text
+    stated = KeptStatement(tenant=TENANT, sort="availability", name="shop.csv", sha256="ab12", body=b"x", rows=900, actor="fiona",
+                           at=datetime(2011, 1, 3, 5, tzinfo=UTC))
+    rows = [Compared(sku=f"S{number:03d}", at="WEB", entity="gb01", warehouse="GB-SHOP", shop=Decimal(number), erp=Decimal(0),
+                     told=Decimal(number), standing=Standing.DIFFERS if number else Standing.IN_FLIGHT) for number in range(lists.PAGE + 2)]
+    with store.begin() as tx:
+        tx.keep_statement(stated, [])
+        tx.keep_statement(stated, rows)
+
+    first = browser.get("/availability").text
+    second = browser.get(f"/availability?after={lists.PAGE}").text
+
+    assert "backhaul availability --file" in empty
+    assert "900" in first
+    assert ("S001" in first, "S000" in first, "S000" in second) == (True, False, True)
+    assert len(list(csv.reader(io.StringIO(browser.get("/exports/availability.csv").text)))) == lists.PAGE + 3
+
+
 def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:
     proved(store, REF)
     with store.begin() as tx:
@@ -1017,4 +1053,5 @@ def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, ser
     vera = inside(server, "Vera Viewer")
 
     assert "/proof" not in vera.get("/").text
-    assert [vera.get(path).status_code for path in ("/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv")] == [403] * 3
+    assert {vera.get(path).status_code for path in ("/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv", "/availability",
+                                                    "/exports/availability.csv", "/exports/house.csv")} == {403}

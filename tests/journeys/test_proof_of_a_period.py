@@ -230,6 +230,7 @@ class _Stockless:
 
     def __init__(self, erp: Any) -> None:
         self.erp = erp
+        self.master_data = erp.master_data
 
     def entries(self, first: date, last: date) -> Shown:
         """Leave the stock side out, and say so."""

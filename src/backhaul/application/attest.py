@@ -59,6 +59,8 @@ class Testimony:
     """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""
     stockless: set[str] = field(default_factory=set)
     """Legal entities whose ERP told nothing of stock."""
+    shown: dict[str, Sequence[Entry]] = field(default_factory=dict)
+    """Everything the books of each legal entity showed, whoever wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, 
     first = date.fromisoformat(f"{period}-01")
     told, last = Testimony(), period_end(first)
     shown = {entity.id: _shown(entity.id, erps.get(entity.id), first - BEFORE, max(day, last), told) for entity in rules.entities}
+    told.shown = shown
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
     with store.look() as tx:
         _unread(tx, rules.tenant, first, last, told.reasons)

@@ -15,6 +15,7 @@ from backhaul.application.reconcile import Books, Proof
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
 
@@ -29,7 +30,16 @@ def figures(proof: Proof) -> dict[str, Any]:
         "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
         "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
         "complete": proof.complete, "reasons": list(proof.reasons), "stock_difference": proof.stock_difference,
-        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference}
+        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference, "house": _house(proof)}
+
+
+def _house(proof: Proof) -> dict[str, Any]:
+    """Add up by class what is wrong with the house as a whole: how many, of what, and how much."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in proof.house:
+        row = found.setdefault(each.kind, {"count": 0, "amount": NOTHING})
+        row |= {"count": row["count"] + each.count, "amount": row["amount"] + each.amount}
+    return dict(sorted(found.items()))
 
 
 def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period: str, day: date, *,  # noqa: PLR0913, PLR0917  all of a run
@@ -47,18 +57,20 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
     with store.begin() as tx:
         before = tx.proofs(rules.tenant, period, limit=1)
         number = tx.keep_proof(KeptProof(tenant=rules.tenant, period=period, day=day, at=now, actor=actor, complete=proof.complete,
-                                         figures=told, extracts=extracts), strays)
+                                         figures=told, extracts=extracts), strays, proof.house)
         tx.record(rules.tenant, subject=name, action="proof.run", at=now, actor=actor, detail={
             "proof": number, "day": day.isoformat(), "extracts": {each["side"]: each["sha256"] for each in extracts}, **told})
         if before and day < before[0].day:
             return number
         accepted = _accepted(tx, rules.tenant, name)
         for subject, mine in broken.items():
-            opened = _exception(rules, name, subject, mine, now)
-            if accepted.get(subject) != opened.findings:
-                tx.open_exception(opened)
+            _open(tx, accepted, _exception(rules, name, subject, mine, now))
+        irregular = {f"{each.kind} {each.subject}": each for each in proof.house}
+        for subject, found in irregular.items():
+            _open(tx, accepted, _of_house(rules, name, subject, found, now))
         if proof.complete:
-            tx.close_exceptions(rules.tenant, name, apart_from=broken, resolution=f"proof {number} no longer finds it", at=now)
+            tx.close_exceptions(rules.tenant, name, apart_from={*broken, *irregular}, at=now,
+                                resolution=f"proof {number} no longer finds it")
     return number
 
 
@@ -87,6 +99,12 @@ def _accepted(tx: ProofTx, tenant: str, name: str) -> Mapping[str, Sequence[Find
     return {row.case.line_id: tuple(row.case.findings) for row in sorted(closed, key=lambda row: (row.closed_at, row.id))}
 
 
+def _open(tx: ProofTx, accepted: Mapping[str, Sequence[Finding]], case: ExceptionCase) -> None:
+    """Put a break before its team, unless people closed the very same."""
+    if accepted.get(case.line_id) != case.findings:
+        tx.open_exception(case)
+
+
 def _subject(stray: KeptStray) -> str:
     """Name what an exception is about: the line, or the record where it belongs to none."""
     return stray.line or f"{stray.document} {stray.kind}"
@@ -102,3 +120,10 @@ def _exception(rules: Rules, name: str, subject: str, mine: Sequence[KeptStray],
     return ExceptionCase.about(
         tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code=f"PROOF_{first.kind}", sentence=sentence),),
         money=Money(amount=amount, currency=first.currency), now=now, teams=rules.teams)
+
+
+def _of_house(rules: Rules, name: str, subject: str, each: Irregular, now: datetime) -> ExceptionCase:
+    return ExceptionCase.about(
+        tenant=rules.tenant, return_ref=name, line_id=subject, now=now, teams=rules.teams,
+        findings=(Finding(code=f"PROOF_{each.kind}", sentence=f"{CLASSES[each.kind].means} {each.sentence}"),),
+        money=Money(amount=each.amount.quantize(Decimal("0.01")), currency=each.currency))

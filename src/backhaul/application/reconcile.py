@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import duckdb
 
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.proof import CANCELS, NAMED, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
 
 WORDS: Final = tuple(field.name for field in fields(Words))
@@ -65,6 +66,8 @@ class Proof:
     credit_difference: Decimal = Decimal(0)
     ledger_difference: Decimal = Decimal(0)
     reasons: tuple[str, ...] = ()
+    house: tuple[Irregular, ...] = ()
+    """What is wrong with the house as a whole, of whoever looked at it."""
 
     @property
     def complete(self) -> bool:

@@ -69,6 +69,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "SETTLED_TO_WRONG_INVOICE": "Undo the settlement in the ERP and settle credit note and payment with each other.",
     # the house as a whole
     "UNBALANCED_JOURNAL": "Look at the voucher in the ERP: which entry is missing; rebook it there.",
+    "COST_NOT_FINAL": "Wait until the original issue is invoiced, or close its cost in the ERP; then prove the month again.",
     "AVAILABILITY_DIFFERS": "Compare shop and ERP for the item and warehouse; correct the wrong one by count.",
     "ITEM_BLOCKED_SINCE": "Lift the stop for returns, name a substitute with approval, or write the units off.",
     "MAPPING_CHANGED_SINCE": "Say under which mapping the line goes on; retry it with the one that fits.",

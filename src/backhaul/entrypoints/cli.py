@@ -26,6 +26,7 @@ app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profiling.profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
 app.command()(proving.reconcile)
+app.command()(proving.availability)
 for command in attending.COMMANDS:
     app.command()(command)
 

@@ -4,24 +4,27 @@ The extracts stay as Parquet in the state folder, each with its SHA-256, so that
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from backhaul.application.appraise import appraise
 from backhaul.application.attest import attest
 from backhaul.application.certify import certify
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.lease import HeldElsewhere, held
-from backhaul.application.ports import Erp
+from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.reconcile import Books, Proof, prove
-from backhaul.bootstrap import House
-from backhaul.domain.errors import BackhaulError
+from backhaul.bootstrap import House, recall
+from backhaul.domain.disposition import MappingRow
+from backhaul.domain.errors import Misconfigured
 from backhaul.domain.period import period_of
 from backhaul.domain.proof import Tolerance
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
 """Under this name it is remembered when the months were proved, and held by whoever proves them."""
@@ -32,8 +35,9 @@ def prove_month(  # noqa: PLR0913  options
     house: House, tenant: str, period: str, day: date, *, now: datetime, actor: str = "backhaul", memory: str = "700MB",
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
-    rules = house.profiles[tenant].rules
-    told = attest(house.store, _erps(house, tenant), rules, period, day)
+    rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
+    told = attest(house.store, erps, rules, period, day)
+    irregular = appraise(house.store, erps, rules, told)
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
@@ -41,10 +45,31 @@ def prove_month(  # noqa: PLR0913  options
         write(name, getattr(told, name), str(path))
     with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
         proof = prove(books, day, tolerance_of(rules))
-        proof.reasons = tuple(told.reasons)
+        irregular += differing_in(house, tenant, period)
+        irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
+        proof.house, proof.reasons = tuple(irregular), tuple(told.reasons)
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now)
         yield proof, books, {"proof": number, "extracts": extracts}
+
+
+def _uncredited(books: Books) -> Iterator[Uncredited]:
+    """Give the lines of a proof nothing of which is credited."""
+    for line, entity, currency, net in books.rows(
+            "SELECT line, entity, currency, net FROM verdicts WHERE accepted AND credited = 0 AND net <> 0 ORDER BY line"):
+        yield Uncredited(line=line, entity=entity, currency=currency, net=net)
+
+
+def _beside(house: House, tenant: str) -> Beside:
+    """Give what the proof is told beside its testimonies."""
+    def mapping_of(version: str) -> Sequence[MappingRow] | None:
+        try:
+            return recall(house.store, tenant, version).rules.mapping
+        except Misconfigured:
+            return None
+
+    profile = house.profiles[tenant]
+    return Beside(counted=profile.statements.counted, mapping_of=mapping_of, totals=totals(house, tenant))
 
 
 # --- every day
@@ -90,17 +115,6 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
 
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:
     return {"side": name, "file": str(path), "rows": rows, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def _erps(house: House, tenant: str) -> Mapping[str, Erp | BackhaulError]:
-    """Give each legal entity's ERP, or what stands in the way of asking it."""
-    found: dict[str, Erp | BackhaulError] = {}
-    for entity in house.profiles[tenant].rules.entities:
-        try:
-            found[entity.id] = house.desk(tenant, entity.id).erp
-        except BackhaulError as away:
-            found[entity.id] = away
-    return found
 
 
 def tolerance_of(rules: Rules) -> Tolerance:

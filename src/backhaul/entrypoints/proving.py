@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -53,7 +54,7 @@ def reconcile(  # noqa: PLR0913  a command line
             say(told)
         else:
             _show(told, list(books.found(SHOWN)))
-        if proof.broken or proof.orphans or not proof.complete:
+        if proof.broken or proof.orphans or proof.house or not proof.complete:
             raise typer.Exit(1)
 
     if not period:
@@ -70,6 +71,37 @@ def reconcile(  # noqa: PLR0913  a command line
         until = _day(day, now.astimezone(zone).date())
         with prove_month(house, name, month, until, actor=actor, now=now, memory=memory) as (proof, books, more):
             tell(proof, books, {"period": month, **more})
+
+
+def availability(
+    *,
+    file: Annotated[Path | None, typer.Option(help="The shop's availability file, to be kept and compared now.", exists=True)] = None,
+    totals: Annotated[Path | None, typer.Option(help="The platform's totals by day, to be kept for the proof.", exists=True)] = None,
+    actor: Annotated[str, typer.Option(help="Who you are.")] = "backhaul",
+    tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Compare what the shop offers with what the ERP has on sale; without a file, show how the last one differs. Status 1 if any does."""
+    from backhaul.application.state import AVAILABILITY, TOTALS
+    from backhaul.domain.availability import Standing
+    from backhaul.entrypoints.stating import take, told_of
+
+    with opened() as house:
+        name, now = tenant_of(house, tenant), datetime.now(UTC)
+        told = [take(house, name, sort, path.name, path.read_bytes(), actor=actor, now=now)
+                for sort, path in ((AVAILABILITY, file), (TOTALS, totals)) if path]
+        with house.store.look() as tx:
+            rows = tx.differing(name)
+    if as_json:
+        say({"taken": told, "differs": [told_of(row) for row in rows]})
+    else:
+        for each in told:
+            out.print(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in each.items()), highlight=False)
+        for row in rows:
+            out.print(f"{row.sku} at {row.at or '-'}: the shop offers {row.shop:f}, {row.erp:f} on sale in {row.warehouse or '-'}, "
+                      f"{row.standing.value}", highlight=False, markup=False)
+    if any(row.standing is not Standing.IN_FLIGHT for row in rows):
+        raise typer.Exit(1)
 
 
 @contextmanager
@@ -134,5 +166,7 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
         for each in first:
             lines.add_row(each.line, each.kind, f"{each.amount:f}", each.document, " ".join(each.also), each.other)
         out.print(lines)
+    for kind, row in told["house"].items():
+        out.print(f"Of the house as a whole, {kind}: {row['count']}, {row['amount']:f}. {CLASSES[kind].means}", highlight=False)
     for why, row in told["awaited"].items():
         out.print(f"In timing, {why}: {row['count']} lines, {row['amount']:f}.", highlight=False)

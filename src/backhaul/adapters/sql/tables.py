@@ -500,6 +500,44 @@ proof_lines = Table(
     sqlite_autoincrement=True,
 )
 
+proof_house = Table(
+    "proof_house", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("proof", SERIAL, ForeignKey("proofs.id"), nullable=False),
+    _words("tenant"), _words("period"), _words("kind"), _words("subject"), _words("sentence"),
+    Column("amount", Exact(), nullable=False),
+    Column("counted", Integer, nullable=False),
+    _words("entity"), _words("currency"),
+    Index("proof_house_kind", "tenant", "period", "kind"),
+    sqlite_autoincrement=True,
+)
+
+statements = Table(
+    "statements", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("sort"), _words("name"), _words("sha256"), _words("actor"),
+    Column("at", Utc(), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    CheckConstraint(_among("sort", "availability", "totals"), name="statements_sort"),
+    CheckConstraint("actor <> ''", name="statements_actor"),
+    Index("statements_latest", "tenant", "sort", "id"),
+    sqlite_autoincrement=True,
+)
+
+availability = Table(
+    "availability", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("statement", SERIAL, ForeignKey("statements.id"), nullable=False),
+    _words("tenant"), _words("sku"), _words("at"), _words("entity"), _words("warehouse"), _words("standing"),
+    Column("shop", Exact(), nullable=False),
+    Column("erp", Exact(), nullable=False),
+    Column("told", Exact()),
+    CheckConstraint(_among("standing", "differs", "in-flight", "unknown"), name="availability_standing"),
+    Index("availability_list", "tenant", "standing", "sku"),
+    sqlite_autoincrement=True,
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -510,7 +548,7 @@ GUARDS: Final = frozenset({
     "attempts_paused", "notes_stay", "notes_fixed", "promises_stay", "promises_fixed", "answers_fixed",
     "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
     "attempts_approved", "windows_approval_stays",
-    "proofs_stay", "proofs_fixed",
+    "proofs_stay", "proofs_fixed", "statements_stay", "statements_fixed",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -8,9 +8,10 @@ from litestar import Response, get
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
-from backhaul.adapters.sql import lists, proofs as kept_proofs, views
+from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
 from backhaul.application import casework, grouping, pausing, people, resolve
 from backhaul.application.seek import seek
+from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
@@ -184,6 +185,26 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
 
 
+@get("/{tenant:str}/proof-house", action=Action.SEE, sync_to_thread=True)
+def proof_house(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "") -> Told:
+    """List what the last run of a month found of the house as a whole, of one class or of all."""
+    asked.whole()
+    with asked.store.read() as connection:
+        return {"found": [plain(each) for each in kept_proofs.house(connection, asked.tenant, period, kind=kind)]}
+
+
+@get("/{tenant:str}/availability", action=Action.SEE, sync_to_thread=True)
+def availability(asked: Mine, standing: FromQuery[str] = "", limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List what the shop's latest file of availability offers otherwise than the ERP had it on sale."""
+    asked.whole()
+    with asked.store.read() as connection:
+        latest = statements.latest(connection, asked.tenant, AVAILABILITY)
+        rows = statements.differing(connection, asked.tenant, standing=standing, after=max(offset, 0), limit=_most(limit))
+        counts = statements.counts(connection, asked.tenant)
+    return {"statement": {"name": latest[0].name, "sha256": latest[0].sha256, "rows": latest[0].rows, "at": plain(latest[0].at)}
+            if latest else None, "counts": counts, "rows": [{**plain(row), "apart": plain(row.apart)} for row in rows]}
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -213,7 +234,7 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

@@ -21,7 +21,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from sqlalchemy import Connection
 
-from backhaul.adapters.sql import coverage, lists, proofs, views
+from backhaul.adapters.sql import coverage, lists, proofs, statements, views
 from backhaul.adapters.sql.lists import Reach
 from backhaul.application import casework
 from backhaul.domain.access import Action
@@ -199,6 +199,18 @@ def _proof(_: Console, request: AnyRequest, connection: Connection, reach: Reach
                row.amount, row.currency, row.since, row.also, row.other, known.means if known else "")
 
 
+def _house(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    months = proofs.latest(connection, reach.tenant)
+    period = query(request, "period") or (months[0].period if months else "")
+    for row in proofs.house(connection, reach.tenant, period, kind=query(request, "kind")):
+        yield (period, row.kind, CLASSES[row.kind].owner.value, row.subject, row.entity, row.count, row.amount, row.currency, row.sentence)
+
+
+def _availability(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for row in statements.differing(connection, reach.tenant, standing=query(request, "standing")):
+        yield (row.sku, row.at, row.entity, row.warehouse, row.shop, row.erp, row.apart, row.told, row.standing.value)
+
+
 def _mappings(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     for row in console.house.profiles[reach.tenant].rules.mapping:
         if row.when.legal_entity in reach.entities:
@@ -253,6 +265,10 @@ SHEETS: Final[dict[str, Sheet]] = {
     "proof": Sheet(action=Action.SEE, whole=True, rows=_proof, headings=(
         "Month", "Standing", "Class", "Team", "Return", "Line", "Legal entity", "Document", "Amount", "Currency", "Since", "Also", "With",
         "Means")),
+    "house": Sheet(action=Action.SEE, whole=True, rows=_house, headings=(
+        "Month", "Class", "Team", "About", "Legal entity", "Found", "Amount", "Currency", "Says")),
+    "availability": Sheet(action=Action.SEE, whole=True, rows=_availability, headings=(
+        "SKU", "Shop's place", "Legal entity", "Warehouse", "Offered", "On sale", "Apart", "Told last", "Stands")),
     "mappings": Sheet(action=Action.SEE, rows=_mappings, headings=(
         "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Outcome", "To warehouse", "To location", "To status",
         "ERP code", "Credit", "Account expected")),

@@ -9,10 +9,11 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from backhaul.adapters.sql import proofs
+from backhaul.adapters.sql import proofs, statements
 from backhaul.adapters.sql.lists import PAGE
+from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
-from backhaul.domain.discrepancy import CLASSES
+from backhaul.domain.discrepancy import CLASSES, Level
 from backhaul.entrypoints.web.console import Console, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
@@ -44,13 +45,25 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     @get("/proof/{period:str}/{kind:str}", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_class(request: AnyRequest, period: FromPath[str], kind: FromPath[str]) -> Response[str]:
         tenant, first = console.tenant(request), whole(query(request, "after")) or 0
+        of_house = kind in CLASSES and CLASSES[kind].level is Level.HOUSE
         with console.house.store.read() as connection:
-            found = proofs.strays(connection, tenant, period, kind=kind)
+            found = [*(proofs.house if of_house else proofs.strays)(connection, tenant, period, kind=kind)]
         if not found:
             detail = "the last proof of this month found no such line"
             raise NotFoundException(detail)
         rest = found[first + PAGE:]
-        return console.show(request, "proof_class.html", period=period, kind=kind, found=found[first:first + PAGE], count=len(found),
-                            first=not first, after=str(first + PAGE) if rest else "", known=CLASSES.get(kind), waits=WAITS.get(kind, ""))
+        return console.show(request, "proof_house.html" if of_house else "proof_class.html", period=period, kind=kind,
+                            found=found[first:first + PAGE], count=len(found), first=not first, after=str(first + PAGE) if rest else "",
+                            known=CLASSES.get(kind), waits=WAITS.get(kind, ""))
 
-    return [show_month, show_class]
+    @get("/availability", action=Action.SEE, whole=True, sync_to_thread=True)
+    def show_availability(request: AnyRequest) -> Response[str]:
+        tenant, first = console.tenant(request), whole(query(request, "after")) or 0
+        with console.house.store.read() as connection:
+            latest = statements.latest(connection, tenant, AVAILABILITY)
+            found = statements.differing(connection, tenant, after=first, limit=PAGE + 1)
+            counts = statements.counts(connection, tenant)
+        return console.show(request, "availability.html", latest=latest[0] if latest else None, counts=counts, found=found[:PAGE],
+                            first=not first, after=str(first + PAGE) if len(found) > PAGE else "")
+
+    return [show_month, show_class, show_availability]
