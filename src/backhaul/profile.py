@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from backhaul.adapters.payments.sheet import Columns, flaws as columns_flaws
 from backhaul.adapters.zigzag import payload as messages
 from backhaul.adapters.zigzag.files import layout as layouts
 from backhaul.adapters.zigzag.files.layout import Layout
@@ -36,6 +37,7 @@ from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
+from backhaul.domain.payments import Clock, PayoutRules
 from backhaul.domain.returns import fold
 from backhaul.domain.routing import RoutingRule
 from backhaul.domain.rules import (
@@ -50,6 +52,7 @@ from backhaul.domain.rules import (
     OriginRule,
     Rules,
     Surplus,
+    TiedTo,
     Tolerances,
     Triggers,
     Window,
@@ -62,6 +65,7 @@ from backhaul.profile_tables import (
     EntityTable,
     FeeTable,
     KitTable,
+    PayoutsTable,
     ProfileFile,
     SenderTable,
     SignalTable,
@@ -93,6 +97,7 @@ class Profile:
     folders: tuple[Folder, ...] = ()
     push: PushPlan | None = None
     signals: tuple[Source, ...] = ()
+    payments: Columns | None = None
 
     @property
     def tenant(self) -> str:
@@ -167,7 +172,8 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
     known: Mapping[str, str] = os.environ if environ is None else environ
     return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
                    signals=tuple(_signals(file, known)), wire=file.payload, files=file.files, reach=reach_of(file, known),
-                   folders=tuple(folders_of(file.folders, known)), push=push_of(file))
+                   folders=tuple(folders_of(file.folders, known)), push=push_of(file),
+                   payments=file.payouts.file if file.payouts else None)
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -197,6 +203,22 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
+    yield from _payout_flaws(file)
+
+
+def _payout_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    """Hold payments to columns that exist, days that pass, clocks with a source, and accounts of companies of ours."""
+    known = {table.id for table in file.legal_entities}
+    yield from ((f"accounts.{entity}", f"there is no legal entity '{entity}'") for entity in file.accounts if entity not in known)
+    table = file.payouts
+    if table is None:
+        return
+    yield from ((f"payouts.{name}", "at least one day is needed") for name in ("pay_within", "credit_within") if getattr(table, name) < 1)
+    for country, clock in table.clocks.items():
+        if clock.days < 1 or not clock.source.strip():
+            yield f"payouts.clocks.{country}", "a clock needs at least one day, and its source: who says so, and where"
+    if table.file:
+        yield from ((f"payouts.file.{name}", sentence) for name, sentence in columns_flaws(table.file))
 
 
 def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
@@ -518,7 +540,16 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         routing=tuple(RoutingRule(team=row.team, kinds=_names(row.kinds), retailers=_names(row.retailers), above=row.above,
                                   legal_entities=_names(row.legal_entities), warehouses=_names(row.warehouses)) for row in file.routing),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
-        offered=offered(file))
+        offered=offered(file), payouts=_payouts(file.payouts), accounts={
+            entity: TiedTo(clearing=table.clearing, received=table.received, since=table.since) for entity, table in file.accounts.items()})
+
+
+def _payouts(table: PayoutsTable | None) -> PayoutRules:
+    if table is None:
+        return PayoutRules()
+    return PayoutRules(providers=(table.file.provider,) if table.file else (), pay_within=table.pay_within,
+                       credit_within=table.credit_within,
+                       clocks={country: Clock(days=clock.days, source=clock.source) for country, clock in table.clocks.items()})
 
 
 def _kit(sku: str, table: KitTable) -> Kit:
