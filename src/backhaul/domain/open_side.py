@@ -58,9 +58,10 @@ class Came:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSides:
-    """What a look gave, and in one sentence each what could not be read."""
+    """What a look gave, and in one sentence each what could not be read; `payments_unread` where that is what customers were paid."""
 
     booked: tuple[Booked, ...] = ()
     outstanding: tuple[Outstanding, ...] = ()
     came: tuple[Came, ...] = ()
     unread: tuple[str, ...] = ()
+    payments_unread: bool = False

@@ -88,7 +88,7 @@ class Claim:
     """What one customer should get for returns that are paid together, and what they got.
 
     `credit_by`: after which day a payment without credit is late. `more`: something of it may still be credited. `written_off`: what two
-    people gave up of what was paid.
+    people gave up of what was paid; `exchanged`: what of the credit other goods answer, which the platform sends.
     """
 
     key: str
@@ -98,6 +98,7 @@ class Claim:
     payments: tuple[Payment, ...] = ()
     settled: tuple[Settled, ...] = ()
     written_off: Decimal = NOTHING
+    exchanged: Decimal = NOTHING
     credit_by: date | None = None
     more: bool = False
 
@@ -114,7 +115,7 @@ class Claim:
     @property
     def apart(self) -> Decimal:
         """Give what is paid beyond what is credited or given up; below zero, what is owed."""
-        return self.paid - self.credited - self.written_off
+        return self.paid + self.exchanged - self.credited - self.written_off
 
     @property
     def began(self) -> date | None:
@@ -218,6 +219,33 @@ def _amount(claim: Claim, kind: str) -> Decimal:
 
 def _wrongly_settled(claim: Claim) -> Decimal:
     return sum((each.amount for each in claim.settled if not each.right), NOTHING)
+
+
+# --- which credit answers which payment?
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """So much of a payment is answered by a credit note, or given up where `document` is empty; `day` is when both were there."""
+
+    payment: Payment
+    document: str
+    amount: Decimal
+    day: date
+
+
+def answers(claim: Claim, given_up_on: date | None = None) -> Iterator[Answer]:
+    """Set credit notes against payments that stand, oldest first; what was given up answers the rest (books 3)."""
+    left = {credit.document: credit.gross for credit in claim.credits}
+    for payment in sorted((each for each in claim.payments if each.status is PaymentStatus.PAID), key=lambda each: (each.day, each.name)):
+        rest = payment.amount - payment.exchange
+        for credit in sorted(claim.credits, key=lambda each: (each.day, each.document)):
+            if (share := min(rest, left[credit.document])) > 0:
+                left[credit.document] -= share
+                rest -= share
+                yield Answer(payment=payment, document=credit.document, amount=share, day=max(payment.day, credit.day))
+        if rest > 0 and given_up_on:
+            yield Answer(payment=payment, document="", amount=rest, day=max(payment.day, given_up_on))
 
 
 # --- what belongs together?

@@ -60,7 +60,8 @@ def open_sides(side: Side, accounts: Collection[str], first: date, last: date, *
         outstanding = tuple(_outstanding(side, CUSTOMERS[mode], first, last))
     elif payments:
         unread.append("what customers were paid is shown by no page of this deployment mode")
-    return OpenSides(booked=tuple(_booked(ledger)), outstanding=outstanding, came=tuple(_came(side, mode, first, last)), unread=tuple(unread))
+    came = tuple(_came(side, mode, first, last))
+    return OpenSides(booked=tuple(_booked(ledger)), outstanding=outstanding, came=came, unread=tuple(unread), payments_unread=bool(unread))
 
 
 def _booked(ledger: Sequence[Row]) -> Iterator[Booked]:
