@@ -213,7 +213,8 @@ def _payout_flaws(file: ProfileFile) -> Iterator[Flaw]:
     table = file.payouts
     if table is None:
         return
-    yield from ((f"payouts.{name}", "at least one day is needed") for name in ("pay_within", "credit_within") if getattr(table, name) < 1)
+    if table.pay_within < 1 or table.credit_within < 0:
+        yield "payouts.pay_within" if table.pay_within < 1 else "payouts.credit_within", "days are counted from one"
     for country, clock in table.clocks.items():
         if clock.days < 1 or not clock.source.strip():
             yield f"payouts.clocks.{country}", "a clock needs at least one day, and its source: who says so, and where"

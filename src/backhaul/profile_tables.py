@@ -302,7 +302,7 @@ class PayoutsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """`[payouts]`: who tells what was paid and how it is read, and when what is missing is late."""
 
     pay_within: int = 14
-    credit_within: int = 14
+    credit_within: int = 0
     clocks: dict[str, ClockTable] = {}
     file: Columns | None = None
 

@@ -26,14 +26,16 @@ def figures(proof: Proof) -> dict[str, Any]:
         "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
         "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
         "complete": proof.complete, "reasons": list(proof.reasons), "stock_difference": proof.stock_difference,
-        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference}
+        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference,
+        **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
+        **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
 
 
 def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period: str, day: date, *,  # noqa: PLR0913, PLR0917  all of a run
-            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime) -> int:
+            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime, beside: Sequence[KeptStray] = ()) -> int:
     """Keep a run, open its breaks as exceptions and close those that are gone; give the number of the run.
 
-    A run as of an earlier day than the last one is kept, and changes nobody's work.
+    A run as of an earlier day than the last one is kept, and changes nobody's work. What stands `beside` the lines is kept with it.
     """
     strays = [*_strays(books)]
     told, name = figures(proof), f"proof:{period}"
@@ -44,7 +46,7 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
     with store.begin() as tx:
         before = tx.proofs(rules.tenant, period, limit=1)
         number = tx.keep_proof(KeptProof(tenant=rules.tenant, period=period, day=day, at=now, actor=actor, complete=proof.complete,
-                                         figures=told, extracts=extracts), strays)
+                                         figures=told, extracts=extracts), [*strays, *beside])
         tx.record(rules.tenant, subject=name, action="proof.run", at=now, actor=actor, detail={
             "proof": number, "day": day.isoformat(), "extracts": {each["side"]: each["sha256"] for each in extracts}, **told})
         if before and day < before[0].day:

@@ -5,7 +5,7 @@ Nothing here believes the ERP's ledger: credit notes are those that were read ba
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from backhaul.application.payment_ports import PaymentStore
 from backhaul.application.process import Picture, pictures
 from backhaul.domain.facts import Decided, Decision
-from backhaul.domain.payments import AS_TOLD, Claim, Credit, Payment, PaymentStatus, answers, newest, together
+from backhaul.domain.payments import AS_TOLD, Claim, Clock, Credit, Payment, PaymentStatus, answers, newest, together
 from backhaul.domain.payouts import given_up, notes_of
 from backhaul.domain.posting import CreditNote
 from backhaul.domain.returns import NOTHING
@@ -27,13 +27,45 @@ AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """A claim with whose it is, the returns in it, all that was told of its payments, and the day on which the rest was given up."""
+    """A claim with whose it is, the returns in it, all that was told of its payments, and the day on which the rest was given up.
+
+    `clock` is that of its country for payments without a credit note; `swaps` are the platform's orders that sent other goods for it.
+    """
 
     claim: Claim
     whose: Whose
     refs: tuple[str, ...]
     told: tuple[Payment, ...]
     given_up_on: date | None = None
+    country: str = ""
+    clock: Clock = field(default_factory=lambda: Clock(days=0, source=""))
+    swaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncredited:
+    """One payment that no credit note answers whole, at the end of a period, with the clock of its country."""
+
+    payment: Payment
+    whose: Whose
+    returns: tuple[str, ...]
+    country: str
+    open: Decimal
+    due_on: date
+    late: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """One settlement proposed: a credit note with its payment, or with the order that sent other goods; no credit note is a write-off."""
+
+    note: str
+    other: str
+    amount: Decimal
+    whose: Whose
+    returns: tuple[str, ...]
+    day: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +79,7 @@ class _Case:
     refunds: tuple[Payment, ...]
     more: bool
     exchanged: Decimal
+    swap: str
     given_up_on: date | None
 
 
@@ -92,7 +125,8 @@ def _case(picture: Picture, rules: Rules, closed_on: date | None) -> _Case:
     zone = ZoneInfo(entity.zone)
     notes = notes_of(picture.credited)
     days = {document.number: document.posted_on for _, document in picture.credited if document.posted_on}
-    credited = tuple(Credit(document=number, gross=gross, day=days[number], pay_by=days[number] + timedelta(days=rules.payouts.pay_within))
+    by = {number: day + timedelta(days=rules.payouts.pay_within) if rules.payouts.providers else date.max for number, day in days.items()}
+    credited = tuple(Credit(document=number, gross=gross, day=days[number], pay_by=by[number])
                      for number, gross in notes.items() if number in days)
     whole = sum((credit.gross for credit in credited), NOTHING)
     back = NOTHING
@@ -101,7 +135,7 @@ def _case(picture: Picture, rules: Rules, closed_on: date | None) -> _Case:
     return _Case(
         ref=case.ref, country=case.country, credits=credited, more=_more(picture),
         whose=Whose(entity=entity.id, brand=case.retailer, warehouse=case.warehouse, currency=case.currency or entity.currency),
-        exchanged=max(whole - back, NOTHING) if case.exchange else NOTHING,
+        exchanged=max(whole - back, NOTHING) if case.exchange else NOTHING, swap=case.exchange.reference if case.exchange else "",
         given_up_on=closed_on if closed_on and given_up(case, picture.credited) else None,
         refunds=tuple(Payment(provider=AS_TOLD, reference=refund.reference, status=PaymentStatus.PAID, amount=refund.money.amount,
                               currency=refund.money.currency, day=refund.at.astimezone(zone).date(), returns=(case.ref,))
@@ -152,13 +186,48 @@ def _owed(rules: Rules, key: str, currency: str, cases: Sequence[_Case], told: S
     whose = mine[0].whose if mine else Whose(entity=cases[0].whose.entity if cases else rules.entities[0].id, currency=currency)
     payments = tuple(newest(told))
     paid = [payment.day for payment in payments if payment.status is PaymentStatus.PAID]
-    clock = rules.payouts.clock(cases[0].country if cases else "")
+    country = cases[0].country if cases else ""
+    clock = rules.payouts.clock(country)
+    wait = timedelta(days=clock.days) if clock.days else rules.deadlines.arrival + rules.deadlines.inspection
     given_up_on = max((case.given_up_on for case in mine if case.given_up_on), default=None) \
         if mine and all(case.given_up_on for case in mine) else None
     claim = Claim(
         key=key, entity=whose.entity, currency=currency, payments=payments, credits=tuple(one for case in mine for one in case.credits),
         exchanged=sum((case.exchanged for case in mine), NOTHING), more=any(case.more for case in cases),
-        credit_by=min(paid) + timedelta(days=clock.days) if paid else None)
+        credit_by=min(paid) + wait if paid else None)
     written_off = sum((each.amount for each in answers(claim, given_up_on) if not each.document), NOTHING)
     claim = replace(claim, written_off=written_off)
-    return Owed(claim=claim, whose=whose, refs=tuple(case.ref for case in cases), told=tuple(told), given_up_on=given_up_on)
+    return Owed(claim=claim, whose=whose, refs=tuple(case.ref for case in cases), told=tuple(told), given_up_on=given_up_on,
+                country=country, clock=replace(clock, days=wait.days), swaps=tuple(case.swap for case in mine if case.swap))
+
+
+# --- lists
+
+
+def uncredited(owed: Sequence[Owed], first: date, last: date) -> Iterator[Uncredited]:
+    """Give the payments of a period that no credit note answers whole by its end, and since which day that is late."""
+    for each in owed:
+        answered: dict[str, Decimal] = {}
+        for answer in answers(each.claim, each.given_up_on):
+            if answer.day <= last:
+                answered[answer.payment.name] = answered.get(answer.payment.name, NOTHING) + answer.amount
+        for payment in each.claim.payments:
+            open_ = payment.amount - payment.exchange - answered.get(payment.name, NOTHING)
+            if payment.status is PaymentStatus.PAID and first <= payment.day <= last and open_ > 0:
+                due = payment.day + timedelta(days=each.clock.days)
+                yield Uncredited(payment=payment, whose=each.whose, returns=each.refs, country=each.country, open=open_, due_on=due,
+                                 late=last > due, source=each.clock.source)
+
+
+def settlings(owed: Sequence[Owed]) -> Iterator[Settling]:
+    """Propose which credit note is settled with which payment, and for goods sent in exchange with their order."""
+    for each in owed:
+        for answer in answers(each.claim, each.given_up_on):
+            yield Settling(note=answer.document, other=answer.payment.reference, amount=answer.amount, whose=each.whose, returns=each.refs,
+                           day=answer.day)
+        left = each.claim.exchanged
+        for credit in each.claim.credits if each.swaps else ():
+            if part := min(left, credit.gross):
+                left -= part
+                yield Settling(note=credit.document, other=", ".join(each.swaps), amount=part, whose=each.whose, returns=each.refs,
+                               day=credit.day)

@@ -135,12 +135,12 @@ class Clock:
 class PayoutRules:
     """What the tenant decided about payments: `providers` are those whose records come in; without one the platform's word stands in.
 
-    `credit_within` is the clock of a country that has none of its own in `clocks`.
+    `credit_within` is the clock of a country that has none of its own in `clocks`; 0 is as long as goods may take to arrive and be graded.
     """
 
     providers: tuple[str, ...] = ()
     pay_within: int = 14
-    credit_within: int = 14
+    credit_within: int = 0
     clocks: Mapping[str, Clock] = field(default_factory=dict)
 
     def clock(self, country: str) -> Clock:
@@ -186,9 +186,9 @@ def _standing(claim: Claim, day: date, tolerance: Decimal, waits: Waits) -> tupl
 
 def _overpaid(claim: Claim, day: date, tolerance: Decimal, waits: Waits) -> tuple[str, str]:
     paid = [payment for payment in claim.payments if payment.status is PaymentStatus.PAID]
-    credit_by = claim.credit_by or min(payment.day for payment in paid) + timedelta(days=waits.credit)
+    due = [claim.credit_by or payment.day + timedelta(days=waits.credit) for payment in paid]
     nothing_yet = not claim.credited and not claim.written_off
-    if (claim.more or nothing_yet) and day <= credit_by:
+    if (claim.more or nothing_yet) and due and day <= min(due):
         return "", "CREDIT_AWAITED"
     if nothing_yet:
         return "PAYOUT_WITHOUT_CREDIT", ""

@@ -24,7 +24,7 @@ class Payments(Proofs):
         """Keep what came, once for each content; False if these bytes are known."""
         told = {"tenant": sheet.tenant, "sha256": sheet.sha256, "provider": sheet.provider, "name": sheet.name, "body": sheet.body,
                 "at": sheet.at}
-        kept = self._insert(tables.payment_sheets).on_conflict_do_nothing().returning(tables.payment_sheets.c.sha256)
+        kept = self._insert(tables.paysheets).on_conflict_do_nothing().returning(tables.paysheets.c.sha256)
         return self._connection.execute(kept, told).first() is not None
 
     def keep_payments(self, tenant: str, payments: Sequence[Payment], *, sheet: str, at: datetime) -> None:

@@ -499,12 +499,12 @@ proof_lines = Table(
     sqlite_autoincrement=True,
 )
 
-payment_sheets = Table(
-    "payment_sheets", metadata,
+paysheets = Table(
+    "paysheets", metadata,
     _words("tenant"), _words("sha256"), _words("provider"), _words("name"),
     Column("body", LargeBinary, nullable=False),
     Column("at", Utc(), nullable=False),
-    PrimaryKeyConstraint("tenant", "sha256", name="payment_sheets_content"),
+    PrimaryKeyConstraint("tenant", "sha256", name="paysheets_content"),
 )
 
 payments = Table(
@@ -530,7 +530,7 @@ GUARDS: Final = frozenset({
     "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
     "attempts_approved", "windows_approval_stays",
     "proofs_stay", "proofs_fixed",
-    "payments_stay", "payments_fixed", "payment_sheets_stay", "payment_sheets_fixed",
+    "payments_stay", "payments_fixed", "paysheets_stay", "paysheets_fixed",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

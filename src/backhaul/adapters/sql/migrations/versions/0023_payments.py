@@ -13,24 +13,25 @@ SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 GUARDS = (
     ("payments_stay", "DELETE ON payments", "what was told of a payment is never deleted"),
     ("payments_fixed", "UPDATE ON payments", "what was told of a payment stays as it was told"),
-    ("payment_sheets_stay", "DELETE ON payment_sheets", "what a provider sent is never deleted"),
-    ("payment_sheets_fixed", "UPDATE ON payment_sheets", "what a provider sent stays byte for byte"),
+    ("paysheets_stay", "DELETE ON paysheets", "what a provider sent is never deleted"),
+    ("paysheets_fixed", "UPDATE ON paysheets", "what a provider sent stays byte for byte"),
 )
 
 
 def upgrade() -> None:
     """Go to this version."""
     op.create_table(
-        "payment_sheets", *map(_words, ("tenant", "sha256", "provider", "name")), sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("at", Utc(), nullable=False), sa.PrimaryKeyConstraint("tenant", "sha256", name="payment_sheets_content"))
+        "paysheets", *map(_words, ("tenant", "sha256", "provider", "name")), sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("at", Utc(), nullable=False), sa.PrimaryKeyConstraint("tenant", "sha256", name="paysheets_content"),
+        if_not_exists=True)
     op.create_table(
         "payments", sa.Column("id", SERIAL, autoincrement=True, nullable=False),
         *map(_words, ("tenant", "provider", "reference", "status", "currency", "day")),
         *(sa.Column(name, Exact(), nullable=False) for name in ("amount", "fee", "bonus", "exchange")),
         *map(_words, ("pays", "sheet")), sa.Column("at", Utc(), nullable=False),
         sa.CheckConstraint("status IN ('pending', 'failed', 'paid', 'reversed')", name="payments_status"),
-        sa.PrimaryKeyConstraint("id"), sqlite_autoincrement=True)
-    op.create_index("payments_once", "payments", ["tenant", "provider", "reference", "status"], unique=True)
+        sa.PrimaryKeyConstraint("id"), sqlite_autoincrement=True, if_not_exists=True)
+    op.create_index("payments_once", "payments", ["tenant", "provider", "reference", "status"], unique=True, if_not_exists=True)
     guard = _guard_postgres if op.get_bind().dialect.name == "postgresql" else _guard_sqlite
     for row in GUARDS:
         guard(*row)
@@ -41,10 +42,10 @@ def _words(name: str) -> "sa.Column[str]":
 
 
 def _guard_sqlite(name: str, what: str, says: str) -> None:
-    op.execute(f"CREATE TRIGGER {name} BEFORE {what} BEGIN SELECT RAISE(ABORT, '{says}'); END")
+    op.execute(f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {what} BEGIN SELECT RAISE(ABORT, '{says}'); END")
 
 
 def _guard_postgres(name: str, what: str, says: str) -> None:
-    op.execute(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    op.execute(f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
                f"RAISE EXCEPTION '{says}' USING ERRCODE = 'integrity_constraint_violation'; END $$")
-    op.execute(f"CREATE TRIGGER {name} BEFORE {what} FOR EACH ROW EXECUTE FUNCTION {name}()")
+    op.execute(f"CREATE OR REPLACE TRIGGER {name} BEFORE {what} FOR EACH ROW EXECUTE FUNCTION {name}()")
