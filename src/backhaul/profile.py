@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from backhaul.adapters.payments.sheet import Columns, flaws as columns_flaws
 from backhaul.adapters.zigzag import payload as messages
 from backhaul.adapters.zigzag.files import layout as layouts
 from backhaul.adapters.zigzag.files.layout import Layout
@@ -37,6 +38,7 @@ from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
+from backhaul.domain.payments import Clock, PayoutRules
 from backhaul.domain.placement import circumstance
 from backhaul.domain.returns import fold
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
@@ -52,6 +54,7 @@ from backhaul.domain.rules import (
     OriginRule,
     Rules,
     Surplus,
+    TiedTo,
     Tolerances,
     Triggers,
     Window,
@@ -65,6 +68,7 @@ from backhaul.profile_tables import (
     EntityTable,
     FeeTable,
     KitTable,
+    PayoutsTable,
     ProfileFile,
     SenderTable,
     SignalTable,
@@ -97,6 +101,7 @@ class Profile:
     push: PushPlan | None = None
     statements: StatementPlan = field(default_factory=StatementPlan)
     signals: tuple[Source, ...] = ()
+    payments: Columns | None = None
 
     @property
     def tenant(self) -> str:
@@ -171,7 +176,8 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
     known: Mapping[str, str] = os.environ if environ is None else environ
     return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
                    signals=tuple(_signals(file, known)), wire=file.payload, files=file.files, reach=reach_of(file, known),
-                   folders=tuple(folders_of(file.folders, known)), push=push_of(file), statements=statements_of(file))
+                   folders=tuple(folders_of(file.folders, known)), push=push_of(file), statements=statements_of(file),
+                   payments=file.payouts.file if file.payouts else None)
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -203,6 +209,23 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
+    yield from _payout_flaws(file)
+
+
+def _payout_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    """Hold payments to columns that exist, days that pass, clocks with a source, and accounts of companies of ours."""
+    known = {table.id for table in file.legal_entities}
+    yield from ((f"accounts.{entity}", f"there is no legal entity '{entity}'") for entity in file.accounts if entity not in known)
+    table = file.payouts
+    if table is None:
+        return
+    if table.pay_within < 1 or table.credit_within < 0:
+        yield "payouts.pay_within" if table.pay_within < 1 else "payouts.credit_within", "days are counted from one"
+    for country, clock in table.clocks.items():
+        if clock.days < 1 or not clock.source.strip():
+            yield f"payouts.clocks.{country}", "a clock needs at least one day, and its source: who says so, and where"
+    if table.file:
+        yield from ((f"payouts.file.{name}", sentence) for name, sentence in columns_flaws(table.file))
 
 
 def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
@@ -526,7 +549,16 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         escalation=ESCALATION if file.escalation is None else tuple(
             Escalation(team=row.team, late=_duration(row.late), kinds=_names(row.kinds)) for row in file.escalation),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
-        offered=offered(file))
+        offered=offered(file), payouts=_payouts(file.payouts), accounts={
+            entity: TiedTo(clearing=table.clearing, received=table.received, since=table.since) for entity, table in file.accounts.items()})
+
+
+def _payouts(table: PayoutsTable | None) -> PayoutRules:
+    if table is None:
+        return PayoutRules()
+    return PayoutRules(providers=(table.file.provider,) if table.file else (), pay_within=table.pay_within,
+                       credit_within=table.credit_within,
+                       clocks={country: Clock(days=clock.days, source=clock.source) for country, clock in table.clocks.items()})
 
 
 def _kit(sku: str, table: KitTable) -> Kit:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from backhaul.adapters.payments.sheet import Columns
 from backhaul.adapters.zigzag.files.layout import Layout
 from backhaul.adapters.zigzag.files.watched import FolderTable
 from backhaul.adapters.zigzag.payload import Paths, Payload
@@ -298,6 +299,34 @@ class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     operator_day: Decimal | None = None
 
 
+class ClockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[payouts.clocks.COUNTRY]`: within how many days a payment must be answered by a credit note there; `source` says who says so."""
+
+    days: int
+    source: str
+
+
+class PayoutsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[payouts]`: who tells what was paid and how it is read, and when what is missing is late."""
+
+    pay_within: int = 14
+    credit_within: int = 0
+    clocks: dict[str, ClockTable] = {}
+    file: Columns | None = None
+
+
+class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[accounts.ENTITY]`: the accounts the roll-forwards are tied to, and since which day these were empty.
+
+    `clearing` is the refund clearing account, `received` are those of packing slips or interim accounts; without them open transactions
+    are what they are tied to.
+    """
+
+    clearing: str = ""
+    received: tuple[str, ...] = ()
+    since: date | None = None
+
+
 class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tolerances]`, in currency units."""
 
@@ -374,5 +403,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     escalation: tuple[EscalationTable, ...] | None = None
     files: Layout = Layout()
     folders: tuple[FolderTable, ...] = ()
+    payouts: PayoutsTable | None = None
+    accounts: dict[str, AccountsTable] = {}
     attempts: int = 8
     go_live: datetime | None = None

@@ -54,6 +54,7 @@ class Testimony:
     accepted: list[Row] = field(default_factory=list)
     records: list[Row] = field(default_factory=list)
     held: list[Row] = field(default_factory=list)
+    payouts: list[Row] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     away: set[str] = field(default_factory=set)
     """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""

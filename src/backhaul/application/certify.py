@@ -10,7 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore, ProofTx
+from backhaul.application.ports import Tx
+from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore
 from backhaul.application.reconcile import Books, Proof
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -30,7 +31,9 @@ def figures(proof: Proof) -> dict[str, Any]:
         "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
         "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
         "complete": proof.complete, "reasons": list(proof.reasons), "stock_difference": proof.stock_difference,
-        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference, "house": _house(proof)}
+        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference, "house": _house(proof),
+        **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
+        **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
 
 
 def _house(proof: Proof) -> dict[str, Any]:
@@ -43,10 +46,10 @@ def _house(proof: Proof) -> dict[str, Any]:
 
 
 def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period: str, day: date, *,  # noqa: PLR0913, PLR0917  all of a run
-            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime) -> int:
+            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime, beside: Sequence[KeptStray] = ()) -> int:
     """Keep a run, open its breaks as exceptions and close those that are gone; give the number of the run.
 
-    A run as of an earlier day than the last one is kept, and changes nobody's work.
+    A run as of an earlier day than the last one is kept, and changes nobody's work. What stands `beside` the lines is kept with it.
     """
     strays = [*_strays(books)]
     told, name = figures(proof), f"proof:{period}"
@@ -57,17 +60,17 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
     with store.begin() as tx:
         before = tx.proofs(rules.tenant, period, limit=1)
         number = tx.keep_proof(KeptProof(tenant=rules.tenant, period=period, day=day, at=now, actor=actor, complete=proof.complete,
-                                         figures=told, extracts=extracts), strays, proof.house)
+                                         figures=told, extracts=extracts), [*strays, *beside], proof.house)
         tx.record(rules.tenant, subject=name, action="proof.run", at=now, actor=actor, detail={
             "proof": number, "day": day.isoformat(), "extracts": {each["side"]: each["sha256"] for each in extracts}, **told})
         if before and day < before[0].day:
             return number
-        accepted = _accepted(tx, rules.tenant, name)
+        kept = accepted(tx, rules.tenant, name)
         for subject, mine in broken.items():
-            _open(tx, accepted, _exception(rules, name, subject, mine, now))
+            raise_break(tx, kept, _exception(rules, name, subject, mine, now))
         irregular = {f"{each.kind} {each.subject}": each for each in proof.house}
         for subject, found in irregular.items():
-            _open(tx, accepted, _of_house(rules, name, subject, found, now))
+            raise_break(tx, kept, _of_house(rules, name, subject, found, now))
         if proof.complete:
             tx.close_exceptions(rules.tenant, name, apart_from={*broken, *irregular}, at=now,
                                 resolution=f"proof {number} no longer finds it")
@@ -93,15 +96,15 @@ def _strays(books: Books) -> Iterator[KeptStray]:
                         currency=currency, document=document, since=since)
 
 
-def _accepted(tx: ProofTx, tenant: str, name: str) -> Mapping[str, Sequence[Finding]]:
+def accepted(tx: Tx, tenant: str, name: str) -> Mapping[str, Sequence[Finding]]:
     """Say which breaks people closed, and as what they stood then: one that is still the same is not put before them again."""
     closed = [row for row in tx.exceptions(tenant, open_only=False, refs=[name]) if row.closed_at and row.actor not in {"", BACKHAUL}]
     return {row.case.line_id: tuple(row.case.findings) for row in sorted(closed, key=lambda row: (row.closed_at, row.id))}
 
 
-def _open(tx: ProofTx, accepted: Mapping[str, Sequence[Finding]], case: ExceptionCase) -> None:
-    """Put a break before its team, unless people closed the very same."""
-    if accepted.get(case.line_id) != case.findings:
+def raise_break(tx: Tx, kept: Mapping[str, Sequence[Finding]], case: ExceptionCase) -> None:
+    """Put a break before its team, unless people accepted the very same."""
+    if kept.get(case.line_id) != case.findings:
         tx.open_exception(case)
 
 

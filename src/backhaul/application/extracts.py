@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import duckdb
 
+from backhaul.application.payments import PAYOUTS
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, quoted
 
-SIDES: Final[Mapping[str, Mapping[str, str]]] = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD}
+SIDES: Final[Mapping[str, Mapping[str, str]]] = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD, "payouts": PAYOUTS}
 """The extracts of one proof by name, with their columns."""
 AT_ONCE: Final = 10_000
 

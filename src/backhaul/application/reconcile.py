@@ -36,7 +36,8 @@ RECORDS: Final[Mapping[str, str]] = {
 `against`, of the ledger: what a voucher takes off the customer less tax, which is its `net` as long as it balances."""
 HELD: Final[Mapping[str, str]] = {"line": "VARCHAR", "state": "VARCHAR", "read_back": AMOUNT}
 """What we believe ourselves of a line: `state` is draft, unconfirmed, posted, or waiting for a decision."""
-NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state")}
+NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state"),
+                 "payouts": ("pays", "amount")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,9 @@ class Proof:
     reasons: tuple[str, ...] = ()
     house: tuple[Irregular, ...] = ()
     """What is wrong with the house as a whole, of whoever looked at it."""
+    payouts: Mapping[str, Any] = field(default_factory=dict)
+    """What `payments.prove_payments` found of customers' claims; empty where nothing is told of payments."""
+    roll_forward: Sequence[Mapping[str, Any]] = ()
 
     @property
     def complete(self) -> bool:
@@ -117,6 +121,10 @@ class Books:
                           for column, kind in columns.items())
         self.engine.execute(f"CREATE VIEW {name} AS SELECT {shown} FROM {scan}")
         return there & columns.keys()
+
+    def add(self, name: str, columns: Mapping[str, str], path: str) -> None:
+        """Show one more file under its name, whole in its columns."""
+        self.told[name] = self._open(name, columns, path)
 
     def run(self, statement: str) -> None:
         """Let the engine do one thing."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.entrypoints import attending, profiling, proving
+from backhaul.entrypoints import attending, paying, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
@@ -25,8 +25,10 @@ app: Final = typer.Typer(
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profiling.profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
+app.add_typer(paying.payouts_app, name="payouts")
 app.command()(proving.reconcile)
 app.command()(proving.availability)
+app.command()(paying.roll_forward)
 for command in attending.COMMANDS:
     app.command()(command)
 
@@ -309,24 +311,6 @@ def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return'
         message = f"no return '{ref}' for tenant '{name}'; references are compared letter by letter"
         raise typer.BadParameter(message)
     say(told) if as_json else story.show(out, told)
-
-
-@app.command()
-def payouts(*, tenant: Tenant = "", as_json: Json = False) -> None:
-    """List what customers were paid: what of it is not credited yet, since when, and which credit notes or write-offs settle the rest."""
-    from datetime import UTC, datetime
-
-    from backhaul.entrypoints import story
-
-    with opened() as house:
-        told = story.payments(house, tenant_of(house, tenant), datetime.now(UTC))
-    if as_json:
-        say({"payouts": told})
-        return
-    for each in told:
-        settled = ", ".join(f"{one['amount']} by {one['document'] or 'write-off'}" for one in each["settlements"]) or "nothing yet"
-        out.print(f"{each['return']}  {each['reference']}  paid {each['paid']} {each['currency']}, open {each['open']} "
-                  f"since {each['since'][:10]} ({each['days']} days, {each['booking']}); settled: {settled}")
 
 
 @app.command()

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from backhaul.application import payments
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import attest
 from backhaul.application.certify import certify
+from backhaul.application.claims import claims
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.oversee import Beside, Uncredited, oversee
@@ -21,9 +23,11 @@ from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.bootstrap import House, recall
 from backhaul.domain.disposition import MappingRow
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.period import period_of
-from backhaul.domain.proof import Tolerance
+from backhaul.domain.payments import Waits
+from backhaul.domain.period import period_end, period_of
+from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints import rolling
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -36,8 +40,11 @@ def prove_month(  # noqa: PLR0913  options
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
+    begin = date.fromisoformat(f"{period}-01")
     told = attest(house.store, erps, rules, period, day)
     irregular = appraise(house.store, erps, rules, told)
+    owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
+    told.payouts += map(dict, payments.rows_of(owed, begin, min(day, period_end(begin))))
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
@@ -48,8 +55,23 @@ def prove_month(  # noqa: PLR0913  options
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house, proof.reasons = tuple(irregular), tuple(told.reasons)
+        if told.payouts:
+            found = payments.prove_payments(books, str(files["payouts"]), min(day, period_end(begin)), NOTHING, Waits())
+            proof.payouts = {**found, "source": payments.source(rules)}
+        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
+        proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
+        unpaid = list(payments.strays(books)) if told.payouts else []
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
-        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now)
+        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now,
+                         beside=unpaid)
+        if _is_latest(house, tenant, day):
+            payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
+            if rolled:
+                rolling.own(house.store, rules, rolled, now=now)
+        if rolled:
+            rolling.keep(house.store, tenant, period, rolled)
+        if told.payouts:
+            payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}
 
 
@@ -70,6 +92,12 @@ def _beside(house: House, tenant: str) -> Beside:
 
     profile = house.profiles[tenant]
     return Beside(counted=profile.statements.counted, mapping_of=mapping_of, totals=totals(house, tenant))
+
+
+def _is_latest(house: House, tenant: str, day: date) -> bool:
+    """Tell whether no month was proved as of a later day: an earlier look changes nobody's work."""
+    with house.store.look() as tx:
+        return all(kept.day <= day for kept in tx.proofs(tenant))
 
 
 # --- every day

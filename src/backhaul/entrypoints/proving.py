@@ -24,6 +24,9 @@ def reconcile(  # noqa: PLR0913  a command line
     left: Annotated[str, typer.Option(help="What was accepted: CSV or Parquet, a row for each line; a pattern may name several.")] = "",
     right: Annotated[str, typer.Option(help="What the ERP shows: stock movements, credit notes, losses, ledger entries.")] = "",
     held: Annotated[str, typer.Option(help="What is believed here of each line; a third opinion.")] = "",
+    payouts: Annotated[str, typer.Option(help="What customers were paid: a row for each payment.")] = "",
+    pay_within: Annotated[int, typer.Option(help="After how many days a credit note that nobody paid is late, of extracts.")] = 14,
+    credit_within: Annotated[int, typer.Option(help="After how many days a payment without a credit note is late, of extracts.")] = 14,
     day: Annotated[str, typer.Option(help="As of the end of which day; today unless given.")] = "",
     net: Annotated[str, typer.Option(help="By how much a net amount may differ.")] = "0",
     tax: Annotated[str, typer.Option(help="By how much tax may differ.")] = "0",
@@ -38,11 +41,13 @@ def reconcile(  # noqa: PLR0913  a command line
 
     Either a month of this database and its ERPs (--period), or plain extracts (--left and --right).
     """
+    from backhaul.application import payments
     from backhaul.application.certify import figures
     from backhaul.application.reconcile import Books, Proof, prove
+    from backhaul.domain.payments import Waits
     from backhaul.domain.proof import Tolerance
 
-    if bool(period) == bool(left or right) or bool(left) != bool(right):
+    if bool(period) == bool(left or right) or bool(left) != bool(right) or (payouts and period):
         message = "say either --period YYYY-MM, or --left FILE and --right FILE"
         raise typer.BadParameter(message)
 
@@ -54,21 +59,26 @@ def reconcile(  # noqa: PLR0913  a command line
             say(told)
         else:
             _show(told, list(books.found(SHOWN)))
-        if proof.broken or proof.orphans or proof.house or not proof.complete:
+        if proof.broken or proof.orphans or proof.house or proof.payouts.get("broken") or not proof.complete:
             raise typer.Exit(1)
 
     if not period:
         tolerance = Tolerance(net=_amount("--net", net), tax=_amount("--tax", tax), cost=_amount("--cost", cost))
         with Books(left, right, held, memory=memory) as books:
-            tell(prove(books, _day(day, datetime.now(UTC).date()), tolerance), books, {})
+            until = day_of(day, datetime.now(UTC).date())
+            proof = prove(books, until, tolerance)
+            if payouts:
+                proof.payouts = payments.prove_payments(books, payouts, until, tolerance.net, Waits(pay=pay_within, credit=credit_within))
+                payments.report(books)
+            tell(proof, books, {})
         return
     month = _month(period)
-    with _house() as (house, now):
+    with house_of() as (house, now):
         from backhaul.entrypoints.months import prove_month
 
         name = tenant_of(house, tenant)
         zone = ZoneInfo(house.profiles[name].rules.entities[0].zone)
-        until = _day(day, now.astimezone(zone).date())
+        until = day_of(day, now.astimezone(zone).date())
         with prove_month(house, name, month, until, actor=actor, now=now, memory=memory) as (proof, books, more):
             tell(proof, books, {"period": month, **more})
 
@@ -105,7 +115,7 @@ def availability(
 
 
 @contextmanager
-def _house() -> Iterator[tuple[Any, datetime]]:
+def house_of() -> Iterator[tuple[Any, datetime]]:
     """Open the house and give what time it is in it; where its database is a demo's, beside the emulators the demo left."""
     from backhaul.config import Settings
     from backhaul.entrypoints.demo import again
@@ -127,7 +137,8 @@ def _month(text: str) -> str:
         raise typer.BadParameter(message) from error
 
 
-def _day(text: str, usual: date) -> date:
+def day_of(text: str, usual: date) -> date:
+    """Read a day an option says, or take the usual one."""
     try:
         return date.fromisoformat(text) if text else usual
     except ValueError as error:
@@ -157,10 +168,14 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
     out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "
               f"{told['stock_difference']:f} more units are stock, and the ledger holds {told['ledger_difference']:f} more.",
               highlight=False)
+    if paid := told.get("payouts"):
+        out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
+                  f"{paid['broken']} broken.", highlight=False)
+    by_class = {**told["by_class"], **told.get("payouts", {}).get("by_class", {})}
     classes = Table("class", "lines", "amount", "owner", "means")
-    for kind, row in told["by_class"].items():
+    for kind, row in by_class.items():
         classes.add_row(kind, str(row["count"]), f"{row['amount']:f}", CLASSES[kind].owner.value, CLASSES[kind].means)
-    if told["by_class"]:
+    if by_class:
         out.print(classes)
         lines = Table("line", "class", "amount", "document", "also", "with", title=f"The first {len(first)}")
         for each in first:

@@ -22,8 +22,8 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from backhaul.adapters.sql.payments import Payments
 from backhaul.adapters.sql.session import Seen
-from backhaul.adapters.sql.statements import Statements
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import Clock, Fence
 from backhaul.domain.errors import Misconfigured, RetryLater
@@ -53,7 +53,7 @@ class ExactSum:
         return None if self._total is None else str(self._total)
 
 
-class SqlTx(Statements):
+class SqlTx(Payments):
     """One transaction; implements the port `Tx`.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own

@@ -538,6 +538,26 @@ availability = Table(
     sqlite_autoincrement=True,
 )
 
+paysheets = Table(
+    "paysheets", metadata,
+    _words("tenant"), _words("sha256"), _words("provider"), _words("name"),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Utc(), nullable=False),
+    PrimaryKeyConstraint("tenant", "sha256", name="paysheets_content"),
+)
+
+payments = Table(
+    "payments", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("provider"), _words("reference"), _words("status"), _words("currency"), _words("day"),
+    *(Column(name, Exact(), nullable=False) for name in ("amount", "fee", "bonus", "exchange")),
+    _words("pays"), _words("sheet"),
+    Column("at", Utc(), nullable=False),
+    CheckConstraint(_among("status", "pending", "failed", "paid", "reversed"), name="payments_status"),
+    Index("payments_once", "tenant", "provider", "reference", "status", unique=True),
+    sqlite_autoincrement=True,
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -549,6 +569,7 @@ GUARDS: Final = frozenset({
     "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
     "attempts_approved", "windows_approval_stays",
     "proofs_stay", "proofs_fixed", "statements_stay", "statements_fixed",
+    "payments_stay", "payments_fixed", "paysheets_stay", "paysheets_fixed",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -14,6 +14,8 @@ from backhaul.application.seek import seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
+from backhaul.domain.roll_forward import Flow, Whose, lines_under
+from backhaul.entrypoints import rolling
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 
@@ -173,6 +175,28 @@ def proofs(asked: Mine, period: FromQuery[str] = "", limit: FromQuery[int] = 50)
     return {"proofs": [plain({**asdict(run), "day": run.day.isoformat()}) for run in runs]}
 
 
+@get("/{tenant:str}/roll-forward", action=Action.SEE, sync_to_thread=True)
+def roll_forward(asked: Mine, period: FromQuery[str]) -> Told:
+    """Give what the last proof of a month rolled forward: paid, and received, and not credited, beside what the accounts say."""
+    asked.whole()
+    rolled = rolling.kept(asked.store, asked.tenant, period)
+    return {"rows": plain([rolling.figures(row) for row in rolled.rows]) if rolled else [],
+            "reasons": list(rolled.reasons) if rolled else []}
+
+
+@get("/{tenant:str}/roll-forward-lines", action=Action.SEE, sync_to_thread=True)
+def roll_forward_lines(asked: Mine, period: FromQuery[str], flow: FromQuery[str], cell: FromQuery[str],  # noqa: PLR0913, PLR0917  which figure
+                       entity: FromQuery[str], currency: FromQuery[str], brand: FromQuery[str] = "", warehouse: FromQuery[str] = "",
+                       limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List the lines under one figure of a month's roll-forward: an opening, a movement, a closing, a balance, or an age."""
+    asked.whole()
+    rolled = rolling.kept(asked.store, asked.tenant, period)
+    whose = Whose(entity=entity, brand=brand, warehouse=warehouse, currency=currency)
+    found = lines_under(rolled, Flow(flow), whose, cell) if rolled and flow in {Flow.PAID, Flow.RECEIVED} else ()
+    part = found[max(offset, 0):max(offset, 0) + _most(limit)]
+    return {"total": len(found), "lines": [plain({**asdict(line), "day": line.day.isoformat()}) for line in part]}
+
+
 @get("/{tenant:str}/proof-lines", action=Action.SEE, sync_to_thread=True)
 def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", limit: FromQuery[int] = 50,
                 offset: FromQuery[int] = 0) -> Told:
@@ -234,7 +258,7 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:
