@@ -19,6 +19,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from backhaul.application.payments import PAYOUTS
 from backhaul.application.ports import PostingState
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS
 from backhaul.config import REFERRED, SETTINGS, check_profile
@@ -51,6 +52,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing",
     "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
+    "PayoutsTable": "payouts", "ClockTable": "payouts", "Columns": "payouts", "AccountsTable": "accounts",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
 
@@ -408,7 +410,7 @@ def test_every_class_of_discrepancy_is_in_the_reference_with_its_owner_and_no_ot
 
 
 @pytest.mark.parametrize(("heading", "columns"), [
-    ("What was accepted", ACCEPTED), ("What the ERP shows", RECORDS), ("What is believed here", HELD)])
+    ("What was accepted", ACCEPTED), ("What the ERP shows", RECORDS), ("What is believed here", HELD), ("What was paid", PAYOUTS)])
 def test_every_column_of_an_extract_is_in_the_reference(heading: str, columns: Mapping[str, str]) -> None:
     told = sections(REFERENCE / "reconciliation.md")[heading]
 
