@@ -102,7 +102,7 @@ def console_commands() -> Iterator[tuple[Path, str]]:
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Give every command that does something, with the words that lead to it."""
     inner = getattr(command, "commands", None)
-    if inner is None:
+    if inner is None or command.invoke_without_command:
         yield path, command
     for name, each in (inner or {}).items():
         yield from leaves(each, (*path, name))
@@ -334,7 +334,7 @@ def test_every_command_shown_exists_with_its_options(page: str, line: str) -> No
     if name != "backhaul":
         return
 
-    path = next(path for path in COMMANDS if tuple(words[1:1 + len(path)]) == path)
+    path = next(path for path in sorted(COMMANDS, key=len, reverse=True) if tuple(words[1:1 + len(path)]) == path)
     known = {opt for parameter in COMMANDS[path].params for opt in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= known
     assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0

@@ -279,7 +279,8 @@ def test_what_a_month_rolled_forward_is_told_row_by_row_and_the_lines_under_each
     assert (lines["total"], [(line["return_ref"], line["amount"], line["day"]) for line in lines["lines"]]) == (
         2, [("R1", "1.50", "2011-02-28")])
     assert shop.call("GET", "/acme/roll-forward", viewer, period="2011-03").json() == {"rows": [], "reasons": []}
-    assert shop.call("GET", "/acme/roll-forward-lines", viewer, period="2011-02", cell="closing", **about | {"flow": "x"}).json()["total"] == 0
+    strange = shop.call("GET", "/acme/roll-forward-lines", viewer, period="2011-02", cell="closing", **about | {"flow": "x"}).json()
+    assert strange["total"] == 0
     for path, more in (("/acme/roll-forward", {}), ("/acme/roll-forward-lines", {"cell": "closing", **about})):
         assert shop.call("GET", path, shop.token(Role.VIEWER, "gb"), period="2011-02", **more).status_code == 403
 

@@ -106,7 +106,8 @@ def test_the_same_again_changes_nothing_and_what_is_told_otherwise_is_set_aside_
                  "P-1,pending,9,GBP,2010-12-05,R-1,,,", "P-1,paid,11.00,GBP,2010-12-05,R-1,,,", "P-2,done,1,GBP,2010-12-05,R-1,,,")
 
     assert {name: again[name] for name in ("new", "known", "aside")} == {"new": 1, "known": 1, "aside": 3}
-    assert sorted((row.case.kind, row.case.owner, row.case.line_id) for row in shop.open() if row.case.return_ref.startswith("payments:")) == [
+    cases = [row.case for row in shop.open() if row.case.return_ref.startswith("payments:")]
+    assert sorted((case.kind, case.owner, case.line_id) for case in cases) == [
         ("PAYMENT_CONFLICT", "finance", "row 4"), ("PAYMENT_CONFLICT", "finance", "row 5"), ("PAYMENT_UNREADABLE", "integration", "row 6")]
 
 
@@ -150,7 +151,7 @@ def test_a_proof_keeps_the_roll_forward_and_a_difference_is_finances_until_the_a
     assert [row.difference for row in rolled.rows if row.difference] == [D(-4)]
     (case,) = [row.case for row in shop.open() if row.case.kind == "ROLL_FORWARD_DIFFERS"]
     assert (case.owner, case.money.amount) == ("finance", D(-4))
-    shop.control("payouts", {"payouts": [{"legalEntity": "gb01", "customer": "10001", "amount": "4.00", "currency": "GBP", "reference": "P-9",
-                                          "date": day, "booking": "clearing"}]})
+    shop.control("payouts", {"payouts": [{"legalEntity": "gb01", "customer": "10001", "amount": "4.00", "currency": "GBP",
+                                          "reference": "P-9", "date": day, "booking": "clearing"}]})
     proved(shop)
     assert [row.case.kind for row in shop.open() if row.case.kind == "ROLL_FORWARD_DIFFERS"] == []
