@@ -19,6 +19,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from backhaul.application.payments import PAYOUTS
 from backhaul.application.ports import PostingState
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS
 from backhaul.config import REFERRED, SETTINGS, check_profile
@@ -53,6 +54,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing", "EscalationTable": "escalation",
     "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
+    "PayoutsTable": "payouts", "ClockTable": "payouts", "Columns": "payouts", "AccountsTable": "accounts",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
 
@@ -102,7 +104,7 @@ def console_commands() -> Iterator[tuple[Path, str]]:
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Give every command that does something, with the words that lead to it."""
     inner = getattr(command, "commands", None)
-    if inner is None:
+    if inner is None or command.invoke_without_command:
         yield path, command
     for name, each in (inner or {}).items():
         yield from leaves(each, (*path, name))
@@ -334,7 +336,7 @@ def test_every_command_shown_exists_with_its_options(page: str, line: str) -> No
     if name != "backhaul":
         return
 
-    path = next(path for path in COMMANDS if tuple(words[1:1 + len(path)]) == path)
+    path = next(path for path in sorted(COMMANDS, key=len, reverse=True) if tuple(words[1:1 + len(path)]) == path)
     known = {opt for parameter in COMMANDS[path].params for opt in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= known
     assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
@@ -410,7 +412,7 @@ def test_every_class_of_discrepancy_is_in_the_reference_with_its_owner_and_no_ot
 
 
 @pytest.mark.parametrize(("heading", "columns"), [
-    ("What was accepted", ACCEPTED), ("What the ERP shows", RECORDS), ("What is believed here", HELD)])
+    ("What was accepted", ACCEPTED), ("What the ERP shows", RECORDS), ("What is believed here", HELD), ("What was paid", PAYOUTS)])
 def test_every_column_of_an_extract_is_in_the_reference(heading: str, columns: Mapping[str, str]) -> None:
     told = sections(REFERENCE / "reconciliation.md")[heading]
 

@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -24,8 +24,10 @@ from backhaul.domain.facts import Corrected, Decided
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalState
+from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Whose, roll
 from backhaul.domain.rules import Rules
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
+from backhaul.entrypoints import rolling
 from backhaul.entrypoints.api.service import PREFIX, beside, create_api
 from backhaul.testing import builders
 
@@ -280,6 +282,29 @@ def test_what_a_month_did_not_prove_is_told_run_by_run_and_line_by_line(shop: Sh
     assert (lines["total"], [each["since"] for each in lines["lines"]]) == (2, ["2011-03-01", None])
     assert [(each["line_id"], each["amount"]) for each in one] == [("LATE", "1.50")]
     assert shop.call("GET", "/acme/proofs", shop.token(Role.VIEWER, "gb")).status_code == 403
+
+
+def test_what_a_month_rolled_forward_is_told_row_by_row_and_the_lines_under_each_figure(shop: Shop) -> None:
+    whose, first, last = Whose(entity="gb", brand="QX", warehouse="DC", currency="GBP"), date(2011, 2, 1), date(2011, 2, 28)
+    moves = tuple(Movement(flow=Flow.PAID, whose=whose, name="payouts", item=f"psp:P-{number}", day=last, amount=Decimal("1.50"),
+                           return_ref="R1") for number in range(2))
+    rows = roll(moves, (), {(Flow.PAID, "gb"): Account(name="5990")}, first, last)
+    rolling.keep(shop.store, "acme", "2011-02", Rolled(first=first, day=last, rows=rows, movements=moves, reasons=("half of it",)))
+    viewer, about = shop.token(Role.VIEWER), {"flow": "paid", "entity": "gb", "brand": "QX", "warehouse": "DC", "currency": "GBP"}
+
+    told = shop.call("GET", "/acme/roll-forward", viewer, period="2011-02").json()
+    lines = shop.call("GET", "/acme/roll-forward-lines", viewer, period="2011-02", cell="closing", limit=1, **about).json()
+
+    assert [(row["closing"], row["balance"], row["difference"], row["movements"]["payouts"]) for row in told["rows"]] == [
+        ("3.00", "0", "-3.00", "3.00")]
+    assert told["reasons"] == ["half of it"]
+    assert (lines["total"], [(line["return_ref"], line["amount"], line["day"]) for line in lines["lines"]]) == (
+        2, [("R1", "1.50", "2011-02-28")])
+    assert shop.call("GET", "/acme/roll-forward", viewer, period="2011-03").json() == {"rows": [], "reasons": []}
+    strange = shop.call("GET", "/acme/roll-forward-lines", viewer, period="2011-02", cell="closing", **about | {"flow": "x"}).json()
+    assert strange["total"] == 0
+    for path, more in (("/acme/roll-forward", {}), ("/acme/roll-forward-lines", {"cell": "closing", **about})):
+        assert shop.call("GET", path, shop.token(Role.VIEWER, "gb"), period="2011-02", **more).status_code == 403
 
 
 # --- changing

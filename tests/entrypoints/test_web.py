@@ -39,8 +39,10 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.resolution import meanwhile
+from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, Whose, roll
 from backhaul.domain.team import Team
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
+from backhaul.entrypoints import rolling
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import exports
 from backhaul.entrypoints.web.app import console_app, create_app
@@ -1039,6 +1041,73 @@ def test_what_the_shop_offers_otherwise_than_is_on_sale_is_listed_counted_and_le
     assert "900" in first
     assert ("S001" in first, "S000" in first, "S000" in second) == (True, False, True)
     assert len(list(csv.reader(io.StringIO(browser.get("/exports/availability.csv").text)))) == lists.PAGE + 3
+# --- the roll-forward ------------------------------------------------------------------------------------------------
+
+
+def rolled_forward(store: SqlStore, period: str = "2010-12") -> None:
+    """Keep a proof of a month that rolled one payment forward, which the clearing account lacks a part of."""
+    whose, first, last = Whose(entity="gb01", brand="QX501", warehouse="GB-DC-01", currency="GBP"), date(2010, 12, 1), date(2010, 12, 31)
+    moves = (Movement(flow=Flow.PAID, whose=whose, name="payouts", item="psp:=P-1", day=date(2010, 12, 4), amount=Decimal("10.20"),
+                      return_ref=REF, document="=P-1"),)
+    ties = (Tie(flow=Flow.PAID, whose=whose, account="202900", document="V1", day=date(2010, 12, 4), open=Decimal("9.00"), text="Payout"),)
+    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, first, last)
+    rolling.keep(store, TENANT, period, Rolled(first=first, day=last, rows=rows, movements=moves, ties=ties, reasons=("<b>half</b> read",)))
+    at = datetime(2011, 1, 3, 5, tzinfo=UTC)
+    with store.begin() as tx:
+        tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=True, extracts=[], figures={
+            "lines": 0, "proved": 0, "in_timing": 0, "broken": 0, "orphans": 0, "reasons": [], "stock_difference": "0", "by_class": {},
+            "credit_difference": "0", "ledger_difference": "0", "awaited": {}, "roll_forward": [rolling.figures(row) for row in rows],
+            "payouts": {"count": 2, "matched": 1, "in_timing": 0, "broken": 1, "source": "platform", "awaited": {},
+                        "by_class": {"PAID_TWICE": {"count": 1, "amount": "10.20"}}}}), [
+            KeptStray(line="", return_ref=REF, line_id="", standing="broken", kind="PAID_TWICE", amount=Decimal("10.20"), currency="GBP")])
+
+
+def test_nothing_rolled_forward_says_how_to(browser: Browser) -> None:
+    assert "backhaul roll-forward --period" in browser.get("/roll-forward").text
+    assert browser.get("/roll-forward?period=2010-12").status_code == 404
+    assert browser.get("/roll-forward/lines?flow=paid&cell=closing").status_code == 404
+    assert "Nothing to show" in browser.get("/charts/roll-forward.svg?flow=paid").text
+
+
+def test_three_clicks_lead_from_what_is_paid_and_not_credited_to_what_the_platform_sent(store: SqlStore, server: Running) -> None:
+    rolled_forward(store)
+    browser, page = inside(server), ""
+
+    month = browser.get("/roll-forward").text
+
+    for told in ("10.20", "-1.20", "9.00", "202900", "&lt;b&gt;half&lt;/b&gt; read", "Incomplete"):
+        assert told in month, told
+    for to in ("/roll-forward/lines?", f"/returns/{REF}", "/messages/1"):
+        page = page or month
+        address = re.search(f'href="({re.escape(to)}[^"]*)"', page)
+        assert address, to
+        page = browser.get(html.unescape(address[1])).text
+    assert REF in page
+
+
+def test_a_roll_forward_is_drawn_and_leaves_as_a_sheet_and_so_do_the_lists_beside_it(store: SqlStore, browser: Browser) -> None:
+    rolled_forward(store)
+
+    chart = browser.get("/charts/roll-forward.svg?flow=paid&period=2010-12")
+    (_, row) = csv.reader(io.StringIO(browser.get("/exports/roll-forward.csv").content.decode("utf-8-sig")))
+
+    assert (chart.status_code, chart.headers["content-type"]) == (200, "image/svg+xml")
+    assert "GBP" in chart.text
+    assert row[:7] == ["2010-12", "paid", "gb01", "QX501", "GB-DC-01", "GBP", "0"]
+    assert row[10:12] == ["9.00", "-1.20"]
+    for sheet in ("uncredited", "settlements"):
+        assert browser.get(f"/exports/{sheet}.xlsx?period=2010-12").status_code == 200
+
+
+def test_payments_that_are_broken_stand_on_the_page_of_the_proof(store: SqlStore, browser: Browser) -> None:
+    rolled_forward(store)
+
+    page = browser.get("/proof").text
+
+    assert "What customers were paid" in page
+    assert "stands in for" in page
+    assert 'href="/proof/2010-12/PAID_TWICE"' in page
+    assert REF in browser.get("/proof/2010-12/PAID_TWICE").text
 
 
 def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:
@@ -1055,3 +1124,6 @@ def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, ser
     assert "/proof" not in vera.get("/").text
     assert {vera.get(path).status_code for path in ("/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv", "/availability",
                                                     "/exports/availability.csv", "/exports/house.csv")} == {403}
+    assert [vera.get(path).status_code for path in (
+        "/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv", "/roll-forward", "/roll-forward/lines", "/charts/roll-forward.svg",
+        "/exports/roll-forward.csv", "/exports/uncredited.csv", "/exports/settlements.csv")] == [403] * 9

@@ -185,7 +185,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "PROOF_BROKEN": _kind("The sides of a line do not tell the same story, or the ERP has a record that belongs to no line.", _F, 2,
                           "Compare the sides on the page of the proof, mend the wrong one, and prove the period again."),
     "PAYMENT_UNREADABLE": _kind("A row of what a payment provider told says no payment.", _I, 1,
-                                "Mend the row, or [payouts] in the profile; then take in the mended file."),
+                                "Mend the row, or what the profile says of payouts; then take in the mended file."),
     "PAYMENT_CONFLICT": _kind("A payment is told otherwise than it was told before.", _F, 1,
                               "Ask the provider which one holds; what was told first stands meanwhile."),
     "ROLL_FORWARD_DIFFERS": _kind("What is paid or received and not credited differs from the account it should equal.", _F, 1,

@@ -64,7 +64,7 @@ def prove_month(  # noqa: PLR0913  options
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now,
                          beside=unpaid)
-        if _is_latest(house, tenant, day):
+        if period == period_of(day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
                 rolling.own(house.store, rules, rolled, now=now)
@@ -95,7 +95,7 @@ def _beside(house: House, tenant: str) -> Beside:
 
 
 def _is_latest(house: House, tenant: str, day: date) -> bool:
-    """Tell whether no month was proved as of a later day: an earlier look changes nobody's work."""
+    """Tell whether no month was proved as of a later day: an earlier look changes nobody's work, and nor does one at an earlier month."""
     with house.store.look() as tx:
         return all(kept.day <= day for kept in tx.proofs(tenant))
 

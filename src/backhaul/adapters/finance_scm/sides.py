@@ -1,6 +1,6 @@
 """What stands on the clearing and packing-slip accounts of a company, on its customers, and in stock that is not credited yet?
 
-Accounts by their main account, whatever dimensions stand behind it, by the wildcard F&O filters know (facts/d365-fscm 4); customers by
+Accounts by their main account, whatever dimensions stand behind it, by the wildcard F&O filters know (facts/finance-scm 4); customers by
 their transactions of the type Payment; stock by its physical date, and financially since its invoice.
 """
 
@@ -24,7 +24,7 @@ def open_sides(odata: OData, told: wire.Settings, accounts: Collection[str], fir
                payments: bool) -> OpenSides:
     """Read the entries of these accounts, what customers were paid, and what came in, each between two days."""
     company = f"dataAreaId eq {quoted(told.company)}"
-    # The day of an entry is a text there, so that it cannot be asked by (facts/d365-fscm 1.6): whole accounts are read.
+    # The day of an entry is a text there, so that it cannot be asked by (facts/finance-scm 1.6): whole accounts are read.
     queries = [Query(entity_set=wire.LEDGER, select=ENTRIES, column="LedgerAccount",
                      values=tuple(form for account in accounts for form in (account, f"{account}-*")))]
     if payments:
