@@ -24,6 +24,7 @@ def reconcile(  # noqa: PLR0913  a command line
     left: Annotated[str, typer.Option(help="What was accepted: CSV or Parquet, a row for each line; a pattern may name several.")] = "",
     right: Annotated[str, typer.Option(help="What the ERP shows: stock movements, credit notes, losses, ledger entries.")] = "",
     held: Annotated[str, typer.Option(help="What is believed here of each line; a third opinion.")] = "",
+    history: Annotated[str, typer.Option(help="Go on from the runs kept in this file; --left and --right are what came since.")] = "",
     day: Annotated[str, typer.Option(help="As of the end of which day; today unless given.")] = "",
     net: Annotated[str, typer.Option(help="By how much a net amount may differ.")] = "0",
     tax: Annotated[str, typer.Option(help="By how much tax may differ.")] = "0",
@@ -38,12 +39,13 @@ def reconcile(  # noqa: PLR0913  a command line
 
     Either a month of this database and its ERPs (--period), or plain extracts (--left and --right).
     """
+    from backhaul.application.advance import Arrived, History, advance
     from backhaul.application.certify import figures
     from backhaul.application.reconcile import Books, Proof, prove
     from backhaul.domain.proof import Tolerance
 
-    if bool(period) == bool(left or right) or bool(left) != bool(right):
-        message = "say either --period YYYY-MM, or --left FILE and --right FILE"
+    if bool(period) == bool(left or right or history) or (bool(left) != bool(right) and not history):
+        message = "say either --period YYYY-MM, or --left FILE and --right FILE, of what came since where --history names a file"
         raise typer.BadParameter(message)
 
     def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
@@ -59,6 +61,11 @@ def reconcile(  # noqa: PLR0913  a command line
 
     if not period:
         tolerance = Tolerance(net=_amount("--net", net), tax=_amount("--tax", tax), cost=_amount("--cost", cost))
+        if history:
+            with History(history, memory=memory) as grown:
+                came = Arrived(accepted=left, records=right, held=held)
+                tell(advance(grown, came, _day(day, datetime.now(UTC).date()), tolerance), grown, {})
+            return
         with Books(left, right, held, memory=memory) as books:
             tell(prove(books, _day(day, datetime.now(UTC).date()), tolerance), books, {})
         return
