@@ -99,11 +99,12 @@ class Books:
         """Forget everything but what was saved."""
         self.engine.close()
 
-    def _open(self, name: str, columns: Mapping[str, str], path: str) -> frozenset[str]:
-        """Show a file under its name, whole in its columns; give the columns it really has."""
+    def _open(self, name: str, columns: Mapping[str, str], path: str, prefix: str = "") -> frozenset[str]:
+        """Show a file under its name, behind a prefix where one is told, whole in its columns; give the columns it really has."""
+        view = prefix + name
         if not path:
             nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            self.engine.execute(f"CREATE VIEW {name} AS SELECT {nothing} WHERE false")
+            self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {nothing} WHERE false")
             return frozenset()
         place = quoted(path)
         scan = f"read_parquet({place}, union_by_name = true)" if path.endswith(".parquet") \
@@ -119,7 +120,7 @@ class Books:
         bare = "{}" if path.endswith(".parquet") else "nullif({}, '')"
         shown = ", ".join(f"CAST({bare.format(column) if column in there else 'NULL'} AS {kind}) AS {column}"
                           for column, kind in columns.items())
-        self.engine.execute(f"CREATE VIEW {name} AS SELECT {shown} FROM {scan}")
+        self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {scan}")
         return there & columns.keys()
 
     def add(self, name: str, columns: Mapping[str, str], path: str) -> None:

@@ -27,6 +27,7 @@ def reconcile(  # noqa: PLR0913  a command line
     payouts: Annotated[str, typer.Option(help="What customers were paid: a row for each payment.")] = "",
     pay_within: Annotated[int, typer.Option(help="After how many days a credit note that nobody paid is late, of extracts.")] = 14,
     credit_within: Annotated[int, typer.Option(help="After how many days a payment without a credit note is late, of extracts.")] = 14,
+    history: Annotated[str, typer.Option(help="Go on from the runs kept in this file; --left and --right are what came since.")] = "",
     day: Annotated[str, typer.Option(help="As of the end of which day; today unless given.")] = "",
     net: Annotated[str, typer.Option(help="By how much a net amount may differ.")] = "0",
     tax: Annotated[str, typer.Option(help="By how much tax may differ.")] = "0",
@@ -42,13 +43,16 @@ def reconcile(  # noqa: PLR0913  a command line
     Either a month of this database and its ERPs (--period), or plain extracts (--left and --right).
     """
     from backhaul.application import payments
+    from backhaul.application.advance import Arrived, History, advance
     from backhaul.application.certify import figures
     from backhaul.application.reconcile import Books, Proof, prove
     from backhaul.domain.payments import Waits
     from backhaul.domain.proof import Tolerance
 
-    if bool(period) == bool(left or right) or bool(left) != bool(right) or (payouts and period):
-        message = "say either --period YYYY-MM, or --left FILE and --right FILE"
+    extracts = left or right or history
+    if bool(period) == bool(extracts) or (bool(left) != bool(right) and not history) or (payouts and (period or history)):
+        message = ("say either --period YYYY-MM, or --left FILE and --right FILE, of what came since where --history names a file; "
+                   "--payouts goes with extracts without a history")
         raise typer.BadParameter(message)
 
     def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
@@ -64,6 +68,11 @@ def reconcile(  # noqa: PLR0913  a command line
 
     if not period:
         tolerance = Tolerance(net=_amount("--net", net), tax=_amount("--tax", tax), cost=_amount("--cost", cost))
+        if history:
+            with History(history, memory=memory) as grown:
+                came = Arrived(accepted=left, records=right, held=held)
+                tell(advance(grown, came, day_of(day, datetime.now(UTC).date()), tolerance), grown, {})
+            return
         with Books(left, right, held, memory=memory) as books:
             until = day_of(day, datetime.now(UTC).date())
             proof = prove(books, until, tolerance)
