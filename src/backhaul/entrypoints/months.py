@@ -25,7 +25,7 @@ from backhaul.domain.payments import Waits
 from backhaul.domain.period import period_end, period_of
 from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
-from backhaul.entrypoints import rolling
+from backhaul.entrypoints import asking, rolling
 
 MEMORY: Final = "proof"
 """Under this name it is remembered when the months were proved, and held by whoever proves them."""
@@ -48,7 +48,7 @@ def prove_month(  # noqa: PLR0913  options
         write(name, getattr(told, name), str(path))
     with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
         proof = prove(books, day, tolerance_of(rules))
-        proof.reasons = tuple(told.reasons)
+        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
         if told.payouts:
             found = payments.prove_payments(books, str(files["payouts"]), min(day, period_end(begin)), NOTHING, Waits())
             proof.payouts = {**found, "source": payments.source(rules)}
