@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from backhaul.adapters.payments.provider import Api, flaws as api_flaws
 from backhaul.adapters.payments.sheet import Columns, flaws as columns_flaws
 from backhaul.adapters.zigzag import payload as messages
 from backhaul.adapters.zigzag.files import layout as layouts
@@ -86,6 +87,14 @@ REACHED: Final = re.compile(r"https://[^@/]+/|http://(127\.0\.0\.1|localhost)(:\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentApi:
+    """Where a payment provider is asked, and the key to it."""
+
+    api: Api
+    key: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One tenant's decisions, ready to work by: `rules` for the domain, `sources` and `wire` for the platform."""
 
@@ -102,6 +111,7 @@ class Profile:
     statements: StatementPlan = field(default_factory=StatementPlan)
     signals: tuple[Source, ...] = ()
     payments: Columns | None = None
+    payment_api: PaymentApi | None = None
 
     @property
     def tenant(self) -> str:
@@ -177,7 +187,9 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
     return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
                    signals=tuple(_signals(file, known)), wire=file.payload, files=file.files, reach=reach_of(file, known),
                    folders=tuple(folders_of(file.folders, known)), push=push_of(file), statements=statements_of(file),
-                   payments=file.payouts.file if file.payouts else None)
+                   payments=file.payouts.file if file.payouts else None,
+                   payment_api=PaymentApi(api=file.payouts.api, key=Secret(file.payouts.api.key, known))
+                   if file.payouts and file.payouts.api else None)
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -209,10 +221,10 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
-    yield from _payout_flaws(file)
+    yield from _payout_flaws(file, environ)
 
 
-def _payout_flaws(file: ProfileFile) -> Iterator[Flaw]:
+def _payout_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
     """Hold payments to columns that exist, days that pass, clocks with a source, and accounts of companies of ours."""
     known = {table.id for table in file.legal_entities}
     yield from ((f"accounts.{entity}", f"there is no legal entity '{entity}'") for entity in file.accounts if entity not in known)
@@ -226,6 +238,11 @@ def _payout_flaws(file: ProfileFile) -> Iterator[Flaw]:
             yield f"payouts.clocks.{country}", "a clock needs at least one day, and its source: who says so, and where"
     if table.file:
         yield from ((f"payouts.file.{name}", sentence) for name, sentence in columns_flaws(table.file))
+    if table.api:
+        yield from ((f"payouts.api.{name}", sentence) for name, sentence in (*columns_flaws(table.api), *api_flaws(table.api)))
+        yield from _secret_flaw("payouts.api.key", table.api.key, environ)
+        for name in ("every", "overlap", "at_most", "timeout"):
+            yield from _duration_flaw(f"payouts.api.{name}", getattr(table.api, name))
 
 
 def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
@@ -556,7 +573,8 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
 def _payouts(table: PayoutsTable | None) -> PayoutRules:
     if table is None:
         return PayoutRules()
-    return PayoutRules(providers=(table.file.provider,) if table.file else (), pay_within=table.pay_within,
+    providers = dict.fromkeys(told.provider for told in (table.file, table.api) if told)
+    return PayoutRules(providers=tuple(providers), pay_within=table.pay_within,
                        credit_within=table.credit_within,
                        clocks={country: Clock(days=clock.days, source=clock.source) for country, clock in table.clocks.items()})
 

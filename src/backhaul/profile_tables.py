@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from backhaul.adapters.payments.provider import Api
 from backhaul.adapters.payments.sheet import Columns
 from backhaul.adapters.zigzag.files.layout import Layout
 from backhaul.adapters.zigzag.files.watched import FolderTable
@@ -313,6 +314,7 @@ class PayoutsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     credit_within: int = 0
     clocks: dict[str, ClockTable] = {}
     file: Columns | None = None
+    api: Api | None = None
 
 
 class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -54,7 +54,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing", "EscalationTable": "escalation",
     "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
-    "PayoutsTable": "payouts", "ClockTable": "payouts", "Columns": "payouts", "AccountsTable": "accounts",
+    "PayoutsTable": "payouts", "ClockTable": "payouts", "Columns": "payouts", "Api": "payouts", "AccountsTable": "accounts",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
 
@@ -398,7 +398,7 @@ def test_no_file_tells_of_a_registry_a_machine_or_unfinished_work() -> None:
 def test_an_emulator_imports_nothing_of_ours_but_the_shared_server_half() -> None:
     graph = grimp.build_graph("backhaul", cache_dir=None)
 
-    for emulator in (f"backhaul.adapters.{system}.emulator" for system in ("zigzag", "finance_scm", "business_central")):
+    for emulator in (f"backhaul.adapters.{system}.emulator" for system in ("zigzag", "finance_scm", "business_central", "payments")):
         mine = {emulator, *graph.find_descendants(emulator)}
         others = set[str]().union(*(graph.find_modules_directly_imported_by(module) for module in mine)) - mine
         assert others <= {"backhaul.adapters.odata_server", "backhaul.adapters.loopback"}

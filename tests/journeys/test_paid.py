@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from backhaul.adapters.payments.emulator import serve
+from backhaul.adapters.payments.provider import Api
 from backhaul.adapters.payments.sheet import Columns, rows_of
 from backhaul.adapters.zigzag.files.layout import Layout
 from backhaul.application.claims import claims, settlings, uncredited
@@ -17,9 +19,11 @@ from backhaul.application.payment_ports import KeptSheet
 from backhaul.application.take_payments import take
 from backhaul.domain.payments import Clock, PayoutRules
 from backhaul.domain.rules import Booking, TiedTo
-from backhaul.entrypoints import rolling
+from backhaul.entrypoints import asking, rolling
 from backhaul.entrypoints.months import prove_month
-from tests.journeys.stage import DAILY, MORNING, TENANT, World, life, line, message, open_world
+from backhaul.profile import PaymentApi
+from backhaul.secret import Secret
+from tests.journeys.stage import DAILY, MORNING, TENANT, WIRE, World, life, line, message, open_world
 
 D = Decimal
 PSP = PayoutRules(providers=("psp",), pay_within=5, credit_within=10, clocks={"United Kingdom": Clock(days=7, source="a notice")})
@@ -155,3 +159,30 @@ def test_a_proof_keeps_the_roll_forward_and_a_difference_is_finances_until_the_a
                                           "reference": "P-9", "date": day, "booking": "clearing"}]})
     proved(shop)
     assert [row.case.kind for row in shop.open() if row.case.kind == "ROLL_FORWARD_DIFFERS"] == []
+
+
+def test_a_provider_is_asked_from_where_its_last_whole_answer_ended_and_a_proof_says_when_that_is_long_ago(shop: World) -> None:
+    with serve("sk_test") as running:
+        api = Api(provider="psp", base_url=running.base_url, key="env:K", items="data.refunds", paging="cursor", first="0",
+                  path="/v1/refunds?changedFrom={since}&changedTo={until}&cursor={page}", next="data.nextCursor",
+                  columns={"day": "changedAt"})
+        profile = shop.house.profiles[TENANT]
+        shop.house.profiles = {TENANT: replace(profile, payment_api=PaymentApi(api=api, key=Secret("env:K", {"K": "sk_test"})))}
+        paid = {"reference": "P-1", "status": "paid", "amount": "10.20", "currency": "GBP", "returns": "R-1",
+                "changedAt": f"{shop.at:%Y-%m-%d}T10:00:00Z"}
+        WIRE.post(f"{running.base_url}/control/refunds", json=[paid | {"id": "a"}]).raise_for_status()
+
+        assert asking.unasked(shop.house, TENANT, shop.at) == ["what psp paid was told whole never"]
+        first = asking.ask_when_due(shop.house, TENANT, shop.at)
+        again = asking.ask_when_due(shop.house, TENANT, shop.at + timedelta(minutes=30))
+        later = asking.ask_when_due(shop.house, TENANT, shop.at + timedelta(minutes=90))
+
+        assert (first["new"], dict(again), later["new"], later["since"]) == (1, {}, 0, (shop.at - timedelta(days=2)).isoformat())
+        assert asking.unasked(shop.house, TENANT, shop.at + timedelta(hours=26)) == []
+        WIRE.post(f"{running.base_url}/control/answer", json={"status": 503}).raise_for_status()
+        trouble = asking.ask_when_due(shop.house, TENANT, shop.at + timedelta(hours=30))
+        assert "busy" in trouble["trouble"]
+        (reason,) = asking.unasked(shop.house, TENANT, shop.at + timedelta(hours=30))
+        assert "busy" in reason
+        with prove_month(shop.house, TENANT, "2010-12", shop.at.date(), now=shop.at + timedelta(hours=30)) as (proof, _, _more):
+            assert (proof.reasons, proof.payouts["matched"]) == ((reason,), 1)

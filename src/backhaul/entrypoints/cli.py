@@ -132,9 +132,9 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
 
 def _work(house: Any) -> None:  # noqa: ANN401
     from backhaul.adapters.engine import Engine
-    from backhaul.entrypoints import months, worker
+    from backhaul.entrypoints import asking, months, worker
 
-    with Engine(house.settings.engine_url, {**worker.steps(house), **months.steps(house)}) as engine:
+    with Engine(house.settings.engine_url, {**worker.steps(house), **asking.steps(house), **months.steps(house)}) as engine:
         engine.every("* * * * *", sorted(house.profiles))
         while True:
             time.sleep(3600)

@@ -27,7 +27,7 @@ from backhaul.domain.payments import Waits
 from backhaul.domain.period import period_end, period_of
 from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
-from backhaul.entrypoints import rolling
+from backhaul.entrypoints import asking, rolling
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -54,7 +54,7 @@ def prove_month(  # noqa: PLR0913  options
         proof = prove(books, day, tolerance_of(rules))
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
-        proof.house, proof.reasons = tuple(irregular), tuple(told.reasons)
+        proof.house, proof.reasons = tuple(irregular), (*told.reasons, *asking.unasked(house, tenant, now))
         if told.payouts:
             found = payments.prove_payments(books, str(files["payouts"]), min(day, period_end(begin)), NOTHING, Waits())
             proof.payouts = {**found, "source": payments.source(rules)}

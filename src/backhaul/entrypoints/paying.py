@@ -59,6 +59,21 @@ def payouts_import(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fa
         raise typer.Exit(1)
 
 
+@payouts_app.command("ask")
+def payouts_ask(*, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Ask the payment provider now for what it paid since it last told everything, by [payouts.api] of the profile."""
+    from backhaul.entrypoints.asking import ask
+
+    with opened() as house:
+        told = ask(house, tenant_of(house, tenant), datetime.now(UTC))
+    if as_json:
+        say(dict(told))
+    else:
+        out.print(", ".join(f"{what} {count}" for what, count in told.items()), highlight=False)
+    if told.get("aside"):
+        raise typer.Exit(1)
+
+
 @payouts_app.command("uncredited")
 def payouts_uncredited(*, period: Annotated[str, typer.Option(help="Payments of this month (YYYY-MM).")],
                        until: Annotated[str, typer.Option(help="Up to the end of this later month, for a VAT period of several.")] = "",
