@@ -29,6 +29,7 @@ from backhaul.application import casework, pausing, people
 from backhaul.application.ports import KeptCase
 from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
 from backhaul.application.receive import digest, keep
+from backhaul.application.summon import conclude
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import Action, Grant, Role, Scope
 from backhaul.domain.availability import Compared, Standing
@@ -1021,6 +1022,24 @@ def test_what_the_shop_offers_otherwise_than_is_on_sale_is_listed_counted_and_le
     assert "900" in first
     assert ("S001" in first, "S000" in first, "S000" in second) == (True, False, True)
     assert len(list(csv.reader(io.StringIO(browser.get("/exports/availability.csv").text)))) == lists.PAGE + 3
+
+
+def test_who_may_have_a_month_proved_asks_once_and_sees_how_far_it_is(store: SqlStore, server: Running) -> None:
+    fiona, vera = inside(server, "Fiona Finance"), inside(server, "Vera Viewer")
+    page = fiona.get("/proof")
+    asked = fiona.send("POST", "/proof/now", fiona.fill(page, period="2010-12"))
+    shown = fiona.get("/proof").text
+    again = fiona.send("POST", "/proof/now", fiona.fill(page, period="2010-12"))
+    conclude(store, TENANT, outcome="stopped: gb01 does not answer")
+    stopped = fiona.get("/proof").text
+    refused = vera.send("POST", "/proof/now", vera.fill(vera.get("/tokens"), period="2010-12"))
+
+    assert (asked.status_code, again.status_code, refused.status_code) == (303, 409, 403)
+    assert "The proof of 2010-12 that Fiona Finance wanted waits for the next turn" in shown
+    assert "Prove now" not in shown
+    assert "gb01 does not answer" in stopped
+    assert "Prove now" in stopped
+    assert "Prove now" not in vera.get("/proof").text
 
 
 def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:

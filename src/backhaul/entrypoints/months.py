@@ -6,24 +6,28 @@ The extracts stay as Parquet in the state folder, each with its SHA-256, so that
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from backhaul.application import summon as summoning
 from backhaul.application.appraise import appraise
-from backhaul.application.attest import attest
+from backhaul.application.attest import attest, forget
 from backhaul.application.certify import certify
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.reconcile import Books, Proof, prove
+from backhaul.application.sweep import SOURCE
 from backhaul.bootstrap import House, recall
 from backhaul.domain.disposition import MappingRow
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.period import period_of
 from backhaul.domain.proof import Tolerance
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints import worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -36,8 +40,13 @@ def prove_month(  # noqa: PLR0913  options
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
+    asked = ask_the_platform(house, tenant, now)
+    summoning.tell(house.store, tenant, "reads the books of the ERPs")
     told = attest(house.store, erps, rules, period, day)
+    told.reasons += asked.reasons
+    forget(told, asked.unknown)
     irregular = appraise(house.store, erps, rules, told)
+    summoning.tell(house.store, tenant, "puts the sides beside each other")
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
@@ -47,10 +56,37 @@ def prove_month(  # noqa: PLR0913  options
         proof = prove(books, day, tolerance_of(rules))
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
-        proof.house, proof.reasons = tuple(irregular), tuple(told.reasons)
+        proof.house, proof.reasons, proof.relied_on = tuple(irregular), tuple(told.reasons), asked.relied_on
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now)
         yield proof, books, {"proof": number, "extracts": extracts}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What came of asking the platform itself: what the proof relies on, why that is not whole, and which returns it does not know."""
+
+    relied_on: str
+    reasons: tuple[str, ...] = ()
+    unknown: frozenset[str] = frozenset()
+
+
+def ask_the_platform(house: House, tenant: str, now: datetime) -> Asked:
+    """Ask the platform what changed before anything is proved, where the profile names a look-up, and read what it says."""
+    reach = house.profiles[tenant].reach
+    if reach is None or reach.sweep is None or house.api(tenant) is None:
+        return Asked(relied_on="what the platform sent; the profile names no look-up by which it could be asked itself")
+    summoning.tell(house.store, tenant, "asks the platform what changed")
+    worker.digest(house, tenant, now)  # what was heard is compared with the list
+    swept = worker.sweep_now(house, tenant, now)
+    worker.digest(house, tenant, now)
+    with house.store.look() as tx:
+        omitted = [row.case.return_ref.removeprefix(SOURCE) for row in tx.exceptions(tenant) if row.case.kind == "PLATFORM_OMITS"]
+    return Asked(
+        relied_on=f"the platform's own list of what changed from {swept['since'][:16]} to {swept['until'][:16]} UTC, "
+                  f"{'whole' if swept['complete'] else 'not whole'}, beside what it sent",
+        reasons=() if swept["complete"] else (f"the platform could not be asked what changed: {swept['sentence']}",),
+        unknown=frozenset(omitted) if reach.sweep.one else frozenset())
 
 
 def _uncredited(books: Books) -> Iterator[Uncredited]:
@@ -90,6 +126,8 @@ def steps(house: House) -> Mapping[str, Any]:
 
 def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Prove the current month once a day, and the one before it while that is being closed; one worker at a time."""
+    if told := prove_when_wanted(house, tenant, now):
+        return told
     rules = house.profiles[tenant].rules
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
     with house.store.look() as tx:
@@ -111,6 +149,25 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     except HeldElsewhere as other:
         return {"elsewhere": str(other)}
     return told
+
+
+def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Prove the month somebody wants proved, as of today; what stops it is told to them, and they may ask again."""
+    with house.store.look() as tx:
+        asked = summoning.wanted(tx, tenant)
+    if not asked:
+        return {}
+    today = now.astimezone(ZoneInfo(house.profiles[tenant].rules.entities[0].zone)).date()
+    try:
+        with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed), \
+                prove_month(house, tenant, asked["period"], today, now=now, actor=asked["by"]) as (_, _books, more):
+            summoning.conclude(house.store, tenant, outcome=f"run {more['proof']}")
+            return {asked["period"]: more["proof"]}
+    except HeldElsewhere as other:
+        return {"elsewhere": str(other)}
+    except Exception as stopped:
+        summoning.conclude(house.store, tenant, outcome=f"stopped: {stopped}")
+        raise
 
 
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:
