@@ -126,8 +126,8 @@ def steps(house: House) -> Mapping[str, Any]:
 
 def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Prove the current month once a day, and the one before it while that is being closed; one worker at a time."""
-    if told := prove_when_wanted(house, tenant, now):
-        return told
+    if ran := prove_when_wanted(house, tenant, now):
+        return ran
     rules = house.profiles[tenant].rules
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
     with house.store.look() as tx:
