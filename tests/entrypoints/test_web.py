@@ -29,6 +29,7 @@ from backhaul.application import casework, pausing, people
 from backhaul.application.ports import KeptCase
 from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
 from backhaul.application.receive import digest, keep
+from backhaul.application.summon import conclude
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import Action, Grant, Role, Scope
 from backhaul.domain.availability import Compared, Standing
@@ -1108,6 +1109,24 @@ def test_payments_that_are_broken_stand_on_the_page_of_the_proof(store: SqlStore
     assert "stands in for" in page
     assert 'href="/proof/2010-12/PAID_TWICE"' in page
     assert REF in browser.get("/proof/2010-12/PAID_TWICE").text
+
+
+def test_who_may_have_a_month_proved_asks_once_and_sees_how_far_it_is(store: SqlStore, server: Running) -> None:
+    fiona, vera = inside(server, "Fiona Finance"), inside(server, "Vera Viewer")
+    page = fiona.get("/proof")
+    asked = fiona.send("POST", "/proof/now", fiona.fill(page, period="2010-12"))
+    shown = fiona.get("/proof").text
+    again = fiona.send("POST", "/proof/now", fiona.fill(page, period="2010-12"))
+    conclude(store, TENANT, outcome="stopped: gb01 does not answer")
+    stopped = fiona.get("/proof").text
+    refused = vera.send("POST", "/proof/now", vera.fill(vera.get("/tokens"), period="2010-12"))
+
+    assert (asked.status_code, again.status_code, refused.status_code) == (303, 409, 403)
+    assert "The proof of 2010-12 that Fiona Finance wanted waits for the next turn" in shown
+    assert "Prove now" not in shown
+    assert "gb01 does not answer" in stopped
+    assert "Prove now" in stopped
+    assert "Prove now" not in vera.get("/proof").text
 
 
 def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:

@@ -76,6 +76,14 @@ class _Return:
     expected: Sequence[Expected]
 
 
+def forget(told: Testimony, refs: Collection[str]) -> None:
+    """Take back what was accepted of returns the platform, asked itself, does not know: what messages told stays an opinion of ours."""
+    mine = [row for row in told.accepted if row["line"].partition("|")[0] in refs]
+    known = {row["line"] for row in told.held}
+    told.accepted = [row for row in told.accepted if row not in mine]
+    told.held += [{"line": row["line"], "state": Held.POSTED.value, "read_back": None} for row in mine if row["line"] not in known]
+
+
 def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, period: str, day: date) -> Testimony:
     """Hear all three about a period, as of the end of a day.
 
@@ -403,4 +411,4 @@ def _ledger_of(ledger: Iterable[Row], vouchers: Collection[tuple[str, str]], lef
                          "against": None if row["against"] is None else row["against"] - less + beside}
 
 
-__all__ = ["Testimony", "attest", "name_of"]
+__all__ = ["Testimony", "attest", "forget", "name_of"]

@@ -30,8 +30,9 @@ def figures(proof: Proof) -> dict[str, Any]:
         "lines": proof.lines, "proved": proof.proved, "in_timing": proof.in_timing, "broken": proof.broken, "orphans": proof.orphans,
         "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
         "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
-        "complete": proof.complete, "reasons": list(proof.reasons), "stock_difference": proof.stock_difference,
-        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference, "house": _house(proof),
+        "complete": proof.complete, "reasons": list(proof.reasons), "relied_on": proof.relied_on,
+        "stock_difference": proof.stock_difference, "credit_difference": proof.credit_difference,
+        "ledger_difference": proof.ledger_difference, "house": _house(proof),
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
         **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
 

@@ -67,6 +67,8 @@ class Proof:
     credit_difference: Decimal = Decimal(0)
     ledger_difference: Decimal = Decimal(0)
     reasons: tuple[str, ...] = ()
+    relied_on: str = ""
+    """In one sentence: whether the platform was asked itself, or what it sent was relied on."""
     house: tuple[Irregular, ...] = ()
     """What is wrong with the house as a whole, of whoever looked at it."""
     payouts: Mapping[str, Any] = field(default_factory=dict)

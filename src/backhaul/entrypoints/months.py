@@ -6,20 +6,22 @@ The extracts stay as Parquet in the state folder, each with its SHA-256, so that
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from backhaul.application import payments
+from backhaul.application import payments, summon as summoning
 from backhaul.application.appraise import appraise
-from backhaul.application.attest import attest
+from backhaul.application.attest import attest, forget
 from backhaul.application.certify import certify
 from backhaul.application.claims import claims
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.reconcile import Books, Proof, prove
+from backhaul.application.sweep import SOURCE
 from backhaul.bootstrap import House, recall
 from backhaul.domain.disposition import MappingRow
 from backhaul.domain.errors import Misconfigured
@@ -27,7 +29,7 @@ from backhaul.domain.payments import Waits
 from backhaul.domain.period import period_end, period_of
 from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
-from backhaul.entrypoints import asking, rolling
+from backhaul.entrypoints import asking, rolling, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -41,10 +43,15 @@ def prove_month(  # noqa: PLR0913  options
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
     begin = date.fromisoformat(f"{period}-01")
+    asked = ask_the_platform(house, tenant, now)
+    summoning.tell(house.store, tenant, "reads the books of the ERPs")
     told = attest(house.store, erps, rules, period, day)
+    told.reasons += asked.reasons
+    forget(told, asked.unknown)
     irregular = appraise(house.store, erps, rules, told)
     owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
     told.payouts += map(dict, payments.rows_of(owed, begin, min(day, period_end(begin))))
+    summoning.tell(house.store, tenant, "puts the sides beside each other")
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
@@ -54,7 +61,8 @@ def prove_month(  # noqa: PLR0913  options
         proof = prove(books, day, tolerance_of(rules))
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
-        proof.house, proof.reasons = tuple(irregular), (*told.reasons, *asking.unasked(house, tenant, now))
+        proof.house, proof.relied_on = tuple(irregular), asked.relied_on
+        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
         if told.payouts:
             found = payments.prove_payments(books, str(files["payouts"]), min(day, period_end(begin)), NOTHING, Waits())
             proof.payouts = {**found, "source": payments.source(rules)}
@@ -73,6 +81,33 @@ def prove_month(  # noqa: PLR0913  options
         if told.payouts:
             payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What came of asking the platform itself: what the proof relies on, why that is not whole, and which returns it does not know."""
+
+    relied_on: str
+    reasons: tuple[str, ...] = ()
+    unknown: frozenset[str] = frozenset()
+
+
+def ask_the_platform(house: House, tenant: str, now: datetime) -> Asked:
+    """Ask the platform what changed before anything is proved, where the profile names a look-up, and read what it says."""
+    reach = house.profiles[tenant].reach
+    if reach is None or reach.sweep is None or house.api(tenant) is None:
+        return Asked(relied_on="what the platform sent; the profile names no look-up by which it could be asked itself")
+    summoning.tell(house.store, tenant, "asks the platform what changed")
+    worker.digest(house, tenant, now)  # what was heard is compared with the list
+    swept = worker.sweep_now(house, tenant, now)
+    worker.digest(house, tenant, now)
+    with house.store.look() as tx:
+        omitted = [row.case.return_ref.removeprefix(SOURCE) for row in tx.exceptions(tenant) if row.case.kind == "PLATFORM_OMITS"]
+    return Asked(
+        relied_on=f"the platform's own list of what changed from {swept['since'][:16]} to {swept['until'][:16]} UTC, "
+                  f"{'whole' if swept['complete'] else 'not whole'}, beside what it sent",
+        reasons=() if swept["complete"] else (f"the platform could not be asked what changed: {swept['sentence']}",),
+        unknown=frozenset(omitted) if reach.sweep.one else frozenset())
 
 
 def _uncredited(books: Books) -> Iterator[Uncredited]:
@@ -118,6 +153,8 @@ def steps(house: House) -> Mapping[str, Any]:
 
 def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Prove the current month once a day, and the one before it while that is being closed; one worker at a time."""
+    if ran := prove_when_wanted(house, tenant, now):
+        return ran
     rules = house.profiles[tenant].rules
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
     with house.store.look() as tx:
@@ -139,6 +176,25 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     except HeldElsewhere as other:
         return {"elsewhere": str(other)}
     return told
+
+
+def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Prove the month somebody wants proved, as of today; what stops it is told to them, and they may ask again."""
+    with house.store.look() as tx:
+        asked = summoning.wanted(tx, tenant)
+    if not asked:
+        return {}
+    today = now.astimezone(ZoneInfo(house.profiles[tenant].rules.entities[0].zone)).date()
+    try:
+        with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed), \
+                prove_month(house, tenant, asked["period"], today, now=now, actor=asked["by"]) as (_, _books, more):
+            summoning.conclude(house.store, tenant, outcome=f"run {more['proof']}")
+            return {asked["period"]: more["proof"]}
+    except HeldElsewhere as other:
+        return {"elsewhere": str(other)}
+    except Exception as stopped:
+        summoning.conclude(house.store, tenant, outcome=f"stopped: {stopped}")
+        raise
 
 
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:

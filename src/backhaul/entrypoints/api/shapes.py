@@ -68,6 +68,12 @@ class Approve(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     shown: str
 
 
+class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which month to prove now, like 2026-10."""
+
+    period: str
+
+
 class Pause(Said, forbid_unknown_fields=True, kw_only=True):
     """A legal entity; empty for the whole tenant."""
 

@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody
 from backhaul.application import approvals, casework, correct, grouping, pausing, people, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
+from backhaul.application.summon import WAITS, summon
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NotAllowed
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
@@ -29,6 +30,7 @@ from backhaul.entrypoints.api.shapes import (
     HandOver,
     Pause,
     Promise,
+    Prove,
     Said,
     Version,
     offered,
@@ -86,6 +88,18 @@ def pause(asked: Mine, data: JSONBody[Pause], key: Key) -> Response[Told]:
     asked.covers(data.legal_entity)
     return asked.once(key, data, lambda store: {"pause": pausing.pause(
         store, asked.rules, data.legal_entity, actor=asked.person.actor, reason=data.reason, now=asked.now)})
+
+
+@post("/{tenant:str}/proofs", action=Action.PROVE, sync_to_thread=True)
+def prove(asked: Mine, data: JSONBody[Prove], key: Key) -> Response[Told]:
+    """Have a month proved at the next turn; refused while another proof is wanted."""
+    asked.whole()
+
+    def want(store: Within) -> Told:
+        summon(store, asked.rules, data.period, actor=asked.person.actor, now=asked.now)
+        return {"period": data.period, "step": WAITS}
+
+    return asked.once(key, data, want)
 
 
 @post("/{tenant:str}/grants/{number:int}/revoke", action=Action.REVOKE, sync_to_thread=True)
@@ -234,5 +248,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
         store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
-ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, revoke, end_token, decide, say_otherwise, group, cancel, profile, grant,
-                 unpause, approve, approve_grant, refuse, withdraw)
+ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, prove, revoke, end_token, decide, say_otherwise, group, cancel,
+                 profile, grant, unpause, approve, approve_grant, refuse, withdraw)

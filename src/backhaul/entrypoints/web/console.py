@@ -273,6 +273,7 @@ SAID: Final[Mapping[str, str]] = {
     "stopped": "It is stopped; what was decided stays decided.",
     "attached": "The file is kept with the exception, as it came.", "token-ended": "The token opens nothing any more.",
     "retried": "What was refused is looked for, and sent again only if it is not there.",
+    "proving": "The month is proved at the next turn; this page says how far it is.",
     "revoked": "The role is taken away.", "ended": "The sessions have ended.",
 }
 """What a page says after something was done, by the word in its address; whoever makes an address up gets nothing said."""

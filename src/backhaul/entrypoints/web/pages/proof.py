@@ -4,7 +4,10 @@ Three clicks lead from a balance to what the platform sent: its class, its line 
 is about all legal entities of a tenant together, so it is shown to who may see all of them.
 """
 
-from litestar import Response, get
+import asyncio
+from typing import Any
+
+from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
@@ -12,9 +15,10 @@ from litestar.params import FromPath
 from backhaul.adapters.sql import proofs, statements
 from backhaul.adapters.sql.lists import PAGE
 from backhaul.application.state import AVAILABILITY
+from backhaul.application.summon import MEMORY as WANTED, summon
 from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES, Level
-from backhaul.entrypoints.web.console import Console, query, whole
+from backhaul.entrypoints.web.console import Console, done, fields, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
 WAITS = {
@@ -39,10 +43,13 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             months = proofs.latest(connection, tenant)
             shown = next((month for month in months if month.period == period), months[0] if months and not period else None)
             runs = proofs.runs(connection, tenant, shown.period, limit=10) if shown else []
+        with console.house.store.look() as tx:
+            asked = tx.recall(tenant, WANTED)
         if period and shown is None:
             detail = "this month was never proved"
             raise NotFoundException(detail)
-        return console.show(request, "proof.html", months=months, shown=shown, runs=runs, classes=CLASSES, waits=WAITS)
+        return console.show(request, "proof.html", months=months, shown=shown, runs=runs, classes=CLASSES, waits=WAITS,
+                            asked=asked, month=f"{console.clock.now():%Y-%m}")
 
     @get("/proof/{period:str}/{kind:str}", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_class(request: AnyRequest, period: FromPath[str], kind: FromPath[str]) -> Response[str]:
@@ -68,4 +75,16 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return console.show(request, "availability.html", latest=latest[0] if latest else None, counts=counts, found=found[:PAGE],
                             first=not first, after=str(first + PAGE) if len(found) > PAGE else "")
 
-    return [show_month, show_class, show_availability]
+    @post("/proof/now", action=Action.PROVE, whole=True, status_code=303)
+    async def prove_now(request: AnyRequest) -> Response[Any]:
+        told = fields(await request.form(), "period")
+        return await asyncio.to_thread(_summon, console, request, told.get("period", ""))
+
+    return [show_month, show_class, show_availability, prove_now]
+
+
+def _summon(console: Console, request: AnyRequest, period: str) -> Response[Any]:
+    tenant = console.tenant(request)
+    summon(console.house.store, console.house.profiles[tenant].rules, period, actor=request.state.visitor.person.actor,
+           now=console.clock.now())
+    return done(request, "/proof", "proving")
