@@ -18,6 +18,7 @@ from backhaul.application.claims import claims
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.ports import Erp
+from backhaul.application.proof_ports import KeptStray
 from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.bootstrap import House
 from backhaul.domain.errors import BackhaulError
@@ -38,9 +39,9 @@ def prove_month(  # noqa: PLR0913  options
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules = house.profiles[tenant].rules
     erps, begin = erps_of(house, tenant), date.fromisoformat(f"{period}-01")
-    told = attest(house.store, erps, rules, period, day)
+    told, until = attest(house.store, erps, rules, period, day), min(day, period_end(begin))
     owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
-    told.payouts += map(dict, payments.rows_of(owed, begin, min(day, period_end(begin))))
+    told.payouts += map(dict, payments.rows_of(owed, begin, until))
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
@@ -49,24 +50,29 @@ def prove_month(  # noqa: PLR0913  options
     with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
         proof = prove(books, day, tolerance_of(rules))
         proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
-        if told.payouts:
-            found = payments.prove_payments(books, str(files["payouts"]), min(day, period_end(begin)), NOTHING, Waits())
-            proof.payouts = {**found, "source": payments.source(rules)}
+        unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
-        unpaid = list(payments.strays(books)) if told.payouts else []
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now,
                          beside=unpaid)
-        if period == period_of(day) and _is_latest(house, tenant, day):
+        latest = period == period_of(day) and _is_latest(house, tenant, day)
+        if latest:
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
-            if rolled:
-                rolling.own(house.store, rules, rolled, now=now)
+        if rolled and latest:
+            rolling.own(house.store, rules, rolled, now=now)
         if rolled:
             rolling.keep(house.store, tenant, period, rolled)
         if told.payouts:
             payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}
+
+
+def _compare(proof: Proof, books: Books, rules: Rules, path: str, until: date) -> list[KeptStray]:
+    """Compare what was paid, tell the proof, and give what of it is not matched."""
+    found = payments.prove_payments(books, path, until, NOTHING, Waits())
+    proof.payouts = {**found, "source": payments.source(rules)}
+    return list(payments.strays(books))
 
 
 def _is_latest(house: House, tenant: str, day: date) -> bool:
