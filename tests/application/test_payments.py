@@ -67,7 +67,7 @@ def test_each_class_of_payment_is_found_once_with_its_money_and_no_line_is_touch
 def test_what_is_not_late_yet_is_in_timing_and_a_payment_told_twice_counts_as_what_says_most(tmp_path: Path) -> None:
     early = date(2026, 10, 10)
 
-    assert found(tmp_path, [PAID], day=early, credited=[])[1] == [("timing", "CREDIT_AWAITED", D("10.20"), "")]
+    assert found(tmp_path, [PAID], day=early, credited=[])[1] == [("timing", "NOTE_AWAITED", D("10.20"), "")]
     assert found(tmp_path, [PAID | {"status": "pending"}], day=early)[1] == [("timing", "PAYOUT_PENDING", D("-10.20"), "")]
     assert found(tmp_path, [PAID | {"pays": "R9", "status": "reversed"}], day=early)[1] == [
         ("timing", "PAYOUT_AWAITED", D("-10.20"), "")]

@@ -60,10 +60,10 @@ def test_what_is_not_late_is_under_way_and_says_what_it_waits_for() -> None:
     assert said(replace(CLAIM, payments=()), EARLY)[2] == "PAYOUT_AWAITED"
     assert said(replace(CLAIM, payments=(pending,)), EARLY)[2] == "PAYOUT_PENDING"
     assert said(replace(CLAIM, credits=(), payments=(pending,)))[2] == "PAYOUT_PENDING"
-    assert said(replace(CLAIM, credits=()), EARLY)[2] == "CREDIT_AWAITED"
-    assert said(replace(CLAIM, payments=(replace(PAID, amount=D(20)),), more=True), EARLY)[2] == "CREDIT_AWAITED"
+    assert said(replace(CLAIM, credits=()), EARLY)[2] == "NOTE_AWAITED"
+    assert said(replace(CLAIM, payments=(replace(PAID, amount=D(20)),), more=True), EARLY)[2] == "NOTE_AWAITED"
     assert said(replace(CLAIM, credits=(replace(NOTE, pay_by=date(2027, 1, 1)),), payments=()))[2] == "PAYOUT_AWAITED"
-    assert said(replace(CLAIM, credits=(), credit_by=date(2027, 1, 1)))[2] == "CREDIT_AWAITED"
+    assert said(replace(CLAIM, credits=(), credit_by=date(2027, 1, 1)))[2] == "NOTE_AWAITED"
 
 
 def test_a_note_settled_with_another_document_is_said_beside_whatever_else_is_wrong() -> None:

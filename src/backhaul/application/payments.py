@@ -155,7 +155,7 @@ def _standing(day: date, tolerance: Decimal) -> Iterator[Row]:
     on, nothing_yet = f"DATE '{day.isoformat()}'", "(credited = 0 AND given_up = 0)"
     over, under = f"apart > {tolerance}", f"apart < -{tolerance}"
     twice = f"len(worths) > 1 AND len(list_filter(worths, lambda worth: abs(worth - apart) <= {tolerance})) > 0"
-    yield f"{over} AND (more OR {nothing_yet}) AND {on} <= credit_by", "NULL", "'CREDIT_AWAITED'"
+    yield f"{over} AND (more OR {nothing_yet}) AND {on} <= credit_by", "NULL", "'NOTE_AWAITED'"
     yield f"{over} AND {nothing_yet}", "'PAYOUT_WITHOUT_CREDIT'", "''"
     yield f"{over} AND {twice}", "'PAID_TWICE'", "''"
     yield over, "'PAYOUT_DIFFERS'", "''"

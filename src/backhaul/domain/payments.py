@@ -189,7 +189,7 @@ def _overpaid(claim: Claim, day: date, tolerance: Decimal, waits: Waits) -> tupl
     due = [claim.credit_by or payment.day + timedelta(days=waits.credit) for payment in paid]
     nothing_yet = not claim.credited and not claim.written_off
     if (claim.more or nothing_yet) and due and day <= min(due):
-        return "", "CREDIT_AWAITED"
+        return "", "NOTE_AWAITED"
     if nothing_yet:
         return "PAYOUT_WITHOUT_CREDIT", ""
     twice = len(paid) > 1 and any(abs(payment.worth - claim.apart) <= tolerance for payment in paid)

@@ -20,6 +20,7 @@ from backhaul.application.claims import claims
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.oversee import Beside, Uncredited, oversee
+from backhaul.application.proof_ports import KeptStray
 from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.application.sweep import SOURCE
 from backhaul.bootstrap import House, recall
@@ -43,14 +44,14 @@ def prove_month(  # noqa: PLR0913  options
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
     begin = date.fromisoformat(f"{period}-01")
-    asked = ask_the_platform(house, tenant, now)
+    asked, until = ask_the_platform(house, tenant, now), min(day, period_end(begin))
     summoning.tell(house.store, tenant, "reads the books of the ERPs")
     told = attest(house.store, erps, rules, period, day)
     told.reasons += asked.reasons
     forget(told, asked.unknown)
     irregular = appraise(house.store, erps, rules, told)
     owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
-    told.payouts += map(dict, payments.rows_of(owed, begin, min(day, period_end(begin))))
+    told.payouts += map(dict, payments.rows_of(owed, begin, until))
     summoning.tell(house.store, tenant, "puts the sides beside each other")
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,19 +64,17 @@ def prove_month(  # noqa: PLR0913  options
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house, proof.relied_on = tuple(irregular), asked.relied_on
         proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
-        if told.payouts:
-            found = payments.prove_payments(books, str(files["payouts"]), min(day, period_end(begin)), NOTHING, Waits())
-            proof.payouts = {**found, "source": payments.source(rules)}
+        unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
-        unpaid = list(payments.strays(books)) if told.payouts else []
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now,
                          beside=unpaid)
-        if period == period_of(day) and _is_latest(house, tenant, day):
+        latest = period == period_of(day) and _is_latest(house, tenant, day)
+        if latest:
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
-            if rolled:
-                rolling.own(house.store, rules, rolled, now=now)
+        if rolled and latest:
+            rolling.own(house.store, rules, rolled, now=now)
         if rolled:
             rolling.keep(house.store, tenant, period, rolled)
         if told.payouts:
@@ -127,6 +126,13 @@ def _beside(house: House, tenant: str) -> Beside:
 
     profile = house.profiles[tenant]
     return Beside(counted=profile.statements.counted, mapping_of=mapping_of, totals=totals(house, tenant))
+
+
+def _compare(proof: Proof, books: Books, rules: Rules, path: str, until: date) -> list[KeptStray]:
+    """Compare what was paid, tell the proof, and give what of it is not matched."""
+    found = payments.prove_payments(books, path, until, NOTHING, Waits())
+    proof.payouts = {**found, "source": payments.source(rules)}
+    return list(payments.strays(books))
 
 
 def _is_latest(house: House, tenant: str, day: date) -> bool:

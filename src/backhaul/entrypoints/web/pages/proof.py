@@ -23,10 +23,11 @@ from backhaul.entrypoints.web.door import AnyRequest
 
 WAITS = {
     "ERP_AWAITED": "The ERP shows nothing of it yet, and it is not late.",
-    "CREDIT_AWAITED": "Units are stock, or the customer is paid; the credit note is not late yet.",
+    "CREDIT_AWAITED": "The units are stock; the credit note is not late yet.",
     "JOB_AWAITED": "A draft waits for the ERP's own job.",
     "REST_AWAITED": "A part of it is there; the rest is not late yet.",
     "DECISION_AWAITED": "An open exception holds it for a person.",
+    "NOTE_AWAITED": "The customer is paid; the credit note is not late yet.",
     "PAYOUT_AWAITED": "It is credited; the payment is not late yet.",
     "PAYOUT_PENDING": "The provider works on the payment.",
 }
