@@ -190,6 +190,9 @@ KINDS: Final[Mapping[str, Kind]] = {
                             severity=Severity.STOP),
     "PROOF_BROKEN": _kind("The sides of a line do not tell the same story, or the ERP has a record that belongs to no line.", _F, 2,
                           "Compare the sides on the page of the proof, mend the wrong one, and prove the period again."),
+    "BATCH_SENT_BACK": _kind("Somebody sent back the batch in which documents of it were, and they are wanted unchanged.", _F, 2,
+                             "Read the reason and mend the cause: other documents go with the next batch. Or waive this and say what was "
+                             "done; all of one batch can be decided about at once.", waivable=True),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
                          "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,

@@ -305,6 +305,20 @@ class Matched(Fact):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentBack(Fact):
+    """Somebody sent a batch back in which documents of this line were (`line_id` empty: of the return as a whole).
+
+    `documents` say what was in it (`sending_back.essence`): while just those are wanted, the line waits for two people.
+    """
+
+    line_id: str
+    batch: str
+    documents: tuple[str, ...]
+    actor: str
+    reason: str
+
+
 class Correctable(StrEnum):
     """What people can say otherwise than the messages: a value of a line, of how its units were found, or of the whole return."""
 
@@ -368,8 +382,8 @@ class Confirmed(Fact):
 
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
-    for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Matched, Corrected,
-                 Unreadable, Reread, Confirmed)
+    for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Matched, SentBack,
+                 Corrected, Unreadable, Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""
 

@@ -68,7 +68,7 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
     ProposalKind.CORRECT: ProposalRule(means="Say what a value of a return is where the messages have it wrong."),
     ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
-    ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, it is planned anew.",
+    ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, its lines are held.",
                                      proposes=None, lasts=timedelta(days=30)),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),

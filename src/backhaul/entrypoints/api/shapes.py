@@ -82,12 +82,13 @@ class GrantRole(Said, forbid_unknown_fields=True, kw_only=True):
 
 
 class Group(Said, forbid_unknown_fields=True, kw_only=True):
-    """One decision about all open exceptions of a kind, in one legal entity and currency."""
+    """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it."""
 
     kind: str
     legal_entity: str
     currency: str
     decision: Literal["waive", "close", "claim"]
+    batch: str = ""
 
 
 class Version(Said, forbid_unknown_fields=True, kw_only=True):

@@ -146,7 +146,7 @@ def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
     asked.covers(data.legal_entity)
     planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
-                            decision=data.decision)
+                            decision=data.decision, batch=data.batch)
     return _propose(asked, key, data, ProposalKind.GROUP, planned.content)
 
 

@@ -34,7 +34,8 @@ FACTS: Final[Mapping[str, str]] = {
     "Announced": "The platform announced it", "Progressed": "The goods moved on", "Received": "The warehouse counted it",
     "Inspected": "The warehouse inspected it", "Lost": "The parcel is lost", "Refunded": "The platform paid the customer",
     "Charged": "The platform named charges", "Exchanged": "It is an exchange", "LinesMinted": "Its lines were given numbers of ours",
-    "Decided": "Somebody decided", "Matched": "Somebody found the sale", "Corrected": "Somebody corrected a value",
+    "Decided": "Somebody decided", "Matched": "Somebody found the sale",
+    "SentBack": "Somebody sent its batch back", "Corrected": "Somebody corrected a value",
     "Unreadable": "A message could not be read",
     "Reread": "A message was read again", "Confirmed": "The platform confirmed it when asked",
 }
