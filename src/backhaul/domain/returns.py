@@ -19,6 +19,7 @@ from backhaul.domain.facts import (
     Announced,
     AnnouncedLine,
     Charged,
+    Concluded,
     Confirmed,
     Correctable,
     Corrected,
@@ -41,13 +42,13 @@ from backhaul.domain.facts import (
     Stage,
     Unreadable,
 )
-from backhaul.domain.goods import found_lines, grade, less_matched, lost, matched_surplus, receive, shares, wrong_items
+from backhaul.domain.goods import found_lines, grade, grant, less_matched, lost, matched_surplus, receive, shares, wrong_items
 from backhaul.domain.reading import standing as what_counts
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
 
-BESIDE = (Unreadable, Reread, LinesMinted, Decided, Matched, SentBack, Corrected, Confirmed)
+BESIDE = (Unreadable, Reread, LinesMinted, Decided, Concluded, Matched, SentBack, Corrected, Confirmed)
 """Facts that do not say that the goods moved: what nobody could read, and what we or people said beside the messages."""
 
 
@@ -67,7 +68,8 @@ class ReturnCase:
 
     `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name. `lost`: the
     carrier lost it, or a parcel of it. `reread`: a message of it is read otherwise than it was at first. `corrections` are all that were
-    made, oldest first; `holding` names those that hold. `sent_back` says which batches with documents of it somebody refused, oldest first.
+    made, oldest first; `holding` names those that hold. `sent_back` says which batches with documents of it somebody refused, oldest
+    first; `outcomes` what people said of what is not accepted.
     """
 
     ref: str
@@ -91,6 +93,7 @@ class ReturnCase:
     corrections: tuple[Corrected, ...] = ()
     holding: frozenset[str] = frozenset()
     sent_back: tuple[SentBack, ...] = ()
+    outcomes: tuple[Concluded, ...] = ()
 
     @property
     def stage(self) -> Stage | None:
@@ -158,6 +161,7 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
         lost=bool(_of(ordered, Lost)), lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
         exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh, reread=reread,
         corrections=tuple(corrections), holding=frozenset(beside.holding), sent_back=sent_back,
+        outcomes=tuple(_of(ordered, Concluded)),
     )
 
 
@@ -348,6 +352,7 @@ def _decide(lines: list[ReturnLine], decisions: Sequence[Decided], sent_back: Se
     closed: set[str] = set()
     claimed: dict[str, Decimal] = {}
     debits: dict[str, Decided] = {}
+    granted: dict[tuple[str, str], Decimal] = {}
     about = {line.line_id: line for line in lines}
     for decided in decisions:
         line = about.get(decided.line_id)
@@ -357,6 +362,9 @@ def _decide(lines: list[ReturnLine], decisions: Sequence[Decided], sent_back: Se
             debits[decided.line_id] = decided
         elif decided.decision is Decision.CLAIM:
             claimed[decided.line_id] = max(decided.units or NOTHING, claimed.get(decided.line_id, NOTHING))
+        elif decided.decision is Decision.CREDIT:
+            at = (decided.line_id, decided.goods)
+            granted[at] = max(decided.units or NOTHING, granted.get(at, NOTHING))
         elif line and decided.code in KINDS and KINDS[decided.code].waivable and decided.about in (None, line.net) \
                 and not (KINDS[decided.code].counted and decided.units is not None and line.stray + line.astray > decided.units) \
                 and not (KINDS[decided.code].graded and decided.grades != line.grades) \
@@ -365,6 +373,8 @@ def _decide(lines: list[ReturnLine], decisions: Sequence[Decided], sent_back: Se
     lines = [replace(line, debit_to=debit.units, debit_goods=debit.goods) if (debit := debits.get(line.line_id)) else line
              for line in lines]
     lines = [lost(line, claimed[line.line_id]) if line.line_id in claimed else line for line in lines]
+    for (line_id, disposition), units in granted.items():
+        lines = [grant(line, units, disposition) if line.line_id == line_id else line for line in lines]
     return [
         replace(line, waived=frozenset(waived[line.line_id]), closed=line.line_id in closed)
         if line.line_id in waived or line.line_id in closed else line

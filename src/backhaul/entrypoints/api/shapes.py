@@ -97,6 +97,16 @@ class Version(Said, forbid_unknown_fields=True, kw_only=True):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000)]
 
 
+class SayOutcome(Said, forbid_unknown_fields=True, kw_only=True):
+    """What becomes of goods that are not accepted. `line` and `standing` may be left out where only one can be meant."""
+
+    return_ref: str
+    outcome: Literal["sent-back", "kept", "disposed", "goodwill", "carrier-claim"]
+    line: str = ""
+    standing: Literal["", "rejected", "held", "credited"] = ""
+    evidence: str = ""
+
+
 class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a customer was told, and until when."""
 
