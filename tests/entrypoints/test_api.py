@@ -564,6 +564,21 @@ def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_
     assert shop.call("GET", f"/acme/groups/{asked['id']}", clerk).json()["todo"] == 2
 
 
+def test_what_becomes_of_goods_that_are_not_accepted_is_said_alone_or_proposed(shop: Shop) -> None:
+    shop.trouble()
+    clerk, wanted = shop.token(Role.OPERATOR), {"return_ref": "R1", "reason": "worn"}
+
+    can_say = shop.call("GET", "/acme/return", clerk, ref="R1").json()["outcomes"]
+    looks = shop.call("POST", "/acme/outcomes", shop.token(Role.VIEWER), json={**wanted, "outcome": "sent-back"})
+    asked = shop.call("POST", "/acme/outcomes", clerk, json={**wanted, "outcome": "sent-back"})
+    consent = shop.call("POST", "/acme/outcomes", clerk, json={**wanted, "outcome": "kept"})
+    nobodys = shop.call("POST", "/acme/outcomes", clerk, json={**wanted, "return_ref": "R9", "outcome": "kept"})
+
+    assert [(each["standing"], each["outcomes"], each["alone"]) for each in can_say] == [("held", ["sent-back", "kept", "disposed"], [])]
+    assert [each.status_code for each in (looks, asked, consent, nobodys)] == [403, 201, 409, 404]
+    assert asked.json()["proposal"]["kind"] == "outcome"
+
+
 def test_settling_asks_the_route_of_its_company(shop: Shop) -> None:
     number = shop.trouble(code="UNCONFIRMED_TOO_LONG")
     clerk, boss = shop.token(Role.FINANCE), shop.token(Role.APPROVER)

@@ -190,6 +190,9 @@ KINDS: Final[Mapping[str, Kind]] = {
                               "Ask the provider which one holds; what was told first stands meanwhile."),
     "ROLL_FORWARD_DIFFERS": _kind("What is paid or received and not credited differs from the account it should equal.", _F, 1,
                                   "Open the roll-forward and compare its lines with the account's entries; book what is missing."),
+    "BATCH_SENT_BACK": _kind("Somebody sent back the batch in which documents of it were, and they are wanted unchanged.", _F, 2,
+                             "Read the reason and mend the cause: other documents go with the next batch. Or waive this and say what was "
+                             "done; all of one batch can be decided about at once.", waivable=True),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
                          "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,

@@ -29,6 +29,8 @@ class ProposalKind(StrEnum):
     SETTLE = "settle"
     MATCH = "match"
     CORRECT = "correct"
+    OUTCOME = "outcome"
+    """What becomes of goods that are not accepted, where it moves money."""
     GROUP = "group"
     """One decision about all exceptions of one cause."""
     BATCH = "batch"
@@ -67,8 +69,9 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
     ProposalKind.CORRECT: ProposalRule(means="Say what a value of a return is where the messages have it wrong."),
+    ProposalKind.OUTCOME: ProposalRule(means="Say what becomes of goods that are not accepted, where it moves money."),
     ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
-    ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, it is planned anew.",
+    ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, its lines are held.",
                                      proposes=None, lasts=timedelta(days=30)),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),

@@ -142,6 +142,14 @@ class Asked:
             raise absent(what)
         return found
 
+    def seen(self, ref: str) -> None:
+        """Refuse a return outside the scope, as if it were not there."""
+        with self.store.look() as tx:
+            case = tx.cases(self.tenant, [ref]).get(ref)
+        if case is None or not self.scope.covers(case.legal_entity):
+            what = f"return '{ref}'"
+            raise absent(what)
+
     def proposal(self, number: int) -> Proposal:
         """Give a proposal of the scope, or say that it is not here."""
         with self.store.look() as tx:

@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
-from backhaul.application import casework, grouping, pausing, people, resolve
+from backhaul.application import casework, conclude, grouping, pausing, people, resolve
 from backhaul.application.seek import seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
@@ -63,11 +63,13 @@ def one_return(asked: Mine, ref: FromQuery[str]) -> Told:
     if told.case is None and not told.events:
         what = f"return '{ref}'"
         raise absent(what)
+    with asked.store.look() as tx:
+        can_say = conclude.choices(tx, asked.tenant, ref)
     return {"return": ref, "case": plain(told.case),
             "postings": [{"key": str(row.posting.key), "state": row.state.value, "net": plain(row.posting.net),
                           "currency": row.posting.currency, "document": row.document.number if row.document else "",
                           "window": row.window, "mapping_version": row.mapping_version, "note": row.note} for row in told.postings],
-            "events": [plain(event) for event in told.events]}
+            "events": [plain(event) for event in told.events], "outcomes": [plain(each) for each in can_say]}
 
 
 @get("/{tenant:str}/exceptions", action=Action.SEE, sync_to_thread=True)
@@ -109,10 +111,12 @@ def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", c
 
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
-def plan(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], currency: FromQuery[str], decision: FromQuery[str]) -> Told:
+def plan(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], currency: FromQuery[str], decision: FromQuery[str],  # noqa: PLR0913, PLR0917  each is a parameter
+         batch: FromQuery[str] = "") -> Told:
     """Say what one decision about all open exceptions of a cause would touch; nothing is changed."""
     asked.covers(legal_entity)
-    return plain(grouping.plan(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency, decision=decision))  # type: ignore[no-any-return]  # a record becomes an object
+    return plain(grouping.plan(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency,  # type: ignore[no-any-return]  # a record becomes an object
+                               decision=decision, batch=batch))
 
 
 @get("/{tenant:str}/groups/{number:int}", action=Action.SEE, sync_to_thread=True)

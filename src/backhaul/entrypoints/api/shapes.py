@@ -89,18 +89,29 @@ class GrantRole(Said, forbid_unknown_fields=True, kw_only=True):
 
 
 class Group(Said, forbid_unknown_fields=True, kw_only=True):
-    """One decision about all open exceptions of a kind, in one legal entity and currency."""
+    """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it."""
 
     kind: str
     legal_entity: str
     currency: str
     decision: Literal["waive", "close", "claim"]
+    batch: str = ""
 
 
 class Version(Said, forbid_unknown_fields=True, kw_only=True):
     """A version of the profile, as the file would be written."""
 
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000)]
+
+
+class SayOutcome(Said, forbid_unknown_fields=True, kw_only=True):
+    """What becomes of goods that are not accepted. `line` and `standing` may be left out where only one can be meant."""
+
+    return_ref: str
+    outcome: Literal["sent-back", "kept", "disposed", "goodwill", "carrier-claim"]
+    line: str = ""
+    standing: Literal["", "rejected", "held", "credited"] = ""
+    evidence: str = ""
 
 
 class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -10,7 +10,7 @@ from litestar import Response, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import approvals, casework, correct, grouping, pausing, people, resolve
+from backhaul.application import approvals, casework, conclude, correct, grouping, pausing, people, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.application.summon import WAITS, summon
@@ -32,6 +32,7 @@ from backhaul.entrypoints.api.shapes import (
     Promise,
     Prove,
     Said,
+    SayOutcome,
     Version,
     offered,
 )
@@ -155,12 +156,25 @@ def say_otherwise(asked: Mine, number: FromPath[int], data: JSONBody[Correct], k
         now=asked.now)))
 
 
+@post("/{tenant:str}/outcomes", action=Action.PROPOSE, sync_to_thread=True)
+def say_outcome(asked: Mine, data: JSONBody[SayOutcome], key: Key) -> Response[Told]:
+    """Say what becomes of goods that are not accepted; where money moves it is proposed, and somebody else approves it."""
+    asked.seen(data.return_ref)
+
+    def act(store: Within) -> Told:
+        made = conclude.ask(store, asked.rules, asked.person, data.return_ref, outcome=data.outcome, line_id=data.line,
+                            standing=data.standing, evidence=data.evidence, reason=data.reason, now=asked.now)
+        return {"return": data.return_ref, "outcome": data.outcome, "proposal": offered(made) if made else None}
+
+    return asked.once(key, data, act)
+
+
 @post("/{tenant:str}/groups", action=Action.PROPOSE, sync_to_thread=True)
 def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
     asked.covers(data.legal_entity)
     planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
-                            decision=data.decision)
+                            decision=data.decision, batch=data.batch)
     return _propose(asked, key, data, ProposalKind.GROUP, planned.content)
 
 
@@ -248,5 +262,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
         store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
-ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, prove, revoke, end_token, decide, say_otherwise, group, cancel,
-                 profile, grant, unpause, approve, approve_grant, refuse, withdraw)
+ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome, group,
+                 cancel, profile, grant, unpause, approve, approve_grant, refuse, withdraw)

@@ -270,6 +270,7 @@ SAID: Final[Mapping[str, str]] = {
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
     "noted": "Your comment is kept.", "handed-over": "It is handed over.",
     "promised": "What the customer was told is kept.",
+    "concluded": "What becomes of the goods is kept; what the customer can be told follows from it.",
     "stopped": "It is stopped; what was decided stays decided.",
     "attached": "The file is kept with the exception, as it came.", "token-ended": "The token opens nothing any more.",
     "retried": "What was refused is looked for, and sent again only if it is not there.",

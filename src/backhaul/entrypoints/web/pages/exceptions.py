@@ -58,7 +58,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             request, "exceptions.html", causes=causes, found=shown, owner=owner, kind=kind, entity=entity, first=after is None,
             together=decisions(kind) if kind in KINDS and found and console.may(request, Action.PROPOSE) else [],
             currencies=sorted({cause.currency for cause in causes if cause.kind == kind}),
-            entities=[name for name in reach.entities if name], kinds=KINDS,
+            entities=[name for name in reach.entities if name], kinds=KINDS, batches=_batches(shown) if kind == "BATCH_SENT_BACK" else [],
             teams=[*(team.value for team in Team), *sorted({owner, *late} - {*Team, ""})],
             after=mark(last.case.due_at, last.id) if last else "")
 
@@ -186,6 +186,11 @@ def _offered(console: Console, request: AnyRequest, choices: Sequence[Choice]) -
             name = msgspec.json.encode((each.what.value, each.line_id, each.told)).decode()
             found.append((name, f"{plain(each.what.value)}{where}: {each.told or 'nothing told'}{now}"))
     return found
+
+
+def _batches(shown: Sequence[lists.Work]) -> list[str]:
+    """Give the batches that were sent back of which lines are on this page."""
+    return sorted({finding.hint for row in shown for finding in row.kept.case.findings if finding.code == "BATCH_SENT_BACK"})
 
 
 def _unmapped(console: Console, tenant: str, found: lists.Work) -> Sequence[Circumstance]:
