@@ -60,6 +60,10 @@ class Action(StrEnum):
     """Let no write leave; and propose that writes may leave again."""
     PROPOSE_GRANT = "propose-grant"
     APPROVE_GRANT = "approve-grant"
+    EXPORT_PERSONAL = "export-personal"
+    """Give a customer everything that is held about them."""
+    PROPOSE_ERASURE = "propose-erasure"
+    """Propose that a customer is erased; an approver decides."""
     REVOKE = "revoke"
     """Take a grant or a token away, at once."""
 
@@ -84,10 +88,12 @@ RIGHTS: Final[Mapping[Action, frozenset[Role]]] = {
     Action.PAUSE: frozenset({_O, _F, _A, _D}),
     Action.PROPOSE_GRANT: frozenset({_D}),
     Action.APPROVE_GRANT: frozenset({_D}),
+    Action.EXPORT_PERSONAL: frozenset({_O, _U}),
+    Action.PROPOSE_ERASURE: frozenset({_O, _D}),
     Action.REVOKE: frozenset({_D}),
 }
 """Which roles may do what. An action without a row is nobody's."""
-READING: Final = frozenset({Action.SEE, Action.SEE_TRAIL, Action.SEE_PERSONAL, Action.SEE_PEOPLE})
+READING: Final = frozenset({Action.SEE, Action.SEE_TRAIL, Action.SEE_PERSONAL, Action.SEE_PEOPLE, Action.EXPORT_PERSONAL})
 """Actions that change nothing."""
 MASKED: Final = "***"
 """What stands where a customer's account would, for who may not see it."""

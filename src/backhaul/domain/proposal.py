@@ -38,6 +38,8 @@ class ProposalKind(StrEnum):
     PROFILE = "profile"
     UNPAUSE = "unpause"
     GRANT = "grant"
+    ERASE = "erase"
+    """A customer who asked for it, whose returns are over."""
 
 
 class ProposalState(StrEnum):
@@ -76,6 +78,8 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),
     ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
+    ProposalKind.ERASE: ProposalRule(means="Make what is held about a customer unreadable; what books need stays.",
+                                     proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14)),
 }
 """Every kind with its rule; a kind that is not here cannot be proposed."""
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from backhaul.application.attest import attest
 from backhaul.application.certify import certify
-from backhaul.application.extracts import SIDES, write
+from backhaul.application.extracts import SIDES, numbered, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.ports import Erp
 from backhaul.application.reconcile import Books, Proof, prove
@@ -34,6 +34,7 @@ def prove_month(  # noqa: PLR0913  options
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules = house.profiles[tenant].rules
     told = attest(house.store, _erps(house, tenant), rules, period, day)
+    numbered(told.accepted, told.records)
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}

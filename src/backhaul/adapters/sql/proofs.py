@@ -16,6 +16,12 @@ from backhaul.application.proof_ports import KeptProof, KeptStray
 class Proofs(Casework):
     """Runs are only added; of a period the lines of its latest run stay."""
 
+    def flush(self) -> None:
+        """Write everything that waits."""
+        self._flush_postings()
+        self._flush_inbox()
+        self._flush_trail()
+
     def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray]) -> int:
         """Keep a run, and of its period only its own lines; give its number."""
         number: int = self._connection.execute(insert(proofs).returning(proofs.c.id), {

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from backhaul.adapters.sql import rows, tables
+from backhaul.adapters.sql.session import opened
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting
 from backhaul.domain.access import Action, Person, Scope, account_seen, may, words_seen
 from backhaul.domain.posting import ReturnOrder
@@ -188,8 +189,7 @@ def _exceptions(connection: Connection, tenant: str, ref: str) -> Iterator[Event
 
 def _trail(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
     table = tables.trail
-    for row in connection.execute(
-        select(table).where(table.c.tenant == tenant, table.c.subject == ref).order_by(table.c.sequence)):
-        entry = rows.entry(row)
+    found = connection.execute(select(table).where(table.c.tenant == tenant, table.c.subject == ref).order_by(table.c.sequence)).all()
+    for entry in opened(connection, found):
         yield Event(at=datetime.fromisoformat(entry.at), sort="trail", title=entry.action, detail={
             **entry.detail, "actor": entry.actor, "sequence": entry.sequence, "hash": entry.hash})

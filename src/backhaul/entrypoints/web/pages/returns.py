@@ -100,7 +100,7 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
         accounts = views.accounts(whole_life)
         if life.case is None and not life.events:
             return None
-        known = [rows.fact(row.kind, row.body) for row in connection.execute(
+        known = [rows.fact(row.kind, row.body, row.identity) for row in connection.execute(
             select(facts).where(facts.c.tenant == reach.tenant, facts.c.return_ref == ref))]
         work = [views.work_seen(rows.exception(row), visitor.person, entity, accounts) for row in connection.execute(
             select(tables.exceptions).where(
