@@ -363,6 +363,33 @@ def test_whose_account_is_proposed_is_told_only_to_who_may_see_customers(shop: S
     assert told(Role.VIEWER) == [("***", "***", ""), ("", "", "***"), ("***", "***", "")]
 
 
+def test_no_answer_shows_an_account_in_a_sentence_to_whom_it_is_masked_in_a_field(shop: Shop) -> None:
+    number = shop.trouble(code="CUSTOMER_UNKNOWN")
+    with shop.store.begin() as tx:
+        tx.open_exception(ExceptionCase.about(
+            tenant="acme", return_ref="R1", line_id="MUG#1", money=Money(amount=Decimal(1), currency="GBP"), teams={}, now=NOON,
+            findings=(Finding(code="CUSTOMER_UNKNOWN", sentence="The ERP does not know customer 'C-4711'.", hint="C-4711"),
+                      Finding(code="MATCH_DIFFERS", sentence="Order SO-1 was sold to JANE, the return credits C-4711."))))
+        tx.record("acme", subject="R1", action="exception.seen", at=NOON, actor="backhaul", detail={
+            "left": {"1": "Customer 'C-4711' rang."}})
+    proposed = shop.call("POST", f"/acme/exceptions/{number}/corrections", shop.token(Role.FINANCE), json={
+        "what": "customer", "value": "C-99", "reason": "as they said"}).json()
+
+    def told(role: Role, *more: str) -> list[str]:
+        answers = [shop.call("GET", f"/acme/{path}", shop.token(role), ref="R1", subject="R1", which="all")
+                   for path in ("exceptions", f"exceptions/{number}", "return", "proposals", *more)]
+        assert {answer.status_code for answer in answers} == {200}
+        return [answer.text for answer in answers]
+
+    assert [word for page in (*told(Role.VIEWER), *told(Role.ADMIN, "trail")) for word in ("C-4711", "JANE", "C-99") if word in page] == []
+    assert all("C-4711" in page or "C-99" in page for page in told(Role.FINANCE, "trail"))
+    assert "was sold to ***, the return credits ***." in told(Role.VIEWER)[1]
+
+    shop.call("POST", f"/acme/proposals/{proposed['id']}/approve", shop.token(Role.APPROVER), json={"shown": proposed["shown"]})
+
+    assert [": customer is C-99" in told(role)[3] for role in (Role.VIEWER, Role.FINANCE)] == [False, True]
+
+
 def test_one_person_in_two_roles_cannot_approve_their_own(shop: Shop) -> None:
     number = shop.trouble()
     both = shop.token(Role.FINANCE, subject="both")

@@ -26,7 +26,7 @@ from backhaul.adapters.sql import lists
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import casework, pausing, people
-from backhaul.application.ports import KeptCase
+from backhaul.application.ports import KeptCase, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
 from backhaul.application.receive import digest, keep
 from backhaul.application.summon import conclude
@@ -39,6 +39,7 @@ from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
+from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, ReturnOrder
 from backhaul.domain.resolution import meanwhile
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, Whose, roll
 from backhaul.domain.team import Team
@@ -541,6 +542,61 @@ def test_a_customer_is_masked_on_every_page_for_whom_they_are_masked_on_one(
         assert ("15834" in theirs.get(path).text) is seen, path
         assert seen or "***" in theirs.get(path).text, path
     assert ("trail" in theirs.get("/returns/C536807").text) is (name not in {"Vera Viewer", "Wanda Warehouse"})
+
+
+SAID = (
+    ("CUSTOMER_UNKNOWN", "The ERP does not know customer '15834'."),
+    ("CUSTOMER_ON_HOLD", "Customer '15834' is on hold."),
+    ("MATCH_DIFFERS", "Order 500002 was sold to 7701, the return credits 15834."),
+    ("HISTORY_ALLOWANCE", "4.25 on top of 10 goes beyond the allowance of 12 for customer 15834 (policy h1)."),
+    ("CREDIT_ABOVE_LIMIT", "4.25 on top of 10 GBP to 15834 within a day; up to 12 goes out without a person."),
+    ("CHANGED_AFTER_POSTING", "Documents were made for customer 7701, which is 15834 by a correction."),
+    ("CHANGED_AFTER_POSTING", "Read by the profile of now, the return is 15834's in GBP and names no more; documents were made for 7701."),
+)
+"""What the sentences of each kind say that name a customer's account, the return's own or another's."""
+
+
+@pytest.mark.parametrize(("code", "sentence"), SAID)
+def test_no_sentence_shows_an_account_to_whom_it_is_masked_in_a_column(
+        server: Running, store: SqlStore, clock: Now, code: str, sentence: str) -> None:
+    with store.begin() as tx:
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="C536807", line_id="", money=Money(amount=Decimal(1), currency="GBP"), now=clock.at, teams={},
+            findings=(Finding(code=code, sentence=sentence),)))
+        tx.record(TENANT, subject="C536807", action="exception.seen", at=clock.at, actor="backhaul", detail={"left": {"1": sentence}})
+    told = {name: {path: inside(server, name).get(path).text for path in (
+        f"/exceptions/{number}", "/exceptions", f"/exceptions?kind={code}", "/returns/C536807", "/exports/exceptions.csv")}
+        for name in ("Vera Viewer", "Fiona Finance", "Ada Admin")}
+    trails = [{path: inside(server, name).get(path).text for path in ("/trail", "/exports/trail.csv")}
+              for name in ("Ada Admin", "Fiona Finance")]
+
+    for name in ("Vera Viewer", "Ada Admin"):
+        assert [path for path, page in told[name].items() if "15834" in page or "7701" in page] == [], name
+        assert "***" in told[name]["/exports/exceptions.csv"]
+    assert html.unescape(told["Fiona Finance"][f"/exceptions/{number}"]).count(sentence) == 1
+    assert [path for path, page in trails[0].items() if "15834" in page or "7701" in page] == []
+    assert all(sentence in html.unescape(page) for page in trails[1].values())
+
+
+def test_what_the_erp_said_shows_no_account_to_whom_it_is_masked_in_a_column(server: Running, store: SqlStore, clock: Now) -> None:
+    head = Effect(key=PostingKey(tenant=TENANT, legal_entity="gb01", return_ref="C536807", subject="order:500002", kind=PostingKind.ORDER),
+                   document=ReturnOrder(return_ref="C536807", customer="15834", currency="GBP", warehouse="11"), currency="GBP")
+    says = "Account 15834 is stopped for invoicing, bill-to customer no. 7701; ask 15834."
+    with store.begin() as tx:
+        tx.fix(head, mapping_version="m1", window="W1", at=clock.at)
+        tx.start(PostingBatch(key="B1", tenant=TENANT, legal_entity="gb01", kind=PostingKind.ORDER, period="2011-03", postings=(head,)),
+                 at=clock.at)
+        tx.finish(head, "B1", outcome="rejected", detail=says, at=clock.at)
+        tx.set_state(head.key, PostingState.REJECTED, note=says, at=clock.at)
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="C536807", line_id="", money=Money(amount=Decimal(1), currency="GBP"), now=clock.at, teams={},
+            findings=(Finding(code="ERP_REJECTED", sentence=f"The ERP refused it: {says}"),)))
+
+    for name, seen in (("Vera Viewer", False), ("Ada Admin", False), ("Fiona Finance", True)):
+        for path in (f"/exceptions/{number}", "/exceptions?kind=ERP_REJECTED", "/returns/C536807", "/exports/exceptions.csv"):
+            page = html.unescape(inside(server, name).get(path).text)
+            assert (("15834" in page), ("7701" in page)) == (seen, seen), (name, path)
+            assert "stopped for invoicing" in page, (name, path)
 
 
 def test_what_people_say_about_an_exception_stands_beside_it_under_their_names_and_as_text(

@@ -4,7 +4,7 @@ Parquet, in the columns `reconcile` reads, so that a stored extract and one from
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from itertools import islice
 from typing import Any, Final
 
@@ -30,6 +30,14 @@ def write(name: str, rows: Iterable[Mapping[str, Any]], path: str) -> None:
             told = json.dumps([{column: _plain(row.get(column)) for column in columns} for row in part])
             engine.execute("INSERT INTO rows SELECT each.* FROM (SELECT unnest(from_json(?::JSON, ?)) AS each)", [told, shape])
         engine.execute(f"COPY rows_in_order TO {quoted(path)} (FORMAT PARQUET)")
+
+
+def numbered(*sides: Iterable[MutableMapping[str, Any]]) -> None:
+    """Let an extract say which rows name one customer, and not which: each account becomes a number that only this run knows."""
+    named = [row for rows in sides for row in rows if row.get("customer")]
+    numbers = {account: f"customer {number}" for number, account in enumerate(sorted({str(row["customer"]) for row in named}), start=1)}
+    for row in named:
+        row["customer"] = numbers[str(row["customer"])]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  whatever a row holds

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from backhaul.domain.money import Money
 from backhaul.domain.trail import digest, said
@@ -407,6 +407,15 @@ FACTS: Final[Mapping[str, type[Fact]]] = {
                  SentBack, Corrected, Unreadable, Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""
+
+FactKind = TypeVar("FactKind", bound=Fact)
+
+
+def kept_as(fact: FactKind, identity: str) -> FactKind:
+    """Give a fact known by the identity it was kept under: what is erased of it later does not make another fact of it."""
+    object.__setattr__(fact, "_identity", identity)
+    return fact
+
 
 LONGEST_NAME: Final = 128
 """Characters of an order or parcel by which somebody can ask; what is longer nobody types."""

@@ -15,6 +15,8 @@ from backhaul.domain.access import Action
 from backhaul.domain.money import Money
 from backhaul.domain.trail import digest
 
+SENTENCES: Final = ("findings",)
+"""What of a proposal, or of what it is about, is told in sentences."""
 SYSTEM: Final = "backhaul"
 """Who proposes what no person does."""
 
@@ -38,6 +40,8 @@ class ProposalKind(StrEnum):
     PROFILE = "profile"
     UNPAUSE = "unpause"
     GRANT = "grant"
+    ERASE = "erase"
+    """A customer who asked for it, whose returns are over."""
 
 
 class ProposalState(StrEnum):
@@ -77,6 +81,8 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),
     ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
+    ProposalKind.ERASE: ProposalRule(means="Make what is held about a customer unreadable; what books need stays.",
+                                     proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14)),
 }
 """Every kind with its rule; a kind that is not here cannot be proposed."""
 
@@ -124,10 +130,12 @@ class Proposal:
         return shown == self.sha256 and _name(approver) in map(_name, self.yeses)
 
 
-def with_accounts(told: Mapping[str, Any], seen: Callable[[str], str]) -> dict[str, Any]:
-    """Give what is shown of a proposal, every customer's account in it as `seen` shows it to whoever reads."""
+def with_accounts(told: Mapping[str, Any], seen: Callable[[str], str],
+                  said: Callable[[Any], Any] = lambda words: words) -> dict[str, Any]:
+    """Give what is shown of a proposal to whoever reads: every customer's account in it as `seen` shows it, sentences as `said` does."""
     named = ("customer", *(("told", "value", "before", "after") if told.get("what") == "customer" else ()))
-    return {name: seen(str(value)) if name in named and value else value for name, value in told.items()}
+    return {name: seen(str(value)) if name in named and value else said(value) if name in SENTENCES else value
+            for name, value in told.items()}
 
 
 def objection(proposal: Proposal, approver: str, shown: str, now: datetime) -> str:

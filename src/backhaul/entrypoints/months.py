@@ -17,7 +17,7 @@ from backhaul.application.appraise import appraise
 from backhaul.application.attest import attest, forget
 from backhaul.application.certify import certify
 from backhaul.application.claims import claims
-from backhaul.application.extracts import SIDES, write
+from backhaul.application.extracts import SIDES, numbered, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.proof_ports import KeptStray
@@ -53,6 +53,7 @@ def prove_month(  # noqa: PLR0913  options
     owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
     told.payouts += map(dict, payments.rows_of(owed, begin, until))
     summoning.tell(house.store, tenant, "puts the sides beside each other")
+    numbered(told.accepted, told.records)
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}

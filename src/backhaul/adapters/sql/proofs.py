@@ -17,6 +17,12 @@ from backhaul.domain.oversight import Irregular
 class Proofs(Casework):
     """Runs are only added; of a period the lines of its latest run stay."""
 
+    def flush(self) -> None:
+        """Write everything that waits."""
+        self._flush_postings()
+        self._flush_inbox()
+        self._flush_trail()
+
     def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = ()) -> int:
         """Keep a run, and of its period only its own lines and what it found of the house; give its number."""
         number: int = self._connection.execute(insert(proofs).returning(proofs.c.id), {

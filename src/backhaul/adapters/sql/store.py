@@ -22,7 +22,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from backhaul.adapters.sql.payments import Payments
+from backhaul.adapters.sql.erasing import Erasing
 from backhaul.adapters.sql.session import Seen
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import Clock, Fence
@@ -53,18 +53,12 @@ class ExactSum:
         return None if self._total is None else str(self._total)
 
 
-class SqlTx(Payments):
+class SqlTx(Erasing):
     """One transaction; implements the port `Tx`.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own
     refusals can come as late as that; nothing is kept then.
     """
-
-    def flush(self) -> None:
-        """Write everything that waits."""
-        self._flush_postings()
-        self._flush_inbox()
-        self._flush_trail()
 
 
 class SqlStore:

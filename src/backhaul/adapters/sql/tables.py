@@ -325,6 +325,15 @@ trail = Table(
     Index("trail_subject", "tenant", "subject"),
 )
 
+words = Table(
+    "words", metadata,
+    _words("tenant"),
+    Column("sequence", BigInteger, nullable=False, autoincrement=False),
+    _words("name"), _words("salt"), _words("text"),
+    PrimaryKeyConstraint("tenant", "sequence", "name", name="words_name"),
+)
+"""What an entry of the trail says in somebody's own words; the chain has its seal, and an erasure takes it away."""
+
 trail_heads = Table(
     "trail_heads", metadata,
     Column("tenant", WORDS, primary_key=True),
@@ -558,6 +567,29 @@ payments = Table(
     sqlite_autoincrement=True,
 )
 
+erasures = Table(
+    "erasures", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"),
+    Column("proposal", SERIAL, ForeignKey("proposals.id"), nullable=False),
+    _words("name"),
+    Column("at", Utc(), nullable=False),
+    Column("done_at", Utc()),
+    _words("proof"),
+    CheckConstraint("(done_at IS NULL) = (proof = '')", name="erasures_proved"),
+    Index("erasures_proposal", "proposal", unique=True),
+    sqlite_autoincrement=True,
+)
+"""Erasures two people agreed on; while one is not done, what it is about may lose its words."""
+
+erased = Table(
+    "erased", metadata,
+    Column("erasure", SERIAL, ForeignKey("erasures.id"), nullable=False),
+    _words("tenant"), _words("return_ref"),
+    PrimaryKeyConstraint("tenant", "return_ref", "erasure", name="erased_return"),
+)
+"""What each erasure is about: returns, and messages that nobody could read."""
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -570,6 +602,7 @@ GUARDS: Final = frozenset({
     "attempts_approved", "windows_approval_stays",
     "proofs_stay", "proofs_fixed", "statements_stay", "statements_fixed",
     "payments_stay", "payments_fixed", "paysheets_stay", "paysheets_fixed",
+    "words_stay", "words_fixed", "erasures_stay", "erasures_approved", "erasures_done", "erased_stay", "erased_fixed", "erased_settled",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -26,7 +26,7 @@ from backhaul.application.approvals import Within
 from backhaul.application.ports import Clock, KeptException
 from backhaul.application.post import Desk
 from backhaul.application.resolve import entity_of
-from backhaul.domain.access import Action, Person, Scope, account_seen
+from backhaul.domain.access import Action, Person, Scope, account_seen, words_seen
 from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, NotAllowed, RetryLater
 from backhaul.domain.posting import Route
 from backhaul.domain.proposal import Proposal
@@ -126,6 +126,10 @@ class Asked:
     def account(self, account: str, legal_entity: str) -> str:
         """Give a customer's account as the caller may see it."""
         return account_seen(self.person, self.tenant, legal_entity, account)
+
+    def words(self, told: Any, legal_entity: str, *accounts: str) -> Any:  # noqa: ANN401  words, or records of them
+        """Give sentences about a return with these accounts as the caller may read them."""
+        return words_seen(self.person, self.tenant, legal_entity, told, accounts)
 
     def covers(self, legal_entity: str) -> None:
         """Refuse a legal entity outside the scope, as if it were not there."""

@@ -85,7 +85,7 @@ def exceptions(asked: Mine, owner: FromQuery[str] = "", kind: FromQuery[str] = "
     with asked.store.read() as connection:
         found = lists.work(connection, lists.reach(connection, asked.scope), owner=owner, kind=kind, limit=most + 1,
                            after=(behind[0], int(behind[1])) if behind else None)
-    rows = [each.kept for each in found[:most]]
+    rows = [views.work_seen(each.kept, asked.person, each.legal_entity, (each.customer,)) for each in found[:most]]
     return {"exceptions": [plain(shown(row)) for row in rows],
             "next": _next(rows[-1].case.due_at, str(rows[-1].id)) if len(found) > most else ""}
 
@@ -96,6 +96,8 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     row = asked.exception(number)
     with asked.store.look() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
+        case = tx.cases(asked.tenant, [row.case.return_ref]).get(row.case.return_ref)
+    row = views.work_seen(row, asked.person, case.legal_entity if case else "", (case.customer,) if case else ())
     return {**plain(shown(row)), "notes": plain(notes), "proposals": [_offered(asked, each) for each in proposed]}
 
 
@@ -241,7 +243,9 @@ def trail(asked: Mine, subject: FromQuery[str]) -> Told:
         if not asked.scope.covers(case.legal_entity if case else ""):
             what = f"'{subject}'"
             raise absent(what)
-        return {"trail": [plain(entry) for entry in tx.trail(asked.tenant, subject=subject)]}
+        entity, customer = (case.legal_entity, case.customer) if case else ("", "")
+        return {"trail": [{**plain(entry), "detail": plain(asked.words(entry.detail, entity, customer))}
+                          for entry in tx.trail(asked.tenant, subject=subject)]}
 
 
 @get("/{tenant:str}/people", action=Action.SEE_PEOPLE, sync_to_thread=True)
@@ -272,7 +276,7 @@ def _most(limit: int) -> int:
 def _offered(asked: Asked, proposal: Proposal) -> Told:
     """Give a proposal as the caller may read it; some name a customer."""
     content = with_accounts(proposal.content, lambda account: asked.account(account, proposal.legal_entity))
-    return {**plain(offered(proposal)), "content": plain(content)}
+    return {**plain(offered(proposal)), "content": plain(content), "result": asked.words(proposal.result, proposal.legal_entity)}
 
 
 def _next(at: datetime | None, ref: str) -> str:

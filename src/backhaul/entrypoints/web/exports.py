@@ -184,7 +184,7 @@ def _exceptions(console: Console, request: AnyRequest, connection: Connection, r
     while True:
         found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity if entity in reach.entities else "", after=after,
                            limit=1000)
-        for row in found:
+        for row in (console.work(request, each) for each in found):
             case = row.kept.case
             yield (row.kept.id, case.kind, case.owner, case.severity.value, case.return_ref, case.line_id, row.legal_entity,
                    account(row.customer, row.legal_entity), case.money.amount, case.money.currency, case.opened_at, case.due_at,
@@ -263,12 +263,12 @@ def _coverage(console: Console, _request: AnyRequest, connection: Connection, re
                code.units, code.net, code.currency, code.last_at)
 
 
-def _trail(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    before = None
+def _trail(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    before, words = None, console.words(request, "")
     while True:
         found = lists.trail(connection, reach.tenant, subject=query(request, "subject"), before=before, limit=1000)
         for row in found:
-            yield (row.sequence, row.at, row.actor, row.subject, row.action, _words(row.detail), row.previous, row.hash)
+            yield (row.sequence, row.at, row.actor, row.subject, row.action, _words(words(row.detail)), row.previous, row.hash)
         if len(found) < 1000:  # noqa: PLR2004  the page above
             return
         before = found[-1].sequence

@@ -52,7 +52,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             causes = lists.causes(connection, reach, now=now, owner=owner, entity=entity)
             found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity, after=after, limit=lists.PAGE + 1)
             late = lists.escalated(connection, reach)
-        shown = found[:lists.PAGE]
+        shown = [console.work(request, each) for each in found[:lists.PAGE]]
         last = shown[-1].kept if len(found) > lists.PAGE else None
         return console.show(
             request, "exceptions.html", causes=causes, found=shown, owner=owner, kind=kind, entity=entity, first=after is None,
@@ -222,6 +222,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         found = lists.one_work(connection, reach, number)
         if found is None:
             return None
+        found = console.work(request, found)
         case = found.kept.case
         facts, attempts, postings = tables.facts, tables.attempts, tables.postings
         brought = connection.execute(select(facts.c.delivery_id).distinct().where(
@@ -230,6 +231,8 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         said = connection.execute(select(attempts, postings.c.kind).join(postings, postings.c.key == attempts.c.posting).where(
             postings.c.tenant == reach.tenant, postings.c.return_ref == case.return_ref, attempts.c.detail != "").order_by(
             attempts.c.id.desc()).limit(3)).all()
+    words = console.words(request, found.legal_entity, (found.customer,))
+    said_by_erp = [{**row._mapping, "detail": words(row.detail)} for row in said]  # noqa: SLF001  how SQLAlchemy gives a row's columns
     with console.house.store.look() as tx:
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]
@@ -244,7 +247,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
     fitting = [each for each in CHOICES if each.value in ways]
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
-            "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
+            "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
             "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
             "seekable": line is not None, "unmapped": _unmapped(console, reach.tenant, found),
             "meanwhile": _meanwhile(request, reach.tenant, case.kind) if kind else {},

@@ -106,19 +106,23 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
     reach, facts = console.reach(request), tables.facts
     with console.house.store.read() as connection:
         visitor: Visitor = request.state.visitor
-        life = views.as_seen(views.life(connection, console.scope(request), ref), visitor.person, reach.tenant)
+        whole_life = views.life(connection, console.scope(request), ref)
+        life, entity = views.as_seen(whole_life, visitor.person, reach.tenant), whole_life.case.legal_entity if whole_life.case else ""
+        accounts = views.accounts(whole_life)
         if life.case is None and not life.events:
             return None
-        known = [rows.fact(row.kind, row.body) for row in connection.execute(
+        known = [rows.fact(row.kind, row.body, row.identity) for row in connection.execute(
             select(facts).where(facts.c.tenant == reach.tenant, facts.c.return_ref == ref))]
-        work = [rows.exception(row) for row in connection.execute(select(tables.exceptions).where(
-            tables.exceptions.c.tenant == reach.tenant, tables.exceptions.c.return_ref == ref,
-            tables.exceptions.c.closed_at.is_(None)).order_by(tables.exceptions.c.id))]
-    case = fold(ref, known)
+        work = [views.work_seen(rows.exception(row), visitor.person, entity, accounts) for row in connection.execute(
+            select(tables.exceptions).where(
+                tables.exceptions.c.tenant == reach.tenant, tables.exceptions.c.return_ref == ref,
+                tables.exceptions.c.closed_at.is_(None)).order_by(tables.exceptions.c.id))]
+    case, words = fold(ref, known), console.words(request, entity, accounts)
+    findings = [(words(each.sentence), words(each.hint)) for each in case.findings]
     told = {(each.line_id, each.what.value): each.told for each in case.corrections if each.identity in case.holding}
     postings = sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))
     return {"ref": ref, "kept": life.case, "case": case, "postings": postings, "sides": sides(case, postings),
-            "work": work, "told": told, "sayable": _sayable(console, reach.tenant, ref), "outcomes": OUTCOMES,
+            "work": work, "told": told, "findings": findings, "sayable": _sayable(console, reach.tenant, ref), "outcomes": OUTCOMES,
             "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
 
 

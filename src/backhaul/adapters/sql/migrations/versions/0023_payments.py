@@ -6,7 +6,7 @@ from alembic import op
 from backhaul.adapters.sql.tables import Exact, Utc
 
 revision = "0023"
-down_revision = "0019"
+down_revision = "0021"
 
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
