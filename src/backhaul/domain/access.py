@@ -55,6 +55,8 @@ class Action(StrEnum):
     PROPOSE_MAPPING = "propose-mapping"
     APPROVE = "approve"
     """Say yes or no to what somebody else proposed."""
+    SIGN = "sign"
+    """Sign a list of a month's close; which list, the role says."""
     PAUSE = "pause"
     """Let no write leave; and propose that writes may leave again."""
     PROPOSE_GRANT = "propose-grant"
@@ -80,6 +82,7 @@ RIGHTS: Final[Mapping[Action, frozenset[Role]]] = {
     Action.PROPOSE: frozenset({_O, _W, _F}),
     Action.PROPOSE_MAPPING: frozenset({_O, _W, _F}),
     Action.APPROVE: frozenset({_A}),
+    Action.SIGN: frozenset({_O, _W, _F, _A}),
     Action.PAUSE: frozenset({_O, _F, _A, _D}),
     Action.PROPOSE_GRANT: frozenset({_D}),
     Action.APPROVE_GRANT: frozenset({_D}),

@@ -190,6 +190,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                             severity=Severity.STOP),
     "PROOF_BROKEN": _kind("The sides of a line do not tell the same story, or the ERP has a record that belongs to no line.", _F, 2,
                           "Compare the sides on the page of the proof, mend the wrong one, and prove the period again."),
+    "SIGNATURE_FELL": _kind("A number moved under a signature of a month's close, and the signature holds no longer.", _F, 1,
+                            "Read what moved, find out why, and sign the list again as it stands now.", severity=Severity.NOTE),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
                          "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,

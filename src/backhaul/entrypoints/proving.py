@@ -61,8 +61,8 @@ def reconcile(  # noqa: PLR0913  a command line
         with Books(left, right, held, memory=memory) as books:
             tell(prove(books, _day(day, datetime.now(UTC).date()), tolerance), books, {})
         return
-    month = _month(period)
-    with _house() as (house, now):
+    month = month_of(period)
+    with house_of_now() as (house, now):
         from backhaul.entrypoints.months import prove_month
 
         name = tenant_of(house, tenant)
@@ -73,7 +73,7 @@ def reconcile(  # noqa: PLR0913  a command line
 
 
 @contextmanager
-def _house() -> Iterator[tuple[Any, datetime]]:
+def house_of_now() -> Iterator[tuple[Any, datetime]]:
     """Open the house and give what time it is in it; where its database is a demo's, beside the emulators the demo left."""
     from backhaul.config import Settings
     from backhaul.entrypoints.demo import again
@@ -87,7 +87,8 @@ def _house() -> Iterator[tuple[Any, datetime]]:
             yield house, datetime.now(UTC)
 
 
-def _month(text: str) -> str:
+def month_of(text: str) -> str:
+    """Read a month as an option names it."""
     try:
         return f"{date.fromisoformat(f'{text}-01'):%Y-%m}"
     except ValueError as error:

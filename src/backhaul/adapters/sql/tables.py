@@ -500,6 +500,22 @@ proof_lines = Table(
     sqlite_autoincrement=True,
 )
 
+signatures = Table(
+    "signatures", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("period"), _words("legal_entity"), _words("signer"), _words("numbers"), _words("sha256"), _words("actor"),
+    Column("at", Utc(), nullable=False),
+    Column("fallen_at", Utc()),
+    _words("moved"),
+    CheckConstraint(_among("signer", "finance", "warehouse", "customer-service", "integration", "reviewer"), name="signatures_signer"),
+    CheckConstraint("trim(actor) <> '' AND sha256 <> ''", name="signatures_whole"),
+    CheckConstraint("(fallen_at IS NULL) = (moved = '')", name="signatures_fallen"),
+    Index("signatures_standing", "tenant", "period", "legal_entity", "signer", unique=True,
+          sqlite_where=text("fallen_at IS NULL"), postgresql_where=text("fallen_at IS NULL")),
+    Index("signatures_month", "tenant", "period", "legal_entity"),
+    sqlite_autoincrement=True,
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -510,7 +526,7 @@ GUARDS: Final = frozenset({
     "attempts_paused", "notes_stay", "notes_fixed", "promises_stay", "promises_fixed", "answers_fixed",
     "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
     "attempts_approved", "windows_approval_stays",
-    "proofs_stay", "proofs_fixed",
+    "proofs_stay", "proofs_fixed", "signatures_stay", "signatures_fixed", "signatures_apart", "signatures_last",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, views
-from backhaul.application import casework, grouping, pausing, people, resolve
+from backhaul.application import casework, close as closing, grouping, pausing, people, resolve
 from backhaul.application.seek import seek
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
@@ -184,6 +184,14 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
 
 
+@get("/{tenant:str}/close", action=Action.SEE, sync_to_thread=True)
+def close(asked: Mine, period: FromQuery[str]) -> Told:
+    """Say how the close of a month stands, legal entity by legal entity: lists with their numbers, signatures, what moved, and steps."""
+    asked.whole()
+    found = [closing.status(asked.store, asked.close(period, entity.id), asked.now) for entity in asked.rules.entities]
+    return {"closes": [{**plain(month), "lists": [{**plain(each), "holds": each.holds} for each in month.lists]} for month in found]}
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -213,7 +221,7 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, trail, everybody, tokens)
+                 proofs, proof_lines, close, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:
