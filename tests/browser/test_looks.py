@@ -18,7 +18,7 @@ IMAGES = ROOT / os.environ.get("BACKHAUL_IMAGES", "build/images")
 PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1", "returns": "/returns", "return": "/returns/R-1001",
          "message": "/messages/1", "batches": "/batches", "batch": "/batches/online-retail%3Agb01%3A2010-12%3A1", "mappings": "/mappings",
          "administration": "/administration", "flows": "/flows", "trail": "/trail", "approvals": "/approvals", "search": "/search?q=R-10",
-         "waiting": "/waiting", "proof": "/proof",
+         "waiting": "/waiting", "proof": "/proof", "close": "/close?period=2010-11",
          "lines of a class": "/proof/2010-12/DECISION_AWAITED", "one cause": "/exceptions?kind=PRICE_ABOVE_SOLD",
          "plan": "/causes?kind=PRICE_ABOVE_SOLD&entity=gb01&currency=GBP&decision=waive",
          "mapping-draft": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=MYSTERY&condition=A&reason=Changed+my+mind"

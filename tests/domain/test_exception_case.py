@@ -124,5 +124,5 @@ def test_the_profile_may_name_another_team() -> None:
 
 def test_every_kind_but_a_note_waits_for_a_person() -> None:
     assert {code for code in KINDS if not Finding(code=code, sentence="It is so.").blocks} == {
-        "SURPLUS", "BLIND", "REGRADED", "HUB_STOCK_OVERDUE", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL"}
+        "SURPLUS", "BLIND", "REGRADED", "HUB_STOCK_OVERDUE", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL", "SIGNATURE_FELL"}
     assert [about(*codes).holds for codes in (["SURPLUS"], ["SURPLUS", "SKU_UNKNOWN"])] == [False, True]

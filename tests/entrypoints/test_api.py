@@ -49,6 +49,7 @@ class Clock:
 @dataclass(slots=True)
 class Profile:
     rules: Rules
+    sources: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True)
@@ -308,6 +309,28 @@ def test_what_a_month_rolled_forward_is_told_row_by_row_and_the_lines_under_each
 
 
 # --- changing
+
+
+def test_a_list_of_a_month_is_signed_as_it_was_shown_by_whose_role_signs_it(shop: Shop) -> None:
+    warehouse, finance = shop.token(Role.WAREHOUSE), shop.token(Role.FINANCE)
+    with shop.store.begin() as tx:
+        tx.keep_proof(KeptProof(tenant="acme", period="2011-02", day=NOON.date(), at=NOON, actor="ada", complete=True, figures={},
+                                extracts=[]), [])
+
+    told = shop.call("GET", "/acme/close", warehouse, period="2011-02").json()["closes"]
+    lists = {each["signer"]: each for each in told[0]["lists"]}
+    words = {"period": "2011-02", "legal_entity": told[0]["legal_entity"], "signer": "warehouse", "shown": lists["warehouse"]["sha256"]}
+    refused = shop.call("POST", "/acme/close/signatures", finance, json=words)
+    done = shop.call("POST", "/acme/close/signatures", warehouse, json=words)
+    after = shop.call("GET", "/acme/close", warehouse, period="2011-02").json()["closes"][0]["lists"]
+
+    assert [month["legal_entity"] for month in told] == ["gb", "de"]
+    assert (refused.status_code, done.status_code) == (403, 201), done.text
+    assert done.json()["sha256"] == words["shown"]
+    assert [each["signer"] for each in after if each["holds"]] == ["warehouse"]
+    assert shop.call("GET", "/acme/close", warehouse, period="2011-13").status_code == 400
+    assert shop.call("GET", "/acme/close", shop.token(Role.VIEWER, "gb"), period="2011-02").status_code == 403
+    assert shop.call("POST", "/acme/close/signatures", shop.token(Role.WAREHOUSE, "gb"), json=words).status_code == 403
 
 
 def test_a_decision_is_proposed_by_one_and_approved_by_another_as_it_was_shown(shop: Shop) -> None:

@@ -989,7 +989,8 @@ def test_charts_are_drawn_for_people_and_reach_nothing(browser: Browser) -> None
 # --- the proof -------------------------------------------------------------------------------------------------------
 
 
-def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True, period: str = "2010-12") -> None:
+def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True, period: str = "2010-12",
+           stock: str = "0") -> None:
     """Keep a run that found lines of this return broken, and one that waits."""
     at = datetime(2011, 1, 3, 5, tzinfo=UTC)
     lines = [KeptStray(line=f"{ref}|L{number:03d}", return_ref=ref, line_id=f"L{number:03d}", standing="broken", kind="WRONG_AMOUNT",
@@ -998,7 +999,7 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
     lines.append(KeptStray(line="", return_ref="", line_id="", standing="orphan", kind="EXTRA_IN_ERP", amount=Decimal(7), document="CN-9"))
     lines.append(KeptStray(line=f"{ref}|W", return_ref=ref, line_id="W", standing="timing", kind="DECISION_AWAITED", amount=Decimal(2)))
     figures = {"lines": 9, "proved": 8 - broken, "in_timing": 1, "broken": broken, "orphans": 1, "complete": complete,
-               "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": "0",
+               "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": stock,
                "credit_difference": "1.5", "ledger_difference": "-1.5",
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
                "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}}}
@@ -1183,6 +1184,33 @@ def test_who_may_have_a_month_proved_asks_once_and_sees_how_far_it_is(store: Sql
     assert "gb01 does not answer" in stopped
     assert "Prove now" in stopped
     assert "Prove now" not in vera.get("/proof").text
+
+
+def test_a_month_is_signed_on_its_page_and_what_moves_then_is_told_there(store: SqlStore, server: Running, clock: Now) -> None:
+    fiona, wanda, anton = (inside(server, name) for name in ("Fiona Finance", "Wanda Warehouse", "Anton Approver"))
+    proved(store, REF)
+
+    page = wanda.get("/close?period=2010-12")
+    form = wanda.fill(page)
+    refused = fiona.post("/close/sign", **form | fiona.fill(fiona.get("/close")) | {
+        name: form[name] for name in ("period", "entity", "signer", "shown")})
+    signed = wanda.post("/close/sign", **form)
+    after = wanda.get(signed.headers["location"]).text
+    proved(store, REF, stock="2")
+    moved = wanda.get("/close?period=2010-12").text
+    clock.at += STEP_UP * 2
+    anew = anton.post("/close/sign", **anton.fill(anton.get("/close?period=2010-12")) | {
+        "period": "2010-12", "entity": form["entity"], "signer": "reviewer", "shown": form["shown"]})
+    wrong = wanda.post("/close/sign", **wanda.fill(wanda.get("/")) | {"period": "2010-1", "signer": "warehouse"})
+
+    assert form["signer"] == "warehouse"
+    assert (refused.status_code, signed.status_code, wrong.status_code) == (403, 303, 409)
+    assert "Your signature is kept" in after
+    assert "Signed by Wanda Warehouse" in after
+    assert "stock difference: 0 → 2" in moved
+    assert anew.headers["location"].startswith("/sign-in")
+    assert fiona.get("/close").status_code == 200
+    assert fiona.get("/close?period=2010-1").status_code == 404
 
 
 def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:

@@ -58,6 +58,8 @@ class Action(StrEnum):
     """Say yes or no to what somebody else proposed."""
     PROVE = "prove"
     """Have a month proved now."""
+    SIGN = "sign"
+    """Sign a list of a month's close; which list, the role says."""
     PAUSE = "pause"
     """Let no write leave; and propose that writes may leave again."""
     PROPOSE_GRANT = "propose-grant"
@@ -88,6 +90,7 @@ RIGHTS: Final[Mapping[Action, frozenset[Role]]] = {
     Action.PROPOSE_MAPPING: frozenset({_O, _W, _F}),
     Action.APPROVE: frozenset({_A}),
     Action.PROVE: frozenset({_F, _A}),
+    Action.SIGN: frozenset({_O, _W, _F, _A}),
     Action.PAUSE: frozenset({_O, _F, _A, _D}),
     Action.PROPOSE_GRANT: frozenset({_D}),
     Action.APPROVE_GRANT: frozenset({_D}),

@@ -193,6 +193,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "BATCH_SENT_BACK": _kind("Somebody sent back the batch in which documents of it were, and they are wanted unchanged.", _F, 2,
                              "Read the reason and mend the cause: other documents go with the next batch. Or waive this and say what was "
                              "done; all of one batch can be decided about at once.", waivable=True),
+    "SIGNATURE_FELL": _kind("A number moved under a signature of a month's close, and the signature holds no longer.", _F, 1,
+                            "Read what moved, find out why, and sign the list again as it stands now.", severity=Severity.NOTE),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
                          "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,

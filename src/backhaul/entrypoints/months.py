@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from backhaul.application import payments, summon as summoning
+from backhaul.application import close, payments, summon as summoning
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import attest, forget
 from backhaul.application.certify import certify
@@ -149,13 +149,29 @@ MORNING: Final = time(5)
 """From when on a day's proof is due, in the zone of the tenant's first legal entity: after the ERP's night jobs."""
 AGAIN: Final = timedelta(hours=1)
 """How long a day's proof that broke off is left alone."""
+SIGNED: Final = "signed"
+"""Under this name it is remembered when signatures were looked at."""
+CHECKS: Final = timedelta(hours=1)
 CLOSING: Final = 10
 """Until which day of a month the one before it is proved every day as well."""
 
 
 def steps(house: House) -> Mapping[str, Any]:
-    """Give the durable step that proves the months that are open, once a day."""
-    return {"prove": lambda tenant, now: prove_when_due(house, tenant, now)}
+    """Give the durable steps: prove the months that are open, once a day, and look whether what was signed still holds, every hour."""
+    return {"prove": lambda tenant, now: prove_when_due(house, tenant, now),
+            SIGNED: lambda tenant, now: check_when_due(house, tenant, now)}
+
+
+def check_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Let fall, once an hour, the signatures whose numbers moved."""
+    with house.store.look() as tx:
+        last = tx.recall(tenant, SIGNED).get("at", "")
+    if last > (now - CHECKS).isoformat():
+        return {}
+    fallen = close.check(house.store, house.profiles[tenant].rules, sources=[each.name for each in house.profiles[tenant].sources], now=now)
+    with house.store.begin() as tx:
+        tx.remember(tenant, SIGNED, {"at": now.isoformat()})
+    return {"fell": [each.id for each in fallen]} if fallen else {}
 
 
 def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:

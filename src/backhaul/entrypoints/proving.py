@@ -81,7 +81,7 @@ def reconcile(  # noqa: PLR0913  a command line
                 payments.report(books)
             tell(proof, books, {})
         return
-    month = _month(period)
+    month = month_of(period)
     with house_of() as (house, now):
         from backhaul.entrypoints.months import prove_month
 
@@ -138,7 +138,8 @@ def house_of() -> Iterator[tuple[Any, datetime]]:
             yield house, datetime.now(UTC)
 
 
-def _month(text: str) -> str:
+def month_of(text: str) -> str:
+    """Read a month as an option names it."""
     try:
         return f"{date.fromisoformat(f'{text}-01'):%Y-%m}"
     except ValueError as error:

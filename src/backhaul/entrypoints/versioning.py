@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from backhaul.adapters.sql import coverage, lists
 from backhaul.application import versions
+from backhaul.application.close_ports import CloseStore
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import KeptProfile
@@ -19,8 +20,8 @@ from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 
 
-class ReadableStore(PeopleStore, Protocol):
-    """A store that knows people and can be read without taking part in the writing."""
+class ReadableStore(CloseStore, Protocol):
+    """A store that knows people and months, and can be read without taking part in the writing."""
 
     def read(self) -> AbstractContextManager[Connection]:
         """Open a connection that cannot write and sees one moment."""

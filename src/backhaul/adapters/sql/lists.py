@@ -147,7 +147,7 @@ def known(connection: Connection, reach: Reach, ref: str) -> KeptCase | None:
 # --- work ----------------------------------------------------------------------------------------------------
 
 
-def _total(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
+def total(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Add exactly: SQLite keeps decimals as text and is given a sum of its own (`store`)."""
     return func.exact_sum(column, type_=Exact()) if connection.dialect.name == "sqlite" else func.sum(column, type_=Exact())
 
@@ -174,7 +174,7 @@ def causes(connection: Connection, reach: Reach, *, now: datetime, owner: str = 
     """Group open work by kind, team and currency, the most money first."""
     work = tables.exceptions
     keys = (work.c.kind, work.c.owner, work.c.currency)
-    query = _work(*keys, func.count().label("many"), _total(connection, work.c.amount).label("money"),
+    query = _work(*keys, func.count().label("many"), total(connection, work.c.amount).label("money"),
                   func.sum(_late(now)).label("overdue"), func.min(work.c.opened_at).label("oldest_at"),
                   func.min(work.c.due_at).label("due_at"))
     found = connection.execute(query.where(*_open(reach, owner=owner, kind="", entity=entity)).group_by(*keys))

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from backhaul.adapters.sql.erasing import Erasing
+from backhaul.adapters.sql.closing import Closing
 from backhaul.adapters.sql.session import Seen
 from backhaul.adapters.sql.tables import GUARDS, UNIQUE
 from backhaul.application.ports import Clock, Fence
@@ -53,7 +53,7 @@ class ExactSum:
         return None if self._total is None else str(self._total)
 
 
-class SqlTx(Erasing):
+class SqlTx(Closing):
     """One transaction; implements the port `Tx`.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own

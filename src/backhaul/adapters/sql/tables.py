@@ -590,6 +590,22 @@ erased = Table(
 )
 """What each erasure is about: returns, and messages that nobody could read."""
 
+signatures = Table(
+    "signatures", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("period"), _words("legal_entity"), _words("signer"), _words("numbers"), _words("sha256"), _words("actor"),
+    Column("at", Utc(), nullable=False),
+    Column("fallen_at", Utc()),
+    _words("moved"),
+    CheckConstraint(_among("signer", "finance", "warehouse", "customer-service", "integration", "reviewer"), name="signatures_signer"),
+    CheckConstraint("trim(actor) <> '' AND sha256 <> ''", name="signatures_whole"),
+    CheckConstraint("(fallen_at IS NULL) = (moved = '')", name="signatures_fallen"),
+    Index("signatures_standing", "tenant", "period", "legal_entity", "signer", unique=True,
+          sqlite_where=text("fallen_at IS NULL"), postgresql_where=text("fallen_at IS NULL")),
+    Index("signatures_month", "tenant", "period", "legal_entity"),
+    sqlite_autoincrement=True,
+)
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
@@ -603,6 +619,7 @@ GUARDS: Final = frozenset({
     "proofs_stay", "proofs_fixed", "statements_stay", "statements_fixed",
     "payments_stay", "payments_fixed", "paysheets_stay", "paysheets_fixed",
     "words_stay", "words_fixed", "erasures_stay", "erasures_approved", "erasures_done", "erased_stay", "erased_fixed", "erased_settled",
+    "signatures_stay", "signatures_fixed", "signatures_apart", "signatures_last",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

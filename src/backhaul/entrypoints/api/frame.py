@@ -6,9 +6,10 @@ answer to a key is kept in the transaction of the change it names, so that a cal
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
@@ -23,7 +24,9 @@ from litestar.params import HeaderParameter
 from backhaul.adapters.sql import views
 from backhaul.application import people
 from backhaul.application.approvals import Within
-from backhaul.application.ports import Clock, KeptException
+from backhaul.application.close import Close
+from backhaul.application.close_ports import CloseTx
+from backhaul.application.ports import Clock, Fence, KeptException
 from backhaul.application.post import Desk
 from backhaul.application.resolve import entity_of
 from backhaul.domain.access import Action, Person, Scope, account_seen, words_seen
@@ -50,6 +53,24 @@ Key: TypeAlias = Annotated[str, HeaderParameter(name="Idempotency-Key", min_leng
                                                 description="Names this change. The same key again gives the first answer.")]
 
 
+class Named(Protocol):
+    """A source of messages, by its name."""
+
+    @property
+    def name(self) -> str:
+        """Give its name."""
+        ...
+
+
+class ProfileLike(Drafted, Protocol):
+    """What the API needs to know of a profile that holds."""
+
+    @property
+    def sources(self) -> Sequence[Named]:
+        """Give the webhook's sources."""
+        ...
+
+
 class HouseLike(Protocol):
     """The parts of a running Backhaul that the API uses."""
 
@@ -59,7 +80,7 @@ class HouseLike(Protocol):
         ...
 
     @property
-    def profiles(self) -> Mapping[str, Drafted]:
+    def profiles(self) -> Mapping[str, ProfileLike]:
         """Give the profiles by tenant."""
         ...
 
@@ -70,6 +91,24 @@ class HouseLike(Protocol):
     def drafted(self, tenant: str, text: str, *, where: str = "(draft)") -> Drafted:
         """Read a text as a version of a tenant's profile."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once(Within):
+    """The one open transaction of a change and its answer, which knows the close of a month as well."""
+
+    tx: CloseTx
+
+    @contextmanager
+    def begin(self, fence: Fence | None = None) -> Iterator[CloseTx]:
+        """Give the transaction that is open already."""
+        with Within.begin(self, fence):
+            yield self.tx
+
+    @contextmanager
+    def look(self) -> Iterator[CloseTx]:
+        """Give the transaction that is open already, so that what it wrote is seen."""
+        yield self.tx
 
 
 class SameKey(HTTPException):
@@ -112,6 +151,15 @@ class Asked:
             return self.house.drafted(self.tenant, text)
         except Misconfigured as wrong:
             raise ValidationException(detail=str(wrong)) from None
+
+    def close(self, period: str, legal_entity: str) -> Close:
+        """Give the close of a month of a legal entity; what is none is the caller's to mend."""
+        try:
+            date.fromisoformat(f"{period}-01")
+        except ValueError:
+            raise ValidationException(detail=f"'period' is a month like 2026-10, not '{period[:20]}'") from None
+        return Close(rules=self.rules, period=period, legal_entity=legal_entity,
+                     sources=[each.name for each in self.house.profiles[self.tenant].sources])
 
     def may(self, action: Action) -> bool:
         """Tell whether the caller may do something else in this tenant, for any of its legal entities."""
@@ -167,13 +215,13 @@ class Asked:
         """Give the route of the legal entity a return belongs to."""
         return self.house.desk(self.tenant, entity_of(self.store, self.rules, ref)).route
 
-    def once(self, key: str, body: object, act: Callable[[Within], Told]) -> Response[Told]:
+    def once(self, key: str, body: object, act: Callable[[Once], Told]) -> Response[Told]:
         """Do something under a key, once, with the answer kept in the same transaction."""
         request = digest({"method": self.method, "path": self.path, "body": msgspec.json.encode(body).decode()})
         with self.store.begin() as tx:
             kept = tx.answer(self.person.actor, key)
             if kept is None:
-                told = plain(act(Within(tx=tx)))
+                told = plain(act(Once(tx=tx)))
                 if not tx.keep_answer(self.person.actor, key, request=request, status=201, body=told, at=self.now):
                     message = "the same key is being answered at this moment; ask again"
                     raise RetryLater(message)

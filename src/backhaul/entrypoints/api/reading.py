@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
-from backhaul.application import casework, conclude, grouping, pausing, people, resolve
+from backhaul.application import casework, close as closing, conclude, grouping, pausing, people, resolve
 from backhaul.application.seek import seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
@@ -235,6 +235,14 @@ def availability(asked: Mine, standing: FromQuery[str] = "", limit: FromQuery[in
             if latest else None, "counts": counts, "rows": [{**plain(row), "apart": plain(row.apart)} for row in rows]}
 
 
+@get("/{tenant:str}/close", action=Action.SEE, sync_to_thread=True)
+def close(asked: Mine, period: FromQuery[str]) -> Told:
+    """Say how the close of a month stands, legal entity by legal entity: lists with their numbers, signatures, what moved, and steps."""
+    asked.whole()
+    found = [closing.status(asked.store, asked.close(period, entity.id), asked.now) for entity in asked.rules.entities]
+    return {"closes": [{**plain(month), "lists": [{**plain(each), "holds": each.holds} for each in month.lists]} for month in found]}
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -266,7 +274,7 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

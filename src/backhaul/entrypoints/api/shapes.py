@@ -74,6 +74,15 @@ class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     period: str
 
 
+class Sign(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A list of a month's close, and the hash it was shown with."""
+
+    period: str
+    legal_entity: str
+    signer: Literal["finance", "warehouse", "customer-service", "integration", "reviewer"]
+    shown: str
+
+
 class Pause(Said, forbid_unknown_fields=True, kw_only=True):
     """A legal entity; empty for the whole tenant."""
 

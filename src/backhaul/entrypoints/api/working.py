@@ -10,15 +10,16 @@ from litestar import Response, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import approvals, casework, conclude, correct, grouping, pausing, people, resolve
+from backhaul.application import approvals, casework, close, conclude, correct, grouping, pausing, people, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.application.summon import WAITS, summon
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NotAllowed
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
+from backhaul.domain.signature import Signer
 from backhaul.entrypoints import versioning
-from backhaul.entrypoints.api.frame import Asked, Key, Mine, Told, absent
+from backhaul.entrypoints.api.frame import Asked, Key, Mine, Once, Told, absent
 from backhaul.entrypoints.api.shapes import (
     Approve,
     Comment,
@@ -33,6 +34,7 @@ from backhaul.entrypoints.api.shapes import (
     Prove,
     Said,
     SayOutcome,
+    Sign,
     Version,
     offered,
 )
@@ -123,6 +125,19 @@ def end_token(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
         return {"revoked": number}
 
     return asked.once(key, None, act)
+
+
+@post("/{tenant:str}/close/signatures", action=Action.SIGN, sync_to_thread=True)
+def sign(asked: Mine, data: JSONBody[Sign], key: Key) -> Response[Told]:
+    """Sign a list of a month's close as it was shown; which lists, the caller's role says."""
+    asked.whole()
+    month = asked.close(data.period, data.legal_entity)
+
+    def act(store: Once) -> Told:
+        done = close.sign_as(store, month, asked.person, Signer(data.signer), shown=data.shown, now=asked.now)
+        return {"signature": done.id, "sha256": done.sha256}
+
+    return asked.once(key, data, act)
 
 
 # --- proposing ----------------------------------------------------------------------------------------------
@@ -262,5 +277,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
         store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
-ROUTES: Final = (comment, hand_over, attach, retry, promise, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome, group,
-                 cancel, profile, grant, unpause, approve, approve_grant, refuse, withdraw)
+ROUTES: Final = (comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome,
+                 group, cancel, profile, grant, unpause, approve, approve_grant, refuse, withdraw)

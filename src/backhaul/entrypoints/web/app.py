@@ -32,6 +32,7 @@ from backhaul.entrypoints.web.pages import (
     batches,
     catalogue,
     causes,
+    close,
     comparison,
     exceptions,
     flows,
@@ -71,14 +72,15 @@ RAIL: Final = (
     Entry(path="/batches", title="Batches", key="b", action=Action.SEE),
     Entry(path="/proof", title="Proof", key="o", action=Action.SEE, whole=True),
     Entry(path="/roll-forward", title="Roll-forward", key="w", action=Action.SEE, whole=True),
+    Entry(path="/close", title="Close", key="c", action=Action.SEE, whole=True),
     Entry(path="/mappings", title="Mappings", key="m", action=Action.SEE),
     Entry(path="/flows", title="Flows and health", key="f", action=Action.SEE),
     Entry(path="/trail", title="Audit trail", key="a", action=Action.SEE_TRAIL, whole=True),
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, roll_forward, mappings, comparison, flows,
-    search, trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, roll_forward, close, mappings, comparison,
+    flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

@@ -277,6 +277,7 @@ class Console:
 
 
 SAID: Final[Mapping[str, str]] = {
+    "signed": "Your signature is kept with the numbers it was given for.",
     "approved": "Your approval is kept.", "refused": "It is refused, or taken back; nothing was done.",
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
     "noted": "Your comment is kept.", "handed-over": "It is handed over.",

@@ -1,0 +1,99 @@
+"""May a month be called closed? From a terminal: how it stands, and whose signature it has."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import typer
+
+from backhaul.application.close import Close, Month
+from backhaul.entrypoints.deciding import Who
+from backhaul.entrypoints.proving import house_of, month_of
+from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
+
+close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign.")
+
+Period = Annotated[str, typer.Option(help="The month, YYYY-MM.")]
+
+
+def close_of(house: Any, tenant: str, period: str, entity: str) -> Close:  # noqa: ANN401  House, imported late
+    """Give the close of a month of a legal entity; of the only one there is, where none is named."""
+    profile = house.profiles[tenant]
+    names = [each.id for each in profile.rules.entities]
+    if (entity or len(names) != 1) and entity not in names:
+        message = f"say which legal entity: --entity {' | '.join(names)}"
+        raise typer.BadParameter(message)
+    return Close(rules=profile.rules, period=period, legal_entity=entity or names[0], sources=[each.name for each in profile.sources])
+
+
+def told(month: Month) -> dict[str, Any]:
+    """Write a month as plain values, each list with whether it holds."""
+    return {**asdict(month), "lists": [{**asdict(each), "holds": each.holds} for each in month.lists]}
+
+
+@close_app.command("status")
+def close_status(*, period: Period, entity: Annotated[str, typer.Option(help="A legal entity; each without.")] = "", tenant: Tenant = "",
+                 as_json: Json = False) -> None:
+    """Show the lists of a month with their numbers as they are now, who signed them, and what moved; status 1 unless all of it holds."""
+    from backhaul.application import close
+
+    month = month_of(period)
+    with house_of() as (house, now):
+        name = tenant_of(house, tenant)
+        names = [entity] if entity else [each.id for each in house.profiles[name].rules.entities]
+        found = [close.status(house.store, close_of(house, name, month, each), now) for each in names]
+    if as_json:
+        say({"period": month, "closes": [told(each) for each in found]})
+    else:
+        for each in found:
+            _show(each, now)
+    if not all(row.holds for each in found for row in each.lists):
+        raise typer.Exit(1)
+
+
+@close_app.command("sign")
+def close_sign(  # noqa: PLR0913  each is an option
+    *, period: Period, signer: Annotated[str, typer.Option("--for", help="The list: finance, warehouse, customer-service, integration, or "
+                                                           "reviewer, who signs last.")],
+    shown: Annotated[str, typer.Option(help="The hash of the list, as `backhaul close status` shows it.")], actor: Who,
+    entity: Annotated[str, typer.Option(help="The legal entity, where there are several.")] = "", tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Sign a list of a month as it was shown."""
+    from backhaul.application import close
+    from backhaul.domain.signature import Signer
+
+    month = month_of(period)
+    if signer not in set(Signer):
+        message = f"there is no list '{signer}'; there are {', '.join(Signer)}"
+        raise typer.BadParameter(message)
+    with house_of() as (house, now):
+        done = close.sign(house.store, close_of(house, tenant_of(house, tenant), month, entity), Signer(signer), shown=shown, actor=actor,
+                          now=now)
+    if as_json:
+        say({"signature": done.id, "period": month, "legal_entity": done.legal_entity, "signer": signer, "sha256": done.sha256})
+    else:
+        out.print(f"Signature {done.id}: {signer} of {done.legal_entity} for {month}, by {actor}.", highlight=False)
+
+
+def _show(month: Month, now: datetime) -> None:
+    from rich.table import Table
+
+    from backhaul.domain.signature import ITEMS, Signer
+
+    state = "over" if month.over else "not over yet; this is a rehearsal"
+    out.print(f"\n[bold]{month.legal_entity}[/], {month.period}: {state}. As of {now:%d %B %Y %H:%M} UTC.", highlight=False)
+    means = {item.name: item.means for item in ITEMS}
+    for each in month.lists:
+        signed = f"signed by {each.signed.actor} on {each.signed.at:%d %B %Y}" if each.signed else each.missing or "not signed"
+        out.print(f"{each.signer.value}: {signed}", highlight=False, markup=False)
+        if each.signer is not Signer.REVIEWER:
+            table = Table("what is counted", "now")
+            for name, value in each.numbers.items():
+                table.add_row(means[name], value)
+            out.print(table)
+        for line in each.moved or (each.fallen.moved if each.fallen and not each.signed else ()):
+            out.print(f"   moved: {line}", highlight=False, markup=False)
+        out.print(f"   --shown {each.sha256}", highlight=False, markup=False, soft_wrap=True)
+    for step in month.steps:
+        out.print(f"{step['by']}  {step['state']:<9} {step['means']}", highlight=False, markup=False, soft_wrap=True)

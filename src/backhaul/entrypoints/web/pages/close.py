@@ -1,0 +1,78 @@
+"""May a month be called closed: what do its lists say, who signed them, and what moved since?
+
+A list is signed as it is shown. The reviewer proves who they are once more before they sign.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from litestar import Response, get, post
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
+
+from backhaul.application import close
+from backhaul.domain.access import Action
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.period import period_of
+from backhaul.domain.signature import ITEMS, Signer, may_sign
+from backhaul.entrypoints.web.console import Console, done, fields, query
+from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
+
+
+def routes(console: Console) -> list[BaseRouteHandler]:
+    """Give the routes."""
+
+    @get("/close", action=Action.SEE, whole=True, sync_to_thread=True)
+    def show(request: AnyRequest) -> Response[str]:
+        tenant, visitor, now = console.tenant(request), request.state.visitor, console.clock.now()
+        rules, period = console.house.profiles[tenant].rules, query(request, "period") or _before(console, tenant)
+        if _first(period) is None:
+            detail = "a month is written as 2026-10"
+            raise NotFoundException(detail)
+        months = [close.status(console.house.store, _close(console, tenant, period, entity.id), now) for entity in rules.entities]
+        mine = {(month.legal_entity, signer) for month in months for signer in Signer
+                if may_sign(visitor.person, signer, tenant, month.legal_entity)}
+        return console.show(request, "close.html", period=period, months=months, mine=mine, means={item.name: item.means for item in ITEMS})
+
+    @post("/close/sign", action=Action.SIGN, whole=True, status_code=303)
+    async def sign(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_sign, console, request, fields(await request.form(), "period", "entity", "signer", "shown"))
+
+    return [show, sign]
+
+
+def _sign(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    visitor: Visitor = request.state.visitor
+    period, signer, now = told.get("period", ""), told.get("signer", ""), console.clock.now()
+    if signer not in set(Signer) or _first(period) is None:
+        message = f"say which list of which month is signed; got '{signer[:20]}' of '{period[:20]}'"
+        raise NeedsOperator(message)
+    if signer == Signer.REVIEWER and not visitor.is_fresh(now):
+        return prove_anew("/close")
+    close.sign_as(console.house.store, _close(console, console.tenant(request), period, told.get("entity", "")), visitor.person,
+                  Signer(signer), shown=told.get("shown", ""), now=now)
+    answer = done(request, "/close", "signed")
+    answer.headers["location"] += f"&period={period}"
+    return answer
+
+
+def _close(console: Console, tenant: str, period: str, legal_entity: str) -> close.Close:
+    profile = console.house.profiles[tenant]
+    return close.Close(rules=profile.rules, period=period, legal_entity=legal_entity, sources=[each.name for each in profile.sources])
+
+
+def _before(console: Console, tenant: str) -> str:
+    """Give the month before this one, as the first legal entity's clock says."""
+    here = console.clock.now().astimezone(ZoneInfo(console.house.profiles[tenant].rules.entities[0].zone)).date()
+    return period_of(here.replace(day=1) - timedelta(days=1))
+
+
+def _first(period: str) -> date | None:
+    try:
+        first = date.fromisoformat(f"{period}-01")
+    except ValueError:
+        return None
+    return first if period_of(first) == period else None

@@ -1,0 +1,195 @@
+"""Is a month signed as it was shown, by the right people in the right order, and does a signature fall when its numbers move?"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from backhaul.application import close
+from backhaul.application.close import Close, Month
+from backhaul.application.ports import KeptException
+from backhaul.domain.access import Grant, Person, Role
+from backhaul.domain.errors import NeedsOperator, NotAllowed
+from backhaul.domain.signature import TEAMS, Signer
+from backhaul.entrypoints import months
+from backhaul.entrypoints.cli import app
+from backhaul.entrypoints.months import prove_month
+from tests.journeys.stage import DAILY, EXAMPLES, MORNING, TENANT, World, life, line, open_world
+
+GOOD = ("A", "RESELL", 2, True)
+ONE = ("A", "RESELL", 1, True)
+MONEY, UNITS = ["broken: 0 → 1", "broken_amount: 0.00 → -2.95", "lines: 1 → 2"], ["stock_difference: 0 → -1"]
+JANUARY = datetime(2011, 1, 3, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def december(erp: str, tmp_path: Path) -> Iterator[World]:
+    """Give a December in which one return was credited, at the beginning of January, proved."""
+    world = open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY)
+    world.house.settings = replace(world.house.settings, state_dir=tmp_path)
+    world.tell(*life("C900001", [line("TEA", 2, "4.25", received=2, grades=[GOOD])], at=MORNING))
+    world.pass_evenings(6)
+    world.at = JANUARY
+    proved(world)
+    yield world
+    world.house.close()
+
+
+def proved(world: World) -> None:
+    """Prove December as of today."""
+    with prove_month(world.house, TENANT, "2010-12", world.at.date(), now=world.at):
+        pass
+
+
+def month(world: World, period: str = "2010-12") -> Close:
+    profile = world.house.profiles[TENANT]
+    return Close(rules=profile.rules, period=period, legal_entity="gb01", sources=[each.name for each in profile.sources])
+
+
+def shown(world: World) -> Month:
+    return close.status(world.house.store, month(world), world.at)
+
+
+def sign(world: World, signer: Signer, actor: str = "") -> None:
+    """Sign a list as it stands."""
+    told = next(each for each in shown(world).lists if each.signer is signer)
+    close.sign(world.house.store, month(world), signer, shown=told.sha256, actor=actor or f"person of {signer.value}", now=world.at)
+
+
+def work(world: World) -> list[KeptException]:
+    """Give the work that fallen signatures make."""
+    return [row for row in world.open() if row.case.kind == "SIGNATURE_FELL"]
+
+
+def standing(world: World) -> list[str]:
+    return [each.signer.value for each in shown(world).lists if each.holds]
+
+
+def test_a_late_line_fells_what_was_signed_and_says_what_moved_and_nothing_else_falls(december: World) -> None:
+    for signer in Signer:
+        sign(december, signer)
+    everybody = standing(december)
+    done = {step["state"] for step in shown(december).steps if step["state"] != "by people"}
+
+    december.tell(*life("C900009", [line("CUP", 1, "2.95", received=1, grades=[ONE])], at=datetime(2010, 12, 30, 9, tzinfo=UTC)))
+    december.turn()
+    proved(december)
+    fallen = close.check(december.house.store, month(december).rules, sources=month(december).sources, now=december.at)
+
+    assert (everybody, done) == ([signer.value for signer in Signer], {"done"})
+    assert [(each.signer.value, list(each.moved)) for each in fallen] == [
+        ("finance", MONEY), ("warehouse", UNITS), ("reviewer", [*MONEY, *UNITS])]
+    assert standing(december) == ["customer-service", "integration"]
+    assert [(row.case.line_id, row.case.owner, "lines: 1 → 2" in row.case.findings[0].sentence) for row in work(december)] == [
+        ("gb01 finance", "finance", True), ("gb01 warehouse", "warehouse", False), ("gb01 reviewer", "finance", True)]
+    with december.house.store.look() as tx:
+        trail = [(entry.action, entry.detail.get("signer")) for entry in tx.trail(TENANT, subject="close:2010-12")
+                 if entry.action.startswith("close.")]
+    assert trail == [*(("close.signed", signer.value) for signer in Signer), *(("close.fell", signer) for signer in (
+        "finance", "warehouse", "reviewer"))]
+
+
+def test_what_fell_is_signed_again_as_it_stands_now_and_its_work_is_done(december: World) -> None:
+    for signer in Signer:
+        sign(december, signer)
+    december.tell(*life("C900009", [line("CUP", 1, "2.95", received=1, grades=[ONE])], at=datetime(2010, 12, 30, 9, tzinfo=UTC)))
+    december.turn()
+    proved(december)
+    before = [each.moved for each in shown(december).lists if each.signer is Signer.FINANCE]
+
+    sign(december, Signer.FINANCE)
+    sign(december, Signer.WAREHOUSE)
+    owned = [row.case.line_id for row in work(december)]
+    sign(december, Signer.REVIEWER)
+
+    assert before == [tuple(MONEY)]
+    assert (owned, work(december)) == (["gb01 reviewer"], [])
+    assert len(standing(december)) == len(Signer)
+
+
+def test_the_worker_looks_every_hour_whether_what_was_signed_still_holds(december: World) -> None:
+    sign(december, Signer.INTEGRATION)
+    look = months.steps(december.house)["signed"]
+    first = look(TENANT, december.at)
+    december.tell({"no": "return"})
+
+    at_once, later = look(TENANT, december.at), look(TENANT, december.at + timedelta(hours=2))
+
+    assert (first, at_once, later) == ({}, {}, {})  # a message of January is none of December's
+    assert standing(december) == ["integration"]
+
+
+def test_nobody_signs_before_the_month_is_over_or_before_it_was_proved_or_what_is_not_what_was_shown(december: World) -> None:
+    told = next(each for each in shown(december).lists if each.signer is Signer.FINANCE)
+
+    for close_of, hash_, at, says in (
+        (month(december, "2011-01"), told.sha256, december.at, "the month is not over"),
+        (month(december, "2010-11"), told.sha256, december.at, "no proof of this month could read everything"),
+        (month(december), "0" * 64, december.at, "not what was shown to you"),
+        (month(december), told.sha256, MORNING, "the month is not over"),
+    ):
+        with pytest.raises(NeedsOperator, match=says):
+            close.sign(december.house.store, close_of, Signer.FINANCE, shown=hash_, actor="fiona", now=at)
+    with pytest.raises(NeedsOperator, match="there is no legal entity 'xx'; there are gb01"):
+        close.status(december.house.store, replace(month(december), legal_entity="xx"), december.at)
+    assert standing(december) == []
+
+
+def test_the_reviewer_signs_last_and_is_nobody_who_prepared(december: World) -> None:
+    with pytest.raises(NeedsOperator, match="the reviewer signs last"):
+        sign(december, Signer.REVIEWER)
+    for team in TEAMS:
+        sign(december, team)
+
+    with pytest.raises(NeedsOperator, match="preparers and reviewer are different people"):
+        sign(december, Signer.REVIEWER, " Person of Warehouse")
+    with pytest.raises(NeedsOperator, match="has signed already"):
+        sign(december, Signer.WAREHOUSE)
+    sign(december, Signer.REVIEWER)
+
+    assert len(standing(december)) == len(Signer)
+
+
+def test_somebody_whose_role_does_not_sign_a_list_does_not_sign_it(december: World) -> None:
+    wanda, fiona = (Person(number=number, issuer="i", subject="s", name="n", grants=(Grant(role=role, tenant=TENANT, entities=None),))
+                    for number, role in enumerate((Role.WAREHOUSE, Role.FINANCE)))
+    told = next(each for each in shown(december).lists if each.signer is Signer.FINANCE)
+
+    with pytest.raises(NotAllowed, match="do not sign the list of finance"):
+        close.sign_as(december.house.store, month(december), wanda, Signer.FINANCE, shown=told.sha256, now=december.at)
+    nobody = standing(december)
+    close.sign_as(december.house.store, month(december), fiona, Signer.FINANCE, shown=told.sha256, now=december.at)
+
+    assert (nobody, standing(december)) == ([], ["finance"])
+
+
+def test_signatures_of_a_legal_entity_that_is_gone_are_left_alone(december: World) -> None:
+    sign(december, Signer.WAREHOUSE)
+    rules = replace(month(december).rules, entities=())
+
+    assert close.check(december.house.store, rules, sources=(), now=december.at) == []
+
+
+def test_a_month_is_shown_and_signed_from_a_terminal(december: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"BACKHAUL_DATABASE_URL": december.house.settings.database_url, "BACKHAUL_ERP_URL": december.erp,
+                        "BACKHAUL_PROFILE": str(EXAMPLES / "profiles" / "online-retail.toml"), "BACKHAUL_ERP_SECRET": "secret",
+                        "BACKHAUL_ERP_TOKEN_URL": f"{december.erp}/demo/oauth2/v2.0/token", "BACKHAUL_ZIGZAG_SECRET": "0" * 32}.items():
+        monkeypatch.setenv(name, value)
+
+    first = CliRunner().invoke(app, ["close", "status", "--period", "2010-12", "--json"])
+    lists = json.loads(first.stdout)["closes"][0]["lists"]
+    signed = [CliRunner().invoke(app, ["close", "sign", "--period", "2010-12", "--for", each["signer"], "--shown", each["sha256"],
+                                       "--actor", each["signer"], *(["--json"] if each is lists[0] else [])]) for each in lists]
+    last = CliRunner().invoke(app, ["close", "status", "--period", "2010-12"], env={"COLUMNS": "200"})
+    wrong = CliRunner().invoke(app, ["close", "sign", "--period", "2010-12", "--for", "me", "--shown", "x", "--actor", "a"])
+    nobody = CliRunner().invoke(app, ["close", "status", "--period", "2010-12", "--entity", "xx"])
+
+    assert (first.exit_code, [each.exit_code for each in signed], last.exit_code) == (1, [0] * 5, 0), signed[0].stderr
+    assert json.loads(signed[0].stdout)["signer"] == "finance"
+    assert "reviewer: signed by reviewer" in last.stdout
+    assert "Credit notes of the month's batches" in last.stdout
+    assert (wrong.exit_code, nobody.exit_code) == (2, 2)
