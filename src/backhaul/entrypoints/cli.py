@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.entrypoints import attending, profiling, proving
+from backhaul.entrypoints import attending, private, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
@@ -25,6 +25,7 @@ app: Final = typer.Typer(
 app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profiling.profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
+app.add_typer(private.privacy_app, name="privacy")
 app.command()(proving.reconcile)
 for command in attending.COMMANDS:
     app.command()(command)

@@ -532,6 +532,11 @@ erased = Table(
 )
 """What each erasure is about: returns, and messages that nobody could read."""
 
+ERASABLE: Final = frozenset({
+    "deliveries", "facts", "cases", "postings", "attempts", "exceptions", "notes", "promises", "proposals", "words", "answers", "memories",
+})
+"""Tables that may hold what is about a customer."""
+
 GUARDS: Final = frozenset({
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",

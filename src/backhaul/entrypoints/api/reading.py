@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, views
-from backhaul.application import casework, grouping, pausing, people, resolve
+from backhaul.application import casework, grouping, pausing, people, privacy, resolve
 from backhaul.application.seek import seek
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
@@ -186,6 +186,21 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
 
 
+@get("/{tenant:str}/personal-data", action=Action.EXPORT_PERSONAL, sync_to_thread=True)
+def personal_data(asked: Mine, subject: FromQuery[str]) -> Told:
+    """Give everything that is held about a customer, by their account or one of their returns."""
+    asked.whole()
+    return plain(privacy.export(asked.store, asked.rules, subject))  # type: ignore[no-any-return]  # a record becomes an object
+
+
+@get("/{tenant:str}/erasures", action=Action.SEE, sync_to_thread=True)
+def erasures(asked: Mine) -> Told:
+    """List what was erased, the latest first: by which proposal, how much of what, and the hashes of bytes that are gone."""
+    asked.whole()
+    with asked.store.look() as tx:
+        return {"erasures": plain(tx.erasures(asked.tenant))}
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -217,7 +232,7 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, trail, everybody, tokens)
+                 proofs, proof_lines, personal_data, erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:
