@@ -253,8 +253,8 @@ def test_no_page_list_or_answer_names_who_is_erased_and_they_are_told_what_is_le
             assert browser.enter(name, PASSPHRASE).status_code == 303
         held = oskar.get(f"/administration?subject={ACCOUNT}").text
         told = oskar.get(f"/administration/personal-data?subject={ACCOUNT}").text
-        asked_for = oskar.post("/administration/erase", **oskar.fill(
-            oskar.get("/administration"), subject=ACCOUNT, reason="they asked us to"))
+        form_token = oskar.fill(oskar.get("/administration"))["form_token"]
+        asked_for = oskar.post("/administration/erase", form_token=form_token, subject=ACCOUNT, reason="they asked us to")
         with world.house.store.look() as tx:
             [proposal] = tx.proposals(Scope.whole(TENANT), kinds=[ProposalKind.ERASE])
         approvals.approve(world.house.store, EFFECTS, world.house.profiles[TENANT].rules, proposal.id, shown=proposal.sha256,
