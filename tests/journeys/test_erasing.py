@@ -1,5 +1,7 @@
 """Is a customer who asks for it gone from everything we keep, and is everything proved that was proved before?"""
 
+import json
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from typer.testing import CliRunner
 
 from backhaul.adapters.sql import tables
 from backhaul.application import approvals, casework, privacy
@@ -17,16 +20,22 @@ from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.domain.personal import names_any
 from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.returns import NOTHING, fold
 from backhaul.domain.trail import first_break
 from backhaul.entrypoints import months
-from tests.journeys.stage import DAILY, MORNING, TENANT, World, life, line, open_world
+from backhaul.entrypoints.cli import app
+from backhaul.entrypoints.demo.team import employ
+from backhaul.entrypoints.web.app import create_app
+from backhaul.entrypoints.web.serving import serve
+from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, Browser
+from tests.journeys.stage import DAILY, EXAMPLES, MORNING, TENANT, World, life, line, open_world
 
 GOOD = ("A", "RESELL", 2, True)
 ACCOUNT, REF = "10001", "C910007"
 CANARIES = {name: f"Kanari-{name}-Zeisig" for name in (
-    "name", "email", "phone", "street", "comment", "instructions", "description", "option", "nested", "said", "file", "promise", "erp",
+    "name", "email", "phone", "street", "comment", "instructions", "description", "option", "nested", "said", "file", "promise",
     "reason", "sentence", "waived")}
 """A word of its own in everything a message can carry of a customer, and in everything that is said about one."""
 
@@ -47,8 +56,8 @@ def world(erp: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[
 
 def personal() -> list[dict[str, Any]]:
     """Write a return's messages as a platform would that tells more than anybody needs."""
-    told = life(REF, [line("TEA", 2, "4.25", received=2, grades=[GOOD]), line("CUP", 2, "2.95", received=0, grades=[], reason="Changed my mind")],
-                at=MORNING, customer=ACCOUNT)
+    told = life(REF, [line("TEA", 2, "4.25", received=2, grades=[GOOD]), line("CUP", 2, "2.95", received=0, grades=[])], at=MORNING,
+                customer=ACCOUNT)
     for message in told:
         message["return"] |= {
             "shopper": {name: CANARIES[name] for name in ("name", "email", "phone", "street")}, "comment": CANARIES["comment"],
@@ -67,11 +76,13 @@ def talked_about(world: World) -> None:
         for row in tx.exceptions(TENANT):
             tx.close_exceptions(TENANT, row.case.return_ref, apart_from=(), resolution=CANARIES["said"], at=world.at, actor="ann")
         number = tx.open_exception(ExceptionCase.about(
-            tenant=TENANT, return_ref=REF, line_id="CUP#1", money=Money(amount=NOTHING, currency="GBP"), now=world.at, teams={},
-            findings=(Finding(code="CUSTOMER_UNKNOWN", sentence=f"{CANARIES['sentence']}: customer '{ACCOUNT}'.", hint=CANARIES["name"]),)))
+            tenant=TENANT, return_ref=REF, line_id="CUP#1", money=Money(amount=NOTHING, currency="GBP"), teams={}, now=world.at,
+            findings=(Finding(code="CUSTOMER_UNKNOWN", sentence=f"{CANARIES['sentence']}: customer '{ACCOUNT}'.",
+                              hint=CANARIES["name"]),)))
     casework.comment(store, TENANT, number, text=f"{CANARIES['said']} is {ACCOUNT}", actor="ann", now=world.at)
     casework.attach(store, TENANT, number, name=f"{CANARIES['name']}.txt", body=CANARIES["file"].encode(), actor="ann", now=world.at)
-    casework.promise(store, Scope.whole(TENANT), REF, text=CANARIES["promise"], due_at=world.at + timedelta(days=2), actor="ann", now=world.at)
+    casework.promise(store, Scope.whole(TENANT), REF, text=CANARIES["promise"], due_at=world.at + timedelta(days=2), actor="ann",
+                     now=world.at)
     asked = approvals.propose(store, EFFECTS, rules, ProposalKind.CLOSE, {"exception": number}, proposer="ann",
                               reason=f"{CANARIES['waived']} {ACCOUNT}", now=world.at)
     approvals.approve(store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="bob", now=world.at)
@@ -122,14 +133,14 @@ def figures(world: World) -> tuple[Any, ...]:
 
 
 def test_who_is_erased_is_found_nowhere_and_all_that_was_proved_is_proved_still(world: World, tmp_path: Path) -> None:
-    before, proved, credits = postings(world), figures(world), world.credits
+    before, proved, credited = postings(world), figures(world), world.credits
     assert set(where(world, ACCOUNT, *CANARIES.values())) >= {
         "deliveries", "facts", "cases", "postings", "exceptions", "notes", "promises", "proposals", "words", "answers"}
 
     done = erased(world)
 
     assert where(world, ACCOUNT, *CANARIES.values()) == {}
-    assert (postings(world), figures(world), world.credits) == (before, proved, credits)
+    assert (postings(world), figures(world), world.credits) == (before, proved, credited)
     with world.house.store.look() as tx:
         assert first_break(tx.trail(TENANT)) is None
     assert done.result.endswith(f"are about erased-{done.id} from now on")
@@ -183,30 +194,115 @@ def test_nobody_is_erased_whose_return_is_open_or_about_whom_something_is_to_dec
 
 
 def test_the_database_erases_nothing_without_two_people_and_nothing_but_words(world: World) -> None:
-    proposal = asked(world)
-    engine, store = world.house.store.engine, world.house.store
-    begin = ("INSERT INTO erasures (tenant, proposal, name, at, proof) SELECT tenant, id, 'erased-9', proposed_at, '' FROM proposals "
-             f"WHERE id = {proposal.id}")
-    words = f"UPDATE facts SET body = replace(body, '{ACCOUNT}', 'x') WHERE return_ref = '{REF}'"
-    about = (f"INSERT INTO erased (erasure, tenant, return_ref) SELECT id, tenant, '{{ref}}' FROM erasures WHERE proposal = {proposal.id}")
-    for statement in (begin, words, "DELETE FROM words", "UPDATE deliveries SET body = NULL WHERE body IS NOT NULL"):
-        with pytest.raises(IntegrityError), engine.begin() as connection:
-            connection.execute(text(statement))
-    approved = (f"UPDATE proposals SET approver = 'bob', approved_at = proposed_at WHERE id = {proposal.id}", begin, about.format(ref=REF))
-    for statement in (words.replace(ACCOUNT, '"quantity":"2').replace("'x'", "'\"quantity\":\"9'"),
-                      f"UPDATE attempts SET outcome = 'lost' WHERE posting LIKE '%{REF}%'",
-                      f"UPDATE postings SET net = 1, body = body || ' ' WHERE return_ref = '{REF}'",
-                      words.replace(REF, "C910002"), "UPDATE deliveries SET sha256 = 'x', body = body",
-                      f"UPDATE proposals SET amount = 1 WHERE subject = '{REF}'", f"UPDATE facts SET identity = 'x' WHERE return_ref = '{REF}'"):
-        with pytest.raises(IntegrityError), engine.begin() as connection:
-            for each in (*approved, statement):
-                connection.execute(text(each))
+    proposal, store, rules = asked(world), world.house.store, world.house.profiles[TENANT].rules
+
+    def refused(*statements: str) -> str:
+        """Say something to the database behind the store's back, all of it or nothing, and give what it answers when it refuses."""
+        names = {"number": proposal.id, "ref": REF, "open": "C910009"}
+        with store.engine.begin() as connection:
+            try:
+                for each in statements:
+                    connection.execute(text(each), {name: value for name, value in names.items() if f":{name}" in each})
+            except IntegrityError as refusal:
+                connection.rollback()
+                return str(refusal)
+            pytest.fail(f"nobody refused {statements[-1]}")
+
+    assert "approval of somebody other" in refused(BEGIN)
+    assert "append-only" in refused("UPDATE facts SET body = replace(body, '10001', 'x') WHERE return_ref = :ref")
+    assert "only erased" in refused("DELETE FROM words")
+    assert "bytes of a delivery" in refused("UPDATE deliveries SET body = NULL WHERE body IS NOT NULL")
+    for statement in FORBIDDEN:
+        assert refused(*APPROVED, statement)
     world.tell(life("C910009", [line("TEA", 1, "4.25")], at=MORNING, customer="10002")[0])
     world.turn()
-    with pytest.raises(IntegrityError, match="only what is settled"), engine.begin() as connection:
-        for each in (*approved[:2], about.format(ref="C910009")):
-            connection.execute(text(each))
-
+    assert "only what is settled" in refused(*APPROVED[:2], APPROVED[2].replace(":ref", ":open"))
     with pytest.raises(NeedsOperator, match="somebody other than 'ann'"):
-        approvals.approve(store, EFFECTS, world.house.profiles[TENANT].rules, proposal.id, shown=proposal.sha256, approver=" Ann", now=world.at)
+        approvals.approve(store, EFFECTS, rules, proposal.id, shown=proposal.sha256, approver=" Ann", now=world.at)
     assert set(where(world, CANARIES["name"])) >= {"deliveries"}
+
+
+BEGIN = ("INSERT INTO erasures (tenant, proposal, name, at, proof) SELECT tenant, id, 'erased-9', proposed_at, '' FROM proposals "
+         "WHERE id = :number")
+APPROVED = (
+    "UPDATE proposals SET approver = 'bob', approved_at = proposed_at WHERE id = :number", BEGIN,
+    "INSERT INTO erased (erasure, tenant, return_ref) SELECT id, tenant, :ref FROM erasures WHERE proposal = :number")
+"""How an erasure begins that two people agreed on."""
+FORBIDDEN = (
+    "UPDATE facts SET body = replace(body, 'RESELL', 'SCRAP') WHERE return_ref = :ref AND kind = 'Inspected'",
+    "UPDATE facts SET identity = 'x' WHERE return_ref = :ref",
+    "UPDATE facts SET body = replace(body, '10002', 'x') WHERE return_ref = 'C910002' AND kind = 'Announced'",
+    "UPDATE attempts SET outcome = 'lost' WHERE posting IN (SELECT key FROM postings WHERE return_ref = :ref)",
+    "UPDATE postings SET net = 1, body = body || ' ' WHERE return_ref = :ref",
+    "UPDATE postings SET body = replace(body, '4.25', '9.25') WHERE return_ref = :ref",
+    "UPDATE deliveries SET sha256 = 'x'", "UPDATE deliveries SET body = sha256 WHERE body IS NOT NULL",
+    "UPDATE exceptions SET amount = 9 WHERE return_ref = :ref", "UPDATE notes SET actor = 'eve' WHERE return_ref = :ref",
+    "UPDATE promises SET due_at = at WHERE return_ref = :ref", "UPDATE proposals SET amount = 1 WHERE subject = :ref",
+    "UPDATE erasures SET name = 'x'", "DELETE FROM erased", "DELETE FROM erasures",
+)
+"""What no erasure changes, also of the return it is about."""
+
+
+def test_no_page_list_or_answer_names_who_is_erased_and_they_are_told_what_is_left(
+        world: World, caplog: pytest.LogCaptureFixture) -> None:
+    employ(world.house.store, TENANT, world.at)
+    caplog.set_level(logging.DEBUG)
+    with serve(create_app(world.house, sign_in=SIGN_IN)) as running:
+        oskar, fiona, udo = (Browser(running.base_url) for _ in range(3))
+        for browser, name in ((oskar, "Oskar Operator"), (fiona, "Fiona Finance"), (udo, "Udo Auditor")):
+            assert browser.enter(name, PASSPHRASE).status_code == 303
+        held = oskar.get(f"/administration?subject={ACCOUNT}").text
+        told = oskar.get(f"/administration/personal-data?subject={ACCOUNT}").text
+        form_token = oskar.fill(oskar.get("/administration"))["form_token"]
+        asked_for = oskar.post("/administration/erase", form_token=form_token, subject=ACCOUNT, reason="they asked us to")
+        with world.house.store.look() as tx:
+            [proposal] = tx.proposals(Scope.whole(TENANT), kinds=[ProposalKind.ERASE])
+        approvals.approve(world.house.store, EFFECTS, world.house.profiles[TENANT].rules, proposal.id, shown=proposal.sha256,
+                          approver="bob", now=world.at)
+
+        pages = {path: udo.get(path) for path in (
+            "/", f"/returns/{REF}", "/returns", "/exceptions", "/approvals", f"/approvals/{proposal.id}", "/trail", "/search?q=" + REF,
+            "/messages/1", "/messages/1/bytes", "/exports/returns.csv", "/exports/trail.csv", "/exports/waiting.csv", "/mappings",
+            f"/administration/personal-data?subject={REF}", "/exports/coverage.csv", "/flows", "/batches")}
+
+    assert "Propose to erase" in held
+    assert "Documents in the ERP" in held
+    assert ACCOUNT not in held.replace(f'value="{ACCOUNT}"', "").replace(f"subject={ACCOUNT}", "")
+    assert all(word in told for word in CANARIES.values())
+    assert asked_for.headers["location"].startswith(f"/approvals/{proposal.id}")
+    assert {path: page.status_code for path, page in pages.items() if page.status_code != 200} == {}
+    assert {path: found for path, page in pages.items() if (found := [word for word in CANARIES.values() if word in page.text])} == {}
+    assert [path for path, page in pages.items() if names_any(page.content, [ACCOUNT])] == []
+    assert f"erased-{proposal.id}" in pages[f"/returns/{REF}"].text
+    assert f'"proposal":{proposal.id}' in pages[f"/administration/personal-data?subject={REF}"].text
+    assert not [record for record in caplog.records if any(word in record.getMessage() for word in CANARIES.values())]
+
+
+def test_two_people_at_the_machine_erase_with_a_proof_and_nothing_is_left_in_the_file(
+        world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = world.house.settings
+    for name, value in {"BACKHAUL_DATABASE_URL": settings.database_url, "BACKHAUL_ERP_URL": world.erp, "BACKHAUL_ERP_SECRET": "s",
+                        "BACKHAUL_PROFILE": str(EXAMPLES / "profiles" / "online-retail.toml"), "BACKHAUL_ZIGZAG_SECRET": "0" * 32,
+                        "BACKHAUL_ERP_TOKEN_URL": f"{world.erp}/demo/oauth2/v2.0/token"}.items():
+        monkeypatch.setenv(name, value)
+
+    def say(*words: str) -> Any:
+        ended = CliRunner().invoke(app, ["privacy", *words, "--subject", ACCOUNT if words[-1] != REF else REF])
+        assert ended.exit_code == 0, (ended.output, ended.exception)
+        return ended.stdout
+
+    told = json.loads(say("export"))
+    asked_for = json.loads(say("erase", "--actor", "ann", "--reason", "asked", "--json"))
+    say("erase", "--actor", "ann", "--approver", "bob", "--reason", "asked", "--proof")
+    ended = CliRunner().invoke(app, ["privacy", "erase", "--subject", REF, "--proof", "--json"])
+
+    assert told["returns"] == asked_for["returns"] == [REF]
+    assert CANARIES["email"] in json.dumps(told["messages"], ensure_ascii=False)
+    [proof] = json.loads(ended.stdout)["erasures"]
+    assert proof["proposal"] == asked_for["proposal"]
+    assert len(proof["sha256"]) >= 4
+    assert proof["counts"]["messages"] == 4
+    assert where(world, *CANARIES.values()) == {}
+    if settings.database_url.startswith("sqlite"):
+        left = b"".join(path.read_bytes() for path in tmp_path.glob("backhaul.sqlite*"))
+        assert [word for word in CANARIES.values() if word.encode() in left] == []

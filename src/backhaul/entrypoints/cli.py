@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.entrypoints import attending, closing, paying, profiling, proving
+from backhaul.entrypoints import attending, closing, paying, private, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
@@ -27,6 +27,7 @@ app.add_typer(profiling.profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
 app.add_typer(closing.close_app, name="close")
 app.add_typer(paying.payouts_app, name="payouts")
+app.add_typer(private.privacy_app, name="privacy")
 app.command()(proving.reconcile)
 app.command()(proving.availability)
 app.command()(paying.roll_forward)

@@ -80,16 +80,16 @@ class Closing(Erasing):
         found = self._money(proof_lines.c.amount, proof_lines.c.currency, *broken)
         return Counted(
             credited=credited[0], credited_net=credited[1], held=kept[0], held_amount=kept[1], broken=found[0], broken_amount=found[1],
-            unconfirmed=self._how_many(*mine, table.state.in_(DOUBT), tried), unfinished=self._how_many(*mine, table.state.in_(UNFINISHED)),
-            unsettled=self._how_many(*mine, table.state.in_(DOUBT)), unmapped=self._how_many(*held, exceptions.c.kind.in_(UNMAPPED)),
-            promises_due=self._how_many(*waits, promises.c.tenant == tenant, promises.c.return_ref == cases.c.ref, promises.c.due_at < until),
-            waiting_late=self._how_many(*waits, cases.c.due_at < until), unread=self._how_many(*came, deliveries.c.state == "stored"),
-            unreadable=self._how_many(*came, deliveries.c.state == "quarantined"),
-            drift=self._how_many(exceptions.c.tenant == tenant, exceptions.c.kind == "CONTRACT_DRIFT", exceptions.c.closed_at.is_(None),
+            unconfirmed=self._tally(*mine, table.state.in_(DOUBT), tried), unfinished=self._tally(*mine, table.state.in_(UNFINISHED)),
+            unsettled=self._tally(*mine, table.state.in_(DOUBT)), unmapped=self._tally(*held, exceptions.c.kind.in_(UNMAPPED)),
+            promises_due=self._tally(*waits, promises.c.tenant == tenant, promises.c.return_ref == cases.c.ref, promises.c.due_at < until),
+            waiting_late=self._tally(*waits, cases.c.due_at < until), unread=self._tally(*came, deliveries.c.state == "stored"),
+            unreadable=self._tally(*came, deliveries.c.state == "quarantined"),
+            drift=self._tally(exceptions.c.tenant == tenant, exceptions.c.kind == "CONTRACT_DRIFT", exceptions.c.closed_at.is_(None),
                               exceptions.c.return_ref == f"contract:{legal_entity}"),
             last_heard={name: self._heard(tenant, name, until) for name in sources})
 
-    def _how_many(self, *conditions: ColumnElement[bool]) -> int:
+    def _tally(self, *conditions: ColumnElement[bool]) -> int:
         told: int = self._connection.execute(select(func.count()).where(*conditions)).scalar_one()
         return told
 

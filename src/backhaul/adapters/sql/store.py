@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from backhaul.adapters.sql.closing import Closing
 from backhaul.adapters.sql.session import Seen
-from backhaul.adapters.sql.tables import GUARDS, UNIQUE
+from backhaul.adapters.sql.tables import ERASABLE, GUARDS, UNIQUE
 from backhaul.application.ports import Clock, Fence
 from backhaul.domain.errors import Misconfigured, RetryLater
 
@@ -121,6 +121,19 @@ class SqlStore:
             config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, to)
+
+    def scrub(self) -> None:
+        """Let nothing that was overwritten lie in the database's own files any longer; what else reads or writes goes on."""
+        connection = self.engine.raw_connection()
+        try:
+            if self._sqlite:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                connection.driver_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's own
+                connection.cursor().execute(f"VACUUM {', '.join(sorted(ERASABLE))}")
+        finally:
+            connection.invalidate()
+            connection.close()
 
     def check(self) -> None:
         """Refuse to work on a database that could lose what was acknowledged, or that lacks its second wall."""

@@ -590,6 +590,11 @@ erased = Table(
 )
 """What each erasure is about: returns, and messages that nobody could read."""
 
+ERASABLE: Final = frozenset({
+    "deliveries", "facts", "cases", "postings", "attempts", "exceptions", "notes", "promises", "proposals", "words", "answers", "memories",
+})
+"""Tables that may hold what is about a customer."""
+
 signatures = Table(
     "signatures", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),

@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
-from backhaul.application import casework, close as closing, conclude, grouping, pausing, people, resolve
+from backhaul.application import casework, close as closing, conclude, grouping, pausing, people, privacy, resolve
 from backhaul.application.seek import seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
@@ -243,6 +243,21 @@ def close(asked: Mine, period: FromQuery[str]) -> Told:
     return {"closes": [{**plain(month), "lists": [{**plain(each), "holds": each.holds} for each in month.lists]} for month in found]}
 
 
+@get("/{tenant:str}/personal-data", action=Action.EXPORT_PERSONAL, sync_to_thread=True)
+def personal_data(asked: Mine, subject: FromQuery[str]) -> Told:
+    """Give everything that is held about a customer, by their account or one of their returns."""
+    asked.whole()
+    return plain(privacy.export(asked.store, asked.rules, subject))  # type: ignore[no-any-return]  # a record becomes an object
+
+
+@get("/{tenant:str}/erasures", action=Action.SEE, sync_to_thread=True)
+def erasures(asked: Mine) -> Told:
+    """List what was erased, the latest first: by which proposal, how much of what, and the hashes of bytes that are gone."""
+    asked.whole()
+    with asked.store.look() as tx:
+        return {"erasures": plain(tx.erasures(asked.tenant))}
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -274,7 +289,8 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, personal_data, erasures, trail,
+                 everybody, tokens)
 
 
 def _most(limit: int) -> int:

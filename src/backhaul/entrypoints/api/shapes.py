@@ -97,6 +97,12 @@ class GrantRole(Said, forbid_unknown_fields=True, kw_only=True):
     entities: list[str] | None = None
 
 
+class Erase(Said, forbid_unknown_fields=True, kw_only=True):
+    """A customer, by their account or one of their returns."""
+
+    subject: str
+
+
 class Group(Said, forbid_unknown_fields=True, kw_only=True):
     """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it."""
 

@@ -10,7 +10,7 @@ from litestar import Response, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import approvals, casework, close, conclude, correct, grouping, pausing, people, resolve
+from backhaul.application import approvals, casework, close, conclude, correct, grouping, pausing, people, privacy, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.application.summon import WAITS, summon
@@ -25,6 +25,7 @@ from backhaul.entrypoints.api.shapes import (
     Comment,
     Correct,
     Decide,
+    Erase,
     Evidence,
     GrantRole,
     Group,
@@ -219,6 +220,13 @@ def grant(asked: Mine, data: JSONBody[GrantRole], key: Key) -> Response[Told]:
         "person": data.person, "role": data.role, "entities": None if data.entities is None else sorted(data.entities)})
 
 
+@post("/{tenant:str}/erasures", action=Action.PROPOSE_ERASURE, sync_to_thread=True)
+def erase(asked: Mine, data: JSONBody[Erase], key: Key) -> Response[Told]:
+    """Propose that a customer is erased, by their account or one of their returns; somebody else approves it."""
+    asked.whole()
+    return _propose(asked, key, data, ProposalKind.ERASE, privacy.content_of(privacy.returns_of(asked.store, asked.rules, data.subject)))
+
+
 @post("/{tenant:str}/pauses/{number:int}/end", action=Action.PAUSE, sync_to_thread=True)
 def unpause(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -> Response[Told]:
     """Propose that writes leave again."""
@@ -278,4 +286,4 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
 
 
 ROUTES: Final = (comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome,
-                 group, cancel, profile, grant, unpause, approve, approve_grant, refuse, withdraw)
+                 group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)
