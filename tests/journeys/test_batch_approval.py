@@ -14,6 +14,7 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import approvals, grouping
 from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import KeptWindow, PostingState
+from backhaul.application.process import judge
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import PostingBatch
@@ -86,6 +87,18 @@ def test_what_is_sent_back_is_held_with_the_reason_and_does_not_come_again_uncha
         ("BATCH_SENT_BACK", "R-1", "finance"), ("BATCH_SENT_BACK", "R-2", "finance")]
     assert held[0].case.findings[0].sentence.endswith(": the price list is wrong.")
     assert (waiting(world), world.rows("ReturnOrderHeadersV2")) == ([], [])
+
+
+def test_what_was_sent_back_a_moment_ago_is_not_fixed_by_a_window_that_closes_before_it_is_looked_at(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    send_back(world, waiting(world)[0])
+    desk = world.house.desk(TENANT, "gb01")
+
+    fixed = judge(world.house.store, desk.erp, desk.rules, desk.entity, desk.route, ["R-1"], window="w2", period="2010-12", now=world.at)
+
+    assert fixed == 0
+    assert {row.state for row in world.postings()} <= {PostingState.WITHDRAWN, PostingState.HELD}
 
 
 def waive_batch(world: World, batch: str) -> Proposal:

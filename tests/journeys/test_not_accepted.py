@@ -10,12 +10,15 @@ from re import findall
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
+from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import approvals, casework, conclude
 from backhaul.application.effects import EFFECTS
 from backhaul.domain.access import Scope
 from backhaul.domain.disposition import Outcome
 from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.facts import Concluded, Decision
 from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.rules import Close, Window
 from backhaul.entrypoints.demo.team import employ
@@ -174,3 +177,17 @@ def test_an_outcome_that_moves_money_is_approved_as_it_was_shown_and_not_after_t
     assert [each.id for each in proposed(daily)] == [asked.id]
     assert (asked.money.amount, asked.money.currency) == (Decimal("-4.25"), "GBP")
     assert sum(units for _, units, _ in money(daily)) == 2
+
+
+def test_either_database_keeps_what_one_person_says_and_no_approval_of_their_own(store: SqlStore) -> None:
+    said = Concluded(return_ref="R-1", at=datetime(2011, 3, 1, tzinfo=UTC), line_id="TEA#1", outcome="sent-back", units=Decimal(1),
+                     actor="ada", reason="worn")
+    alone = replace(said, outcome="goodwill", decision=Decision.CREDIT, approver="Ada")
+
+    with store.begin() as tx:
+        tx.add_facts(TENANT, [said])
+    with pytest.raises(IntegrityError, match="whoever decides"), store.begin() as tx:
+        tx.add_facts(TENANT, [alone])
+
+    with store.begin() as tx:
+        assert tx.facts(TENANT, ["R-1"])["R-1"] == [said]
