@@ -17,6 +17,7 @@ from pygal.style import Style
 
 from backhaul.adapters.sql import lists, pulse
 from backhaul.domain.access import Action
+from backhaul.domain.roll_forward import NAMES
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.flows import days
@@ -89,9 +90,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     def rolled(request: AnyRequest) -> Response[bytes]:
         _, told, _ = rolled_month(console, request)
         rows = [row for row in (told.rows if told else ()) if row.flow.value == query(request, "flow")]
-        names = list(rows[0].movements) if rows else []
+        names = NAMES[rows[0].flow] if rows else ()
         chart = _bars(pygal.Bar, 320)
-        chart.x_labels = ["opening", *map(plain, names), "closing"]
+        chart.x_labels = ["Opening", *(plain(name).removesuffix(" difference") for name in names), "Closing"]
         for currency in sorted({row.whose.currency for row in rows}):
             mine = [row for row in rows if row.whose.currency == currency]
             sums = [sum((row.opening for row in mine), Decimal(0)),
