@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 
 from backhaul.application import close, pack as packs
 from backhaul.application.close import Close, Month
+from backhaul.application.people_ports import KeptReign
 from backhaul.application.ports import KeptException
 from backhaul.domain.access import Grant, Person, Role
 from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.signature import TEAMS, Signer
 from backhaul.entrypoints import months, packing, spreadsheet
 from backhaul.entrypoints.cli import app
@@ -193,6 +195,9 @@ def test_a_month_is_shown_and_signed_from_a_terminal(december: World, monkeypatc
     signed = [CliRunner().invoke(app, ["close", "sign", "--period", "2010-12", "--for", each["signer"], "--shown", each["sha256"],
                                        "--actor", each["signer"], *(["--json"] if each is lists[0] else [])]) for each in lists]
     last = CliRunner().invoke(app, ["close", "status", "--period", "2010-12"], env={"COLUMNS": "200"})
+    monkeypatch.setenv("BACKHAUL_STATE_DIR", str(december.house.settings.state_dir / "archive"))
+    packed = [CliRunner().invoke(app, ["close", "pack", "--period", "2010-12", *more]) for more in ([], ["--json"])]
+    stalled = CliRunner().invoke(app, ["close", "status", "--period", "2011-01"], env={"COLUMNS": "200"})
     wrong = CliRunner().invoke(app, ["close", "sign", "--period", "2010-12", "--for", "me", "--shown", "x", "--actor", "a"])
     nobody = CliRunner().invoke(app, ["close", "status", "--period", "2010-12", "--entity", "xx"])
 
@@ -200,7 +205,10 @@ def test_a_month_is_shown_and_signed_from_a_terminal(december: World, monkeypatc
     assert json.loads(signed[0].stdout)["signer"] == "finance"
     assert "reviewer: signed by reviewer" in last.stdout
     assert "Credit notes of the month's batches" in last.stdout
-    assert (wrong.exit_code, nobody.exit_code) == (2, 2)
+    assert (wrong.exit_code, nobody.exit_code, stalled.exit_code) == (2, 2, 1)
+    files = json.loads(packed[1].stdout)["files"]
+    assert {Path(file).suffix for file in files.values() if Path(file).is_file()} == {".xlsx", ".pdf"}
+    assert json.loads(packed[1].stdout)["sha256"]["pdf"] in packed[0].stdout
 
 
 # --- the pack
@@ -218,7 +226,7 @@ def test_a_pack_is_worked_out_again_by_another_spreadsheet_and_comes_to_what_pap
     december.tell(*life("=C900009", [line("CUP", 1, "2.95", received=1, grades=[ONE]), line("POT", 1, "99.00", order="500002", received=1,
                                                                                          grades=[ONE])],
                         at=datetime(2010, 12, 30, 9, tzinfo=UTC)))
-    december.turn()
+    december.pass_evenings(2)
     proved(december)
     with december.house.store.begin() as tx:
         for day, line_id in ((2, "TEA#1"), (20, "TEA#2"), (21, "")):
@@ -252,6 +260,7 @@ def test_a_pack_is_worked_out_again_by_another_spreadsheet_and_comes_to_what_pap
     assert any(row[3] == "=C900009" for row in told["Not proved"])
     assert [(row[1], row[3].value, [each.value for each in row[4:9]]) for row in told["Ageing"][:-1]] == [
         ("NO_CUSTOMER", 1, [D(0), D("23.10"), D(0), D(0), D("23.10")]), ("SKU_UNKNOWN", 2, [D(0), D("24.20"), D(0), D(0), D("24.20")])]
+    assert told["Tie-out"][0][5] == D(99)
     assert {row[1] for row in told["Signatures"]} == {team.value for team in TEAMS}
     assert made.sha256 == again.sha256
     assert made.files["pdf"].read_bytes().startswith(b"%PDF")
@@ -276,9 +285,15 @@ def test_a_pack_of_a_month_in_which_nothing_came_is_made_all_the_same(december: 
     with prove_month(december.house, TENANT, "2010-11", december.at.date(), now=december.at):
         pass
 
-    sheets = packs.pack(packs.gather(december.house.store, month(december).rules, "2010-11", lambda *_: None))
+    material = packs.gather(december.house.store, month(december).rules, "2010-11", lambda *_: None)
+    sheets, decided = packs.pack(material), packs.pack(replace(
+        material, reigns=(KeptReign(version="2010-12.2", sha256="ab", since=MORNING, by="anton", proposal=3),), proposals=(Proposal(
+            id=3, tenant=TENANT, legal_entity="gb01", kind=ProposalKind.PROFILE, subject="profile 2010-12.2", content={}, basis="",
+            money=Money(amount=D(0), currency="GBP"), reason="a code", proposer="fiona", proposed_at=MORNING, expires_at=JANUARY),)))
     december_lines = [row[1] for sheet in sheets if sheet.name == "Cut-off sample" for row in sheet.rows]
 
+    assert [row[:2] for sheet in decided if sheet.name in {"Approvals", "Mapping changes"} for row in sheet.rows] == [
+        (3, "gb01"), ("2010-12.2", MORNING)]
     assert {sheet.name: len(sheet.rows) for sheet in sheets if sheet.name in {"Tie-out", "Ageing", "Open items"}} == {
         "Tie-out": 0, "Ageing": 0, "Open items": 0}
     assert december_lines == ["C900001|TEA#1"]

@@ -180,13 +180,16 @@ def _totalled(rows: Sequence[Row], *columns: int) -> Iterator[Row]:
 
 
 def _tie_out(material: Material) -> Iterator[Row]:
-    """Set credited and stock against accepted, less what is only in timing, and tie the sums to the proof's own."""
+    """Set credited and stock against accepted, less what is only in timing, and tie the sums to the proof's own.
+
+    A spreadsheet counts in binary fractions, so what is compared is rounded to the four places an extract has.
+    """
     rows: list[Row] = []
     for number, (entity, currency, lines, net, credited, stocked, received) in enumerate(material.sides, start=2):
         timing = material.timing.get((entity, currency), NOTHING)
         rows.append((entity, currency, lines, net, credited, timing,
-                     Formula(expression=f"E{number}-D{number}+F{number}", value=credited - net + timing), stocked, received,
-                     Formula(expression=f"I{number}-H{number}", value=received - stocked)))
+                     Formula(expression=f"ROUND(E{number}-D{number}+F{number},4)", value=credited - net + timing), stocked, received,
+                     Formula(expression=f"ROUND(I{number}-H{number},4)", value=received - stocked)))
     told = Decimal(str(material.proof.figures.get("credit_difference", 0)))
     yield from rows
     if rows:
@@ -196,7 +199,7 @@ def _tie_out(material: Material) -> Iterator[Row]:
                _sum(9, [row[9].value for row in rows]))
         at = len(rows) + 2
         yield ("The proof's own difference of credit", "", None, None, None, None, told, None, None, None)
-        yield ("Tie", "", None, None, None, None, Formula(expression=f'IF(G{at}=G{at + 1},"ties","differs")',
+        yield ("Tie", "", None, None, None, None, Formula(expression=f'IF(ROUND(G{at}-G{at + 1},4)=0,"ties","differs")',
                                                          value="ties" if difference == told else "differs"), None, None, None)
 
 
