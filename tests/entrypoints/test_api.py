@@ -329,6 +329,9 @@ def test_a_list_of_a_month_is_signed_as_it_was_shown_by_whose_role_signs_it(shop
     assert done.json()["sha256"] == words["shown"]
     assert [each["signer"] for each in after if each["holds"]] == ["warehouse"]
     assert shop.call("GET", "/acme/close", warehouse, period="2011-13").status_code == 400
+    assert shop.call("GET", "/acme/close/pack", finance, period="2011-02", kind="doc").status_code == 400
+    assert shop.call("GET", "/acme/close/pack", finance, period="2011-03").status_code == 409
+    assert shop.call("GET", "/acme/close/pack", warehouse, period="2011-02").status_code == 403
     assert shop.call("GET", "/acme/close", shop.token(Role.VIEWER, "gb"), period="2011-02").status_code == 403
     assert shop.call("POST", "/acme/close/signatures", shop.token(Role.WAREHOUSE, "gb"), json=words).status_code == 403
 

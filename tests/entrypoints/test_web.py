@@ -1,6 +1,7 @@
 """The door of the console: who is let in, for how long, what a stranger learns, and what every answer carries."""
 
 import csv
+import hashlib
 import html
 import io
 import json
@@ -26,6 +27,7 @@ from backhaul.adapters.sql import lists
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import casework, pausing, people
+from backhaul.application.extracts import SIDES, write
 from backhaul.application.ports import KeptCase, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
 from backhaul.application.receive import digest, keep
@@ -1211,6 +1213,30 @@ def test_a_month_is_signed_on_its_page_and_what_moves_then_is_told_there(store: 
     assert anew.headers["location"].startswith("/sign-in")
     assert fiona.get("/close").status_code == 200
     assert fiona.get("/close?period=2010-1").status_code == 404
+
+
+def test_the_pack_of_a_month_is_downloaded_as_workbook_and_paper_by_who_may_see_the_trail(
+    store: SqlStore, server: Running, browser: Browser, tmp_path: Path,
+) -> None:
+    extracts = []
+    for side in SIDES:
+        write(side, [], str(tmp_path / side) + ".parquet")
+        content = (tmp_path / f"{side}.parquet").read_bytes()
+        extracts.append({"side": side, "rows": 0, "file": str(tmp_path / f"{side}.parquet"), "sha256": hashlib.sha256(content).hexdigest()})
+    at = datetime(2011, 1, 3, 5, tzinfo=UTC)
+    with store.begin() as tx:
+        tx.keep_proof(KeptProof(tenant=TENANT, period="2010-12", day=at.date(), at=at, actor="backhaul", complete=True,
+                                figures={"credit_difference": "0"}, extracts=extracts), [])
+
+    page = browser.get("/close?period=2010-12").text
+    book, paper = browser.get("/close-pack/2010-12.xlsx"), browser.get("/close-pack/2010-12.pdf")
+
+    assert "/close-pack/2010-12.pdf" in page
+    assert "Tie-out" in load_workbook(io.BytesIO(book.content)).sheetnames
+    assert paper.content.startswith(b"%PDF")
+    assert "/close-pack/" not in browser.get("/close?period=2010-11").text
+    assert [browser.get(f"/close-pack/{name}").status_code for name in ("2010-12.doc", "2010-1.pdf", "2010-11.pdf")] == [404, 404, 409]
+    assert inside(server, "Wanda Warehouse").get("/close-pack/2010-12.pdf").status_code == 403
 
 
 def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, server: Running) -> None:

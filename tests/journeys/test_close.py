@@ -4,22 +4,32 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from formulas import ExcelModel
+from formulas.ranges import Ranges
+from openpyxl import load_workbook
 from typer.testing import CliRunner
 
-from backhaul.application import close
+from backhaul.application import close, pack as packs
 from backhaul.application.close import Close, Month
+from backhaul.application.people_ports import KeptReign
 from backhaul.application.ports import KeptException
 from backhaul.domain.access import Grant, Person, Role
 from backhaul.domain.errors import NeedsOperator, NotAllowed
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.money import Money
+from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.signature import TEAMS, Signer
-from backhaul.entrypoints import months
+from backhaul.entrypoints import months, packing, spreadsheet
 from backhaul.entrypoints.cli import app
 from backhaul.entrypoints.months import prove_month
+from backhaul.entrypoints.packing import archive
 from tests.journeys.stage import DAILY, EXAMPLES, MORNING, TENANT, World, life, line, open_world
 
+D = Decimal
 GOOD = ("A", "RESELL", 2, True)
 ONE = ("A", "RESELL", 1, True)
 MONEY, UNITS = ["broken: 0 → 1", "broken_amount: 0.00 → -2.95", "lines: 1 → 2"], ["stock_difference: 0 → -1"]
@@ -185,6 +195,9 @@ def test_a_month_is_shown_and_signed_from_a_terminal(december: World, monkeypatc
     signed = [CliRunner().invoke(app, ["close", "sign", "--period", "2010-12", "--for", each["signer"], "--shown", each["sha256"],
                                        "--actor", each["signer"], *(["--json"] if each is lists[0] else [])]) for each in lists]
     last = CliRunner().invoke(app, ["close", "status", "--period", "2010-12"], env={"COLUMNS": "200"})
+    monkeypatch.setenv("BACKHAUL_STATE_DIR", str(december.house.settings.state_dir / "archive"))
+    packed = [CliRunner().invoke(app, ["close", "pack", "--period", "2010-12", *more]) for more in ([], ["--json"])]
+    stalled = CliRunner().invoke(app, ["close", "status", "--period", "2011-01"], env={"COLUMNS": "200"})
     wrong = CliRunner().invoke(app, ["close", "sign", "--period", "2010-12", "--for", "me", "--shown", "x", "--actor", "a"])
     nobody = CliRunner().invoke(app, ["close", "status", "--period", "2010-12", "--entity", "xx"])
 
@@ -192,4 +205,107 @@ def test_a_month_is_shown_and_signed_from_a_terminal(december: World, monkeypatc
     assert json.loads(signed[0].stdout)["signer"] == "finance"
     assert "reviewer: signed by reviewer" in last.stdout
     assert "Credit notes of the month's batches" in last.stdout
-    assert (wrong.exit_code, nobody.exit_code) == (2, 2)
+    assert (wrong.exit_code, nobody.exit_code, stalled.exit_code) == (2, 2, 1)
+    files = json.loads(packed[1].stdout)["files"]
+    assert {Path(file).suffix for file in files.values() if Path(file).is_file()} == {".xlsx", ".pdf"}
+    assert json.loads(packed[1].stdout)["sha256"]["pdf"] in packed[0].stdout
+
+
+# --- the pack
+
+
+def recalculated(file: Path) -> dict[tuple[str, str], object]:
+    """Let a spreadsheet engine that is not ours work a workbook out."""
+    model = ExcelModel().loads(str(file)).finish()
+    answer = model.calculate()
+    return {(name.rpartition("]")[2].partition("'!")[0].upper(), name.rpartition("!")[2]): told.value[0, 0]
+            for name, told in answer.items() if isinstance(told, Ranges) and told.value.shape == (1, 1)}
+
+
+def test_a_pack_is_worked_out_again_by_another_spreadsheet_and_comes_to_what_paper_says(december: World, tmp_path: Path) -> None:
+    december.tell(*life("=C900009", [line("CUP", 1, "2.95", received=1, grades=[ONE]), line("POT", 1, "99.00", order="500002", received=1,
+                                                                                         grades=[ONE])],
+                        at=datetime(2010, 12, 30, 9, tzinfo=UTC)))
+    december.pass_evenings(2)
+    proved(december)
+    with december.house.store.begin() as tx:
+        for day, line_id in ((2, "TEA#1"), (20, "TEA#2"), (21, "")):
+            tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref="C900001", line_id=line_id, money=Money(amount=Decimal("1.10") * day, currency="GBP"), teams={},
+                findings=(Finding(code="SKU_UNKNOWN" if line_id else "NO_CUSTOMER", sentence="=1+1"),),
+                now=datetime(2010, 12, day, 9, tzinfo=UTC)))
+    for team in TEAMS:
+        sign(december, team)
+    sheets = packs.pack(packs.gather(december.house.store, month(december).rules, "2010-12", lambda *_: None))
+
+    made = archive(december.house.store, month(december).rules, "2010-12", state_dir=tmp_path, actor="fiona", now=december.at)
+    again = archive(december.house.store, month(december).rules, "2010-12", state_dir=tmp_path / "b", actor="fiona", now=december.at)
+
+    found = recalculated(made.files["xlsx"])
+    compared = 0
+    for sheet in sheets:
+        for number, row in enumerate(sheet.rows, start=2):
+            for column, value in zip(packs.COLUMNS, row, strict=False):
+                if isinstance(value, packs.Formula):
+                    told = found[sheet.name.upper(), f"{column}{number}"]
+                    assert told == value.value if isinstance(value.value, str) else float(told) == pytest.approx(float(value.value)), sheet
+                    compared += 1
+    book = load_workbook(made.files["xlsx"])
+    formulas = [cell.value for page in book for row in page.iter_rows() for cell in row if cell.data_type == "f"]
+    told = {sheet.name: sheet.rows for sheet in sheets}
+    assert (compared, len(formulas)) == (compared, compared)
+    assert compared > 30
+    assert not [value for value in formulas if "C900009" in value]
+    assert [row[6].value for row in told["Tie-out"][-1:]] == ["ties"]
+    assert any(row[3] == "=C900009" for row in told["Not proved"])
+    assert [(row[1], row[3].value, [each.value for each in row[4:9]]) for row in told["Ageing"][:-1]] == [
+        ("NO_CUSTOMER", 1, [D(0), D("23.10"), D(0), D(0), D("23.10")]), ("SKU_UNKNOWN", 2, [D(0), D("24.20"), D(0), D(0), D("24.20")])]
+    assert told["Tie-out"][0][5] == D(99)
+    assert {row[1] for row in told["Signatures"]} == {team.value for team in TEAMS}
+    assert made.sha256 == again.sha256
+    assert made.files["pdf"].read_bytes().startswith(b"%PDF")
+    with december.house.store.look() as tx:
+        entry = next(each for each in tx.trail(TENANT, subject="close:2010-12") if each.action == "close.packed")
+    assert entry.detail["sha256"] == made.sha256
+
+
+def test_a_month_without_a_proof_or_with_an_extract_that_was_changed_has_no_pack(december: World, tmp_path: Path) -> None:
+    rules = month(december).rules
+    with pytest.raises(NeedsOperator, match="was never proved"):
+        packing.made(december.house.store, rules, "2010-11", "xlsx")
+    with december.house.store.look() as tx:
+        file = Path(tx.proofs(TENANT, "2010-12")[0].extracts[0]["file"])
+    file.write_bytes(file.read_bytes() + b" ")
+
+    with pytest.raises(NeedsOperator, match="is not what was proved any more"):
+        packing.made(december.house.store, rules, "2010-12", "pdf")
+
+
+def test_a_pack_of_a_month_in_which_nothing_came_is_made_all_the_same(december: World) -> None:
+    with prove_month(december.house, TENANT, "2010-11", december.at.date(), now=december.at):
+        pass
+
+    material = packs.gather(december.house.store, month(december).rules, "2010-11", lambda *_: None)
+    sheets, decided = packs.pack(material), packs.pack(replace(
+        material, reigns=(KeptReign(version="2010-12.2", sha256="ab", since=MORNING, by="anton", proposal=3),), proposals=(Proposal(
+            id=3, tenant=TENANT, legal_entity="gb01", kind=ProposalKind.PROFILE, subject="profile 2010-12.2", content={}, basis="",
+            money=Money(amount=D(0), currency="GBP"), reason="a code", proposer="fiona", proposed_at=MORNING, expires_at=JANUARY),)))
+    december_lines = [row[1] for sheet in sheets if sheet.name == "Cut-off sample" for row in sheet.rows]
+
+    assert [row[:2] for sheet in decided if sheet.name in {"Approvals", "Mapping changes"} for row in sheet.rows] == [
+        (3, "gb01"), ("2010-12.2", MORNING)]
+    assert {sheet.name: len(sheet.rows) for sheet in sheets if sheet.name in {"Tie-out", "Ageing", "Open items"}} == {
+        "Tie-out": 0, "Ageing": 0, "Open items": 0}
+    assert december_lines == ["C900001|TEA#1"]
+    assert packing.made(december.house.store, month(december).rules, "2010-11", "pdf").startswith(b"%PDF")
+
+
+def test_what_is_longer_than_paper_says_how_much_more_the_workbook_has() -> None:
+    rows = tuple((number, Decimal("1.50"), MORNING, "\u2192 a" * 40) for number in range(spreadsheet.ON_PAPER + 3))
+    sheet = packs.Sheet(name="Long", headings=("Number", "Amount", "At", "Text"), rows=rows)
+
+    told = spreadsheet.paper("Long \u2192", [sheet], MORNING)
+
+    assert told == spreadsheet.paper("Long \u2192", [sheet], MORNING)
+    assert [spreadsheet.said(value) for value in (Decimal("1.50"), Decimal("-0.0"), MORNING, None, "\u2192 \u6f22", packs.Formula(
+        expression="A1", value=Decimal(100)))] == ["1.5", "0", "2010-12-01 09:00", "", "-> ?", "100"]

@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Protocol
 
 from backhaul.application.people_ports import PeopleTx
-from backhaul.application.ports import Fence
-from backhaul.application.proof_ports import ProofTx
+from backhaul.application.ports import Fence, KeptException
+from backhaul.application.proof_ports import KeptStray, ProofTx
 from backhaul.domain.signature import Signature
 
 
@@ -47,6 +47,14 @@ class CloseTx(ProofTx, PeopleTx, Protocol):
     def counted(self, tenant: str, legal_entity: str, period: str, *, until: datetime, now: datetime,  # noqa: PLR0913  what is counted
                 sources: Sequence[str]) -> Counted:
         """Count what a month's lists say, as of `until`."""
+        ...
+
+    def strays(self, tenant: str, period: str) -> Sequence[KeptStray]:
+        """Give what the latest proof of a month did not prove, in a fixed order."""
+        ...
+
+    def open_at(self, tenant: str, legal_entity: str, until: datetime) -> Sequence[KeptException]:
+        """Give the exceptions about returns of a legal entity that were open at a moment, the oldest first."""
         ...
 
     def add_signature(self, signature: Signature) -> int:

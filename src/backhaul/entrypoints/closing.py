@@ -11,7 +11,7 @@ from backhaul.entrypoints.deciding import Who
 from backhaul.entrypoints.proving import house_of, month_of
 from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
 
-close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign.")
+close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign, pack.")
 
 Period = Annotated[str, typer.Option(help="The month, YYYY-MM.")]
 
@@ -74,6 +74,23 @@ def close_sign(  # noqa: PLR0913  each is an option
         say({"signature": done.id, "period": month, "legal_entity": done.legal_entity, "signer": signer, "sha256": done.sha256})
     else:
         out.print(f"Signature {done.id}: {signer} of {done.legal_entity} for {month}, by {actor}.", highlight=False)
+
+
+@close_app.command("pack")
+def close_pack(*, period: Period, actor: Annotated[str, typer.Option(help="Who you are; it stands in the trail.")] = "backhaul",
+               tenant: Tenant = "", as_json: Json = False) -> None:
+    """Make the pack of a month, as a workbook and on paper, and archive it; its hashes stand in the trail."""
+    from backhaul.entrypoints.packing import archive
+
+    month = month_of(period)
+    with house_of_now() as (house, now):
+        rules = house.profiles[tenant_of(house, tenant)].rules
+        made = archive(house.store, rules, month, state_dir=house.settings.state_dir, actor=actor, now=now)
+    if as_json:
+        say({"period": month, "files": made.files, "sha256": made.sha256})
+        return
+    for kind, path in made.files.items():
+        out.print(f"{path}\n   SHA-256 {made.sha256[kind]}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _show(month: Month, now: datetime) -> None:

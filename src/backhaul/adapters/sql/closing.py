@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, up
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.erasing import Erasing
 from backhaul.adapters.sql.lists import total
+from backhaul.adapters.sql.proofs import strays
 from backhaul.adapters.sql.tables import (
     attempts,
     cases,
@@ -23,6 +24,8 @@ from backhaul.adapters.sql.tables import (
     windows,
 )
 from backhaul.application.close_ports import Counted
+from backhaul.application.ports import KeptException
+from backhaul.application.proof_ports import KeptStray
 from backhaul.domain.signature import Signature, Signer
 
 DAY: Final = timedelta(days=1)
@@ -88,6 +91,17 @@ class Closing(Erasing):
             drift=self._tally(exceptions.c.tenant == tenant, exceptions.c.kind == "CONTRACT_DRIFT", exceptions.c.closed_at.is_(None),
                               exceptions.c.return_ref == f"contract:{legal_entity}"),
             last_heard={name: self._heard(tenant, name, until) for name in sources})
+
+    def strays(self, tenant: str, period: str) -> Sequence[KeptStray]:
+        """Give what the latest proof of a month did not prove, in a fixed order."""
+        return strays(self._connection, tenant, period)
+
+    def open_at(self, tenant: str, legal_entity: str, until: datetime) -> Sequence[KeptException]:
+        """Give the exceptions about returns of a legal entity that were open at a moment, the oldest first."""
+        table = exceptions.c
+        return [rows.exception(row) for row in self._connection.execute(select(exceptions).where(
+            table.tenant == tenant, cases.c.tenant == tenant, cases.c.ref == table.return_ref, cases.c.legal_entity == legal_entity,
+            table.opened_at < until, or_(table.closed_at.is_(None), table.closed_at >= until)).order_by(table.opened_at, table.id))]
 
     def _tally(self, *conditions: ColumnElement[bool]) -> int:
         told: int = self._connection.execute(select(func.count()).where(*conditions)).scalar_one()

@@ -18,6 +18,7 @@ from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.entrypoints import rolling
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
+from backhaul.entrypoints.packing import TYPES, made
 
 MOST: Final = 200
 """Rows of one answer, at most."""
@@ -258,6 +259,17 @@ def erasures(asked: Mine) -> Told:
         return {"erasures": plain(tx.erasures(asked.tenant))}
 
 
+@get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
+def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
+    """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes."""
+    asked.whole()
+    if kind not in TYPES:
+        raise ClientException(detail=f"'kind' is {' or '.join(TYPES)}")
+    month = asked.close(period, asked.rules.entities[0].id)
+    return Response(made(asked.store, month.rules, month.period, kind), media_type=TYPES[kind], headers={
+        "Content-Disposition": f'attachment; filename="close-{month.period}.{kind}"'})
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -289,8 +301,8 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, personal_data, erasures, trail,
-                 everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, close_pack, personal_data, erasures,
+                 trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

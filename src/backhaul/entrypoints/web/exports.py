@@ -32,6 +32,7 @@ from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.period import period_end
 from backhaul.domain.roll_forward import Whose
+from backhaul.entrypoints.spreadsheet import cell as as_cell, safe
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import asked_for, compared
@@ -39,10 +40,6 @@ from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 
 MOST: Final = 50_000
 """Rows in one export; the last row says if there are more."""
-CELL: Final = 32_000
-"""Characters in one cell; a spreadsheet holds few more."""
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Beginnings that a spreadsheet may take for a formula, in their wide forms as well."""
 KINDS: Final = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
 MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
@@ -59,14 +56,6 @@ class Sheet:
     headings: tuple[str, ...]
     rows: Callable[[Console, AnyRequest, Connection, Reach], Iterable[Row]]
     whole: bool = False
-
-
-def safe(value: object) -> str | Decimal | int | datetime | date | None:
-    """Give a value that a spreadsheet shows as what it is: numbers as numbers, text as text."""
-    if value is None or isinstance(value, (Decimal, int, datetime, date)):
-        return value
-    text = "".join(letter if letter.isprintable() or letter in "\t\n\r" else " " for letter in str(value))[:CELL]
-    return f"'{text}" if str(value).lstrip(" \ufeff").startswith(FORMULA) else text
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -126,21 +115,10 @@ def _xlsx(title: str, headings: Row, rows: Iterable[Row]) -> bytes:
         bold.append(cell)
     page.append(bold)
     for row in rows:
-        page.append([_cell(page, safe(value)) for value in row])
+        page.append([as_cell(page, safe(value)) for value in row])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
-
-
-def _cell(page: Any, value: Any) -> Any:  # noqa: ANN401  openpyxl's
-    """Give text as a cell that can be nothing but text; a spreadsheet knows no time zones, so times are said in UTC without one."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None)
-    if not isinstance(value, str):
-        return value
-    cell = WriteOnlyCell(page, value=value)
-    cell.data_type = "s"
-    return cell
 
 
 # --- the lists -------------------------------------------------------------------------------------------------

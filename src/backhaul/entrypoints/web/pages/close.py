@@ -12,12 +12,14 @@ from zoneinfo import ZoneInfo
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
 
 from backhaul.application import close
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.period import period_of
 from backhaul.domain.signature import ITEMS, Signer, may_sign
+from backhaul.entrypoints.packing import TYPES, made
 from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 
@@ -35,13 +37,25 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         months = [close.status(console.house.store, _close(console, tenant, period, entity.id), now) for entity in rules.entities]
         mine = {(month.legal_entity, signer) for month in months for signer in Signer
                 if may_sign(visitor.person, signer, tenant, month.legal_entity)}
-        return console.show(request, "close.html", period=period, months=months, mine=mine, means={item.name: item.means for item in ITEMS})
+        with console.house.store.look() as tx:
+            packed = bool(tx.proofs(tenant, period, limit=1))
+        return console.show(request, "close.html", period=period, months=months, mine=mine, packed=packed,
+                            means={item.name: item.means for item in ITEMS})
 
     @post("/close/sign", action=Action.SIGN, whole=True, status_code=303)
     async def sign(request: AnyRequest) -> Response[Any]:
         return await asyncio.to_thread(_sign, console, request, fields(await request.form(), "period", "entity", "signer", "shown"))
 
-    return [show, sign]
+    @get("/close-pack/{name:str}", action=Action.SEE_TRAIL, whole=True, sync_to_thread=True)
+    def download(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+        period, _, kind = name.rpartition(".")
+        if kind not in TYPES or _first(period) is None:
+            detail = "a pack is called as its month, and is .xlsx or .pdf"
+            raise NotFoundException(detail)
+        content = made(console.house.store, console.house.profiles[console.tenant(request)].rules, period, kind)
+        return Response(content, media_type=TYPES[kind], headers={"content-disposition": f'attachment; filename="close-{name}"'})
+
+    return [show, sign, download]
 
 
 def _sign(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:

@@ -1,0 +1,62 @@
+"""How does a month's pack leave: in one workbook and on paper, archived, and with its hashes in the trail?"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from backhaul.application import pack as packs
+from backhaul.application.close_ports import CloseStore
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.rules import Rules
+from backhaul.entrypoints.spreadsheet import paper, workbook
+
+TYPES: Final[Mapping[str, str]] = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "pdf": "application/pdf"}
+"""Every kind of file a pack is, with its media type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A pack as it lies in the archive: its files and their hashes, by kind."""
+
+    files: Mapping[str, Path]
+    sha256: Mapping[str, str]
+
+
+def made(store: CloseStore, rules: Rules, period: str, kind: str) -> bytes:
+    """Make a month's pack as one kind of file, from extracts that are as they were when it was proved."""
+    return _made(packs.gather(store, rules, period, _whole), kind)
+
+
+def _made(material: packs.Material, kind: str) -> bytes:
+    sheets = packs.pack(material)
+    return workbook(sheets) if kind == "xlsx" else paper(f"Close of {material.period}, {material.rules.tenant}", sheets, material.proof.at)
+
+
+def archive(  # noqa: PLR0913  each is named at the call
+    store: CloseStore, rules: Rules, period: str, *, state_dir: Path, actor: str, now: datetime,
+) -> Packed:
+    """Make a month's pack and archive it under the hash of its workbook; both hashes go into the trail."""
+    material = packs.gather(store, rules, period, _whole)
+    content = {kind: _made(material, kind) for kind in TYPES}
+    sha256 = {kind: hashlib.sha256(each).hexdigest() for kind, each in content.items()}
+    folder = state_dir / "packs" / rules.tenant / period
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {kind: folder / f"close-{period}-{sha256['xlsx'][:16]}.{kind}" for kind in content}
+    for kind, path in files.items():
+        path.write_bytes(content[kind])
+    with store.begin() as tx:
+        tx.record(rules.tenant, subject=f"close:{period}", action="close.packed", at=now, actor=actor, detail={
+            "proof": material.proof.id, "sha256": sha256})
+    return Packed(files=files, sha256=sha256)
+
+
+def _whole(path: str, sha256: str) -> None:
+    """Refuse an extract that is gone or was changed since the proof."""
+    file = Path(path)
+    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+        message = f"the extract {path} is not what was proved any more; prove the month again, then make its pack"
+        raise NeedsOperator(message)
