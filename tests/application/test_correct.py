@@ -249,4 +249,4 @@ def test_a_correction_that_is_kept_stays_as_it_was_kept(store: SqlStore) -> None
             connection.execute(text(change))
 
     [fact] = corrections(store)
-    assert rows.fact("Corrected", rows.fact_body(fact)) == fact
+    assert rows.fact("Corrected", rows.fact_body(fact), fact.identity) == fact

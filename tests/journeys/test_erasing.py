@@ -98,8 +98,8 @@ def talked_about(world: World) -> None:
 def asked(world: World, subject: str = ACCOUNT) -> Proposal:
     store, rules = world.house.store, world.house.profiles[TENANT].rules
     refs = privacy.returns_of(store, rules, subject)
-    return approvals.propose(store, EFFECTS, rules, ProposalKind.ERASE, privacy.content_of(refs), proposer="ann", reason="they asked us to",
-                             now=world.at)
+    return approvals.propose(store, EFFECTS, rules, ProposalKind.ERASE, privacy.content_of(store, rules, refs), proposer="ann",
+                             reason="they asked us to", now=world.at)
 
 
 def erased(world: World, subject: str = ACCOUNT) -> Proposal:
@@ -191,6 +191,20 @@ def test_nobody_is_erased_whose_return_is_open_or_about_whom_something_is_to_dec
         asked(world, "WALKIN-GB")
     with pytest.raises(NeedsOperator, match="nothing here is about 'nobody'"):
         asked(world, "nobody")
+
+
+def test_a_message_that_came_since_it_was_proposed_makes_it_be_proposed_anew(world: World) -> None:
+    proposal, store, rules = asked(world), world.house.store, world.house.profiles[TENANT].rules
+    again = personal()[0] | {"eventId": "another"}
+    world.tell(again)
+
+    with pytest.raises(NeedsOperator, match="is not what it was when this was proposed"):
+        approvals.approve(store, EFFECTS, rules, proposal.id, shown=proposal.sha256, approver="bob", now=world.at)
+    world.turn()
+    done = erased(world)
+
+    assert done.content["looked_through"] > proposal.content["looked_through"]
+    assert where(world, ACCOUNT, *CANARIES.values()) == {}
 
 
 def test_the_database_erases_nothing_without_two_people_and_nothing_but_words(world: World) -> None:

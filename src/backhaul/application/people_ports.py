@@ -114,13 +114,14 @@ class KeptAnswer:
 class Held:
     """What is held about a customer's returns: how much of each kind, of which returns and messages nobody could read (`about`).
 
-    `messages` by number; `others` are returns of which the same messages tell as well.
+    `messages` by number, looked for up to the `last` there was; `others` are returns of which the same messages tell as well.
     """
 
     counts: Mapping[str, int]
     about: tuple[str, ...]
     messages: tuple[int, ...]
     others: tuple[str, ...]
+    last: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +142,12 @@ class PeopleTx(Tx, Protocol):
         """Give the returns that are an account's, or were told or corrected to be."""
         ...
 
-    def held_about(self, tenant: str, refs: Collection[str], words: Collection[str]) -> Held:
-        """Count what is held about these returns, and name the messages that tell of them or name one of these words."""
+    def held_about(self, tenant: str, refs: Collection[str], words: Collection[str], *, known: Collection[int] = (),
+                   beyond: int = 0) -> Held:
+        """Count what is held about these returns, and name the messages that tell of them or name one of these words.
+
+        Bytes are read of all messages, or of those `beyond` a number; up to there those `known` name them.
+        """
         ...
 
     def erase(self, erasure: Erasure, held: Held) -> Mapping[str, Any]:

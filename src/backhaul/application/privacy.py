@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from backhaul.application.approvals import Acting, Effect, Subject
-from backhaul.application.people_ports import PeopleStore, PeopleTx
+from backhaul.application.people_ports import Held, PeopleStore, PeopleTx
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.lifecycle import ReturnState
@@ -42,9 +42,19 @@ def proof(store: PeopleStore, rules: Rules, subject: str) -> Sequence[Mapping[st
         return [{"proposal": each.proposal, "at": each.at, "name": each.name, **each.proof} for each in tx.erasures(rules.tenant, subject)]
 
 
-def content_of(refs: Sequence[str]) -> dict[str, Any]:
-    """Give what a proposal to erase says: returns, never an account, so that it may be kept."""
-    return {"returns": list(refs)}
+def content_of(store: PeopleStore, rules: Rules, refs: Sequence[str]) -> dict[str, Any]:
+    """Give what a proposal to erase says: returns and messages, never an account, so that it may be kept.
+
+    All messages are looked through here, where nobody waits for it; whoever approves looks through those that came since.
+    """
+    with store.look() as tx:
+        held = tx.held_about(rules.tenant, refs, _accounts(tx, rules, refs))
+    return {"returns": list(refs), "messages": list(held.messages), "looked_through": held.last}
+
+
+def _held(tx: PeopleTx, rules: Rules, content: Mapping[str, Any], refs: Sequence[str]) -> Held:
+    return tx.held_about(rules.tenant, refs, _accounts(tx, rules, refs), known=[int(number) for number in content["messages"]],
+                         beyond=int(content["looked_through"]))
 
 
 def _house(rules: Rules) -> frozenset[str]:
@@ -82,7 +92,7 @@ def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
     cases = tx.cases(rules.tenant, refs)
     missing = [ref for ref in refs if ref not in cases]
     waiting = [ref for ref in refs if ref in cases and cases[ref].state not in OVER]
-    held = tx.held_about(rules.tenant, refs, _accounts(tx, rules, refs))
+    held = _held(tx, rules, content, refs)
     work = tx.exceptions(rules.tenant, refs=held.about)
     proposed = tx.proposals(Scope.whole(rules.tenant), subjects=held.about)
     if missing or waiting or work or proposed:
@@ -113,7 +123,7 @@ def _acts(tx: PeopleTx, acting: Acting) -> str:
     said, rules = acting.proposal, acting.rules
     refs = tuple(str(ref) for ref in said.content["returns"])
     accounts = _accounts(tx, rules, refs)
-    held, name = tx.held_about(rules.tenant, refs, accounts), name_of(said.id)
+    held, name = _held(tx, rules, said.content, refs), name_of(said.id)
     done = tx.erase(Erasure(tenant=rules.tenant, proposal=said.id, returns=refs, accounts=accounts, name=name, at=acting.now,
                             codes=frozenset(row.when.reason for row in rules.mapping)), held)
     tx.record(rules.tenant, subject=said.subject, action="privacy.erased", at=acting.now, actor=said.proposer, detail={

@@ -41,8 +41,8 @@ def erase(  # noqa: PLR0913  each is an option
             _show(privacy.proof(house.store, rules, subject), as_json=as_json)
             return
         refs = privacy.returns_of(house.store, rules, subject)
-        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.ERASE, privacy.content_of(refs), proposer=actor, reason=reason,
-                                  now=now)
+        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.ERASE, privacy.content_of(house.store, rules, refs),
+                                  proposer=actor, reason=reason, now=now)
         done = asked
         if approver:
             done = approvals.approve(house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver=approver, now=now)

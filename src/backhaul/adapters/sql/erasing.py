@@ -44,10 +44,12 @@ class Erasing(Payments):
                 found.add(row.return_ref)
         return sorted(found)
 
-    def held_about(self, tenant: str, refs: Collection[str], words: Collection[str]) -> Held:
-        """Count what is held about these returns, by kind; and name the messages that tell of them, or of these words."""
+    def held_about(self, tenant: str, refs: Collection[str], words: Collection[str], *, known: Collection[int] = (),
+                   beyond: int = 0) -> Held:
+        """Count what is held about these returns, by kind; and name the messages that tell of them, or of these words; see the port."""
         self.flush()
-        messages = self._messages(tenant, refs, words)
+        last = self._connection.execute(select(func.max(tables.deliveries.c.id)).where(tables.deliveries.c.tenant == tenant)).scalar() or 0
+        messages = self._messages(tenant, refs, words, known, beyond)
         exceptions, told = tables.exceptions.c, sorted({f"{ABOUT_MESSAGES}{row.identity}" for row in messages})
         about = sorted({*refs, *(ref for part in chunks(told) for ref in self._connection.execute(select(exceptions.return_ref).where(
             exceptions.tenant == tenant, exceptions.return_ref.in_(part))).scalars())})
@@ -67,13 +69,14 @@ class Erasing(Payments):
         counts["words of the trail"] = sum(self._connection.execute(select(func.count()).select_from(said.join(
             trail, (trail.c.tenant == said.c.tenant) & (trail.c.sequence == said.c.sequence))).where(
             trail.c.tenant == tenant, trail.c.subject.in_(part))).scalar_one() for part in chunks(about))
-        return Held(counts=counts, about=tuple(about), messages=tuple(ids), others=tuple(sorted(others)))
+        return Held(counts=counts, about=tuple(about), messages=tuple(ids), others=tuple(sorted(others)), last=last)
 
     def _count(self, table: Table, ours: ColumnElement[bool], column: ColumnElement[str], about: Collection[str]) -> int:
         return sum(self._connection.execute(select(func.count()).select_from(table).where(ours, column.in_(part))).scalar_one()
                    for part in chunks(about))
 
-    def _messages(self, tenant: str, refs: Collection[str], words: Collection[str]) -> list[Any]:
+    def _messages(self, tenant: str, refs: Collection[str], words: Collection[str], told: Collection[int],
+                  beyond: int) -> list[Any]:
         """Give messages that told of these returns, every repeat of them, and whatever names one; bytes are read only to see that."""
         table, facts = tables.deliveries, tables.facts
         known: dict[int, Any] = {}
@@ -82,8 +85,11 @@ class Erasing(Payments):
         needles = sorted({spelled for word in named for spelled in (word, word.replace("/", "\\/"))})
         for part in chunks(needles):
             query = select(*shape, table.c.body).where(
-                table.c.tenant == tenant, table.c.body.is_not(None), or_(*(self._holds(table.c.body, needle) for needle in part)))
+                table.c.tenant == tenant, table.c.id > beyond, table.c.body.is_not(None),
+                or_(*(self._holds(table.c.body, needle) for needle in part)))
             known |= {row.id: row for row in self._connection.execute(query) if names_any(bytes(row.body), named)}
+        for ids in chunks(sorted(told)):
+            known |= {row.id: row for row in self._connection.execute(select(*shape).where(table.c.tenant == tenant, table.c.id.in_(ids)))}
         for part in chunks(sorted(refs)):
             for row in self._connection.execute(select(*shape).distinct().join(facts, facts.c.delivery_id == table.c.id).where(
                     facts.c.tenant == tenant, facts.c.return_ref.in_(part), table.c.tenant == tenant)):

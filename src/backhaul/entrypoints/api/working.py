@@ -224,7 +224,8 @@ def grant(asked: Mine, data: JSONBody[GrantRole], key: Key) -> Response[Told]:
 def erase(asked: Mine, data: JSONBody[Erase], key: Key) -> Response[Told]:
     """Propose that a customer is erased, by their account or one of their returns; somebody else approves it."""
     asked.whole()
-    return _propose(asked, key, data, ProposalKind.ERASE, privacy.content_of(privacy.returns_of(asked.store, asked.rules, data.subject)))
+    refs = privacy.returns_of(asked.store, asked.rules, data.subject)
+    return _propose(asked, key, data, ProposalKind.ERASE, privacy.content_of(asked.store, asked.rules, refs))
 
 
 @post("/{tenant:str}/pauses/{number:int}/end", action=Action.PAUSE, sync_to_thread=True)

@@ -82,7 +82,7 @@ def _erasing(console: Console, tenant: str, subject: str) -> Mapping[str, Any]:
         return told
     rules = console.house.profiles[tenant].rules
     try:
-        content = privacy.content_of(privacy.returns_of(console.house.store, rules, subject))
+        content = privacy.content_of(console.house.store, rules, privacy.returns_of(console.house.store, rules, subject))
         with console.house.store.look() as tx:
             return told | {"state": EFFECTS[ProposalKind.ERASE].looks(tx, rules, content).state}
     except NeedsOperator as stopped:
@@ -91,7 +91,8 @@ def _erasing(console: Console, tenant: str, subject: str) -> Mapping[str, Any]:
 
 def _erase(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
     rules = console.house.profiles[console.tenant(request)].rules
-    content = privacy.content_of(privacy.returns_of(console.house.store, rules, told.get("subject", "")))
+    refs = privacy.returns_of(console.house.store, rules, told.get("subject", ""))
+    content = privacy.content_of(console.house.store, rules, refs)
     return _propose(console, request, ProposalKind.ERASE, content, told)
 
 
