@@ -101,6 +101,19 @@ def test_goodwill_takes_two_people_credits_once_and_never_makes_stock_of_what_wa
         say(daily, "goodwill", approver="ben")
 
 
+def test_what_was_credited_out_of_goodwill_and_is_accepted_after_all_is_not_credited_twice(daily: World) -> None:
+    before = refuse_one(daily)
+    say(daily, "goodwill", approver="ben")
+    daily.pass_evenings(4, turns=2)
+
+    regrade(daily, tea((A, 2)))
+    daily.pass_evenings(4, turns=2)
+
+    assert sum(units for _, units, _ in money(daily)) == 2
+    assert gained(daily, before) == {"TEA GB-DC-01 SALE": 1}
+    assert daily.exceptions() == {"GRADE_CHANGED_AFTER_POSTING": 1}
+
+
 def test_what_the_carrier_answers_for_waits_where_nobody_mapped_how_it_is_credited(daily: World) -> None:
     refuse_one(daily)
 
