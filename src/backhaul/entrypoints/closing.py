@@ -83,7 +83,7 @@ def close_pack(*, period: Period, actor: Annotated[str, typer.Option(help="Who y
     from backhaul.entrypoints.packing import archive
 
     month = month_of(period)
-    with house_of_now() as (house, now):
+    with house_of() as (house, now):
         rules = house.profiles[tenant_of(house, tenant)].rules
         made = archive(house.store, rules, month, state_dir=house.settings.state_dir, actor=actor, now=now)
     if as_json:

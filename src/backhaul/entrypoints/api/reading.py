@@ -301,8 +301,8 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, close_pack, personal_data, erasures,
-                 trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, close_pack, personal_data,
+                 erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:
