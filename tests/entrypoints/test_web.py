@@ -1188,6 +1188,18 @@ def test_who_may_have_a_month_proved_asks_once_and_sees_how_far_it_is(store: Sql
     assert "Prove now" not in vera.get("/proof").text
 
 
+def test_a_close_looks_ahead_on_its_page_in_its_chart_and_by_no_month_that_is_none(browser: Browser) -> None:
+    page = browser.get("/close?period=2010-12").text
+
+    chart = browser.get("/charts/close.svg?period=2010-12")
+
+    assert "What will still be open at the cut-off" in page
+    assert "SKU unknown" in page
+    assert "Nothing waits for a window or is on its way." in page
+    assert "left at the cut-off" in chart.text
+    assert "Nothing to show" in browser.get("/charts/close.svg?period=2010-13").text
+
+
 def test_a_month_is_signed_on_its_page_and_what_moves_then_is_told_there(store: SqlStore, server: Running, clock: Now) -> None:
     fiona, wanda, anton = (inside(server, name) for name in ("Fiona Finance", "Wanda Warehouse", "Anton Approver"))
     proved(store, REF)

@@ -11,7 +11,7 @@ from backhaul.entrypoints.deciding import Who
 from backhaul.entrypoints.proving import house_of, month_of
 from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
 
-close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign, pack.")
+close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign, forecast, plan, pack.")
 
 Period = Annotated[str, typer.Option(help="The month, YYYY-MM.")]
 
@@ -74,6 +74,48 @@ def close_sign(  # noqa: PLR0913  each is an option
         say({"signature": done.id, "period": month, "legal_entity": done.legal_entity, "signer": signer, "sha256": done.sha256})
     else:
         out.print(f"Signature {done.id}: {signer} of {done.legal_entity} for {month}, by {actor}.", highlight=False)
+
+
+@close_app.command("forecast")
+def close_forecast(*, period: Period, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Say what will still be open at the cut-off, by team and cause, at the pace of the last four weeks."""
+    from rich.table import Table
+
+    told = _ahead(period, tenant)
+    if as_json:
+        say({name: told[name] for name in ("period", "cut_off", "forecast", "paces")})
+        return
+    rows = Table("team", "cause", "open", "held", "left", "held then",
+                 title=f"At the cut-off of {told['period']}, {told['cut_off']:%d %B %H:%M} UTC")
+    for each in told["forecast"]:
+        rows.add_row(each["team"], each["cause"], str(each["open"]), f"{each['amount']:f} {each['currency']}", str(each["left"]),
+                     f"{each['left_amount']:f} {each['currency']}")
+    out.print(rows)
+
+
+@close_app.command("plan")
+def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Say in which period each batch lands by the ERP's own jobs, and what misses this one unless its window closes sooner."""
+    from rich.table import Table
+
+    told = _ahead(period, tenant)
+    if as_json:
+        say({name: told[name] for name in ("period", "cut_off", "plan")})
+        return
+    rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing",
+                 title=f"Last call for {told['period']}: {told['cut_off']:%d %B %H:%M} UTC")
+    for each in told["plan"]:
+        rows.add_row(each["legal_entity"], each["batch"] or each["leg"] or "next window", each["lands_on"], each["period"],
+                     str(each["count"]), each["landing"])
+    out.print(rows)
+
+
+def _ahead(period: str, tenant: str) -> dict[str, Any]:
+    from backhaul.application import close_ahead
+
+    month = month_of(period)
+    with house_of() as (house, now):
+        return close_ahead.told(close_ahead.ahead(house.store, house.profiles[tenant_of(house, tenant)].rules, month, now))
 
 
 @close_app.command("pack")

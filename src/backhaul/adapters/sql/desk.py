@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, insert, or_, select, update
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.book import Book
@@ -65,12 +65,15 @@ class Desk(Book):
                 "id": row.id, "line": row.line_id, "kind": row.kind, "from": "open", "to": "closed", "resolution": resolution})
         return len(closing)
 
-    def exceptions(self, tenant: str, *, open_only: bool = True, refs: Collection[str] | None = None) -> Sequence[KeptException]:
-        """Give exception cases, oldest first."""
+    def exceptions(self, tenant: str, *, open_only: bool = True, refs: Collection[str] | None = None,
+                   since: datetime | None = None) -> Sequence[KeptException]:
+        """Give exception cases, oldest first; of closed ones those that were closed `since` then, or all."""
         table = tables.exceptions
         query = select(table).where(table.c.tenant == tenant)
         if open_only:
             query = query.where(table.c.closed_at.is_(None))
+        elif since is not None:
+            query = query.where(or_(table.c.closed_at.is_(None), table.c.closed_at >= since))
         queries = [query] if refs is None else [query.where(table.c.return_ref.in_(part)) for part in chunks(sorted(set(refs)))]
         found = [rows.exception(row) for each in queries for row in self._connection.execute(each)]
         return sorted(found, key=lambda kept: (kept.case.opened_at, kept.id))

@@ -282,6 +282,7 @@ exceptions = Table(
     Index("exceptions_open", "tenant", "return_ref", "line_id", unique=True,
           sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")),
     Index("exceptions_return", "tenant", "return_ref"),
+    Index("exceptions_ended", "tenant", "closed_at"),
     Index("exceptions_list", "tenant", "due_at", "id", sqlite_where=text("closed_at IS NULL"), postgresql_where=text("closed_at IS NULL")),
     sqlite_autoincrement=True,
 )

@@ -9,7 +9,7 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
-from backhaul.application import casework, close as closing, conclude, grouping, pausing, people, privacy, resolve
+from backhaul.application import casework, close as closing, close_ahead, conclude, grouping, pausing, people, privacy, resolve
 from backhaul.application.seek import seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
@@ -259,6 +259,14 @@ def erasures(asked: Mine) -> Told:
         return {"erasures": plain(tx.erasures(asked.tenant))}
 
 
+@get("/{tenant:str}/close/ahead", action=Action.SEE, sync_to_thread=True)
+def ahead(asked: Mine, period: FromQuery[str]) -> Told:
+    """Look ahead to the end of a month: what will still be open at each team's pace, and in which period what waits will land."""
+    asked.whole()
+    month = asked.close(period, asked.rules.entities[0].id)
+    return plain(close_ahead.told(close_ahead.ahead(asked.store, month.rules, month.period, asked.now)))  # type: ignore[no-any-return]  # an object
+
+
 @get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
 def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
     """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes."""
@@ -301,8 +309,8 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, close_pack, personal_data,
-                 erasures, trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_pack,
+                 personal_data, erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

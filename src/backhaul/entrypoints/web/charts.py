@@ -16,10 +16,12 @@ from litestar.handlers import BaseRouteHandler
 from pygal.style import Style
 
 from backhaul.adapters.sql import lists, pulse
+from backhaul.application.close_ahead import ahead
 from backhaul.domain.access import Action
 from backhaul.domain.roll_forward import NAMES
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
+from backhaul.entrypoints.web.pages.close import first_of
 from backhaul.entrypoints.web.pages.flows import days
 from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 from backhaul.entrypoints.web.wording import plain
@@ -101,7 +103,19 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             chart.add(currency or "no currency", [float(amount) for amount in sums])  # a length on paper, not an amount
         return _drawn(chart)
 
-    return [held, flow, ages, rolled]
+    @get("/charts/close.svg", action=Action.SEE, whole=True, sync_to_thread=True)
+    def coming(request: AnyRequest) -> Response[bytes]:
+        rules, period = console.house.profiles[console.tenant(request)].rules, query(request, "period")
+        outlook = ahead(console.house.store, rules, period, console.clock.now()).outlook if first_of(period) else ()
+        many = {cause: sum(row.open for row in outlook if row.cause == cause) for cause in sorted({row.cause for row in outlook})}
+        causes = sorted(many, key=lambda cause: -many[cause])[:TOP][::-1]
+        chart = _bars(pygal.HorizontalBar, 320)
+        chart.x_labels = [plain(cause) for cause in causes]
+        chart.add("open now", [many[cause] for cause in causes])
+        chart.add("left at the cut-off", [sum(row.left for row in outlook if row.cause == cause) for cause in causes])
+        return _drawn(chart)
+
+    return [held, flow, ages, rolled, coming]
 
 
 def _bars(kind: Any, height: int) -> Any:  # noqa: ANN401  pygal has no types

@@ -14,7 +14,7 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from backhaul.application import close
+from backhaul.application import close, close_ahead
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.period import period_of
@@ -31,7 +31,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     def show(request: AnyRequest) -> Response[str]:
         tenant, visitor, now = console.tenant(request), request.state.visitor, console.clock.now()
         rules, period = console.house.profiles[tenant].rules, query(request, "period") or _before(console, tenant)
-        if _first(period) is None:
+        if first_of(period) is None:
             detail = "a month is written as 2026-10"
             raise NotFoundException(detail)
         months = [close.status(console.house.store, _close(console, tenant, period, entity.id), now) for entity in rules.entities]
@@ -39,7 +39,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
                 if may_sign(visitor.person, signer, tenant, month.legal_entity)}
         with console.house.store.look() as tx:
             packed = bool(tx.proofs(tenant, period, limit=1))
-        return console.show(request, "close.html", period=period, months=months, mine=mine, packed=packed,
+        coming = close_ahead.ahead(console.house.store, rules, period, now)
+        return console.show(request, "close.html", coming=coming, period=period, months=months, mine=mine, packed=packed,
                             means={item.name: item.means for item in ITEMS})
 
     @post("/close/sign", action=Action.SIGN, whole=True, status_code=303)
@@ -49,7 +50,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     @get("/close-pack/{name:str}", action=Action.SEE_TRAIL, whole=True, sync_to_thread=True)
     def download(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         period, _, kind = name.rpartition(".")
-        if kind not in TYPES or _first(period) is None:
+        if kind not in TYPES or first_of(period) is None:
             detail = "a pack is called as its month, and is .xlsx or .pdf"
             raise NotFoundException(detail)
         content = made(console.house.store, console.house.profiles[console.tenant(request)].rules, period, kind)
@@ -61,7 +62,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 def _sign(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
     visitor: Visitor = request.state.visitor
     period, signer, now = told.get("period", ""), told.get("signer", ""), console.clock.now()
-    if signer not in set(Signer) or _first(period) is None:
+    if signer not in set(Signer) or first_of(period) is None:
         message = f"say which list of which month is signed; got '{signer[:20]}' of '{period[:20]}'"
         raise NeedsOperator(message)
     if signer == Signer.REVIEWER and not visitor.is_fresh(now):
@@ -84,7 +85,8 @@ def _before(console: Console, tenant: str) -> str:
     return period_of(here.replace(day=1) - timedelta(days=1))
 
 
-def _first(period: str) -> date | None:
+def first_of(period: str) -> date | None:
+    """Give the first day of a month as an address names it; nothing where it names none."""
     try:
         first = date.fromisoformat(f"{period}-01")
     except ValueError:

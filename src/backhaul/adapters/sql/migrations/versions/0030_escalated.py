@@ -1,4 +1,4 @@
-"""Overdue work says before whom it has come beside its owner."""
+"""Overdue work says before whom it has come beside its owner, and what was closed lately is found along an index."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,3 +12,4 @@ WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 def upgrade() -> None:
     """Go to this version."""
     op.add_column("exceptions", sa.Column("escalated", WORDS, nullable=False, server_default=""))
+    op.create_index("exceptions_ended", "exceptions", ["tenant", "closed_at"])

@@ -1,0 +1,82 @@
+"""In which period will each batch land, and what has to leave sooner to land in this one?
+
+The ERP's jobs stamp their own day (books 5), so a batch lands by the job that finds it, not by when its goods were accepted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from backhaul.domain.period import due_by, period_end, period_of, predicted_posting
+from backhaul.domain.rules import LegalEntity, Window
+
+
+class Landing(StrEnum):
+    """How what waits stands to a period."""
+
+    IN = "in"
+    """It lands in the period, or in one before it."""
+    MISSES = "misses"
+    """It lands later, and would not if its window closed before the last call."""
+    AFTER = "after"
+    """It became due after the last call, or the last call is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits for a window, or is on its way with a batch: due or closed since when, how much of it."""
+
+    legal_entity: str
+    leg: str
+    since: datetime
+    batch: str = ""
+    net: Decimal = Decimal(0)
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One batch that is, or one day's worth of what will be one: on which day and in which period it lands."""
+
+    legal_entity: str
+    leg: str
+    batch: str
+    lands_on: date
+    period: str
+    landing: Landing
+    count: int
+    net: Decimal
+    currency: str
+
+
+def last_call(entity: LegalEntity, period: str) -> datetime:
+    """Give the moment before which something must leave to be posted inside a period: its last day's first job, or its end."""
+    last = period_end(date.fromisoformat(f"{period}-01"))
+    if entity.job_times:
+        return datetime.combine(last, min(entity.job_times), tzinfo=UTC)
+    return datetime.combine(last + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
+
+
+def lands_on(waiting: Waiting, window: Window, entity: LegalEntity, now: datetime) -> date:
+    """Predict the day on which the ERP posts what waits; never a day whose job is over."""
+    told = predicted_posting(entity, waiting.since) if waiting.batch else due_by(window, entity, waiting.since)
+    return told if told >= now.astimezone(UTC).date() else predicted_posting(entity, now)
+
+
+def schedule(waiting: Iterable[tuple[Waiting, Window]], entity: LegalEntity, period: str, now: datetime) -> tuple[Slot, ...]:
+    """Say where everything that waits lands, as one row for each batch, or for each day, leg and currency."""
+    call = last_call(entity, period)
+    found: dict[tuple[date, str, str, str, Landing], tuple[int, Decimal]] = {}
+    for each, window in waiting:
+        day = lands_on(each, window, entity, now)
+        landing = Landing.IN if period_of(day) <= period else Landing.MISSES if not each.batch and max(each.since, now) < call \
+            else Landing.AFTER
+        key = (day, each.leg, each.batch, each.currency, landing)
+        count, net = found.get(key, (0, Decimal(0)))
+        found[key] = (count + 1, net + each.net)
+    return tuple(Slot(legal_entity=entity.id, leg=leg, batch=batch, lands_on=day, period=period_of(day), landing=landing, count=count,
+                      net=net, currency=currency)
+                 for (day, leg, batch, currency, landing), (count, net) in sorted(found.items()))
