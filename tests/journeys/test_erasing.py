@@ -249,7 +249,7 @@ FORBIDDEN = (
     "UPDATE attempts SET outcome = 'lost' WHERE posting IN (SELECT key FROM postings WHERE return_ref = :ref)",
     "UPDATE postings SET net = 1, body = body || ' ' WHERE return_ref = :ref",
     "UPDATE postings SET body = replace(body, '4.25', '9.25') WHERE return_ref = :ref",
-    "UPDATE deliveries SET sha256 = 'x'", "UPDATE deliveries SET body = sha256 WHERE body IS NOT NULL",
+    "UPDATE deliveries SET sha256 = 'x'", "UPDATE deliveries SET body = NULL WHERE body IS NOT NULL",
     "UPDATE exceptions SET amount = 9 WHERE return_ref = :ref", "UPDATE notes SET actor = 'eve' WHERE return_ref = :ref",
     "UPDATE promises SET due_at = at WHERE return_ref = :ref", "UPDATE proposals SET amount = 1 WHERE subject = :ref",
     "UPDATE erasures SET name = 'x'", "DELETE FROM erased", "DELETE FROM erasures",
