@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from backhaul.domain.facts import Correctable, Corrected, Decided, Decision, Matched, kept_as
+from backhaul.domain import facts
+from backhaul.domain.facts import Concluded, Correctable, Corrected, Decided, Decision, Fact, Matched, SentBack, kept_as
 from backhaul.domain.personal import (
     ERASED,
     Erasure,
@@ -45,6 +46,20 @@ def test_every_fact_keeps_the_identity_it_was_kept_under_and_loses_its_words() -
     assert [word for word in ("Jane", "'C1'", "'C12'", "as they said") if word in repr(bare)] == []
     assert [each.reason for each in bare[0].lines] == [ERASED, ""]  # type: ignore[attr-defined]  # it is the announcement
     assert without(kept_as(told[0], "known"), WHOM).identity == "known"
+
+
+def test_whatever_people_wrote_down_beside_a_decision_goes() -> None:
+    outcome = Concluded(return_ref="R1", at=NOON, line_id="MUG#1", outcome="kept", units=line().quantity, evidence="Jane's mail",
+                        actor="ann", reason="Jane wants it gone")
+    back = SentBack(return_ref="R1", at=NOON, line_id="MUG#1", batch="W1", documents=("d",), actor="bob", reason="ask Jane first")
+
+    bare = [without(fact, WHOM) for fact in (outcome, back, replace(outcome, evidence=""))]
+
+    assert "Jane" not in repr(bare)
+    assert [fact.identity for fact in bare[:2]] == [outcome.identity, back.identity]
+    kinds = [each for each in vars(facts).values() if isinstance(each, type) and issubclass(each, Fact)]
+    wordy = {each for each in kinds if "reason" in each.__annotations__}
+    assert wordy == {Matched, Decided, Corrected, Concluded, SentBack}, "a fact that holds words has a row in `without`"
 
 
 def test_a_correction_of_the_customer_holds_as_it_did() -> None:

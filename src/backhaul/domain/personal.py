@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from backhaul.domain.facts import Announced, Correctable, Corrected, Decided, Fact, Matched, Unreadable, kept_as
+from backhaul.domain.facts import Announced, Concluded, Correctable, Corrected, Decided, Fact, Matched, SentBack, Unreadable, kept_as
 
 ERASED: Final = "erased"
 """What stands where words of or about a customer stood."""
@@ -78,7 +78,9 @@ def without(fact: Fact, erasure: Erasure) -> Fact:
             told = replace(fact, customer=_name(fact.customer, erasure) or "", reason=ERASED)
         case Corrected(what=Correctable.CUSTOMER):
             told = replace(fact, told=_name(fact.told, erasure) or "", value=_name(fact.value, erasure) or "", reason=ERASED)
-        case Corrected() | Decided():
+        case Concluded():
+            told = replace(fact, reason=ERASED, evidence=ERASED if fact.evidence else "")
+        case Corrected() | Decided() | SentBack():
             told = replace(fact, reason=ERASED)
         case Unreadable():
             told = replace(fact, sentence=ERASED, value="")
