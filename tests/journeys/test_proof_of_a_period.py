@@ -186,6 +186,7 @@ class _Away:
 
     def __init__(self, erp: Any, *unread: str) -> None:
         self.erp, self.unread = erp, unread
+        self.master_data = erp.master_data
 
     def entries(self, first: date, last: date) -> Shown:
         """Say that nobody answers, or leave a side out."""
