@@ -18,6 +18,8 @@ import duckdb
 MEMORY: Final = "700MB"
 SEEDED: Final = (("WRONG_AMOUNT", 100_003), ("NO_CREDIT", 100_019), ("DUPLICATE_CREDIT", 100_043), ("WRONG_QUANTITY", 100_049))
 """Every so manieth line is wrong in this way."""
+ARRIVING: Final = 30_000
+"""So many lines come after all of the others are proved."""
 PEERS: Final = 1_000_000
 """So many lines the peers are given; some of them hold everything in memory."""
 LINE: Final = """'R' || (n // 3) || '|' || (n % 3) AS line"""
@@ -60,6 +62,14 @@ from typer.testing import CliRunner
 from backhaul.entrypoints.cli import app
 answer = CliRunner().invoke(app, ["reconcile", "--left", f"{FOLDER}/accepted.parquet", "--right", f"{FOLDER}/[sc]*[kt].parquet",
                                   "--memory", MEMORY, "--json"])
+found = json.loads(answer.stdout)["broken"]
+""",
+    "backhaul onward": """
+import contextlib, io, json
+from typer.testing import CliRunner
+from backhaul.entrypoints.cli import app
+answer = CliRunner().invoke(app, ["reconcile", "--history", f"{FOLDER}/history.duckdb", "--left", f"{CAME}/accepted.parquet",
+                                  "--right", f"{CAME}/[sc]*[kt].parquet", "--memory", MEMORY, "--json"])
 found = json.loads(answer.stdout)["broken"]
 """,
     "DuckDB, one join": """
@@ -116,10 +126,10 @@ with sqlite3.connect(f"{FOLDER}/peer.sqlite") as peer, duckdb.connect() as engin
 }
 
 
-def run(name: str, folder: Path, python: str) -> dict[str, Any]:
+def run(name: str, folder: Path, python: str, came: Path | None = None) -> dict[str, Any]:
     """Let one contender run in a process of its own; give seconds, peak of memory in MiB and what it found, or why it did not."""
     (folder / "peer.sqlite").unlink(missing_ok=True)
-    code = f"MEMORY, FOLDER = {MEMORY!r}, {str(folder)!r}\n{CONTENDERS[name]}\nprint('FOUND', found)"
+    code = f"MEMORY, FOLDER, CAME = {MEMORY!r}, {str(folder)!r}, {str(came)!r}\n{CONTENDERS[name]}\nprint('FOUND', found)"
     began = time.perf_counter()
     child = subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out, err = child.stdout.read() if child.stdout else "", child.stderr.read() if child.stderr else ""
@@ -132,13 +142,33 @@ def run(name: str, folder: Path, python: str) -> dict[str, Any]:
     return {"name": name, "seconds": took, "memory": used.ru_maxrss / 1024, "found": int(out.rpartition("FOUND")[2])}
 
 
+def onward(folder: Path, lines: int, new: int) -> dict[str, Any]:
+    """Measure a run that goes on from `lines` proved before with `new` ones, beside one over all of them, each in a process of its own."""
+    old, came, whole = folder / f"onward-{lines}", folder / f"came-{new}", folder / f"whole-{lines + new}"
+    make(old, lines)
+    make(whole, lines + new)
+    came.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as engine:  # the last lines of the whole are what came since
+        for name in ("accepted", "stock", "credit"):
+            rows = f"SELECT w.* FROM '{whole}/{name}.parquet' w ANTI JOIN '{old}/accepted.parquet' o ON w.line = o.line"
+            engine.execute(f"COPY ({rows}) TO '{came}/{name}.parquet' (FORMAT parquet)")
+    (folder / "history.duckdb").unlink(missing_ok=True)
+    run("backhaul onward", folder, sys.executable, came=old)
+    full = run("backhaul reconcile", whole, sys.executable)
+    told = run("backhaul onward", folder, sys.executable, came=came)
+    print(f"\n{new:,} new lines after {lines:,}: {told['seconds']:.2f} s, {told['memory']:.0f} MiB, {told['found']} found; "
+          f"all of them anew: {full['seconds']:.2f} s, {full['found']} found; {100 * told['seconds'] / full['seconds']:.1f} %")
+    return told | {"lines": lines, "new": new, "full": full["seconds"]}
+
+
 def measure(folder: Path, lines: int, *, peers: int, python: str = sys.executable) -> list[dict[str, Any]]:
     """Measure floor and proof over all lines, and everything over the first `peers`; print a table and give its rows."""
     rows = []
     for size in dict.fromkeys((min(peers, lines), lines)):
         at = folder / f"{size}"
         made = make(at, size)
-        names = list(CONTENDERS) if size <= peers else ["scan and hash (floor)", "backhaul reconcile"]
+        names = [name for name in CONTENDERS if name != "backhaul onward"]
+        names = names if size <= peers else ["scan and hash (floor)", "backhaul reconcile"]
         floor = 0.0
         print(f"\n{size:,} lines, as many stock movements and credit notes, {made['seeded']} lines wrong")
         for name in names:
@@ -151,7 +181,7 @@ def measure(folder: Path, lines: int, *, peers: int, python: str = sys.executabl
             found = "" if told["found"] == made["seeded"] else "  <- not what was seeded"
             right = "" if "floor" in name else f"{told['found']:>7} found{found}"
             print(f"  {name:24} {told['seconds']:8.2f} s {told['seconds'] / floor:6.2f} x floor {told['memory']:8.0f} MiB {right}")
-    return rows
+    return [*rows, onward(folder, lines, ARRIVING)]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
@@ -21,6 +21,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from backhaul.adapters.payments.provider import Api, flaws as api_flaws
+from backhaul.adapters.payments.sheet import Columns, flaws as columns_flaws
 from backhaul.adapters.zigzag import payload as messages
 from backhaul.adapters.zigzag.files import layout as layouts
 from backhaul.adapters.zigzag.files.layout import Layout
@@ -30,12 +32,14 @@ from backhaul.adapters.zigzag.webhook import Kind, Proof, Source
 from backhaul.adapters.zigzag.wire import Line, ZigZagWire
 from backhaul.application.ports import Unusable
 from backhaul.application.push import PushPlan
+from backhaul.application.state import StatementPlan
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.disposition import Circumstance, JournalType, MappingRow, Place, Sellability, choose, flaws
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
+from backhaul.domain.payments import Clock, PayoutRules
 from backhaul.domain.placement import circumstance
 from backhaul.domain.returns import fold
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
@@ -51,6 +55,7 @@ from backhaul.domain.rules import (
     OriginRule,
     Rules,
     Surplus,
+    TiedTo,
     Tolerances,
     Triggers,
     Window,
@@ -59,10 +64,12 @@ from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.profile_folders import folder_flaws, folders_of
 from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back_of
 from backhaul.profile_push import offered, push_flaws, push_of
+from backhaul.profile_statements import statement_flaws, statements_of
 from backhaul.profile_tables import (
     EntityTable,
     FeeTable,
     KitTable,
+    PayoutsTable,
     ProfileFile,
     SenderTable,
     SignalTable,
@@ -80,6 +87,14 @@ REACHED: Final = re.compile(r"https://[^@/]+/|http://(127\.0\.0\.1|localhost)(:\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentApi:
+    """Where a payment provider is asked, and the key to it."""
+
+    api: Api
+    key: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One tenant's decisions, ready to work by: `rules` for the domain, `sources` and `wire` for the platform."""
 
@@ -93,7 +108,10 @@ class Profile:
     reach: Reach | None = None
     folders: tuple[Folder, ...] = ()
     push: PushPlan | None = None
+    statements: StatementPlan = field(default_factory=StatementPlan)
     signals: tuple[Source, ...] = ()
+    payments: Columns | None = None
+    payment_api: PaymentApi | None = None
 
     @property
     def tenant(self) -> str:
@@ -168,7 +186,10 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
     known: Mapping[str, str] = os.environ if environ is None else environ
     return Profile(path=path, name=file.version, text=text, rules=_rules(file, version, environ), sources=tuple(_sources(file, known)),
                    signals=tuple(_signals(file, known)), wire=file.payload, files=file.files, reach=reach_of(file, known),
-                   folders=tuple(folders_of(file.folders, known)), push=push_of(file))
+                   folders=tuple(folders_of(file.folders, known)), push=push_of(file), statements=statements_of(file),
+                   payments=file.payouts.file if file.payouts else None,
+                   payment_api=PaymentApi(api=file.payouts.api, key=Secret(file.payouts.api.key, known))
+                   if file.payouts and file.payouts.api else None)
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -190,7 +211,9 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
         yield from _mapping_flaws(file)
         surplus = [Place(warehouse=entity.warehouses.get(name, ""), location=table.location, status=table.status)
                    for entity in file.legal_entities for name, table in file.surplus.get(entity.id, {}).items()]
-        yield from push_flaws(file, _sellability(file), [*(row.place for _, row in _rows(file)), *surplus])
+        targets = [*(row.place for _, row in _rows(file)), *surplus]
+        yield from push_flaws(file, _sellability(file), targets)
+        yield from statement_flaws(file, _sellability(file), targets)
     yield from _surplus_flaws(file)
     yield from _tax_flaws(file)
     yield from ((f"kits.{sku}", sentence) for sku, table in file.kits.items() for sentence in kit_flaws(_kit(sku, table)))
@@ -198,6 +221,28 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
+    yield from _payout_flaws(file, environ)
+
+
+def _payout_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
+    """Hold payments to columns that exist, days that pass, clocks with a source, and accounts of companies of ours."""
+    known = {table.id for table in file.legal_entities}
+    yield from ((f"accounts.{entity}", f"there is no legal entity '{entity}'") for entity in file.accounts if entity not in known)
+    table = file.payouts
+    if table is None:
+        return
+    if table.pay_within < 1 or table.credit_within < 0:
+        yield "payouts.pay_within" if table.pay_within < 1 else "payouts.credit_within", "days are counted from one"
+    for country, clock in table.clocks.items():
+        if clock.days < 1 or not clock.source.strip():
+            yield f"payouts.clocks.{country}", "a clock needs at least one day, and its source: who says so, and where"
+    if table.file:
+        yield from ((f"payouts.file.{name}", sentence) for name, sentence in columns_flaws(table.file))
+    if table.api:
+        yield from ((f"payouts.api.{name}", sentence) for name, sentence in (*columns_flaws(table.api), *api_flaws(table.api)))
+        yield from _secret_flaw("payouts.api.key", table.api.key, environ)
+        for name in ("every", "overlap", "at_most", "timeout"):
+            yield from _duration_flaw(f"payouts.api.{name}", getattr(table.api, name))
 
 
 def _source_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:
@@ -521,7 +566,17 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         escalation=ESCALATION if file.escalation is None else tuple(
             Escalation(team=row.team, late=_duration(row.late), kinds=_names(row.kinds)) for row in file.escalation),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
-        offered=offered(file))
+        offered=offered(file), payouts=_payouts(file.payouts), accounts={
+            entity: TiedTo(clearing=table.clearing, received=table.received, since=table.since) for entity, table in file.accounts.items()})
+
+
+def _payouts(table: PayoutsTable | None) -> PayoutRules:
+    if table is None:
+        return PayoutRules()
+    providers = dict.fromkeys(told.provider for told in (table.file, table.api) if told)
+    return PayoutRules(providers=tuple(providers), pay_within=table.pay_within,
+                       credit_within=table.credit_within,
+                       clocks={country: Clock(days=clock.days, source=clock.source) for country, clock in table.clocks.items()})
 
 
 def _kit(sku: str, table: KitTable) -> Kit:

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from backhaul.adapters.payments.provider import Api
+from backhaul.adapters.payments.sheet import Columns
 from backhaul.adapters.zigzag.files.layout import Layout
 from backhaul.adapters.zigzag.files.watched import FolderTable
 from backhaul.adapters.zigzag.payload import Paths, Payload
@@ -298,6 +300,35 @@ class LimitsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     operator_day: Decimal | None = None
 
 
+class ClockTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[payouts.clocks.COUNTRY]`: within how many days a payment must be answered by a credit note there; `source` says who says so."""
+
+    days: int
+    source: str
+
+
+class PayoutsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[payouts]`: who tells what was paid and how it is read, and when what is missing is late."""
+
+    pay_within: int = 14
+    credit_within: int = 0
+    clocks: dict[str, ClockTable] = {}
+    file: Columns | None = None
+    api: Api | None = None
+
+
+class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[accounts.ENTITY]`: the accounts the roll-forwards are tied to, and since which day these were empty.
+
+    `clearing` is the refund clearing account, `received` are those of packing slips or interim accounts; without them open transactions
+    are what they are tied to.
+    """
+
+    clearing: str = ""
+    received: tuple[str, ...] = ()
+    since: date | None = None
+
+
 class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tolerances]`, in currency units."""
 
@@ -324,6 +355,21 @@ class TriggersTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     fees: Stage = Stage.COMPLETED
 
 
+class StatementsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[statements]`: what the platform tells beside its messages: whether its counter counts them, and the columns of its totals."""
+
+    counted: bool = False
+    totals: dict[str, str] = msgspec.field(default_factory=lambda: {name: name for name in ("day", "returns", "units", "net")})
+
+
+class AvailabilityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[availability]`: the columns of the shop's file, which of its places is which warehouse of which company, and what may differ."""
+
+    columns: dict[str, str] = msgspec.field(default_factory=lambda: {name: name for name in ("sku", "warehouse", "units")})
+    warehouses: dict[str, dict[str, str]] = {}
+    tolerance: Decimal = Decimal(0)
+
+
 class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
@@ -336,6 +382,8 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     platform: PlatformTable | None = None
     sweep: SweepTable | None = None
     push: PushTable | None = None
+    statements: StatementsTable = StatementsTable()
+    availability: AvailabilityTable = AvailabilityTable()
     legal_entities: tuple[EntityTable, ...]
     sellable: SellableTable
     mapping: tuple[MappingTable, ...]
@@ -357,5 +405,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     escalation: tuple[EscalationTable, ...] | None = None
     files: Layout = Layout()
     folders: tuple[FolderTable, ...] = ()
+    payouts: PayoutsTable | None = None
+    accounts: dict[str, AccountsTable] = {}
     attempts: int = 8
     go_live: datetime | None = None

@@ -209,7 +209,8 @@ def test_closing_one_break_of_a_month_closes_no_other(store: SqlStore) -> None:
     with store.begin() as tx:
         numbers = [tx.open_exception(ExceptionCase.about(
             tenant="acme", return_ref="proof:2011-02", line_id=f"R{line}|1", now=NOON, teams={},
-            money=Money(amount=Decimal(line), currency="GBP"), findings=(Finding(code="PROOF_BROKEN", sentence=f"WRONG_AMOUNT: {line}"),))) for line in (1, 2)]
+            money=Money(amount=Decimal(line), currency="GBP"),
+            findings=(Finding(code="PROOF_BROKEN", sentence=f"WRONG_AMOUNT: {line}"),))) for line in (1, 2)]
 
     approve(store, propose(store, ProposalKind.CLOSE, {"exception": numbers[0]}))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -19,8 +20,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from backhaul.adapters.finance_scm.emulator import serve as serve_erp
 from backhaul.application import approvals, receive
 from backhaul.application.effects import EFFECTS
+from backhaul.application.proof_ports import KeptStatement
 from backhaul.bootstrap import keep
 from backhaul.config import SignIn
+from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints.demo.team import employ
@@ -30,6 +33,7 @@ from backhaul.entrypoints.web.counting import count
 from backhaul.entrypoints.web.door import STEP_UP
 from backhaul.entrypoints.web.serving import Running, serve
 from backhaul.secret import Secret
+from tests.entrypoints.test_web import rolled_forward
 from tests.journeys.stage import DAILY, TENANT, World, life, line, message, open_world, sold
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome")
@@ -90,6 +94,12 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     world.house.settings = replace(world.house.settings, state_dir=folder)
     with prove_month(world.house, TENANT, "2010-12", world.at.date(), now=world.at):
         pass
+    rolled_forward(store, "2010-11")
+    with store.begin() as tx:
+        tx.keep_statement(
+            KeptStatement(tenant=TENANT, sort="availability", name="shop.csv", sha256="ab12", body=b"x", rows=3, actor="x", at=world.at),
+            [Compared(sku=sku, at="WEB", entity="gb01", warehouse="GB-DC-01", shop=Decimal(3), erp=Decimal(1), told=told, standing=standing)
+             for sku, told, standing in (("TEA", Decimal(3), Standing.IN_FLIGHT), ("CUP", None, Standing.DIFFERS))])
     clock = Now(world.at + timedelta(hours=1))
     app = create_app(world.house, clock=clock, sign_in=SignIn(passphrase=Secret("env:P", {"P": PASSPHRASE})))
     with serve(app) as server:

@@ -19,6 +19,9 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
          "message": "/messages/1", "batches": "/batches", "batch": "/batches/online-retail%3Agb01%3A2010-12%3A1", "mappings": "/mappings",
          "administration": "/administration", "flows": "/flows", "trail": "/trail", "approvals": "/approvals", "search": "/search?q=R-10",
          "waiting": "/waiting", "proof": "/proof", "close": "/close?period=2010-11",
+         "roll-forward": "/roll-forward?period=2010-11",
+         "lines rolled forward": "/roll-forward/lines?period=2010-11&flow=paid&cell=closing",
+         "availability": "/availability",
          "lines of a class": "/proof/2010-12/DECISION_AWAITED", "one cause": "/exceptions?kind=PRICE_ABOVE_SOLD",
          "plan": "/causes?kind=PRICE_ABOVE_SOLD&entity=gb01&currency=GBP&decision=waive",
          "mapping-draft": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=MYSTERY&condition=A&reason=Changed+my+mind"
@@ -31,7 +34,8 @@ SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mapp
 """Pages whose image stands in the documentation."""
 
 
-NO_PAGES = ("/static", "/exports/", "/charts/", "/close-pack/", "/evidence/", "/health", "/ready", "/sign-in/", "/messages/{number}/bytes")
+NO_PAGES = ("/static", "/exports/", "/charts/", "/close-pack/", "/evidence/", "/health", "/ready", "/sign-in/", "/messages/{number}/bytes",
+            "/administration/personal-data")
 """Addresses that answer with a file, a figure or another address."""
 NOBODY = {
     "an empty list of returns": ("Fiona Finance", "/returns?state=closed"), "nobody waits": ("Oskar Operator", "/waiting?who=nobody"),

@@ -19,6 +19,7 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from backhaul.application.payments import PAYOUTS
 from backhaul.application.ports import PostingState
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS
 from backhaul.config import REFERRED, SETTINGS, check_profile
@@ -26,12 +27,13 @@ from backhaul.domain.access import RIGHTS, Role
 from backhaul.domain.correction import CORRECTIONS
 from backhaul.domain.delivery import DeliveryState
 from backhaul.domain.discrepancy import CLASSES, Level
-from backhaul.domain.exception_case import KINDS, Severity, Team
+from backhaul.domain.exception_case import KINDS, Severity
 from backhaul.domain.facts import Stage
 from backhaul.domain.lifecycle import MOVES, ReturnState
 from backhaul.domain.placement import Where
 from backhaul.domain.posting import Nature
 from backhaul.domain.proposal import PROPOSALS
+from backhaul.domain.team import Team
 from backhaul.entrypoints.api import reading, working
 from backhaul.entrypoints.cli import app
 from backhaul.profile_tables import ProfileFile
@@ -43,6 +45,7 @@ PAGES: Final = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
 WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "ProfileFile": "The file", "SourceTable": "source", "SignalTable": "signal", "Payload": "payload", "Fields": "payload.fields",
     "LookupTable": "platform.lookups", "PlatformTable": "platform", "SweepTable": "sweep", "PushTable": "push",
+    "StatementsTable": "statements", "AvailabilityTable": "availability",
     "Layout": "files", "Trailer": "files", "FolderTable": "folders", "SftpTable": "folders",
     "EventRule": "payload.events", "Words": "payload.dispositions, payload.conditions, payload.reasons",
     "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
@@ -51,6 +54,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing", "EscalationTable": "escalation",
     "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
+    "PayoutsTable": "payouts", "ClockTable": "payouts", "Columns": "payouts", "Api": "payouts", "AccountsTable": "accounts",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
 
@@ -100,7 +104,7 @@ def console_commands() -> Iterator[tuple[Path, str]]:
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Give every command that does something, with the words that lead to it."""
     inner = getattr(command, "commands", None)
-    if inner is None:
+    if inner is None or command.invoke_without_command:
         yield path, command
     for name, each in (inner or {}).items():
         yield from leaves(each, (*path, name))
@@ -332,7 +336,7 @@ def test_every_command_shown_exists_with_its_options(page: str, line: str) -> No
     if name != "backhaul":
         return
 
-    path = next(path for path in COMMANDS if tuple(words[1:1 + len(path)]) == path)
+    path = next(path for path in sorted(COMMANDS, key=len, reverse=True) if tuple(words[1:1 + len(path)]) == path)
     known = {opt for parameter in COMMANDS[path].params for opt in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= known
     assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
@@ -394,7 +398,7 @@ def test_no_file_tells_of_a_registry_a_machine_or_unfinished_work() -> None:
 def test_an_emulator_imports_nothing_of_ours_but_the_shared_server_half() -> None:
     graph = grimp.build_graph("backhaul", cache_dir=None)
 
-    for emulator in (f"backhaul.adapters.{system}.emulator" for system in ("zigzag", "finance_scm", "business_central")):
+    for emulator in (f"backhaul.adapters.{system}.emulator" for system in ("zigzag", "finance_scm", "business_central", "payments")):
         mine = {emulator, *graph.find_descendants(emulator)}
         others = set[str]().union(*(graph.find_modules_directly_imported_by(module) for module in mine)) - mine
         assert others <= {"backhaul.adapters.odata_server", "backhaul.adapters.loopback"}
@@ -408,7 +412,7 @@ def test_every_class_of_discrepancy_is_in_the_reference_with_its_owner_and_no_ot
 
 
 @pytest.mark.parametrize(("heading", "columns"), [
-    ("What was accepted", ACCEPTED), ("What the ERP shows", RECORDS), ("What is believed here", HELD)])
+    ("What was accepted", ACCEPTED), ("What the ERP shows", RECORDS), ("What is believed here", HELD), ("What was paid", PAYOUTS)])
 def test_every_column_of_an_extract_is_in_the_reference(heading: str, columns: Mapping[str, str]) -> None:
     told = sections(REFERENCE / "reconciliation.md")[heading]
 

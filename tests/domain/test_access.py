@@ -4,7 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from backhaul.domain.access import APPROVING, MASKED, READING, RIGHTS, Action, Grant, Person, Role, Scope, account_seen, may, scope
+from backhaul.domain.access import (
+    APPROVING,
+    MASKED,
+    READING,
+    RIGHTS,
+    Action,
+    Grant,
+    Person,
+    Role,
+    Scope,
+    account_seen,
+    may,
+    scope,
+    words_seen,
+)
 
 
 def person(*grants: Grant) -> Person:
@@ -90,3 +104,12 @@ def test_a_customers_account_is_shown_only_where_somebody_may_see_it_and_hidden_
     assert account_seen(somebody, "acme", "de", "C1") == account_seen(somebody, "acme", "", "C1") == MASKED
     assert account_seen(somebody, "other", "gb", "C1") == MASKED
     assert account_seen(somebody, "acme", "de", "") == ""
+
+
+def test_words_name_an_account_only_to_who_may_see_it_in_a_column_whoever_wrote_them() -> None:
+    somebody = person(grant(Role.FINANCE, "gb"), grant(Role.VIEWER))
+    told = {"says": ["Account 15834 is stopped; ask C1, not C11.", 7], "why": ("Customer 'Jane' is on hold.", None)}
+
+    assert words_seen(somebody, "acme", "gb", told, ("C1", "")) is told
+    assert words_seen(somebody, "acme", "de", told, ("C1", "")) == {
+        "says": ["Account *** is stopped; ask ***, not C11.", 7], "why": ["Customer '***' is on hold.", None]}

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 import backhaul
-from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding, Severity, Team
+from backhaul.domain.discrepancy import CLASSES
+from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding, Severity
 from backhaul.domain.money import Money
+from backhaul.domain.remedy import REMEDIES
+from backhaul.domain.team import Team
 from backhaul.domain.validation import CODES
 from backhaul.testing.builders import NOON
 
@@ -54,9 +57,10 @@ def test_every_code_spoken_anywhere_is_in_the_catalogue() -> None:
 
 
 def test_every_kind_in_the_catalogue_is_spoken_somewhere() -> None:
-    used = {code for module in modules() for code in texts(module)}
+    used = {code for module in modules() for code in texts(module)} | {f"PROOF_{code}" for code in CLASSES}
 
     assert set(KINDS) - used == set()
+    assert set(REMEDIES) == set(CLASSES)
 
 
 def test_the_judges_list_names_what_its_checks_can_find_and_nothing_else() -> None:
@@ -83,7 +87,7 @@ def test_every_row_is_complete(code: str) -> None:
 def test_only_matters_of_judgement_can_be_waived() -> None:
     assert {code for code, kind in KINDS.items() if kind.waivable} == {
         "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "HISTORY_ALLOWANCE", "TAX_DIFFERS", "SURPLUS",
-        "CREDIT_ABOVE_LIMIT",
+        "CREDIT_ABOVE_LIMIT", "BATCH_SENT_BACK",
         "PERIOD_MISSED", "BLIND", "REGRADED", "HUB_STOCK_OVERDUE", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL",
         "WRONG_ITEM_OTHER_LINE", "WRONG_ITEM_OTHER_PRODUCT", "WRONG_ITEM_FOREIGN", "WRONG_ITEM_EMPTY"}
     assert all(kind.severity is not Severity.STOP for kind in KINDS.values() if kind.waivable)

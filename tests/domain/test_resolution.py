@@ -2,8 +2,9 @@
 
 import pytest
 
-from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.exception_case import KINDS
 from backhaul.domain.resolution import WAYS_OUT, Resolution, manual, plainly, ways_out
+from backhaul.domain.team import Team
 
 
 @pytest.mark.parametrize("code", KINDS)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.trail import GENESIS, TrailEntry, canonical, digest, first_break, link
+from backhaul.domain.trail import GENESIS, TrailEntry, canonical, digest, first_break, link, sealed, words_in
 
 WORDS = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=8)
 VALUES = st.recursive(
@@ -164,3 +164,21 @@ def test_a_field_that_a_later_version_adds_changes_no_hash_that_was_kept() -> No
     assert digest(After(sku="TEA")) != digest(After(sku="TEA", parcel="P1"))
     assert digest(After(sku="TEA")) != digest(After(sku="TEA", marks=("a",)))
     assert digest(Before(sku="TEA")) != digest(Before(sku="CUP"))
+
+
+def test_a_word_that_is_kept_beside_the_chain_can_be_erased_and_not_changed() -> None:
+    said = link(TrailEntry(tenant="acme", sequence=1, at="2026-03-02", actor="ann", subject="R1", action="exception.close",
+                           detail={"reason": "Jane rang", "exception": 7}, previous=GENESIS, seals={"reason": "salt"}))
+    erased, forged = replace(said, detail=sealed(said), seals={}), replace(said, detail={"reason": "nobody rang", "exception": 7})
+
+    assert first_break([said]) is None
+    assert first_break([erased]) is None
+    assert "Jane" not in repr(erased)
+    assert first_break([forged]) == forged
+
+
+def test_what_people_say_is_kept_beside_the_chain_and_what_we_say_ourselves_is_not() -> None:
+    detail = {"reason": "Jane rang", "note": 12, "before": "15834", "resolution": "", "from": "open"}
+
+    assert words_in(detail, ours=False) == ("before", "reason")
+    assert words_in(detail, ours=True) == ("before",)

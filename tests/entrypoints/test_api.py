@@ -4,7 +4,7 @@ import asyncio
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -24,8 +24,10 @@ from backhaul.domain.facts import Corrected, Decided
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalState
+from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Whose, roll
 from backhaul.domain.rules import Rules
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
+from backhaul.entrypoints import rolling
 from backhaul.entrypoints.api.service import PREFIX, beside, create_api
 from backhaul.testing import builders
 
@@ -283,6 +285,29 @@ def test_what_a_month_did_not_prove_is_told_run_by_run_and_line_by_line(shop: Sh
     assert shop.call("GET", "/acme/proofs", shop.token(Role.VIEWER, "gb")).status_code == 403
 
 
+def test_what_a_month_rolled_forward_is_told_row_by_row_and_the_lines_under_each_figure(shop: Shop) -> None:
+    whose, first, last = Whose(entity="gb", brand="QX", warehouse="DC", currency="GBP"), date(2011, 2, 1), date(2011, 2, 28)
+    moves = tuple(Movement(flow=Flow.PAID, whose=whose, name="payouts", item=f"psp:P-{number}", day=last, amount=Decimal("1.50"),
+                           return_ref="R1") for number in range(2))
+    rows = roll(moves, (), {(Flow.PAID, "gb"): Account(name="5990")}, first, last)
+    rolling.keep(shop.store, "acme", "2011-02", Rolled(first=first, day=last, rows=rows, movements=moves, reasons=("half of it",)))
+    viewer, about = shop.token(Role.VIEWER), {"flow": "paid", "entity": "gb", "brand": "QX", "warehouse": "DC", "currency": "GBP"}
+
+    told = shop.call("GET", "/acme/roll-forward", viewer, period="2011-02").json()
+    lines = shop.call("GET", "/acme/roll-forward-lines", viewer, period="2011-02", cell="closing", limit=1, **about).json()
+
+    assert [(row["closing"], row["balance"], row["difference"], row["movements"]["payouts"]) for row in told["rows"]] == [
+        ("3.00", "0", "-3.00", "3.00")]
+    assert told["reasons"] == ["half of it"]
+    assert (lines["total"], [(line["return_ref"], line["amount"], line["day"]) for line in lines["lines"]]) == (
+        2, [("R1", "1.50", "2011-02-28")])
+    assert shop.call("GET", "/acme/roll-forward", viewer, period="2011-03").json() == {"rows": [], "reasons": []}
+    strange = shop.call("GET", "/acme/roll-forward-lines", viewer, period="2011-02", cell="closing", **about | {"flow": "x"}).json()
+    assert strange["total"] == 0
+    for path, more in (("/acme/roll-forward", {}), ("/acme/roll-forward-lines", {"cell": "closing", **about})):
+        assert shop.call("GET", path, shop.token(Role.VIEWER, "gb"), period="2011-02", **more).status_code == 403
+
+
 # --- changing
 
 
@@ -362,6 +387,33 @@ def test_whose_account_is_proposed_is_told_only_to_who_may_see_customers(shop: S
 
     assert told(Role.APPROVER) == [("C1", "C-99", ""), ("", "", "C-98"), ("C1", "C-99", "")]
     assert told(Role.VIEWER) == [("***", "***", ""), ("", "", "***"), ("***", "***", "")]
+
+
+def test_no_answer_shows_an_account_in_a_sentence_to_whom_it_is_masked_in_a_field(shop: Shop) -> None:
+    number = shop.trouble(code="CUSTOMER_UNKNOWN")
+    with shop.store.begin() as tx:
+        tx.open_exception(ExceptionCase.about(
+            tenant="acme", return_ref="R1", line_id="MUG#1", money=Money(amount=Decimal(1), currency="GBP"), teams={}, now=NOON,
+            findings=(Finding(code="CUSTOMER_UNKNOWN", sentence="The ERP does not know customer 'C-4711'.", hint="C-4711"),
+                      Finding(code="MATCH_DIFFERS", sentence="Order SO-1 was sold to JANE, the return credits C-4711."))))
+        tx.record("acme", subject="R1", action="exception.seen", at=NOON, actor="backhaul", detail={
+            "left": {"1": "Customer 'C-4711' rang."}})
+    proposed = shop.call("POST", f"/acme/exceptions/{number}/corrections", shop.token(Role.FINANCE), json={
+        "what": "customer", "value": "C-99", "reason": "as they said"}).json()
+
+    def told(role: Role, *more: str) -> list[str]:
+        answers = [shop.call("GET", f"/acme/{path}", shop.token(role), ref="R1", subject="R1", which="all")
+                   for path in ("exceptions", f"exceptions/{number}", "return", "proposals", *more)]
+        assert {answer.status_code for answer in answers} == {200}
+        return [answer.text for answer in answers]
+
+    assert [word for page in (*told(Role.VIEWER), *told(Role.ADMIN, "trail")) for word in ("C-4711", "JANE", "C-99") if word in page] == []
+    assert all("C-4711" in page or "C-99" in page for page in told(Role.FINANCE, "trail"))
+    assert "was sold to ***, the return credits ***." in told(Role.VIEWER)[1]
+
+    shop.call("POST", f"/acme/proposals/{proposed['id']}/approve", shop.token(Role.APPROVER), json={"shown": proposed["shown"]})
+
+    assert [": customer is C-99" in told(role)[3] for role in (Role.VIEWER, Role.FINANCE)] == [False, True]
 
 
 def test_one_person_in_two_roles_cannot_approve_their_own(shop: Shop) -> None:
@@ -563,6 +615,21 @@ def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_
     assert (early.status_code, done.status_code) == (409, 201)
     assert (stopped["todo"], stopped["cancelled"]) == (2, True)
     assert shop.call("GET", f"/acme/groups/{asked['id']}", clerk).json()["todo"] == 2
+
+
+def test_what_becomes_of_goods_that_are_not_accepted_is_said_alone_or_proposed(shop: Shop) -> None:
+    shop.trouble()
+    clerk, wanted = shop.token(Role.OPERATOR), {"return_ref": "R1", "reason": "worn"}
+
+    can_say = shop.call("GET", "/acme/return", clerk, ref="R1").json()["outcomes"]
+    looks = shop.call("POST", "/acme/outcomes", shop.token(Role.VIEWER), json={**wanted, "outcome": "sent-back"})
+    asked = shop.call("POST", "/acme/outcomes", clerk, json={**wanted, "outcome": "sent-back"})
+    consent = shop.call("POST", "/acme/outcomes", clerk, json={**wanted, "outcome": "kept"})
+    nobodys = shop.call("POST", "/acme/outcomes", clerk, json={**wanted, "return_ref": "R9", "outcome": "kept"})
+
+    assert [(each["standing"], each["outcomes"], each["alone"]) for each in can_say] == [("held", ["sent-back", "kept", "disposed"], [])]
+    assert [each.status_code for each in (looks, asked, consent, nobodys)] == [403, 201, 409, 404]
+    assert asked.json()["proposal"]["kind"] == "outcome"
 
 
 def test_settling_asks_the_route_of_its_company(shop: Shop) -> None:

@@ -132,3 +132,17 @@ def test_who_waits_is_told_with_a_sentence(shell: Shell, tmp_path: Path) -> None
 
     assert plain.exit_code == 0
     assert [row["ref"] for row in told] in ([], ["R-1"])
+
+
+def test_what_becomes_of_rejected_goods_is_said_and_told(shell: Shell, tmp_path: Path) -> None:
+    messages = life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("C", "BACK", 2, False)])], at=datetime(2010, 12, 1, 9, tzinfo=UTC))
+    (tmp_path / "returns.json").write_text(json.dumps(messages), encoding="utf-8")
+    shell.run("import", str(tmp_path / "returns.json"))
+    words = ("outcome", "R-1", "--actor", "ann", "--reason", "worn")
+
+    alone = shell.run(*words, "--becomes", "goodwill")
+    said, told = shell.run(*words, "--becomes", "sent-back"), shell.told(*words, "--becomes", "sent-back")
+
+    assert "somebody other than 'ann' has to approve" in str(alone.exception)
+    assert "R-1: 2 of line TEA#1 are sent-back; said by ann." in said.output
+    assert told == {"return": "R-1", "line": "TEA#1", "outcome": "sent-back", "units": "2", "decision": None}

@@ -28,18 +28,25 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import casework, pausing, people
 from backhaul.application.extracts import SIDES, write
-from backhaul.application.ports import KeptCase
-from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.application.ports import KeptCase, PostingState
+from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
 from backhaul.application.receive import digest, keep
+from backhaul.application.summon import conclude
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import Action, Grant, Role, Scope
+from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
-from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding, Team
+from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
-from backhaul.domain.resolution import meanwhile, plainly
+from backhaul.domain.oversight import Irregular
+from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, ReturnOrder
+from backhaul.domain.resolution import meanwhile
+from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, Whose, roll
+from backhaul.domain.team import Team
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
+from backhaul.entrypoints import rolling
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web import exports
 from backhaul.entrypoints.web.app import console_app, create_app
@@ -539,6 +546,61 @@ def test_a_customer_is_masked_on_every_page_for_whom_they_are_masked_on_one(
     assert ("trail" in theirs.get("/returns/C536807").text) is (name not in {"Vera Viewer", "Wanda Warehouse"})
 
 
+SAID = (
+    ("CUSTOMER_UNKNOWN", "The ERP does not know customer '15834'."),
+    ("CUSTOMER_ON_HOLD", "Customer '15834' is on hold."),
+    ("MATCH_DIFFERS", "Order 500002 was sold to 7701, the return credits 15834."),
+    ("HISTORY_ALLOWANCE", "4.25 on top of 10 goes beyond the allowance of 12 for customer 15834 (policy h1)."),
+    ("CREDIT_ABOVE_LIMIT", "4.25 on top of 10 GBP to 15834 within a day; up to 12 goes out without a person."),
+    ("CHANGED_AFTER_POSTING", "Documents were made for customer 7701, which is 15834 by a correction."),
+    ("CHANGED_AFTER_POSTING", "Read by the profile of now, the return is 15834's in GBP and names no more; documents were made for 7701."),
+)
+"""What the sentences of each kind say that name a customer's account, the return's own or another's."""
+
+
+@pytest.mark.parametrize(("code", "sentence"), SAID)
+def test_no_sentence_shows_an_account_to_whom_it_is_masked_in_a_column(
+        server: Running, store: SqlStore, clock: Now, code: str, sentence: str) -> None:
+    with store.begin() as tx:
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="C536807", line_id="", money=Money(amount=Decimal(1), currency="GBP"), now=clock.at, teams={},
+            findings=(Finding(code=code, sentence=sentence),)))
+        tx.record(TENANT, subject="C536807", action="exception.seen", at=clock.at, actor="backhaul", detail={"left": {"1": sentence}})
+    told = {name: {path: inside(server, name).get(path).text for path in (
+        f"/exceptions/{number}", "/exceptions", f"/exceptions?kind={code}", "/returns/C536807", "/exports/exceptions.csv")}
+        for name in ("Vera Viewer", "Fiona Finance", "Ada Admin")}
+    trails = [{path: inside(server, name).get(path).text for path in ("/trail", "/exports/trail.csv")}
+              for name in ("Ada Admin", "Fiona Finance")]
+
+    for name in ("Vera Viewer", "Ada Admin"):
+        assert [path for path, page in told[name].items() if "15834" in page or "7701" in page] == [], name
+        assert "***" in told[name]["/exports/exceptions.csv"]
+    assert html.unescape(told["Fiona Finance"][f"/exceptions/{number}"]).count(sentence) == 1
+    assert [path for path, page in trails[0].items() if "15834" in page or "7701" in page] == []
+    assert all(sentence in html.unescape(page) for page in trails[1].values())
+
+
+def test_what_the_erp_said_shows_no_account_to_whom_it_is_masked_in_a_column(server: Running, store: SqlStore, clock: Now) -> None:
+    head = Effect(key=PostingKey(tenant=TENANT, legal_entity="gb01", return_ref="C536807", subject="order:500002", kind=PostingKind.ORDER),
+                   document=ReturnOrder(return_ref="C536807", customer="15834", currency="GBP", warehouse="11"), currency="GBP")
+    says = "Account 15834 is stopped for invoicing, bill-to customer no. 7701; ask 15834."
+    with store.begin() as tx:
+        tx.fix(head, mapping_version="m1", window="W1", at=clock.at)
+        tx.start(PostingBatch(key="B1", tenant=TENANT, legal_entity="gb01", kind=PostingKind.ORDER, period="2011-03", postings=(head,)),
+                 at=clock.at)
+        tx.finish(head, "B1", outcome="rejected", detail=says, at=clock.at)
+        tx.set_state(head.key, PostingState.REJECTED, note=says, at=clock.at)
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="C536807", line_id="", money=Money(amount=Decimal(1), currency="GBP"), now=clock.at, teams={},
+            findings=(Finding(code="ERP_REJECTED", sentence=f"The ERP refused it: {says}"),)))
+
+    for name, seen in (("Vera Viewer", False), ("Ada Admin", False), ("Fiona Finance", True)):
+        for path in (f"/exceptions/{number}", "/exceptions?kind=ERP_REJECTED", "/returns/C536807", "/exports/exceptions.csv"):
+            page = html.unescape(inside(server, name).get(path).text)
+            assert (("15834" in page), ("7701" in page)) == (seen, seen), (name, path)
+            assert "stopped for invoicing" in page, (name, path)
+
+
 def test_what_people_say_about_an_exception_stands_beside_it_under_their_names_and_as_text(
         server: Running, browser: Browser, store: SqlStore) -> None:
     assert "Nobody has said anything" in browser.get("/exceptions/1").text
@@ -759,8 +821,8 @@ def test_every_kind_of_exception_is_explained_to_each_team_and_led_to_from_where
 
     for code in KINDS:
         assert f'href="/catalogue/{code}"' in listed
-    assert all(plainly("SKU_UNKNOWN", team) in told for team in Team)
-    assert "Close the line without credit" in told
+    assert all(meanwhile("SKU_UNKNOWN", team) in told for team in Team)
+    assert "Close it with a reason" in told
     assert 'href="/catalogue/SKU_UNKNOWN"' in met
     assert meanwhile("SKU_UNKNOWN", Team.FINANCE) in met
     assert meanwhile("SKU_UNKNOWN", Team.WAREHOUSE) in theirs
@@ -942,10 +1004,11 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": stock,
                "credit_difference": "1.5", "ledger_difference": "-1.5",
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
-               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}}
+               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}}}
+    gap = Irregular(kind="EVENT_GAP", subject="=R<7>", sentence="Of return =R<7> message 2, 3 never came.", count=2)
     with store.begin() as tx:
         tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=complete, figures=figures,
-                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines)
+                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines, [gap])
 
 
 def test_a_month_that_was_never_proved_says_how_to_prove_it(browser: Browser) -> None:
@@ -1005,6 +1068,124 @@ def test_the_work_a_break_makes_leads_to_the_proof_it_comes_from(store: SqlStore
 
     assert f'href="/exceptions/{number}"' in browser.get("/exceptions?kind=PROOF_BROKEN").text
     assert 'href="/proof?period=2010-12"' in browser.get(f"/exceptions/{number}").text
+
+
+def test_what_is_wrong_with_the_house_is_led_to_from_the_month_and_leaves_as_a_sheet(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF)
+
+    month = browser.get("/proof").text
+    page = browser.get("/proof/2010-12/EVENT_GAP").text
+    rows = list(csv.reader(io.StringIO(browser.get("/exports/house.csv").content.decode("utf-8-sig"))))
+
+    assert 'href="/proof/2010-12/EVENT_GAP"' in month
+    assert "message 2, 3 never came" in page
+    assert "=R&lt;7&gt;" in page
+    assert rows[1][1:4] == ["EVENT_GAP", "integration", "'=R<7>"]
+    assert browser.get("/proof/2010-12/AUDIT_GAP").status_code == 404
+
+
+def test_what_the_shop_offers_otherwise_than_is_on_sale_is_listed_counted_and_leaves_as_a_sheet(store: SqlStore, browser: Browser) -> None:
+    empty = browser.get("/availability").text
+    stated = KeptStatement(tenant=TENANT, sort="availability", name="shop.csv", sha256="ab12", body=b"x", rows=900, actor="fiona",
+                           at=datetime(2011, 1, 3, 5, tzinfo=UTC))
+    rows = [Compared(sku=f"S{number:03d}", at="WEB", entity="gb01", warehouse="GB-SHOP", shop=Decimal(number), erp=Decimal(0),
+                     told=Decimal(number), standing=Standing.DIFFERS if number else Standing.IN_FLIGHT) for number in range(lists.PAGE + 2)]
+    with store.begin() as tx:
+        tx.keep_statement(stated, [])
+        tx.keep_statement(stated, rows)
+
+    first = browser.get("/availability").text
+    second = browser.get(f"/availability?after={lists.PAGE}").text
+
+    assert "backhaul availability --file" in empty
+    assert "900" in first
+    assert ("S001" in first, "S000" in first, "S000" in second) == (True, False, True)
+    assert len(list(csv.reader(io.StringIO(browser.get("/exports/availability.csv").text)))) == lists.PAGE + 3
+# --- the roll-forward ------------------------------------------------------------------------------------------------
+
+
+def rolled_forward(store: SqlStore, period: str = "2010-12") -> None:
+    """Keep a proof of a month that rolled one payment forward, which the clearing account lacks a part of."""
+    whose, first, last = Whose(entity="gb01", brand="QX501", warehouse="GB-DC-01", currency="GBP"), date(2010, 12, 1), date(2010, 12, 31)
+    moves = (Movement(flow=Flow.PAID, whose=whose, name="payouts", item="psp:=P-1", day=date(2010, 12, 4), amount=Decimal("10.20"),
+                      return_ref=REF, document="=P-1"),)
+    ties = (Tie(flow=Flow.PAID, whose=whose, account="202900", document="V1", day=date(2010, 12, 4), open=Decimal("9.00"), text="Payout"),)
+    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, first, last)
+    rolling.keep(store, TENANT, period, Rolled(first=first, day=last, rows=rows, movements=moves, ties=ties, reasons=("<b>half</b> read",)))
+    at = datetime(2011, 1, 3, 5, tzinfo=UTC)
+    with store.begin() as tx:
+        tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=True, extracts=[], figures={
+            "lines": 0, "proved": 0, "in_timing": 0, "broken": 0, "orphans": 0, "reasons": [], "stock_difference": "0", "by_class": {},
+            "credit_difference": "0", "ledger_difference": "0", "awaited": {}, "roll_forward": [rolling.figures(row) for row in rows],
+            "payouts": {"count": 2, "matched": 1, "in_timing": 0, "broken": 1, "source": "platform", "awaited": {},
+                        "by_class": {"PAID_TWICE": {"count": 1, "amount": "10.20"}}}}), [
+            KeptStray(line="", return_ref=REF, line_id="", standing="broken", kind="PAID_TWICE", amount=Decimal("10.20"), currency="GBP")])
+
+
+def test_nothing_rolled_forward_says_how_to(browser: Browser) -> None:
+    assert "backhaul roll-forward --period" in browser.get("/roll-forward").text
+    assert browser.get("/roll-forward?period=2010-12").status_code == 404
+    assert browser.get("/roll-forward/lines?flow=paid&cell=closing").status_code == 404
+    assert "Nothing to show" in browser.get("/charts/roll-forward.svg?flow=paid").text
+
+
+def test_three_clicks_lead_from_what_is_paid_and_not_credited_to_what_the_platform_sent(store: SqlStore, server: Running) -> None:
+    rolled_forward(store)
+    browser, page = inside(server), ""
+
+    month = browser.get("/roll-forward").text
+
+    for told in ("10.20", "-1.20", "9.00", "202900", "&lt;b&gt;half&lt;/b&gt; read", "Incomplete"):
+        assert told in month, told
+    for to in ("/roll-forward/lines?", f"/returns/{REF}", "/messages/1"):
+        page = page or month
+        address = re.search(f'href="({re.escape(to)}[^"]*)"', page)
+        assert address, to
+        page = browser.get(html.unescape(address[1])).text
+    assert REF in page
+
+
+def test_a_roll_forward_is_drawn_and_leaves_as_a_sheet_and_so_do_the_lists_beside_it(store: SqlStore, browser: Browser) -> None:
+    rolled_forward(store)
+
+    chart = browser.get("/charts/roll-forward.svg?flow=paid&period=2010-12")
+    (_, row) = csv.reader(io.StringIO(browser.get("/exports/roll-forward.csv").content.decode("utf-8-sig")))
+
+    assert (chart.status_code, chart.headers["content-type"]) == (200, "image/svg+xml")
+    assert "GBP" in chart.text
+    assert row[:7] == ["2010-12", "paid", "gb01", "QX501", "GB-DC-01", "GBP", "0"]
+    assert row[10:12] == ["9.00", "-1.20"]
+    for sheet in ("uncredited", "settlements"):
+        assert browser.get(f"/exports/{sheet}.xlsx?period=2010-12").status_code == 200
+
+
+def test_payments_that_are_broken_stand_on_the_page_of_the_proof(store: SqlStore, browser: Browser) -> None:
+    rolled_forward(store)
+
+    page = browser.get("/proof").text
+
+    assert "What customers were paid" in page
+    assert "stands in for" in page
+    assert 'href="/proof/2010-12/PAID_TWICE"' in page
+    assert REF in browser.get("/proof/2010-12/PAID_TWICE").text
+
+
+def test_who_may_have_a_month_proved_asks_once_and_sees_how_far_it_is(store: SqlStore, server: Running) -> None:
+    fiona, vera = inside(server, "Fiona Finance"), inside(server, "Vera Viewer")
+    page = fiona.get("/proof")
+    asked = fiona.send("POST", "/proof/now", fiona.fill(page, period="2010-12"))
+    shown = fiona.get("/proof").text
+    again = fiona.send("POST", "/proof/now", fiona.fill(page, period="2010-12"))
+    conclude(store, TENANT, outcome="stopped: gb01 does not answer")
+    stopped = fiona.get("/proof").text
+    refused = vera.send("POST", "/proof/now", vera.fill(vera.get("/tokens"), period="2010-12"))
+
+    assert (asked.status_code, again.status_code, refused.status_code) == (303, 409, 403)
+    assert "The proof of 2010-12 that Fiona Finance wanted waits for the next turn" in shown
+    assert "Prove now" not in shown
+    assert "gb01 does not answer" in stopped
+    assert "Prove now" in stopped
+    assert "Prove now" not in vera.get("/proof").text
 
 
 def test_a_month_is_signed_on_its_page_and_what_moves_then_is_told_there(store: SqlStore, server: Running, clock: Now) -> None:
@@ -1070,4 +1251,8 @@ def test_a_proof_is_shown_to_who_may_see_every_legal_entity(store: SqlStore, ser
     vera = inside(server, "Vera Viewer")
 
     assert "/proof" not in vera.get("/").text
-    assert [vera.get(path).status_code for path in ("/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv")] == [403] * 3
+    assert {vera.get(path).status_code for path in ("/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv", "/availability",
+                                                    "/exports/availability.csv", "/exports/house.csv")} == {403}
+    assert [vera.get(path).status_code for path in (
+        "/proof", "/proof/2010-12/WRONG_AMOUNT", "/exports/proof.csv", "/roll-forward", "/roll-forward/lines", "/charts/roll-forward.svg",
+        "/exports/roll-forward.csv", "/exports/uncredited.csv", "/exports/settlements.csv")] == [403] * 9

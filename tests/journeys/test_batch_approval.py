@@ -1,18 +1,20 @@
-"""A batch waits for somebody's approval, as its control totals say; nothing of it leaves before, and what is sent back comes again."""
+"""A batch waits for somebody's approval; nothing of it leaves before, and what is sent back does not come again unchanged."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from backhaul.adapters.sql.store import SqlStore
-from backhaul.application import approvals
+from backhaul.application import approvals, grouping
 from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import KeptWindow, PostingState
+from backhaul.application.process import judge
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import PostingBatch
@@ -70,21 +72,84 @@ def test_nothing_of_a_batch_leaves_before_somebody_approved_it_and_then_all_of_i
     assert (world.exceptions(), waiting(world)) == ({}, [])
 
 
-def test_what_is_sent_back_is_planned_anew_and_comes_with_a_later_batch_once(world: World) -> None:
+def test_what_is_sent_back_is_held_with_the_reason_and_does_not_come_again_unchanged(world: World) -> None:
     tea(world, "R-1")
+    tea(world, "R-2", 1)
     world.pass_days(2)
     (first,) = waiting(world)
 
     said = send_back(world, first)
+    world.pass_days(3)
+    held = world.open()
+
+    assert "2 returns are held until they change or two people say what was done" in said.result
+    assert [(row.case.kind, row.case.return_ref, row.case.owner) for row in held] == [
+        ("BATCH_SENT_BACK", "R-1", "finance"), ("BATCH_SENT_BACK", "R-2", "finance")]
+    assert held[0].case.findings[0].sentence.endswith(": the price list is wrong.")
+    assert (waiting(world), world.rows("ReturnOrderHeadersV2")) == ([], [])
+
+
+def test_what_was_sent_back_a_moment_ago_is_not_fixed_by_a_window_that_closes_before_it_is_looked_at(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    send_back(world, waiting(world)[0])
+    desk = world.house.desk(TENANT, "gb01")
+
+    fixed = judge(world.house.store, desk.erp, desk.rules, desk.entity, desk.route, ["R-1"], window="w2", period="2010-12", now=world.at)
+
+    assert fixed == 0
+    assert {row.state for row in world.postings()} <= {PostingState.WITHDRAWN, PostingState.HELD}
+
+
+def waive_batch(world: World, batch: str) -> Proposal:
+    """Have two people waive everything of a batch that was sent back, and the worker do it."""
+    mine, rules = world.house.store, world.house.profiles[TENANT].rules
+    planned = grouping.plan(mine, rules, kind="BATCH_SENT_BACK", legal_entity="gb01", currency="GBP", decision="waive", batch=batch)
+    asked = approvals.propose(mine, EFFECTS, rules, ProposalKind.GROUP, planned.content, proposer="clerk",
+                              reason="the price list is corrected in the ERP", now=world.at)
+    done = approve(world, asked)
+    grouping.run(mine, rules, world.at)
+    return done
+
+
+def test_once_two_people_said_what_was_done_it_travels_with_a_later_batch_and_is_credited_once(world: World) -> None:
+    tea(world, "R-1")
+    tea(world, "R-2", 1)
+    world.pass_days(2)
+    (first,) = waiting(world)
+    send_back(world, first)
+    world.pass_days(1)
+
+    said = waive_batch(world, first.subject)
     world.pass_days(2)
     (second,) = waiting(world)
     approve(world, second)
     world.pass_days(4)
 
-    assert "documents are planned anew" in said.result
+    assert (said.result, world.exceptions()) == ("2 exceptions will be decided", {})
     assert second.subject != first.subject
-    assert world.credits == [("TEA", Decimal(2), Decimal("8.50"))]
+    assert world.credits == [("TEA", Decimal(1), Decimal("4.25")), ("TEA", Decimal(2), Decimal("8.50"))]
     assert {row.window for row in world.postings() if row.state is PostingState.VERIFIED} == {second.subject}
+
+
+def test_what_is_sent_back_once_more_waits_once_more_whatever_was_waived_before(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    (first,) = waiting(world)
+    send_back(world, first)
+    world.pass_days(1)
+    waive_batch(world, first.subject)
+    world.pass_days(2)
+
+    (second,) = waiting(world)
+    send_back(world, second)
+    world.pass_days(3)
+    (held,) = world.open()
+
+    assert waiting(world) == []
+    assert {finding.hint for finding in held.case.findings} == {first.subject, second.subject}
+    with pytest.raises(NeedsOperator, match="not what was planned"):
+        waive_batch(world, "another batch")
 
 
 def test_what_changed_since_it_was_sent_back_is_in_the_next_batch_as_it_is_now(world: World) -> None:
@@ -182,6 +247,33 @@ def test_a_finance_lead_sees_what_waits_and_approves_it_in_the_console(world: Wo
     assert "8.50 GBP" in page.text
     assert yes.status_code == 303
     assert len(world.credits) == 1
+
+
+def test_finance_decides_in_the_console_about_all_of_a_batch_that_was_sent_back(world: World) -> None:
+    tea(world, "R-1")
+    world.pass_days(2)
+    employ(world.house.store, TENANT, datetime.now(UTC))
+    (asked,) = waiting(world)
+    with serve(create_app(world.house, sign_in=SIGN_IN, clock=At(world.at))) as server:
+        anton, fiona = Browser(server.base_url), Browser(server.base_url)
+        anton.enter("Anton Approver", PASSPHRASE)
+        fiona.enter("Fiona Finance", PASSPHRASE)
+        form = anton.fill(anton.get(f"/approvals/{asked.id}"), reason="wrong prices")
+        no = anton.post(f"/approvals/{asked.id}/refuse", **{name: text for name, text in form.items() if name != "shown"})
+        world.pass_days(1)
+        listed = fiona.get("/exceptions?kind=BATCH_SENT_BACK")
+        where = {"kind": "BATCH_SENT_BACK", "decision": "waive", "entity": "gb01", "currency": "GBP", "batch": asked.subject}
+        plan = fiona.get(f"/causes?{urlencode(where)}")
+        none = fiona.get(f"/causes?{urlencode(where | {'batch': 'another'})}")
+        story = fiona.get("/returns/R-1")
+
+    assert no.status_code == 303
+    assert f'<option value="{asked.subject}">' in listed.text
+    assert "wrong prices" in listed.text
+    assert "exception 1" in plan.text
+    assert f"<dd>{asked.subject}</dd>" in plan.text
+    assert "Nothing is open of this cause" in none.text
+    assert "Somebody sent its batch back" in story.text
 
 
 class At:

@@ -54,11 +54,14 @@ class Testimony:
     accepted: list[Row] = field(default_factory=list)
     records: list[Row] = field(default_factory=list)
     held: list[Row] = field(default_factory=list)
+    payouts: list[Row] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     away: set[str] = field(default_factory=set)
     """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""
     stockless: set[str] = field(default_factory=set)
     """Legal entities whose ERP told nothing of stock."""
+    shown: dict[str, Sequence[Entry]] = field(default_factory=dict)
+    """Everything the books of each legal entity showed, whoever wrote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,14 @@ class _Return:
     expected: Sequence[Expected]
 
 
+def forget(told: Testimony, refs: Collection[str]) -> None:
+    """Take back what was accepted of returns the platform, asked itself, does not know: what messages told stays an opinion of ours."""
+    mine = [row for row in told.accepted if row["line"].partition("|")[0] in refs]
+    known = {row["line"] for row in told.held}
+    told.accepted = [row for row in told.accepted if row not in mine]
+    told.held += [{"line": row["line"], "state": Held.POSTED.value, "read_back": None} for row in mine if row["line"] not in known]
+
+
 def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, period: str, day: date) -> Testimony:
     """Hear all three about a period, as of the end of a day.
 
@@ -81,6 +92,7 @@ def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, 
     first = date.fromisoformat(f"{period}-01")
     told, last = Testimony(), period_end(first)
     shown = {entity.id: _shown(entity.id, erps.get(entity.id), first - BEFORE, max(day, last), told) for entity in rules.entities}
+    told.shown = shown
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
     with store.look() as tx:
         _unread(tx, rules.tenant, first, last, told.reasons)
@@ -399,4 +411,4 @@ def _ledger_of(ledger: Iterable[Row], vouchers: Collection[tuple[str, str]], lef
                          "against": None if row["against"] is None else row["against"] - less + beside}
 
 
-__all__ = ["Testimony", "attest", "name_of"]
+__all__ = ["Testimony", "attest", "forget", "name_of"]

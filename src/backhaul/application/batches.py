@@ -2,7 +2,8 @@
 
 Where a tenant's window says `approve`, a batch that closed waits as a proposal of Backhaul's own: its control totals and content are shown,
 and somebody approves it or sends it back. Nothing of it is sent before; service and database both ask. What is sent back and was never
-tried is wanted again and comes with a later batch, as it is by then.
+tried does not come again as it was: its lines are held with the approver's reason until other documents are wanted of them, or two people
+say what was done. Then they come with a later batch.
 """
 
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ from backhaul.application.people_ports import PeopleStore, PeopleTx
 from backhaul.application.ports import KeptPosting, PostingState
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.facts import SentBack
 from backhaul.domain.money import Money
-from backhaul.domain.posting import per_currency
+from backhaul.domain.posting import Posting, per_currency
 from backhaul.domain.proposal import SYSTEM, ProposalKind, ProposalState
 from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.sending_back import lines_of
 from backhaul.domain.trail import digest
 
 
@@ -64,10 +67,16 @@ def _acts(_tx: PeopleTx, acting: Acting) -> str:
 def _sends_back(tx: PeopleTx, ending: Ending) -> str:
     proposal = ending.proposal
     rows = _content(tx, proposal.tenant, proposal.subject)
+    documents: dict[str, list[Posting]] = {}
     for row in rows:
+        documents.setdefault(row.posting.key.return_ref, []).append(row.posting)
         tx.set_state(row.posting.key, PostingState.WITHDRAWN, note=f"sent back: {ending.reason}", at=ending.now, actor=ending.actor)
-    tx.touch(proposal.tenant, sorted({row.posting.key.return_ref for row in rows}))
-    return f"{len(rows)} documents are planned anew"
+    tx.add_facts(proposal.tenant, [
+        SentBack(return_ref=ref, at=ending.now, line_id=line_id, batch=proposal.subject, documents=sent, actor=ending.actor,
+                 reason=ending.reason)
+        for ref in sorted(documents) for line_id, sent in lines_of(documents[ref]).items()])
+    tx.touch(proposal.tenant, sorted(documents))
+    return f"{len(rows)} documents of {len(documents)} returns are held until they change or two people say what was done"
 
 
 EFFECT: Final = Effect(looks=_looks, acts=_acts, refuses=_sends_back)

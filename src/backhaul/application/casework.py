@@ -18,6 +18,7 @@ from backhaul.domain.access import Scope
 from backhaul.domain.answering import Answer, Step, answer
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import BEGINNINGS, LARGEST, TEXT, sniff
+from backhaul.domain.outcome import told as told_of
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind
 from backhaul.domain.proposal import ProposalKind
 from backhaul.domain.routing import Whereabouts, escalated_to, owner_of
@@ -182,7 +183,8 @@ def _told(tx: PeopleTx, rules: Rules, cases: Sequence[KeptCase], now: datetime) 
         told = answer(
             case.ref, picture.case.stage, picture.placements(rules, now), [row.case for row in picture.open], now=now, due_at=case.due_at,
             since=case.waits_since or picture.began_at, step=_step(picture.kept, batches, paused=bool(paused & {"", case.legal_entity})),
-            proposed=any(row.id in proposed for row in picture.open if row.case.holds))
+            proposed=any(row.id in proposed for row in picture.open if row.case.holds),
+            outcomes=tuple(told_of(picture.case, rules, picture.entity)))
         if told is not None:
             found.append(Waiting(
                 ref=case.ref, legal_entity=case.legal_entity, customer=case.customer, currency=case.currency, answer=told,

@@ -1,22 +1,27 @@
 """What stays of a proof: the run, the work its breaks make for people, and an entry in the trail?
 
-A break is an exception under `proof:PERIOD` and the name of its line, owned by the team its class names; it closes by itself when a later
-run that could read everything no longer finds it. A run that could not read everything closes nothing.
+A break is an exception under `proof:PERIOD` and the name of its line, of the kind and team of its class; it closes by itself when a later
+run that could read everything no longer finds it. A run that could not read everything closes nothing. What two people closed with a reason
+stays closed as long as it is the same break; it is no less broken in the proof.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
+from backhaul.application.ports import Tx
 from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore
 from backhaul.application.reconcile import Books, Proof
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
+
+BACKHAUL: Final = "backhaul"
+"""Who closes what is gone."""
 
 
 def figures(proof: Proof) -> dict[str, Any]:
@@ -25,15 +30,27 @@ def figures(proof: Proof) -> dict[str, Any]:
         "lines": proof.lines, "proved": proof.proved, "in_timing": proof.in_timing, "broken": proof.broken, "orphans": proof.orphans,
         "by_class": {kind: {"count": count, "amount": amount} for kind, (count, amount) in proof.by_class.items()},
         "awaited": {why: {"count": count, "amount": amount} for why, (count, amount) in proof.awaited.items()},
-        "complete": proof.complete, "reasons": list(proof.reasons), "stock_difference": proof.stock_difference,
-        "credit_difference": proof.credit_difference, "ledger_difference": proof.ledger_difference}
+        "complete": proof.complete, "reasons": list(proof.reasons), "relied_on": proof.relied_on,
+        "stock_difference": proof.stock_difference, "credit_difference": proof.credit_difference,
+        "ledger_difference": proof.ledger_difference, "house": _house(proof),
+        **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
+        **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
+
+
+def _house(proof: Proof) -> dict[str, Any]:
+    """Add up by class what is wrong with the house as a whole: how many, of what, and how much."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in proof.house:
+        row = found.setdefault(each.kind, {"count": 0, "amount": NOTHING})
+        row |= {"count": row["count"] + each.count, "amount": row["amount"] + each.amount}
+    return dict(sorted(found.items()))
 
 
 def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period: str, day: date, *,  # noqa: PLR0913, PLR0917  all of a run
-            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime) -> int:
+            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime, beside: Sequence[KeptStray] = ()) -> int:
     """Keep a run, open its breaks as exceptions and close those that are gone; give the number of the run.
 
-    A run as of an earlier day than the last one is kept, and changes nobody's work.
+    A run as of an earlier day than the last one is kept, and changes nobody's work. What stands `beside` the lines is kept with it.
     """
     strays = [*_strays(books)]
     told, name = figures(proof), f"proof:{period}"
@@ -44,15 +61,20 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
     with store.begin() as tx:
         before = tx.proofs(rules.tenant, period, limit=1)
         number = tx.keep_proof(KeptProof(tenant=rules.tenant, period=period, day=day, at=now, actor=actor, complete=proof.complete,
-                                         figures=told, extracts=extracts), strays)
+                                         figures=told, extracts=extracts), [*strays, *beside], proof.house)
         tx.record(rules.tenant, subject=name, action="proof.run", at=now, actor=actor, detail={
             "proof": number, "day": day.isoformat(), "extracts": {each["side"]: each["sha256"] for each in extracts}, **told})
         if before and day < before[0].day:
             return number
+        kept = accepted(tx, rules.tenant, name)
         for subject, mine in broken.items():
-            tx.open_exception(_exception(rules, name, subject, mine, now))
+            raise_break(tx, kept, _exception(rules, name, subject, mine, now))
+        irregular = {f"{each.kind} {each.subject}": each for each in proof.house}
+        for subject, found in irregular.items():
+            raise_break(tx, kept, _of_house(rules, name, subject, found, now))
         if proof.complete:
-            tx.close_exceptions(rules.tenant, name, apart_from=broken, resolution=f"proof {number} no longer finds it", at=now)
+            tx.close_exceptions(rules.tenant, name, apart_from={*broken, *irregular}, at=now,
+                                resolution=f"proof {number} no longer finds it")
     return number
 
 
@@ -75,6 +97,18 @@ def _strays(books: Books) -> Iterator[KeptStray]:
                         currency=currency, document=document, since=since)
 
 
+def accepted(tx: Tx, tenant: str, name: str) -> Mapping[str, Sequence[Finding]]:
+    """Say which breaks people closed, and as what they stood then: one that is still the same is not put before them again."""
+    closed = [row for row in tx.exceptions(tenant, open_only=False, refs=[name]) if row.closed_at and row.actor not in {"", BACKHAUL}]
+    return {row.case.line_id: tuple(row.case.findings) for row in sorted(closed, key=lambda row: (row.closed_at, row.id))}
+
+
+def raise_break(tx: Tx, kept: Mapping[str, Sequence[Finding]], case: ExceptionCase) -> None:
+    """Put a break before its team, unless people accepted the very same."""
+    if kept.get(case.line_id) != case.findings:
+        tx.open_exception(case)
+
+
 def _subject(stray: KeptStray) -> str:
     """Name what an exception is about: the line, or the record where it belongs to none."""
     return stray.line or f"{stray.document} {stray.kind}"
@@ -82,13 +116,18 @@ def _subject(stray: KeptStray) -> str:
 
 def _exception(rules: Rules, name: str, subject: str, mine: Sequence[KeptStray], now: datetime) -> ExceptionCase:
     first = mine[0]
-    kind = CLASSES[first.kind]
     amount = sum((each.amount for each in mine), NOTHING).quantize(Decimal("0.01"))
     what = f"line {first.line_id} of return {first.return_ref}" if first.return_ref else "a record that carries no mark of ours"
     beside = f"; also {first.also}" if first.also else ""
     other = f"; with {first.other}" if first.other else ""
-    sentence = f"{first.kind}: {kind.means} It is {what}, document {first.document or 'none'}, {amount} {first.currency}{beside}{other}."
-    case = ExceptionCase.about(
-        tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code="PROOF_BROKEN", sentence=sentence),),
+    sentence = f"{CLASSES[first.kind].means} It is {what}, document {first.document or 'none'}, {amount} {first.currency}{beside}{other}."
+    return ExceptionCase.about(
+        tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code=f"PROOF_{first.kind}", sentence=sentence),),
         money=Money(amount=amount, currency=first.currency), now=now, teams=rules.teams)
-    return replace(case, owner=rules.teams.get("PROOF_BROKEN", kind.owner.value))
+
+
+def _of_house(rules: Rules, name: str, subject: str, each: Irregular, now: datetime) -> ExceptionCase:
+    return ExceptionCase.about(
+        tenant=rules.tenant, return_ref=name, line_id=subject, now=now, teams=rules.teams,
+        findings=(Finding(code=f"PROOF_{each.kind}", sentence=f"{CLASSES[each.kind].means} {each.sentence}"),),
+        money=Money(amount=each.amount.quantize(Decimal("0.01")), currency=each.currency))

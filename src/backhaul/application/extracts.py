@@ -4,15 +4,16 @@ Parquet, in the columns `reconcile` reads, so that a stored extract and one from
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from itertools import islice
 from typing import Any, Final
 
 import duckdb
 
+from backhaul.application.payments import PAYOUTS
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, quoted
 
-SIDES: Final[Mapping[str, Mapping[str, str]]] = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD}
+SIDES: Final[Mapping[str, Mapping[str, str]]] = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD, "payouts": PAYOUTS}
 """The extracts of one proof by name, with their columns."""
 AT_ONCE: Final = 10_000
 
@@ -29,6 +30,14 @@ def write(name: str, rows: Iterable[Mapping[str, Any]], path: str) -> None:
             told = json.dumps([{column: _plain(row.get(column)) for column in columns} for row in part])
             engine.execute("INSERT INTO rows SELECT each.* FROM (SELECT unnest(from_json(?::JSON, ?)) AS each)", [told, shape])
         engine.execute(f"COPY rows_in_order TO {quoted(path)} (FORMAT PARQUET)")
+
+
+def numbered(*sides: Iterable[MutableMapping[str, Any]]) -> None:
+    """Let an extract say which rows name one customer, and not which: each account becomes a number that only this run knows."""
+    named = [row for rows in sides for row in rows if row.get("customer")]
+    numbers = {account: f"customer {number}" for number, account in enumerate(sorted({str(row["customer"]) for row in named}), start=1)}
+    for row in named:
+        row["customer"] = numbers[str(row["customer"])]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  whatever a row holds

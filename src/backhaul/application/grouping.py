@@ -46,12 +46,14 @@ class Plan:
     exceptions: Mapping[str, str]
     postings: Mapping[str, int]
     more: int = 0
+    batch: str = ""
+    """Only those of this batch, where the kind is about batches."""
 
     @property
     def content(self) -> Mapping[str, Any]:
         """Give what a proposal of it says."""
         return {"kind": self.kind, "legal_entity": self.legal_entity, "decision": self.decision, "currency": self.money.currency,
-                "exceptions": dict(self.exceptions)}
+                "exceptions": dict(self.exceptions), **({"batch": self.batch} if self.batch else {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +67,23 @@ class Progress:
     cancelled: bool
 
 
-def plan(store: PeopleStore, rules: Rules, *, kind: str, legal_entity: str, currency: str, decision: str) -> Plan:  # noqa: PLR0913  each is named
-    """Say what a decision about all open exceptions of a kind in one legal entity and currency would touch; nothing is changed."""
+def plan(store: PeopleStore, rules: Rules, *, kind: str, legal_entity: str, currency: str, decision: str,  # noqa: PLR0913  each is named
+         batch: str = "") -> Plan:
+    """Say what a decision about all open exceptions of a kind in one legal entity and currency would touch; nothing is changed.
+
+    With a `batch`: about those of them that are held because just that batch was sent back.
+    """
     with store.look() as tx:
-        return _plan(tx, rules, kind, legal_entity, currency, decision)
+        return _plan(tx, rules, kind, legal_entity, currency, decision, batch)
 
 
-def _plan(tx: PeopleTx, rules: Rules, kind: str, legal_entity: str, currency: str, decision: str) -> Plan:  # noqa: PLR0913, PLR0917  private
+def _plan(tx: PeopleTx, rules: Rules, kind: str, legal_entity: str, currency: str, decision: str,  # noqa: PLR0913, PLR0917  private
+          batch: str) -> Plan:
     if kind not in KINDS or decision not in TOGETHER or Resolution(decision) not in ways_out([kind]):
         message = f"'{decision}' cannot be decided about all of '{kind}'; together go {', '.join(sorted(TOGETHER))}, where they fit"
         raise NeedsOperator(message)
-    rows = [row for row in tx.exceptions(rules.tenant) if row.case.kind == kind and row.case.money.currency == currency]
+    rows = [row for row in tx.exceptions(rules.tenant) if row.case.kind == kind and row.case.money.currency == currency
+            and (not batch or any(finding.code == "BATCH_SENT_BACK" and finding.hint == batch for finding in row.case.findings))]
     cases = tx.cases(rules.tenant, {row.case.return_ref for row in rows})
     mine = [row for row in rows if row.case.return_ref in cases and cases[row.case.return_ref].legal_entity == legal_entity
             and Resolution(decision) in ways_out([finding.code for finding in row.case.findings])]
@@ -83,13 +91,14 @@ def _plan(tx: PeopleTx, rules: Rules, kind: str, legal_entity: str, currency: st
     waiting: Counter[str] = Counter()
     for kept in tx.postings(rules.tenant, {row.case.return_ref for row in chosen}).values():
         waiting.update(each.posting.key.kind.value for each in kept if each.state is PostingState.HELD)
-    return Plan(kind=kind, legal_entity=legal_entity, decision=decision, more=len(mine) - len(chosen),
+    return Plan(kind=kind, legal_entity=legal_entity, decision=decision, more=len(mine) - len(chosen), batch=batch,
                 money=Money(amount=sum((row.case.money.amount for row in chosen), Decimal(0)), currency=currency),
                 exceptions={str(row.id): digest(state_of(tx, rules, row)) for row in chosen}, postings=dict(sorted(waiting.items())))
 
 
 def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
-    now = _plan(tx, rules, content["kind"], content["legal_entity"], content["currency"], content["decision"])
+    now = _plan(tx, rules, content["kind"], content["legal_entity"], content["currency"], content["decision"],
+                content.get("batch", ""))
     if not content["exceptions"] or any(now.exceptions.get(number) != state for number, state in content["exceptions"].items()):
         message = f"what is open of {content['kind']} is not what was planned; make the plan anew"
         raise NeedsOperator(message)

@@ -17,6 +17,7 @@ from typing import Final
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
 from backhaul.domain.entry import Shown
 from backhaul.domain.errors import RetryLater
+from backhaul.domain.open_side import OpenSides
 from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
 from backhaul.domain.pushing import Stock
 from backhaul.domain.validation import MasterData, Questions
@@ -127,6 +128,11 @@ class LeasedErp:
         """Read what the books show of returns."""
         self.lease.check()
         return self.erp.entries(first, last)
+
+    def open_sides(self, accounts: Collection[str], first: date, last: date, *, payments: bool) -> OpenSides:
+        """Read what is paid or received and not credited."""
+        self.lease.check()
+        return self.erp.open_sides(accounts, first, last, payments=payments)
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from backhaul.application.ports import Fence, KeptCase, KeptException, KeptProfile, Tx
 from backhaul.domain.access import Grant, Person, Scope
+from backhaul.domain.personal import Erasure
 from backhaul.domain.proposal import Proposal, ProposalKind
 
 
@@ -109,8 +110,52 @@ class KeptAnswer:
     body: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What is held about a customer's returns: how much of each kind, of which returns and messages nobody could read (`about`).
+
+    `messages` by number; `others` are returns of which the same messages tell as well.
+    """
+
+    counts: Mapping[str, int]
+    about: tuple[str, ...]
+    messages: tuple[int, ...]
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptErasure:
+    """An erasure that was done: by which proposal, the name that stands there now, and what is gone (counts, and hashes of bytes)."""
+
+    proposal: int
+    name: str
+    at: datetime
+    proof: Mapping[str, Any]
+
+
 class PeopleTx(Tx, Protocol):
     """One transaction that also knows people."""
+
+    # customers who are erased
+    def returns_of(self, tenant: str, account: str) -> Sequence[str]:
+        """Give the returns that are an account's, or were told or corrected to be."""
+        ...
+
+    def held_about(self, tenant: str, refs: Collection[str], words: Collection[str]) -> Held:
+        """Count what is held about these returns, and name the messages that tell of them or name one of these words."""
+        ...
+
+    def erase(self, erasure: Erasure, held: Held) -> Mapping[str, Any]:
+        """Make what is held about these returns unreadable; the database refuses it without an approved proposal."""
+        ...
+
+    def erasures(self, tenant: str, ref: str = "") -> Sequence[KeptErasure]:
+        """Give what was erased, the latest first; of one return if one is named."""
+        ...
+
+    def about(self, tenant: str, held: Held, refs: Collection[str]) -> Mapping[str, Any]:
+        """Give everything that is held about these returns, for whom it is about."""
+        ...
 
     # people and what they may do
     def person(self, *, issuer: str, subject: str) -> Person | None:

@@ -18,6 +18,7 @@ from backhaul.domain.entry import Shown
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact
 from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.open_side import OpenSides
 from backhaul.domain.posting import (
     ErpDocument,
     JournalLine,
@@ -98,6 +99,10 @@ class Erp(Protocol):
 
         Drafts of ours that are not posted yet are among it, whatever their date; a side that cannot be read is named, never left out.
         """
+        ...
+
+    def open_sides(self, accounts: Collection[str], first: date, last: date, *, payments: bool) -> OpenSides:
+        """Read these accounts, what came in and is not credited, and with `payments` what customers were paid, between two days."""
         ...
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:

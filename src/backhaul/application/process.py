@@ -43,6 +43,7 @@ from backhaul.domain.posting import (
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
 from backhaul.domain.routing import Whereabouts, owner_of
 from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.sending_back import unchanged
 from backhaul.domain.tax import posted_differences, tax_of
 from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
 
@@ -140,7 +141,7 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
     else:
         plan = _plan(picture, rules, routes)
         found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_on_the_way(picture, rules, now),
-                 *taken(tx, picture.kept), *_in_trouble(picture),
+                 *taken(tx, picture.kept), *_in_trouble(picture), *unchanged(picture.case, plan.postings),
                  *posted_differences(picture.credited, rules.tolerances.tax),
                  *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
                  *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))
@@ -272,7 +273,7 @@ def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[
         line = lines.get(line_id)
         about = lines.values() if line is None else (line,)
         closed = bool(about) and all(each.closed for each in about)
-        left = [] if closed else [finding for finding in findings if line is None or finding.code not in line.waived]
+        left = [] if closed else [finding for finding in findings if not _is_waived(case, finding)]
         if left:
             owned.add(line_id)
             held |= {line_id for finding in left if finding.blocks}
@@ -284,6 +285,12 @@ def _own(tx: Tx, picture: Picture, rules: Rules, now: datetime, found: Iterable[
     if picture.open:
         tx.close_exceptions(rules.tenant, case.ref, apart_from=owned, resolution="the cause is gone", at=now)
     return frozenset(held)
+
+
+def _is_waived(case: ReturnCase, finding: Finding) -> bool:
+    """Tell whether people accepted a finding: of its line, or of every line where it is about all of the return."""
+    about = [line for line in case.lines if finding.line_id in {"", line.line_id}]
+    return bool(about) and all(finding.code in line.waived for line in about)
 
 
 def _worth(notes: Iterable[Finding]) -> Decimal:
@@ -432,9 +439,8 @@ class _Docket:
                    if any(finding.blocks and finding.code not in validation.CODES for finding in row.case.findings)}
         # Something may have been learned since the return was planned.
         blocked |= {""} if ref in self.unread else set()
-        waived = {line.line_id: line.waived for line in picture.case.lines}
-        blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings)
-                    if finding.blocks and finding.code not in waived.get(finding.line_id, ())}
+        blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings, *unchanged(picture.case, plan.postings))
+                    if finding.blocks and not _is_waived(picture.case, finding)}
         found = [*posted_differences(picture.credited, self.rules.tolerances.tax)]
         for line in picture.case.lines:
             mine = [posting for posting in plan.postings if line.line_id in (posting.line_id, debited_line(posting))]

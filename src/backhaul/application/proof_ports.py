@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from backhaul.application.ports import Fence, Tx
+from backhaul.domain.availability import Compared
+from backhaul.domain.oversight import Irregular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +49,42 @@ class KeptStray:
     since: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptStatement:
+    """A file in which the shop or the platform stated something, whole: `sort` is availability or totals."""
+
+    tenant: str
+    sort: str
+    name: str
+    sha256: str
+    body: bytes
+    rows: int
+    actor: str
+    at: datetime
+    id: int = 0
+
+
 class ProofTx(Tx, Protocol):
     """One transaction that also knows proofs."""
 
-    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray]) -> int:
-        """Keep a run, and of its period only its own lines; give its number."""
+    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = ()) -> int:
+        """Keep a run, and of its period only its own lines and what it found of the house; give its number."""
         ...
 
     def proofs(self, tenant: str, period: str = "", *, limit: int = 100) -> Sequence[KeptProof]:
         """Give runs, of one period or of all, the latest first."""
+        ...
+
+    def keep_statement(self, kept: KeptStatement, rows: Iterable[Compared]) -> int:
+        """Keep a statement with its bytes, and in place of those before the rows in which it differs; give its number."""
+        ...
+
+    def statements(self, tenant: str, sort: str, *, limit: int = 100) -> Sequence[KeptStatement]:
+        """Give statements of a sort with their bytes, the latest first."""
+        ...
+
+    def differing(self, tenant: str) -> Sequence[Compared]:
+        """Give the rows in which the latest statement of availability differs."""
         ...
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 import duckdb
 
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.proof import CANCELS, NAMED, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
 
 WORDS: Final = tuple(field.name for field in fields(Words))
@@ -35,7 +36,8 @@ RECORDS: Final[Mapping[str, str]] = {
 `against`, of the ledger: what a voucher takes off the customer less tax, which is its `net` as long as it balances."""
 HELD: Final[Mapping[str, str]] = {"line": "VARCHAR", "state": "VARCHAR", "read_back": AMOUNT}
 """What we believe ourselves of a line: `state` is draft, unconfirmed, posted, or waiting for a decision."""
-NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state")}
+NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state"),
+                 "payouts": ("pays", "amount")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,13 @@ class Proof:
     credit_difference: Decimal = Decimal(0)
     ledger_difference: Decimal = Decimal(0)
     reasons: tuple[str, ...] = ()
+    relied_on: str = ""
+    """In one sentence: whether the platform was asked itself, or what it sent was relied on."""
+    house: tuple[Irregular, ...] = ()
+    """What is wrong with the house as a whole, of whoever looked at it."""
+    payouts: Mapping[str, Any] = field(default_factory=dict)
+    """What `payments.prove_payments` found of customers' claims; empty where nothing is told of payments."""
+    roll_forward: Sequence[Mapping[str, Any]] = ()
 
     @property
     def complete(self) -> bool:
@@ -92,11 +101,12 @@ class Books:
         """Forget everything but what was saved."""
         self.engine.close()
 
-    def _open(self, name: str, columns: Mapping[str, str], path: str) -> frozenset[str]:
-        """Show a file under its name, whole in its columns; give the columns it really has."""
+    def _open(self, name: str, columns: Mapping[str, str], path: str, prefix: str = "") -> frozenset[str]:
+        """Show a file under its name, behind a prefix where one is told, whole in its columns; give the columns it really has."""
+        view = prefix + name
         if not path:
             nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            self.engine.execute(f"CREATE VIEW {name} AS SELECT {nothing} WHERE false")
+            self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {nothing} WHERE false")
             return frozenset()
         place = quoted(path)
         scan = f"read_parquet({place}, union_by_name = true)" if path.endswith(".parquet") \
@@ -112,8 +122,12 @@ class Books:
         bare = "{}" if path.endswith(".parquet") else "nullif({}, '')"
         shown = ", ".join(f"CAST({bare.format(column) if column in there else 'NULL'} AS {kind}) AS {column}"
                           for column, kind in columns.items())
-        self.engine.execute(f"CREATE VIEW {name} AS SELECT {shown} FROM {scan}")
+        self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {scan}")
         return there & columns.keys()
+
+    def add(self, name: str, columns: Mapping[str, str], path: str) -> None:
+        """Show one more file under its name, whole in its columns."""
+        self.told[name] = self._open(name, columns, path)
 
     def run(self, statement: str) -> None:
         """Let the engine do one thing."""

@@ -4,10 +4,11 @@ Rights are rows: an action and the roles that may do it. What no row allows nobo
 an e-mail address; what they may do comes from grants alone, each for one tenant and for all or some of its legal entities.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Self
+from typing import Any, Final, Self
 
 
 class Role(StrEnum):
@@ -55,12 +56,18 @@ class Action(StrEnum):
     PROPOSE_MAPPING = "propose-mapping"
     APPROVE = "approve"
     """Say yes or no to what somebody else proposed."""
+    PROVE = "prove"
+    """Have a month proved now."""
     SIGN = "sign"
     """Sign a list of a month's close; which list, the role says."""
     PAUSE = "pause"
     """Let no write leave; and propose that writes may leave again."""
     PROPOSE_GRANT = "propose-grant"
     APPROVE_GRANT = "approve-grant"
+    EXPORT_PERSONAL = "export-personal"
+    """Give a customer everything that is held about them."""
+    PROPOSE_ERASURE = "propose-erasure"
+    """Propose that a customer is erased; an approver decides."""
     REVOKE = "revoke"
     """Take a grant or a token away, at once."""
 
@@ -82,17 +89,35 @@ RIGHTS: Final[Mapping[Action, frozenset[Role]]] = {
     Action.PROPOSE: frozenset({_O, _W, _F}),
     Action.PROPOSE_MAPPING: frozenset({_O, _W, _F}),
     Action.APPROVE: frozenset({_A}),
+    Action.PROVE: frozenset({_F, _A}),
     Action.SIGN: frozenset({_O, _W, _F, _A}),
     Action.PAUSE: frozenset({_O, _F, _A, _D}),
     Action.PROPOSE_GRANT: frozenset({_D}),
     Action.APPROVE_GRANT: frozenset({_D}),
+    Action.EXPORT_PERSONAL: frozenset({_O, _U}),
+    Action.PROPOSE_ERASURE: frozenset({_O, _D}),
     Action.REVOKE: frozenset({_D}),
 }
 """Which roles may do what. An action without a row is nobody's."""
-READING: Final = frozenset({Action.SEE, Action.SEE_TRAIL, Action.SEE_PERSONAL, Action.SEE_PEOPLE})
+READING: Final = frozenset({Action.SEE, Action.SEE_TRAIL, Action.SEE_PERSONAL, Action.SEE_PEOPLE, Action.EXPORT_PERSONAL})
 """Actions that change nothing."""
 MASKED: Final = "***"
 """What stands where a customer's account would, for who may not see it."""
+_WHOSE: Final = r"(?:customer|account|debtor)(?:\s+(?:account|number|no\.?))*\s*[:#]?"
+TOLD: Final = (
+    re.compile(rf"{_WHOSE}\s*(?P<mark>['\"])(?P<account>.+?)(?P=mark)", re.IGNORECASE),
+    re.compile(rf"{_WHOSE}\s+(?P<account>[\w/-]*\d[\w/-]*)", re.IGNORECASE),
+    re.compile(r"for customer (?P<account>\S+)(?= \(policy)"),
+    re.compile(r"was sold to (?P<account>.+?), the return credits"),
+    re.compile(r"the return credits (?P<account>.+?)\.(?:\s|$)"),
+    re.compile(r"the return is (?P<account>.+?)'s in "),
+    re.compile(r"documents were made for (?P<account>.+?)\.$"),
+    re.compile(r"Documents were made for customer (?P<account>.+?), which is "),
+    re.compile(r"which is (?P<account>.+?) by a correction"),
+    re.compile(r": customer is (?P<account>\S+)$"),
+    re.compile(r" to (?P<account>\S+) within a day"),
+)
+"""Where sentences name a customer's account, ours and those an ERP writes."""
 APPROVING: Final = frozenset({Action.APPROVE, Action.APPROVE_GRANT})
 """Actions that are the second pair of eyes."""
 
@@ -166,3 +191,33 @@ def may(person: Person, action: Action, tenant: str, entity: str = "") -> bool:
 def account_seen(person: Person, tenant: str, entity: str, account: str) -> str:
     """Give a customer's account as somebody sees it: itself, or that there is one."""
     return account if not account or may(person, Action.SEE_PERSONAL, tenant, entity) else MASKED
+
+
+def words_seen(person: Person, tenant: str, entity: str, told: Any, accounts: Iterable[str] = ()) -> Any:  # noqa: ANN401  words, or records of them
+    """Give words as somebody sees them: as they are, or with every customer's account in them masked.
+
+    `told` is a sentence, or lists and mappings of sentences; `accounts` are those its return is known to have, wherever they stand.
+    """
+    if may(person, Action.SEE_PERSONAL, tenant, entity):
+        return told
+    return _masked(told, [account for account in accounts if account])
+
+
+def _masked(told: Any, accounts: Iterable[str]) -> Any:  # noqa: ANN401  as above
+    if isinstance(told, Mapping):
+        return {name: _masked(value, accounts) for name, value in told.items()}
+    if isinstance(told, list | tuple):
+        return [_masked(each, accounts) for each in told]
+    if not isinstance(told, str):
+        return told
+    for account in sorted(accounts, key=len, reverse=True):
+        told = re.sub(rf"(?<!\w){re.escape(account)}(?!\w)", MASKED, told)
+    for place in TOLD:
+        told = place.sub(_mask, told)
+    return told
+
+
+def _mask(found: re.Match[str]) -> str:
+    """Put the mask where the account stands, and leave what stands around it."""
+    begin, end = (place - found.start() for place in found.span("account"))
+    return found[0][:begin] + MASKED + found[0][end:]

@@ -5,15 +5,16 @@ one to come: what is overdue, and who is asked, is said instead. Whoever is cred
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from backhaul.domain.exception_case import KINDS, ExceptionCase, Team
+from backhaul.domain.exception_case import KINDS, ExceptionCase
 from backhaul.domain.facts import Stage
 from backhaul.domain.placement import Placement, Where
+from backhaul.domain.team import Team
 
 OPEN: Final = frozenset({Where.WAITING, Where.HELD})
 """Places of money that somebody still waits for."""
@@ -37,6 +38,10 @@ LIES: Final[Mapping[Stage, str]] = {
     Stage.CANCELLED: "was cancelled",
 }
 """Where a return is, for its customer, while something holds it; one whose goods have come is with us."""
+
+
+NOT_ACCEPTED: Final = "Not all of it was accepted; nothing else of it waits."
+"""Why somebody is not credited of whom nothing else waits."""
 
 
 class Step(StrEnum):
@@ -82,13 +87,26 @@ class Answer:
 def answer(  # noqa: PLR0913  what is known
     ref: str, stage: Stage | None, placements: Collection[Placement], open_cases: Sequence[ExceptionCase], *,
     since: datetime | None, due_at: datetime | None, now: datetime, step: Step | None = None, proposed: bool = False,
+    outcomes: Sequence[str] = (),
 ) -> Answer | None:
     """Say why it waits; None if nobody waits for anything of it. A date that is over by `now` is said to be over, never promised.
 
-    `step`: what its credit waits for; `proposed`: a decision about what holds it waits for a second person.
+    `step`: what its credit waits for; `proposed`: a decision about what holds it waits for a second person; `outcomes`: what can be told of
+    what was not accepted. That is told first, and it is all there is to tell where nothing else waits.
     """
-    net = waits_for(placements)
-    holding = [case for case in open_cases if case.holds]
+    told = _waits(ref, stage, waits_for(placements), [case for case in open_cases if case.holds], since, due_at, now, step, proposed)
+    if not outcomes:
+        return told
+    said = " ".join(outcomes)
+    return replace(told, sentence=f"{said} {told.sentence}") if told else Answer(
+        reason=NOT_ACCEPTED, sentence=said, net=Decimal(0), since=since, next_at=None)
+
+
+def _waits(  # noqa: PLR0913, PLR0917  what is known
+    ref: str, stage: Stage | None, net: Decimal, holding: Sequence[ExceptionCase], since: datetime | None, due_at: datetime | None,
+    now: datetime, step: Step | None, proposed: bool,  # noqa: FBT001  private
+) -> Answer | None:
+    """Say why money waits, or who is asked about what holds it."""
     if not net and not holding:
         return None
     if holding:

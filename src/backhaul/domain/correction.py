@@ -109,7 +109,8 @@ def _values(what: Correctable, plain: ReturnCase, now: ReturnCase) -> Iterable[C
         return
     for line in [line for line in plain.lines if not (line.instead_of or line.surplus_of)]:
         if what in GRADE:
-            grades = {part.condition if what is Correctable.CONDITION else part.disposition for part in line.parts if not part.claimed}
+            grades = {part.condition if what is Correctable.CONDITION else part.disposition for part in line.parts
+                      if not (part.claimed or part.granted)}
             yield from (choice(told, line.line_id) for told in sorted(grades))
         elif not (what in OF_SALE and (line.blind or line.matched)):
             yield choice(written(getattr(line, OF_LINE[what])), line.line_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from backhaul.domain.exception_case import Team
+from backhaul.domain.team import Team
 
 
 class Level(StrEnum):
@@ -24,7 +24,7 @@ class Level(StrEnum):
     PAYOUT = "payout"
     """What was paid to a customer, against what was credited (`payments.compare`)."""
     HOUSE = "house"
-    """Counters, journals, stock and our own records as a whole (`application.reconcile`)."""
+    """Counters, journals, stock and our own records as a whole (`oversight`, `availability`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,7 @@ CLASSES: Final[Mapping[str, Class]] = {
     "SETTLED_TO_WRONG_INVOICE": _class("A credit note is settled with another document than its payment or its sale.", _F, _M),
     # the house as a whole
     "UNBALANCED_JOURNAL": _class("The entries of a voucher do not add up to nothing.", _F, _H),
+    "COST_NOT_FINAL": _class("Units came back whose original issue has no final cost yet, so their cost was not compared.", _F, _H),
     "AVAILABILITY_DIFFERS": _class("The shop sells other quantities than the ERP has on sale.", _W, _H),
     "ITEM_BLOCKED_SINCE": _class("A line waits whose item was blocked after it was accepted.", _W, _H),
     "MAPPING_CHANGED_SINCE": _class("A line waits under a mapping that another version has replaced with another target.", _F, _H),

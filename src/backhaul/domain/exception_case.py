@@ -12,16 +12,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.money import Money
-
-
-class Team(StrEnum):
-    """Who owns a kind of trouble unless the profile says otherwise."""
-
-    FINANCE = "finance"
-    WAREHOUSE = "warehouse"
-    CUSTOMER_SERVICE = "customer-service"
-    INTEGRATION = "integration"
+from backhaul.domain.remedy import REMEDIES
+from backhaul.domain.team import Team
 
 
 class Severity(StrEnum):
@@ -190,6 +184,15 @@ KINDS: Final[Mapping[str, Kind]] = {
                             severity=Severity.STOP),
     "PROOF_BROKEN": _kind("The sides of a line do not tell the same story, or the ERP has a record that belongs to no line.", _F, 2,
                           "Compare the sides on the page of the proof, mend the wrong one, and prove the period again."),
+    "PAYMENT_UNREADABLE": _kind("A row of what a payment provider told says no payment.", _I, 1,
+                                "Mend the row, or what the profile says of payouts; then take in the mended file."),
+    "PAYMENT_CONFLICT": _kind("A payment is told otherwise than it was told before.", _F, 1,
+                              "Ask the provider which one holds; what was told first stands meanwhile."),
+    "ROLL_FORWARD_DIFFERS": _kind("What is paid or received and not credited differs from the account it should equal.", _F, 1,
+                                  "Open the roll-forward and compare its lines with the account's entries; book what is missing."),
+    "BATCH_SENT_BACK": _kind("Somebody sent back the batch in which documents of it were, and they are wanted unchanged.", _F, 2,
+                             "Read the reason and mend the cause: other documents go with the next batch. Or waive this and say what was "
+                             "done; all of one batch can be decided about at once.", waivable=True),
     "SIGNATURE_FELL": _kind("A number moved under a signature of a month's close, and the signature holds no longer.", _F, 1,
                             "Read what moved, find out why, and sign the list again as it stands now.", severity=Severity.NOTE),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
@@ -237,6 +240,8 @@ KINDS: Final[Mapping[str, Kind]] = {
                            "Grade them, or say where they are."),
     "PAID_NOT_ARRIVED": _kind("The customer was paid and the goods did not come within the deadline.", _C, 5,
                               "Claim from the carrier or write off, with approval."),
+    # one for each class of what the proof of a month finds
+    **{f"PROOF_{code}": _kind(each.means, each.owner, 2, REMEDIES[code]) for code, each in CLASSES.items()},
 }
 """Every kind of trouble Backhaul knows, by code. The docs have a heading for each."""
 

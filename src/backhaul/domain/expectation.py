@@ -16,6 +16,7 @@ from backhaul.domain.facts import RANK, Decided, Fact, Inspected, Matched, Stage
 from backhaul.domain.kits import Kit, explode
 from backhaul.domain.money import rounded
 from backhaul.domain.period import due_by, period_of, predicted_posting
+from backhaul.domain.personal import is_erased
 from backhaul.domain.proof import Accepted, Words
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 from backhaul.domain.returns import ReturnCase, fold
@@ -161,7 +162,9 @@ def _fee(seen: _Seen, line: ReturnLine, at: datetime | None) -> Expected:
 
 
 def _words(seen: _Seen, item: str, *, sale: str | None = None, warehouse: str | None = None, location: str | None = None) -> Words:
-    return Words(entity=seen.entity.id, item=item, customer=seen.case.customer or seen.entity.no_customer_account or None, sale=sale,
+    customer = seen.case.customer or seen.entity.no_customer_account
+    known = None if is_erased(customer) else customer or None  # who is erased is nobody to compare with
+    return Words(entity=seen.entity.id, item=item, customer=known, sale=sale,
                  currency=seen.case.currency or None, warehouse=warehouse, location=location)
 
 

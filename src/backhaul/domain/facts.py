@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from backhaul.domain.money import Money
 from backhaul.domain.trail import digest, said
@@ -265,6 +265,8 @@ class Decision(StrEnum):
     """Credit what was lost on its way, without goods; the carrier is asked for it. Needs a second person."""
     DEBIT = "debit"
     """Take back the credit of units that were rejected after it. Needs a second person."""
+    CREDIT = "credit"
+    """Credit units that were rejected, without goods: out of goodwill, or because the carrier answers for them. Needs a second person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +275,8 @@ class Decided(Fact):
 
     `about` is the line's net value they saw and `units` the units it is about: those that are not the announced ones, or the lost ones.
     A waiver ends when the line says something else, or when more such units come; one about `grades`, when those change. A debit is
-    approved down to `units` accepted ones, and `goods` says what becomes of the others: they leave again, or are written off.
+    approved down to `units` accepted ones, and `goods` says what becomes of the others: they leave again, or are written off. Of a credit
+    it says under which disposition `units` rejected ones are credited.
     """
 
     decision: Decision
@@ -302,6 +305,38 @@ class Matched(Fact):
     customer: str = ""
     actor: str
     approver: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concluded(Fact):
+    """Somebody said what becomes of so many units of a line that are not accepted (`outcome`), and why, as the customer is told.
+
+    `decision` is the one that was taken with it where money moves, by two people: where there is none there is no
+    approver. `evidence` says where it can be seen.
+    """
+
+    line_id: str
+    outcome: str
+    units: Decimal
+    decision: Decision | None = None
+    evidence: str = ""
+    actor: str
+    approver: str | None = None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentBack(Fact):
+    """Somebody sent a batch back in which documents of this line were (`line_id` empty: of the return as a whole).
+
+    `documents` say what was in it (`sending_back.essence`): while just those are wanted, the line waits for two people.
+    """
+
+    line_id: str
+    batch: str
+    documents: tuple[str, ...]
+    actor: str
     reason: str
 
 
@@ -368,10 +403,19 @@ class Confirmed(Fact):
 
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
-    for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Matched, Corrected,
-                 Unreadable, Reread, Confirmed)
+    for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Concluded, Matched,
+                 SentBack, Corrected, Unreadable, Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""
+
+FactKind = TypeVar("FactKind", bound=Fact)
+
+
+def kept_as(fact: FactKind, identity: str) -> FactKind:
+    """Give a fact known by the identity it was kept under: what is erased of it later does not make another fact of it."""
+    object.__setattr__(fact, "_identity", identity)
+    return fact
+
 
 LONGEST_NAME: Final = 128
 """Characters of an order or parcel by which somebody can ask; what is longer nobody types."""

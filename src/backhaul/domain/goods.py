@@ -199,6 +199,18 @@ def lost(line: ReturnLine, units: Decimal) -> ReturnLine:
     return replace(line, parts=tuple(parts))
 
 
+def grant(line: ReturnLine, units: Decimal, disposition: str) -> ReturnLine:
+    """Have rejected units credited that two people say are; what lay in their place is none of them, and no unit becomes stock by it."""
+    left, parts = units, list[Part]()
+    for part in line.parts:
+        taken = NOTHING if part.accepted or part.instead else min(part.quantity, left)
+        left -= taken
+        parts += [replace(part, quantity=part.quantity - taken)] if part.quantity > taken else []
+    if left < units:
+        parts.append(Part(condition=LOST_UNITS[0], disposition=disposition, quantity=units - left, accepted=True, granted=True))
+    return replace(line, parts=tuple(parts))
+
+
 def _elsewhere(everywhere: dict[str, Decimal], here: dict[str, Decimal]) -> dict[str, Decimal]:
     """Give what other parcels hold of each line, when this one is counted anew."""
     return {line_id: quantity - here.get(line_id, NOTHING) for line_id, quantity in everywhere.items()}

@@ -4,7 +4,7 @@ The payment process pays; Backhaul books no payment. A refund before the goods a
 written off with approval, or waits with its age (books 3). Amounts are gross, in the payment's currency.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -44,6 +44,23 @@ def payouts(case: ReturnCase, credited: Sequence[tuple[Posting, ErpDocument]], b
 
     A fee that was deducted makes its payment smaller, so what a fee order took is set against the credit it was taken from.
     """
+    left, is_given_up = dict(notes_of(credited)), given_up(case, credited)
+    found = []
+    for refund in sorted(case.refunds, key=lambda refund: (refund.at, refund.reference)):
+        rest, settlements = refund.money.amount, list[Settlement]()
+        for number, gross in left.items() if refund.money.currency == case.currency else ():
+            if share := min(rest, gross):
+                settlements.append(Settlement(document=number, amount=share))
+                left[number], rest = gross - share, rest - share
+        if rest > 0 and is_given_up:
+            settlements.append(Settlement(document="", amount=rest))
+        found.append(Payout(reference=refund.reference, since=refund.at, currency=refund.money.currency, paid=refund.money.amount,
+                            booking=booking, settlements=tuple(settlements)))
+    return tuple(found)
+
+
+def notes_of(credited: Sequence[tuple[Posting, ErpDocument]]) -> Mapping[str, Decimal]:
+    """Give what each credit note gives at gross, less what fee orders took of it."""
     notes: dict[str, Decimal] = {}
     for _, document in credited:
         gross = document.gross if document.gross is not None else (document.net or NOTHING) + (document.tax or NOTHING)
@@ -52,19 +69,12 @@ def payouts(case: ReturnCase, credited: Sequence[tuple[Posting, ErpDocument]], b
     left = {number: gross for number, gross in sorted(notes.items()) if gross > 0}
     for number, gross in left.items():
         left[number], taken = max(gross - taken, NOTHING), max(taken - gross, NOTHING)
-    given_up = any(line.closed for line in case.lines) and all(_is_over(case, line.line_id, credited) for line in case.lines)
-    found = []
-    for refund in sorted(case.refunds, key=lambda refund: (refund.at, refund.reference)):
-        rest, settlements = refund.money.amount, list[Settlement]()
-        for number, gross in left.items() if refund.money.currency == case.currency else ():
-            if share := min(rest, gross):
-                settlements.append(Settlement(document=number, amount=share))
-                left[number], rest = gross - share, rest - share
-        if rest > 0 and given_up:
-            settlements.append(Settlement(document="", amount=rest))
-        found.append(Payout(reference=refund.reference, since=refund.at, currency=refund.money.currency, paid=refund.money.amount,
-                            booking=booking, settlements=tuple(settlements)))
-    return tuple(found)
+    return left
+
+
+def given_up(case: ReturnCase, credited: Sequence[tuple[Posting, ErpDocument]]) -> bool:
+    """Tell whether nothing more will be credited of a return because people closed what was missing of it."""
+    return any(line.closed for line in case.lines) and all(_is_over(case, line.line_id, credited) for line in case.lines)
 
 
 def _is_over(case: ReturnCase, line_id: str, credited: Sequence[tuple[Posting, ErpDocument]]) -> bool:

@@ -30,7 +30,7 @@ from backhaul.domain.posting import (
     Route,
     intake,
 )
-from backhaul.domain.return_line import LOST_UNITS
+from backhaul.domain.return_line import BY_DECISION
 from backhaul.domain.returns import NOTHING, Part, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.stray import reversals, reverse, take_in
@@ -200,9 +200,10 @@ class _Drafting(Draft):
             elif not fit(row, self.rules.sellability, part.told):
                 self.find("DAMAGED_TO_SELLABLE", line,
                           f"{line.sku}: '{part.disposition}' would go on sale at {row.place.warehouse}/{row.place.location}.")
-            elif part.claimed is not (when.disposition == LOST_UNITS[1]) or (part.claimed and row.outcome is not Outcome.WITHOUT_GOODS):
-                self.find("UNMAPPED_DISPOSITION", line, f"{part.quantity} x {line.sku}: what was lost is credited by decision alone, and "
-                                                        f"by a row without goods, not as {row.outcome.value}.")
+            elif (decided := part.claimed or part.granted) is not (when.disposition in BY_DECISION) or (
+                    decided and row.outcome is not Outcome.WITHOUT_GOODS):
+                self.find("UNMAPPED_DISPOSITION", line, f"{part.quantity} x {line.sku}: what was lost or rejected is credited by decision "
+                                                        f"alone, and by a row without goods, not as {row.outcome.value}.")
             elif row.credit or (row.outcome is Outcome.SENT_BACK and self.route.receives is PostingKind.RECEIPT):
                 targets.append((part, row))
         return targets

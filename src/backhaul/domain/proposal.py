@@ -15,6 +15,8 @@ from backhaul.domain.access import Action
 from backhaul.domain.money import Money
 from backhaul.domain.trail import digest
 
+SENTENCES: Final = ("findings",)
+"""What of a proposal, or of what it is about, is told in sentences."""
 SYSTEM: Final = "backhaul"
 """Who proposes what no person does."""
 
@@ -29,6 +31,8 @@ class ProposalKind(StrEnum):
     SETTLE = "settle"
     MATCH = "match"
     CORRECT = "correct"
+    OUTCOME = "outcome"
+    """What becomes of goods that are not accepted, where it moves money."""
     GROUP = "group"
     """One decision about all exceptions of one cause."""
     BATCH = "batch"
@@ -36,6 +40,8 @@ class ProposalKind(StrEnum):
     PROFILE = "profile"
     UNPAUSE = "unpause"
     GRANT = "grant"
+    ERASE = "erase"
+    """A customer who asked for it, whose returns are over."""
 
 
 class ProposalState(StrEnum):
@@ -61,19 +67,22 @@ class ProposalRule:
 
 PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.WAIVE: ProposalRule(means="Let a line go on although a finding stands."),
-    ProposalKind.CLOSE: ProposalRule(means="Close a line without credit."),
+    ProposalKind.CLOSE: ProposalRule(means="Close it with a reason: a line without credit, a break of the proof as it is."),
     ProposalKind.CLAIM: ProposalRule(means="Credit what was lost on its way, without goods."),
     ProposalKind.DEBIT: ProposalRule(means="Take back the credit of goods that were rejected after it."),
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
     ProposalKind.CORRECT: ProposalRule(means="Say what a value of a return is where the messages have it wrong."),
+    ProposalKind.OUTCOME: ProposalRule(means="Say what becomes of goods that are not accepted, where it moves money."),
     ProposalKind.GROUP: ProposalRule(means="Decide alike about all open exceptions of one cause."),
-    ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, it is planned anew.",
+    ProposalKind.BATCH: ProposalRule(means="Let what was batched leave, as its control totals say; refused, its lines are held.",
                                      proposes=None, lasts=timedelta(days=30)),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),
     ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
+    ProposalKind.ERASE: ProposalRule(means="Make what is held about a customer unreadable; what books need stays.",
+                                     proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14)),
 }
 """Every kind with its rule; a kind that is not here cannot be proposed."""
 
@@ -121,10 +130,12 @@ class Proposal:
         return shown == self.sha256 and _name(approver) in map(_name, self.yeses)
 
 
-def with_accounts(told: Mapping[str, Any], seen: Callable[[str], str]) -> dict[str, Any]:
-    """Give what is shown of a proposal, every customer's account in it as `seen` shows it to whoever reads."""
+def with_accounts(told: Mapping[str, Any], seen: Callable[[str], str],
+                  said: Callable[[Any], Any] = lambda words: words) -> dict[str, Any]:
+    """Give what is shown of a proposal to whoever reads: every customer's account in it as `seen` shows it, sentences as `said` does."""
     named = ("customer", *(("told", "value", "before", "after") if told.get("what") == "customer" else ()))
-    return {name: seen(str(value)) if name in named and value else value for name, value in told.items()}
+    return {name: seen(str(value)) if name in named and value else said(value) if name in SENTENCES else value
+            for name, value in told.items()}
 
 
 def objection(proposal: Proposal, approver: str, shown: str, now: datetime) -> str:

@@ -11,7 +11,8 @@ from typing import Final
 
 from backhaul.domain.access import Role
 from backhaul.domain.correction import CORRECTIONS
-from backhaul.domain.exception_case import KINDS, Severity, Team
+from backhaul.domain.exception_case import KINDS, Severity
+from backhaul.domain.team import Team
 
 CLAIMED: Final = frozenset({"PARCEL_LOST", "PAID_NOT_ARRIVED", "WRONG_ITEM_EMPTY"})
 """What can be credited without goods by decision, because the carrier answers for it."""
@@ -62,7 +63,7 @@ WAYS_OUT: Final[Mapping[Resolution, WayOut]] = {
     Resolution.MAP: WayOut(does="Propose a version of the profile in which it is mapped.", fits=UNMAPPED),
     Resolution.CORRECT: WayOut(does="Say what a value of the return is, beside what the messages tell; they stay as they came.",
                                fits=frozenset().union(*(rule.fits for rule in CORRECTIONS.values()))),
-    Resolution.CLOSE: WayOut(does="Close the line without credit, with a reason.", fits=frozenset(KINDS)),
+    Resolution.CLOSE: WayOut(does="Close it with a reason: a line without credit, a break of the proof as it is.", fits=frozenset(KINDS)),
 }
 """Every way out, in the order in which they are offered."""
 

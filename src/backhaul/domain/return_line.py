@@ -13,6 +13,8 @@ from backhaul.domain.facts import Correctable, Instead
 NOTHING: Final = Decimal(0)
 LOST_UNITS: Final = ("NONE", "LOST")
 """Condition and disposition under which units are mapped that two people decided to credit although they were lost."""
+BY_DECISION: Final = frozenset({LOST_UNITS[1], "GOODWILL", "CLAIMED"})
+"""Dispositions of units that are credited by decision alone: lost ones, and rejected ones out of goodwill or at the carrier's cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +22,9 @@ class Part:
     """Units of one line that were found alike and are treated alike.
 
     `instead` says that something else lay there, `found` its SKU where it has one; such units are never accepted. `claimed` units
-    were lost, and are accepted by decision alone. `node` is the hub where they are, if not at the return's destination. `told` are the
-    grades (condition, disposition) in which an inspection found units of it that people corrected.
+    were lost, and are accepted by decision alone; `granted` ones were rejected, and are credited by decision, without goods. `node` is
+    the hub where they are, if not at the return's destination. `told` are the grades (condition, disposition) in which an inspection
+    found units of it that people corrected.
     """
 
     condition: str
@@ -31,6 +34,7 @@ class Part:
     found: str = ""
     instead: Instead | None = None
     claimed: bool = False
+    granted: bool = False
     node: str = ""
     told: frozenset[tuple[str, str]] = frozenset()
 

@@ -19,6 +19,7 @@ from backhaul.domain.facts import (
     Announced,
     AnnouncedLine,
     Charged,
+    Concluded,
     Confirmed,
     Correctable,
     Corrected,
@@ -37,16 +38,17 @@ from backhaul.domain.facts import (
     Received,
     Refunded,
     Reread,
+    SentBack,
     Stage,
     Unreadable,
 )
-from backhaul.domain.goods import found_lines, grade, less_matched, lost, matched_surplus, receive, shares, wrong_items
+from backhaul.domain.goods import found_lines, grade, grant, less_matched, lost, matched_surplus, receive, shares, wrong_items
 from backhaul.domain.reading import standing as what_counts
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
 
-BESIDE = (Unreadable, Reread, LinesMinted, Decided, Matched, Corrected, Confirmed)
+BESIDE = (Unreadable, Reread, LinesMinted, Decided, Concluded, Matched, SentBack, Corrected, Confirmed)
 """Facts that do not say that the goods moved: what nobody could read, and what we or people said beside the messages."""
 
 
@@ -66,7 +68,8 @@ class ReturnCase:
 
     `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name. `lost`: the
     carrier lost it, or a parcel of it. `reread`: a message of it is read otherwise than it was at first. `corrections` are all that were
-    made, oldest first; `holding` names those that hold.
+    made, oldest first; `holding` names those that hold. `sent_back` says which batches with documents of it somebody refused, oldest
+    first; `outcomes` what people said of what is not accepted.
     """
 
     ref: str
@@ -89,6 +92,8 @@ class ReturnCase:
     reread: bool = False
     corrections: tuple[Corrected, ...] = ()
     holding: frozenset[str] = frozenset()
+    sent_back: tuple[SentBack, ...] = ()
+    outcomes: tuple[Concluded, ...] = ()
 
     @property
     def stage(self) -> Stage | None:
@@ -143,7 +148,8 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
     lines, surplus = [less_matched(line, latest_match) for line in lines], [*matched_surplus(lines, latest_match)]
     lines = [_blind(line) for line in lines] if blind else lines
     lines = _match([*lines, *found_lines(lines), *surplus], latest_match)
-    lines = _decide(lines, _of(ordered, Decided))
+    sent_back = tuple(_of(ordered, SentBack))
+    lines = _decide(lines, _of(ordered, Decided), sent_back)
     findings += (finding for line in lines for finding in (*_implausible(line, names.told), *wrong_items(line)))
     customer = beside.says(Correctable.CUSTOMER, latest.customer) or latest.customer or next(
         (each.customer for each in reversed(matches) if each.customer), None)
@@ -154,7 +160,8 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
         inspected_at=inspections[-1].at if inspections else None, reached=reached, parcels=parcels,
         lost=bool(_of(ordered, Lost)), lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
         exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh, reread=reread,
-        corrections=tuple(corrections), holding=frozenset(beside.holding),
+        corrections=tuple(corrections), holding=frozenset(beside.holding), sent_back=sent_back,
+        outcomes=tuple(_of(ordered, Concluded)),
     )
 
 
@@ -336,12 +343,16 @@ def _match(lines: list[ReturnLine], latest: Mapping[str, Matched]) -> list[Retur
         if line.blind and (found := latest.get(line.line_id)) else line for line in lines]
 
 
-def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[ReturnLine]:
-    """Apply what people decided; a waiver holds for the quantity and price that were seen, and for no more units than were seen."""
+def _decide(lines: list[ReturnLine], decisions: Sequence[Decided], sent_back: Sequence[SentBack]) -> list[ReturnLine]:
+    """Apply what people decided; a waiver holds for the quantity and price that were seen, and for no more units than were seen.
+
+    One about a batch that was sent back ends when another one is.
+    """
     waived: dict[str, set[str]] = defaultdict(set)
     closed: set[str] = set()
     claimed: dict[str, Decimal] = {}
     debits: dict[str, Decided] = {}
+    granted: dict[tuple[str, str], Decimal] = {}
     about = {line.line_id: line for line in lines}
     for decided in decisions:
         line = about.get(decided.line_id)
@@ -351,18 +362,29 @@ def _decide(lines: list[ReturnLine], decisions: Sequence[Decided]) -> list[Retur
             debits[decided.line_id] = decided
         elif decided.decision is Decision.CLAIM:
             claimed[decided.line_id] = max(decided.units or NOTHING, claimed.get(decided.line_id, NOTHING))
+        elif decided.decision is Decision.CREDIT:
+            at = (decided.line_id, decided.goods)
+            granted[at] = max(decided.units or NOTHING, granted.get(at, NOTHING))
         elif line and decided.code in KINDS and KINDS[decided.code].waivable and decided.about in (None, line.net) \
                 and not (KINDS[decided.code].counted and decided.units is not None and line.stray + line.astray > decided.units) \
-                and not (KINDS[decided.code].graded and decided.grades != line.grades):
+                and not (KINDS[decided.code].graded and decided.grades != line.grades) \
+                and not (decided.code == "BATCH_SENT_BACK" and any(each.at >= decided.at for each in _about(decided, sent_back))):
             waived[decided.line_id].add(decided.code)
     lines = [replace(line, debit_to=debit.units, debit_goods=debit.goods) if (debit := debits.get(line.line_id)) else line
              for line in lines]
     lines = [lost(line, claimed[line.line_id]) if line.line_id in claimed else line for line in lines]
+    for (line_id, disposition), units in granted.items():
+        lines = [grant(line, units, disposition) if line.line_id == line_id else line for line in lines]
     return [
         replace(line, waived=frozenset(waived[line.line_id]), closed=line.line_id in closed)
         if line.line_id in waived or line.line_id in closed else line
         for line in lines
     ]
+
+
+def _about(decided: Decided, sent_back: Sequence[SentBack]) -> Iterable[SentBack]:
+    """Give what was sent back of the line of a decision: of it, of a component of it, or of the whole return."""
+    return (each for each in sent_back if each.line_id in {"", decided.line_id} or each.line_id.startswith(f"{decided.line_id}/"))
 
 
 def _implausible(line: ReturnLine, told: Collection[str]) -> Iterable[Finding]:

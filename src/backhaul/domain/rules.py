@@ -14,6 +14,7 @@ from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellabil
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
 from backhaul.domain.kits import Kit
+from backhaul.domain.payments import PayoutRules
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.tax import TaxTable
 
@@ -197,6 +198,15 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TiedTo:
+    """The accounts of one legal entity that the roll-forwards are tied to, none of them used before the day `since`."""
+
+    clearing: str = ""
+    received: tuple[str, ...] = ()
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegalEntity:
     """One company in one ERP: its zone, currency, the warehouses by the platform's codes, its accounts.
 
@@ -273,6 +283,8 @@ class Rules:
     go_live: datetime | None = None
     offered: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By legal entity, the ERP's warehouses whose stock on sale is told to the platform."""
+    payouts: PayoutRules = field(default_factory=PayoutRules)
+    accounts: Mapping[str, TiedTo] = field(default_factory=dict)
 
     def entity_of(self, retailer: str) -> LegalEntity | None:
         """Find the legal entity a retailer code belongs to, by exact match."""

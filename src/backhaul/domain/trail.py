@@ -8,7 +8,7 @@ was written anew: for that the head is anchored outside (reliability O10).
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -52,7 +52,7 @@ def said(record: Any) -> dict[str, Any]:  # noqa: ANN401  any dataclass
 
 @cache
 def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:  # noqa: ANN401  any dataclass
-    return tuple((field.name, field.default if field.default_factory is MISSING else field.default_factory()) for field in fields(kind))
+    return tuple((each.name, each.default if each.default_factory is MISSING else each.default_factory()) for each in fields(kind))
 
 
 def _exact(value: Decimal) -> str:
@@ -80,12 +80,32 @@ class TrailEntry:
     detail: Mapping[str, Any]
     previous: str
     hash: str = ""
+    seals: Mapping[str, str] = field(default_factory=dict)
+    """Salt of each word of the detail that is kept beside the chain: the hash covers its seal, so that the word can be erased."""
 
 
 def link(entry: TrailEntry) -> TrailEntry:
-    """Give the entry with its hash, which covers everything in it and the hash before it."""
-    content = {name: value for name, value in asdict(entry).items() if name != "hash"}
-    return TrailEntry(**content, hash=digest(content))
+    """Give the entry with its hash, which covers everything in it, words by their seals, and the hash before it."""
+    content = {name: value for name, value in asdict(entry).items() if name not in {"hash", "seals"}}
+    return replace(entry, hash=digest(content | {"detail": sealed(entry)}))
+
+
+def sealed(entry: TrailEntry) -> dict[str, Any]:
+    """Give an entry's detail as the chain has it: what is kept beside it is its seal there."""
+    return {name: f"sealed:{digest({'salt': entry.seals[name], 'words': value})}" if name in entry.seals else value
+            for name, value in entry.detail.items()}
+
+
+WORDS: Final = frozenset({"note", "left", "told", "value", "before", "after", "reason", "result", "resolution"})
+"""What of a detail somebody, or an ERP, said in their own words. It is kept beside the chain, which has its seal."""
+SYSTEMS_OWN: Final = frozenset({"reason", "result", "resolution"})
+"""Of those, what our own processes say in words of ours."""
+
+
+def words_in(detail: Mapping[str, Any], *, ours: bool) -> tuple[str, ...]:
+    """Name the words of a detail that are kept beside the chain; those of our own processes are not."""
+    return tuple(name for name in sorted(WORDS - SYSTEMS_OWN if ours else WORDS)
+                 if isinstance(detail.get(name), str | dict | list) and detail[name])
 
 
 def first_break(entries: Iterable[TrailEntry]) -> TrailEntry | None:

@@ -212,5 +212,32 @@ def waiting(search: Annotated[str, typer.Argument(help="A return, order, custome
                   highlight=False)
 
 
-COMMANDS: Final = (proposals, approve, refuse, pause, unpause, waiting)
+def outcome(  # noqa: PLR0913  each is an option
+    ref: Annotated[str, typer.Argument(help="The return, letter by letter.")], *,
+    becomes: Annotated[str, typer.Option(help="sent-back, kept, disposed, goodwill or carrier-claim.")],
+    actor: Annotated[str, typer.Option(help="Who you are.")],
+    reason: Annotated[str, typer.Option(help="Why it is not accepted, as the customer is told.")],
+    line: Annotated[str, typer.Option(help="The line, where several can be meant.")] = "",
+    standing: Annotated[str, typer.Option(help="rejected, held or credited, where a line stands in two ways.")] = "",
+    evidence: Annotated[str, typer.Option(help="Where it can be seen: a picture, or the customer's consent.")] = "",
+    approver: Annotated[str, typer.Option(help="Who approved it, where money moves; somebody else.")] = "",
+    tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Say what becomes of goods that are not accepted; the customer is told by it."""
+    from backhaul.application import conclude
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        with house.store.look() as tx:
+            content = conclude.content_of(tx, name, ref, outcome=becomes, line_id=line, standing=standing, evidence=evidence)
+        done = conclude.conclude(house.store, house.profiles[name].rules, content, actor=actor, approver=approver, reason=reason,
+                                 now=datetime.now(UTC))
+    if as_json:
+        say({"return": ref, "line": done.line_id, "outcome": done.outcome, "units": done.units, "decision": done.decision})
+    else:
+        out.print(f"{ref}: {done.units.normalize():f} of line {done.line_id} are {done.outcome}; said by {actor}"
+                  f"{f', approved by {approver}' if approver else ''}.", highlight=False)
+
+
+COMMANDS: Final = (proposals, approve, refuse, pause, unpause, waiting, outcome)
 """Commands of their own; `people` is a group."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.entrypoints import attending, closing, profiling, proving
+from backhaul.entrypoints import attending, closing, paying, private, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
@@ -26,7 +26,11 @@ app.add_typer(exceptions_app, name="exceptions")
 app.add_typer(profiling.profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
 app.add_typer(closing.close_app, name="close")
+app.add_typer(paying.payouts_app, name="payouts")
+app.add_typer(private.privacy_app, name="privacy")
 app.command()(proving.reconcile)
+app.command()(proving.availability)
+app.command()(paying.roll_forward)
 for command in attending.COMMANDS:
     app.command()(command)
 
@@ -130,9 +134,9 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
 
 def _work(house: Any) -> None:  # noqa: ANN401
     from backhaul.adapters.engine import Engine
-    from backhaul.entrypoints import months, worker
+    from backhaul.entrypoints import asking, months, worker
 
-    with Engine(house.settings.engine_url, {**worker.steps(house), **months.steps(house)}) as engine:
+    with Engine(house.settings.engine_url, {**worker.steps(house), **asking.steps(house), **months.steps(house)}) as engine:
         engine.every("* * * * *", sorted(house.profiles))
         while True:
             time.sleep(3600)
@@ -309,24 +313,6 @@ def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return'
         message = f"no return '{ref}' for tenant '{name}'; references are compared letter by letter"
         raise typer.BadParameter(message)
     say(told) if as_json else story.show(out, told)
-
-
-@app.command()
-def payouts(*, tenant: Tenant = "", as_json: Json = False) -> None:
-    """List what customers were paid: what of it is not credited yet, since when, and which credit notes or write-offs settle the rest."""
-    from datetime import UTC, datetime
-
-    from backhaul.entrypoints import story
-
-    with opened() as house:
-        told = story.payments(house, tenant_of(house, tenant), datetime.now(UTC))
-    if as_json:
-        say({"payouts": told})
-        return
-    for each in told:
-        settled = ", ".join(f"{one['amount']} by {one['document'] or 'write-off'}" for one in each["settlements"]) or "nothing yet"
-        out.print(f"{each['return']}  {each['reference']}  paid {each['paid']} {each['currency']}, open {each['open']} "
-                  f"since {each['since'][:10]} ({each['days']} days, {each['booking']}); settled: {settled}")
 
 
 @app.command()

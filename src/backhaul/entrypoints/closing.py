@@ -8,7 +8,7 @@ import typer
 
 from backhaul.application.close import Close, Month
 from backhaul.entrypoints.deciding import Who
-from backhaul.entrypoints.proving import house_of_now, month_of
+from backhaul.entrypoints.proving import house_of, month_of
 from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
 
 close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign, pack.")
@@ -38,7 +38,7 @@ def close_status(*, period: Period, entity: Annotated[str, typer.Option(help="A 
     from backhaul.application import close
 
     month = month_of(period)
-    with house_of_now() as (house, now):
+    with house_of() as (house, now):
         name = tenant_of(house, tenant)
         names = [entity] if entity else [each.id for each in house.profiles[name].rules.entities]
         found = [close.status(house.store, close_of(house, name, month, each), now) for each in names]
@@ -67,7 +67,7 @@ def close_sign(  # noqa: PLR0913  each is an option
     if signer not in set(Signer):
         message = f"there is no list '{signer}'; there are {', '.join(Signer)}"
         raise typer.BadParameter(message)
-    with house_of_now() as (house, now):
+    with house_of() as (house, now):
         done = close.sign(house.store, close_of(house, tenant_of(house, tenant), month, entity), Signer(signer), shown=shown, actor=actor,
                           now=now)
     if as_json:
@@ -83,7 +83,7 @@ def close_pack(*, period: Period, actor: Annotated[str, typer.Option(help="Who y
     from backhaul.entrypoints.packing import archive
 
     month = month_of(period)
-    with house_of_now() as (house, now):
+    with house_of() as (house, now):
         rules = house.profiles[tenant_of(house, tenant)].rules
         made = archive(house.store, rules, month, state_dir=house.settings.state_dir, actor=actor, now=now)
     if as_json:

@@ -238,6 +238,7 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
     decision: Annotated[str, typer.Option(help="waive, close or claim.")],
     entity: Annotated[str, typer.Option(help="The legal entity.")],
     currency: Annotated[str, typer.Option(help="The returns' currency.")],
+    batch: Annotated[str, typer.Option(help="Only those that are held because this batch was sent back.")] = "",
     propose: Annotated[bool, typer.Option("--propose", help="Propose it as planned; somebody else approves it.")] = False,
     actor: Annotated[str, typer.Option(help="Who you are.")] = "",
     reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "",
@@ -252,7 +253,7 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
 
     with opened() as house:
         rules = house.profiles[tenant_of(house, tenant)].rules
-        plan = grouping.plan(house.store, rules, kind=kind, legal_entity=entity, currency=currency, decision=decision)
+        plan = grouping.plan(house.store, rules, kind=kind, legal_entity=entity, currency=currency, decision=decision, batch=batch)
         asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.GROUP, plan.content,
                                   proposer=actor, reason=reason, now=datetime.now(UTC)) if propose else None
     if as_json:

@@ -4,25 +4,34 @@ The extracts stay as Parquet in the state folder, each with its SHA-256, so that
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from backhaul.application import close
-from backhaul.application.attest import attest
+from backhaul.application import close, payments, summon as summoning
+from backhaul.application.appraise import appraise
+from backhaul.application.attest import attest, forget
 from backhaul.application.certify import certify
-from backhaul.application.extracts import SIDES, write
+from backhaul.application.claims import claims
+from backhaul.application.extracts import SIDES, numbered, write
 from backhaul.application.lease import HeldElsewhere, held
-from backhaul.application.ports import Erp
+from backhaul.application.oversee import Beside, Uncredited, oversee
+from backhaul.application.proof_ports import KeptStray
 from backhaul.application.reconcile import Books, Proof, prove
-from backhaul.bootstrap import House
-from backhaul.domain.errors import BackhaulError
-from backhaul.domain.period import period_of
-from backhaul.domain.proof import Tolerance
+from backhaul.application.sweep import SOURCE
+from backhaul.bootstrap import House, recall
+from backhaul.domain.disposition import MappingRow
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.payments import Waits
+from backhaul.domain.period import period_end, period_of
+from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints import asking, rolling, worker
+from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
 """Under this name it is remembered when the months were proved, and held by whoever proves them."""
@@ -33,8 +42,18 @@ def prove_month(  # noqa: PLR0913  options
     house: House, tenant: str, period: str, day: date, *, now: datetime, actor: str = "backhaul", memory: str = "700MB",
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
-    rules = house.profiles[tenant].rules
-    told = attest(house.store, _erps(house, tenant), rules, period, day)
+    rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
+    begin = date.fromisoformat(f"{period}-01")
+    asked, until = ask_the_platform(house, tenant, now), min(day, period_end(begin))
+    summoning.tell(house.store, tenant, "reads the books of the ERPs")
+    told = attest(house.store, erps, rules, period, day)
+    told.reasons += asked.reasons
+    forget(told, asked.unknown)
+    irregular = appraise(house.store, erps, rules, told)
+    owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
+    told.payouts += map(dict, payments.rows_of(owed, begin, until))
+    summoning.tell(house.store, tenant, "puts the sides beside each other")
+    numbered(told.accepted, told.records)
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
@@ -42,10 +61,85 @@ def prove_month(  # noqa: PLR0913  options
         write(name, getattr(told, name), str(path))
     with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
         proof = prove(books, day, tolerance_of(rules))
-        proof.reasons = tuple(told.reasons)
+        irregular += differing_in(house, tenant, period)
+        irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
+        proof.house, proof.relied_on = tuple(irregular), asked.relied_on
+        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
+        unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
+        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
+        proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
-        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now)
+        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now,
+                         beside=unpaid)
+        latest = period == period_of(day) and _is_latest(house, tenant, day)
+        if latest:
+            payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
+        if rolled and latest:
+            rolling.own(house.store, rules, rolled, now=now)
+        if rolled:
+            rolling.keep(house.store, tenant, period, rolled)
+        if told.payouts:
+            payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What came of asking the platform itself: what the proof relies on, why that is not whole, and which returns it does not know."""
+
+    relied_on: str
+    reasons: tuple[str, ...] = ()
+    unknown: frozenset[str] = frozenset()
+
+
+def ask_the_platform(house: House, tenant: str, now: datetime) -> Asked:
+    """Ask the platform what changed before anything is proved, where the profile names a look-up, and read what it says."""
+    reach = house.profiles[tenant].reach
+    if reach is None or reach.sweep is None or house.api(tenant) is None:
+        return Asked(relied_on="what the platform sent; the profile names no look-up by which it could be asked itself")
+    summoning.tell(house.store, tenant, "asks the platform what changed")
+    worker.digest(house, tenant, now)  # what was heard is compared with the list
+    swept = worker.sweep_now(house, tenant, now)
+    worker.digest(house, tenant, now)
+    with house.store.look() as tx:
+        omitted = [row.case.return_ref.removeprefix(SOURCE) for row in tx.exceptions(tenant) if row.case.kind == "PLATFORM_OMITS"]
+    return Asked(
+        relied_on=f"the platform's own list of what changed from {swept['since'][:16]} to {swept['until'][:16]} UTC, "
+                  f"{'whole' if swept['complete'] else 'not whole'}, beside what it sent",
+        reasons=() if swept["complete"] else (f"the platform could not be asked what changed: {swept['sentence']}",),
+        unknown=frozenset(omitted) if reach.sweep.one else frozenset())
+
+
+def _uncredited(books: Books) -> Iterator[Uncredited]:
+    """Give the lines of a proof nothing of which is credited."""
+    for line, entity, currency, net in books.rows(
+            "SELECT line, entity, currency, net FROM verdicts WHERE accepted AND credited = 0 AND net <> 0 ORDER BY line"):
+        yield Uncredited(line=line, entity=entity, currency=currency, net=net)
+
+
+def _beside(house: House, tenant: str) -> Beside:
+    """Give what the proof is told beside its testimonies."""
+    def mapping_of(version: str) -> Sequence[MappingRow] | None:
+        try:
+            return recall(house.store, tenant, version).rules.mapping
+        except Misconfigured:
+            return None
+
+    profile = house.profiles[tenant]
+    return Beside(counted=profile.statements.counted, mapping_of=mapping_of, totals=totals(house, tenant))
+
+
+def _compare(proof: Proof, books: Books, rules: Rules, path: str, until: date) -> list[KeptStray]:
+    """Compare what was paid, tell the proof, and give what of it is not matched."""
+    found = payments.prove_payments(books, path, until, NOTHING, Waits())
+    proof.payouts = {**found, "source": payments.source(rules)}
+    return list(payments.strays(books))
+
+
+def _is_latest(house: House, tenant: str, day: date) -> bool:
+    """Tell whether no month was proved as of a later day: an earlier look changes nobody's work, and nor does one at an earlier month."""
+    with house.store.look() as tx:
+        return all(kept.day <= day for kept in tx.proofs(tenant))
 
 
 # --- every day
@@ -82,6 +176,8 @@ def check_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
 
 def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Prove the current month once a day, and the one before it while that is being closed; one worker at a time."""
+    if ran := prove_when_wanted(house, tenant, now):
+        return ran
     rules = house.profiles[tenant].rules
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
     with house.store.look() as tx:
@@ -105,19 +201,27 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     return told
 
 
+def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Prove the month somebody wants proved, as of today; what stops it is told to them, and they may ask again."""
+    with house.store.look() as tx:
+        asked = summoning.wanted(tx, tenant)
+    if not asked:
+        return {}
+    today = now.astimezone(ZoneInfo(house.profiles[tenant].rules.entities[0].zone)).date()
+    try:
+        with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed), \
+                prove_month(house, tenant, asked["period"], today, now=now, actor=asked["by"]) as (_, _books, more):
+            summoning.conclude(house.store, tenant, outcome=f"run {more['proof']}")
+            return {asked["period"]: more["proof"]}
+    except HeldElsewhere as other:
+        return {"elsewhere": str(other)}
+    except Exception as stopped:
+        summoning.conclude(house.store, tenant, outcome=f"stopped: {stopped}")
+        raise
+
+
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:
     return {"side": name, "file": str(path), "rows": rows, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def _erps(house: House, tenant: str) -> Mapping[str, Erp | BackhaulError]:
-    """Give each legal entity's ERP, or what stands in the way of asking it."""
-    found: dict[str, Erp | BackhaulError] = {}
-    for entity in house.profiles[tenant].rules.entities:
-        try:
-            found[entity.id] = house.desk(tenant, entity.id).erp
-        except BackhaulError as away:
-            found[entity.id] = away
-    return found
 
 
 def tolerance_of(rules: Rules) -> Tolerance:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,10 @@ def reconcile(  # noqa: PLR0913  a command line
     left: Annotated[str, typer.Option(help="What was accepted: CSV or Parquet, a row for each line; a pattern may name several.")] = "",
     right: Annotated[str, typer.Option(help="What the ERP shows: stock movements, credit notes, losses, ledger entries.")] = "",
     held: Annotated[str, typer.Option(help="What is believed here of each line; a third opinion.")] = "",
+    payouts: Annotated[str, typer.Option(help="What customers were paid: a row for each payment.")] = "",
+    pay_within: Annotated[int, typer.Option(help="After how many days a credit note that nobody paid is late, of extracts.")] = 14,
+    credit_within: Annotated[int, typer.Option(help="After how many days a payment without a credit note is late, of extracts.")] = 14,
+    history: Annotated[str, typer.Option(help="Go on from the runs kept in this file; --left and --right are what came since.")] = "",
     day: Annotated[str, typer.Option(help="As of the end of which day; today unless given.")] = "",
     net: Annotated[str, typer.Option(help="By how much a net amount may differ.")] = "0",
     tax: Annotated[str, typer.Option(help="By how much tax may differ.")] = "0",
@@ -37,12 +42,17 @@ def reconcile(  # noqa: PLR0913  a command line
 
     Either a month of this database and its ERPs (--period), or plain extracts (--left and --right).
     """
+    from backhaul.application import payments
+    from backhaul.application.advance import Arrived, History, advance
     from backhaul.application.certify import figures
     from backhaul.application.reconcile import Books, Proof, prove
+    from backhaul.domain.payments import Waits
     from backhaul.domain.proof import Tolerance
 
-    if bool(period) == bool(left or right) or bool(left) != bool(right):
-        message = "say either --period YYYY-MM, or --left FILE and --right FILE"
+    extracts = left or right or history
+    if bool(period) == bool(extracts) or (bool(left) != bool(right) and not history) or (payouts and (period or history)):
+        message = ("say either --period YYYY-MM, or --left FILE and --right FILE, of what came since where --history names a file; "
+                   "--payouts goes with extracts without a history")
         raise typer.BadParameter(message)
 
     def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
@@ -53,27 +63,68 @@ def reconcile(  # noqa: PLR0913  a command line
             say(told)
         else:
             _show(told, list(books.found(SHOWN)))
-        if proof.broken or proof.orphans or not proof.complete:
+        if proof.broken or proof.orphans or proof.house or proof.payouts.get("broken") or not proof.complete:
             raise typer.Exit(1)
 
     if not period:
         tolerance = Tolerance(net=_amount("--net", net), tax=_amount("--tax", tax), cost=_amount("--cost", cost))
+        if history:
+            with History(history, memory=memory) as grown:
+                came = Arrived(accepted=left, records=right, held=held)
+                tell(advance(grown, came, day_of(day, datetime.now(UTC).date()), tolerance), grown, {})
+            return
         with Books(left, right, held, memory=memory) as books:
-            tell(prove(books, _day(day, datetime.now(UTC).date()), tolerance), books, {})
+            until = day_of(day, datetime.now(UTC).date())
+            proof = prove(books, until, tolerance)
+            if payouts:
+                proof.payouts = payments.prove_payments(books, payouts, until, tolerance.net, Waits(pay=pay_within, credit=credit_within))
+                payments.report(books)
+            tell(proof, books, {})
         return
     month = month_of(period)
-    with house_of_now() as (house, now):
+    with house_of() as (house, now):
         from backhaul.entrypoints.months import prove_month
 
         name = tenant_of(house, tenant)
         zone = ZoneInfo(house.profiles[name].rules.entities[0].zone)
-        until = _day(day, now.astimezone(zone).date())
+        until = day_of(day, now.astimezone(zone).date())
         with prove_month(house, name, month, until, actor=actor, now=now, memory=memory) as (proof, books, more):
             tell(proof, books, {"period": month, **more})
 
 
+def availability(
+    *,
+    file: Annotated[Path | None, typer.Option(help="The shop's availability file, to be kept and compared now.", exists=True)] = None,
+    totals: Annotated[Path | None, typer.Option(help="The platform's totals by day, to be kept for the proof.", exists=True)] = None,
+    actor: Annotated[str, typer.Option(help="Who you are.")] = "backhaul",
+    tenant: Tenant = "",
+    as_json: Json = False,
+) -> None:
+    """Compare what the shop offers with what the ERP has on sale; without a file, show how the last one differs. Status 1 if any does."""
+    from backhaul.application.state import AVAILABILITY, TOTALS
+    from backhaul.domain.availability import Standing
+    from backhaul.entrypoints.stating import take, told_of
+
+    with opened() as house:
+        name, now = tenant_of(house, tenant), datetime.now(UTC)
+        told = [take(house, name, sort, path.name, path.read_bytes(), actor=actor, now=now)
+                for sort, path in ((AVAILABILITY, file), (TOTALS, totals)) if path]
+        with house.store.look() as tx:
+            rows = tx.differing(name)
+    if as_json:
+        say({"taken": told, "differs": [told_of(row) for row in rows]})
+    else:
+        for each in told:
+            out.print(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in each.items()), highlight=False)
+        for row in rows:
+            out.print(f"{row.sku} at {row.at or '-'}: the shop offers {row.shop:f}, {row.erp:f} on sale in {row.warehouse or '-'}, "
+                      f"{row.standing.value}", highlight=False, markup=False)
+    if any(row.standing is not Standing.IN_FLIGHT for row in rows):
+        raise typer.Exit(1)
+
+
 @contextmanager
-def house_of_now() -> Iterator[tuple[Any, datetime]]:
+def house_of() -> Iterator[tuple[Any, datetime]]:
     """Open the house and give what time it is in it; where its database is a demo's, beside the emulators the demo left."""
     from backhaul.config import Settings
     from backhaul.entrypoints.demo import again
@@ -96,7 +147,8 @@ def month_of(text: str) -> str:
         raise typer.BadParameter(message) from error
 
 
-def _day(text: str, usual: date) -> date:
+def day_of(text: str, usual: date) -> date:
+    """Read a day an option says, or take the usual one."""
     try:
         return date.fromisoformat(text) if text else usual
     except ValueError as error:
@@ -126,14 +178,20 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
     out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "
               f"{told['stock_difference']:f} more units are stock, and the ledger holds {told['ledger_difference']:f} more.",
               highlight=False)
+    if paid := told.get("payouts"):
+        out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
+                  f"{paid['broken']} broken.", highlight=False)
+    by_class = {**told["by_class"], **told.get("payouts", {}).get("by_class", {})}
     classes = Table("class", "lines", "amount", "owner", "means")
-    for kind, row in told["by_class"].items():
+    for kind, row in by_class.items():
         classes.add_row(kind, str(row["count"]), f"{row['amount']:f}", CLASSES[kind].owner.value, CLASSES[kind].means)
-    if told["by_class"]:
+    if by_class:
         out.print(classes)
         lines = Table("line", "class", "amount", "document", "also", "with", title=f"The first {len(first)}")
         for each in first:
             lines.add_row(each.line, each.kind, f"{each.amount:f}", each.document, " ".join(each.also), each.other)
         out.print(lines)
+    for kind, row in told["house"].items():
+        out.print(f"Of the house as a whole, {kind}: {row['count']}, {row['amount']:f}. {CLASSES[kind].means}", highlight=False)
     for why, row in told["awaited"].items():
         out.print(f"In timing, {why}: {row['count']} lines, {row['amount']:f}.", highlight=False)

@@ -168,6 +168,15 @@ class ErpContract:
         assert not [each for each in shown.entries if each.side is Side.CREDIT and each.mark and each.status is not Status.DRAFT]
         assert all(len(sentence) > 10 for sentence in shown.unread)  # noqa: PLR2004
 
+    def test_an_account_nothing_was_booked_on_is_empty_and_what_cannot_be_read_is_named(self, bench: Bench) -> None:
+        """Read what is paid or received and not credited of a company that has posted nothing."""
+        post(bench, bench.draft("R1"))
+
+        told = bench.erp.open_sides({"no such account"}, date(2000, 1, 1), date(2100, 1, 1), payments=True)
+
+        assert (told.booked, told.outstanding, told.came) == ((), (), ())
+        assert all(len(sentence) > 10 for sentence in told.unread)  # noqa: PLR2004
+
     def test_what_the_erp_does_not_have_is_not_among_its_answers(self, bench: Bench) -> None:
         """Ask for masters that do not exist."""
         told = bench.erp.master_data(Questions(legal_entity=bench.legal_entity, items=frozenset({"no such item"}),

@@ -12,6 +12,7 @@ from datetime import date
 
 from backhaul.application.ports import Capabilities, Erp, Fence, Store, Tx
 from backhaul.domain.entry import Shown
+from backhaul.domain.open_side import OpenSides
 from backhaul.domain.posting import ErpDocument, JournalLine, Posting, PostingBatch, PostingKey, PostingOutcome, Route
 from backhaul.domain.pushing import Stock
 from backhaul.domain.validation import MasterData, Questions
@@ -88,6 +89,13 @@ class InterruptingErp:
         shown = self.erp.entries(first, last)
         self.fuse.pass_("after entries")
         return shown
+
+    def open_sides(self, accounts: Collection[str], first: date, last: date, *, payments: bool) -> OpenSides:
+        """Read what is paid or received and not credited."""
+        self.fuse.pass_("before open sides")
+        told = self.erp.open_sides(accounts, first, last, payments=payments)
+        self.fuse.pass_("after open sides")
+        return told
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale."""

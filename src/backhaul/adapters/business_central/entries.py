@@ -71,8 +71,9 @@ class Reader:
         ours = {str(head["number"]): self._lines(head, MEMOS, requests) for head in memos if _is_posted(head, booked[MEMOS])}
         entries += self._came(ours, {str(head["number"]): head for head in memos}, stock, values, requests)
         entries += self._booked(booked, {str(head["number"]) for head in (*memos, *charged)})
-        entries += self._ledger(booked, _by(row for row in ledger if not plain(row.get("documentType"))), [*memos, *charged], unread)
-        entries += [*self._journals(span), *self._waiting()]
+        goods = _by(row for row in ledger if not plain(row.get("documentType")))
+        entries += self._ledger(booked, goods, [*memos, *charged], unread)
+        entries += [*self._journals(span, goods), *self._waiting()]
         return Shown(entries=tuple(entries), unread=tuple(unread))
 
     @property
@@ -172,17 +173,22 @@ class Reader:
                 yield Entry(side=Side.STOCK, document=str(row.get("documentNumber")), item=item, units=units - known, cost=cost,
                             posted_on=day_of(row.get("postingDate")))
 
-    def _journals(self, span: str) -> Iterator[Entry]:
-        """Give what item journals moved, by the extension that writes them; its entries carry the number of our line."""
+    def _journals(self, span: str, goods: Mapping[str, Sequence[Row]]) -> Iterator[Entry]:
+        """Give what item journals moved and what of it is booked, by the extension that writes them; an entry carries our line's number."""
         if PostingKind.ISSUE not in self.books.mode.route.goods:
             return
         (rows,) = self.books.central.read([Ask(entity_set=ENTRIES, select=SELECT[ENTRIES], where=span)], service=EXTENSION)
         for row in rows:
             if mark := str(row.get("externalDocumentNumber") or ""):
-                yield Entry(side=Side.STOCK, document=str(row.get("documentNumber")), journal=str(row.get("documentNumber")), mark=mark,
+                number_ = str(row.get("documentNumber"))
+                yield Entry(side=Side.STOCK, document=number_, voucher=number_, journal=number_, mark=mark,
                             item=str(row.get("itemNumber") or "") or None, units=number(row.get("quantity")),
                             cost=number(row.get("costAmountActual")), posted_on=day_of(row.get("postingDate")),
                             place=Place(warehouse=str(row.get("locationCode") or ""), location=NO_BIN))
+        for document in sorted({str(row.get("documentNumber")) for row in rows} & goods.keys()):
+            apart = sum((number(row.get("debitAmount")) - number(row.get("creditAmount")) for row in goods[document]), NOTHING)
+            yield Entry(side=Side.LEDGER, document=document, voucher=document, net=NOTHING, against=-apart,
+                        posted_on=min((day for row in goods[document] if (day := day_of(row.get("postingDate")))), default=None))
 
     def _place(self, row: Row) -> Place | None:
         code = self.masters.location_of(str(row.get("locationId") or ""))

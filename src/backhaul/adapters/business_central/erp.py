@@ -23,12 +23,14 @@ from backhaul.adapters.business_central.looking import Look, Side, credits_betwe
 from backhaul.adapters.business_central.masters import LOCATIONS, REASONS, Masters
 from backhaul.adapters.business_central.refusals import POSTED, TAKEN, says, sentence_of
 from backhaul.adapters.business_central.routes import HEADS, LINES, RELEASES, mode_of
+from backhaul.adapters.business_central.sides import open_sides
 from backhaul.adapters.business_central.wire import Invoice
 from backhaul.adapters.odata import Answer, Connection, Meaning, Row, Then
 from backhaul.application.listening import Listening
 from backhaul.application.ports import Capabilities
 from backhaul.domain.entry import Shown
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.open_side import OpenSides
 from backhaul.domain.posting import (
     JOURNALS,
     ErpDocument,
@@ -124,6 +126,11 @@ class BusinessCentral:
         books = Side(central=self.central, mode=self.mode, told=self.told, currency=self.entity.currency)
         services = {rule.service_item for rule in self.rules.fees.values()} | {self.rules.debit_item}
         return Reader(books=books, masters=self.masters, services=frozenset(services - {""})).entries(first, last)
+
+    def open_sides(self, accounts: Collection[str], first: date, last: date, *, payments: bool) -> OpenSides:
+        """Read accounts, payments to customers and what is valued as expected between two days, inclusive."""
+        books = Side(central=self.central, mode=self.mode, told=self.told, currency=self.entity.currency)
+        return open_sides(books, accounts, first, last, payments=payments)
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale by location, where the environment publishes that."""

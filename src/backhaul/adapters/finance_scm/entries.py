@@ -90,7 +90,8 @@ def _read(  # noqa: PLR0913, PLR0917  all it asks by
     orders = {str(row.get("SalesOrderNumber") or "") for row in (*notes, *charged)} | {str(row.get("ReferenceId") or "") for row in came}
     waiting = {str(row["SalesOrderNumber"]) for row in open_orders if OURS.fullmatch(str(row.get("CustomersOrderReference") or ""))}
     vouchers = {str(row.get("LedgerVoucher") or "") for row in (*notes, *charged)} | {
-        str(row.get("Voucher") or "") for row in owed if row.get("Invoice")} | {str(row.get("VoucherPhysical") or "") for row in came}
+        str(row.get("Voucher") or "") for row in owed if row.get("Invoice")} | {str(row.get("VoucherPhysical") or "") for row in came} | {
+        str(row.get("Voucher") or "") for row in journals}
     taken, heads, lines, sales_heads, sales_lines, moves, ledger, arrived = odata.read([
         ask(wire.INVOICE_LINES, column="InvoiceNumber", values=(str(row["InvoiceNumber"]) for row in charged)),
         ask(wire.RETURN_ORDERS, column="ReturnOrderNumber", values=orders),

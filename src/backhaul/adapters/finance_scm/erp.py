@@ -22,12 +22,14 @@ from backhaul.adapters.finance_scm.looking import Look, credits_between
 from backhaul.adapters.finance_scm.masters import Masters
 from backhaul.adapters.finance_scm.preflight import links_original_lot, needs_unmet, public_sets
 from backhaul.adapters.finance_scm.routes import STOCK, mode_of
+from backhaul.adapters.finance_scm.sides import open_sides
 from backhaul.adapters.finance_scm.visibility import Options, Visibility
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
 from backhaul.application.ports import Capabilities
 from backhaul.domain.disposition import JournalType
 from backhaul.domain.entry import Shown
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.open_side import OpenSides
 from backhaul.domain.plan import LOST
 from backhaul.domain.posting import (
     ErpDocument,
@@ -138,6 +140,10 @@ class FinanceScm:
     def entries(self, first: date, last: date) -> Shown:
         """Read stock, credit notes, losses and ledger between two posting dates, inclusive."""
         return entries_between(self.odata, self.told, self.mode, first, last)
+
+    def open_sides(self, accounts: Collection[str], first: date, last: date, *, payments: bool) -> OpenSides:
+        """Read accounts, payments to customers and open receipts between two days, inclusive."""
+        return open_sides(self.odata, self.told, accounts, first, last, payments=payments)
 
     def stock(self, skus: Collection[str], warehouses: Collection[str]) -> Stock:
         """Count what is on sale, by warehouse or by status, and say which items are stopped."""

@@ -9,8 +9,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, update
 
 from backhaul.adapters.sql import rows
+from backhaul.adapters.sql.erasing import Erasing
 from backhaul.adapters.sql.lists import total
-from backhaul.adapters.sql.proofs import Proofs, strays
+from backhaul.adapters.sql.proofs import strays
 from backhaul.adapters.sql.tables import (
     attempts,
     cases,
@@ -34,7 +35,7 @@ UNFINISHED: Final = ("ready", *DOUBT, "pending", "awaited", "posted")
 UNMAPPED: Final = ("UNMAPPED_DISPOSITION", "UNMAPPED_FEE")
 
 
-class Closing(Proofs):
+class Closing(Erasing):
     """Signatures are only added, and each falls at most once."""
 
     def add_signature(self, signature: Signature) -> int:
@@ -82,12 +83,12 @@ class Closing(Proofs):
         found = self._money(proof_lines.c.amount, proof_lines.c.currency, *broken)
         return Counted(
             credited=credited[0], credited_net=credited[1], held=kept[0], held_amount=kept[1], broken=found[0], broken_amount=found[1],
-            unconfirmed=self._count(*mine, table.state.in_(DOUBT), tried), unfinished=self._count(*mine, table.state.in_(UNFINISHED)),
-            unsettled=self._count(*mine, table.state.in_(DOUBT)), unmapped=self._count(*held, exceptions.c.kind.in_(UNMAPPED)),
-            promises_due=self._count(*waits, promises.c.tenant == tenant, promises.c.return_ref == cases.c.ref, promises.c.due_at < until),
-            waiting_late=self._count(*waits, cases.c.due_at < until), unread=self._count(*came, deliveries.c.state == "stored"),
-            unreadable=self._count(*came, deliveries.c.state == "quarantined"),
-            drift=self._count(exceptions.c.tenant == tenant, exceptions.c.kind == "CONTRACT_DRIFT", exceptions.c.closed_at.is_(None),
+            unconfirmed=self._tally(*mine, table.state.in_(DOUBT), tried), unfinished=self._tally(*mine, table.state.in_(UNFINISHED)),
+            unsettled=self._tally(*mine, table.state.in_(DOUBT)), unmapped=self._tally(*held, exceptions.c.kind.in_(UNMAPPED)),
+            promises_due=self._tally(*waits, promises.c.tenant == tenant, promises.c.return_ref == cases.c.ref, promises.c.due_at < until),
+            waiting_late=self._tally(*waits, cases.c.due_at < until), unread=self._tally(*came, deliveries.c.state == "stored"),
+            unreadable=self._tally(*came, deliveries.c.state == "quarantined"),
+            drift=self._tally(exceptions.c.tenant == tenant, exceptions.c.kind == "CONTRACT_DRIFT", exceptions.c.closed_at.is_(None),
                               exceptions.c.return_ref == f"contract:{legal_entity}"),
             last_heard={name: self._heard(tenant, name, until) for name in sources})
 
@@ -102,7 +103,7 @@ class Closing(Proofs):
             table.tenant == tenant, cases.c.tenant == tenant, cases.c.ref == table.return_ref, cases.c.legal_entity == legal_entity,
             table.opened_at < until, or_(table.closed_at.is_(None), table.closed_at >= until)).order_by(table.opened_at, table.id))]
 
-    def _count(self, *conditions: ColumnElement[bool]) -> int:
+    def _tally(self, *conditions: ColumnElement[bool]) -> int:
         told: int = self._connection.execute(select(func.count()).where(*conditions)).scalar_one()
         return told
 

@@ -5,7 +5,7 @@ ever added, so what a return said before is folded from the facts up to the last
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -67,7 +67,7 @@ def counted_on(connection: Connection, rules: Rules) -> dict[str, Any] | None:
         known: dict[str, list[Any]] = {}
         for row in connection.execute(select(facts).where(
                 facts.c.tenant == rules.tenant, facts.c.return_ref.in_(refs), facts.c.id <= cursor).order_by(facts.c.id)):
-            known.setdefault(row.return_ref, []).append((row.id, rows.fact(row.kind, row.body)))
+            known.setdefault(row.return_ref, []).append((row.id, rows.fact(row.kind, row.body, row.identity)))
         for ref, told in known.items():
             for sign, upto in ((-1, last), (1, cursor)):
                 for key, units, net in _said(ref, [fact for number, fact in told if number <= upto], rules):
@@ -77,6 +77,20 @@ def counted_on(connection: Connection, rules: Rules) -> dict[str, Any] | None:
                     entry[2] = max(entry[2], seen_at[ref]) if sign > 0 else entry[2]
     return {"cursor": cursor, "codes": [{"key": list(key), "units": str(units), "net": str(net), "last_at": at}
                                         for key, (units, net, at) in sorted(sums.items())]}
+
+
+def merged(memory: Mapping[str, Any], reasons: frozenset[str], name: str) -> dict[str, Any]:
+    """Count these reasons as one of this name: they were words of customers who are erased, and no codes."""
+    sums: dict[Key, list[Any]] = {}
+    for told in memory.get("codes", ()):
+        key = tuple(told["key"])
+        key = (*key[:4], name, key[5]) if key[4] in reasons else key
+        entry = sums.setdefault(key, [Decimal(0), Decimal(0), told["last_at"]])
+        entry[0] += Decimal(told["units"])
+        entry[1] += Decimal(told["net"])
+        entry[2] = max(entry[2], told["last_at"])
+    return {**memory, "codes": [{"key": list(key), "units": str(units), "net": str(net), "last_at": at}
+                                for key, (units, net, at) in sorted(sums.items())]}
 
 
 def _said(ref: str, known: Sequence[Any], rules: Rules) -> Iterator[tuple[Key, Decimal, Decimal]]:

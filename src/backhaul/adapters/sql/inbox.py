@@ -12,6 +12,7 @@ from backhaul.adapters.sql.session import Ref, Seen, Session, chunks, ensure
 from backhaul.application.ports import Clock
 from backhaul.domain.delivery import EVENT, Delivery, DeliveryState
 from backhaul.domain.facts import Fact, Unreadable, named
+from backhaul.domain.personal import GONE
 
 CONFLICT: Final = "EVENT_CONTENT_CONFLICT"
 AGAIN: Final = "read again"
@@ -124,7 +125,7 @@ class Inbox(Session):
         self._flush_inbox()
         table, states = tables.deliveries, (DeliveryState.QUARANTINED.value, DeliveryState.DIGESTED.value)
         found = self._connection.execute(update(table).where(
-            table.c.tenant == tenant, table.c.state.in_(states),
+            table.c.tenant == tenant, table.c.state.in_(states), table.c.body != GONE,
             or_(table.c.identity.in_(list(identities)), table.c.sha256.in_(list(sha256s))),
         ).values(state=DeliveryState.STORED.value, reason=f"{AGAIN} by {asked}"))
         return int(found.rowcount)
@@ -135,7 +136,8 @@ class Inbox(Session):
         self._flush_inbox()
         table, facts = tables.deliveries, tables.facts
         told = select(facts.c.delivery_id).where(facts.c.tenant == tenant)
-        query = select(table).where(table.c.tenant == tenant, table.c.first, table.c.state.in_(READ_ONCE), table.c.channel != EVENT)
+        query = select(table).where(table.c.tenant == tenant, table.c.first, table.c.state.in_(READ_ONCE), table.c.channel != EVENT,
+                                    table.c.body != GONE)
         if since is not None:
             query = query.where(table.c.received_at >= since)
         if until is not None:
@@ -163,7 +165,7 @@ class Inbox(Session):
         table, count = tables.deliveries, 0
         for part in chunks(sorted(ids)):
             count += self._connection.execute(update(table).where(
-                table.c.tenant == tenant, table.c.id.in_(part), table.c.first, table.c.state.in_(READ_ONCE),
+                table.c.tenant == tenant, table.c.id.in_(part), table.c.first, table.c.state.in_(READ_ONCE), table.c.body != GONE,
             ).values(state=DeliveryState.STORED.value, reason=f"{AGAIN} by {asked}")).rowcount
         return count
 
@@ -215,10 +217,10 @@ class Inbox(Session):
         found: dict[str, list[Fact]] = {}
         for part in chunks(sorted(set(refs))):
             self._remember(tenant, part)
-            query = select(tables.facts.c.return_ref, tables.facts.c.kind, tables.facts.c.body).where(
+            query = select(tables.facts.c.return_ref, tables.facts.c.kind, tables.facts.c.body, tables.facts.c.identity).where(
                 tables.facts.c.tenant == tenant, tables.facts.c.return_ref.in_(part)).order_by(tables.facts.c.id)
-            for ref, kind, body in self._connection.execute(query):
-                found.setdefault(ref, []).append(rows.fact(kind, body))
+            for ref, kind, body, identity in self._connection.execute(query):
+                found.setdefault(ref, []).append(rows.fact(kind, body, identity))
         return found
 
     def heard(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal_column, or_, select, true
 
 from backhaul.adapters.sql import rows, tables
+from backhaul.adapters.sql.session import opened
 from backhaul.adapters.sql.tables import Exact
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting, KeptWindow
 from backhaul.domain.access import Scope
@@ -253,7 +254,7 @@ def trail(connection: Connection, tenant: str, *, subject: str = "", before: int
         asked.append(table.c.subject == subject)
     if before is not None:
         asked.append(table.c.sequence < before)
-    return [rows.entry(row) for row in connection.execute(select(table).where(*asked).order_by(table.c.sequence.desc()).limit(limit))]
+    return opened(connection, connection.execute(select(table).where(*asked).order_by(table.c.sequence.desc()).limit(limit)).all())
 
 
 # --- any id ------------------------------------------------------------------------------------------------------

@@ -9,26 +9,39 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.casework import Casework
-from backhaul.adapters.sql.tables import proof_lines, proofs
+from backhaul.adapters.sql.tables import proof_house, proof_lines, proofs
 from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.domain.oversight import Irregular
 
 
 class Proofs(Casework):
     """Runs are only added; of a period the lines of its latest run stay."""
 
-    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray]) -> int:
-        """Keep a run, and of its period only its own lines; give its number."""
+    def flush(self) -> None:
+        """Write everything that waits."""
+        self._flush_postings()
+        self._flush_inbox()
+        self._flush_trail()
+
+    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = ()) -> int:
+        """Keep a run, and of its period only its own lines and what it found of the house; give its number."""
         number: int = self._connection.execute(insert(proofs).returning(proofs.c.id), {
             "tenant": proof.tenant, "period": proof.period, "day": proof.day.isoformat(), "at": proof.at, "actor": proof.actor,
             "complete": proof.complete, "figures": rows.written(proof.figures),
             "extracts": rows.written({"extracts": list(proof.extracts)})}).scalar_one()
-        self._connection.execute(delete(proof_lines).where(proof_lines.c.tenant == proof.tenant, proof_lines.c.period == proof.period))
+        for table in (proof_lines, proof_house):
+            self._connection.execute(delete(table).where(table.c.tenant == proof.tenant, table.c.period == proof.period))
         told = [{"proof": number, "tenant": proof.tenant, "period": proof.period, "line": each.line, "return_ref": each.return_ref,
                  "line_id": each.line_id, "standing": each.standing, "kind": each.kind, "amount": each.amount, "entity": each.entity,
                  "currency": each.currency, "document": each.document, "also": each.also, "other": each.other,
                  "since": each.since.isoformat() if each.since else ""} for each in strays]
         if told:
             self._connection.execute(insert(proof_lines), told)
+        beside = [{"proof": number, "tenant": proof.tenant, "period": proof.period, "kind": each.kind, "subject": each.subject,
+                   "sentence": each.sentence, "amount": each.amount, "counted": each.count, "entity": each.entity,
+                   "currency": each.currency} for each in house]
+        if beside:
+            self._connection.execute(insert(proof_house), beside)
         return number
 
     def proofs(self, tenant: str, period: str = "", *, limit: int = 100) -> Sequence[KeptProof]:
@@ -57,6 +70,15 @@ def strays(connection: Connection, tenant: str, period: str, *, kind: str = "", 
     query = query.where(table.kind == kind) if kind else query
     query = query if entities is None else query.where(table.entity.in_(sorted(entities)))
     return [_stray(row) for row in connection.execute(query.order_by(table.standing, table.kind, table.line, table.document, table.id))]
+
+
+def house(connection: Connection, tenant: str, period: str, *, kind: str = "") -> list[Irregular]:
+    """Give what a period's latest run found of the house as a whole, of one class or of all."""
+    table = proof_house.c
+    query = select(proof_house).where(table.tenant == tenant, table.period == period)
+    query = query.where(table.kind == kind) if kind else query
+    return [Irregular(kind=row.kind, subject=row.subject, sentence=row.sentence, amount=row.amount, count=row.counted, entity=row.entity,
+                      currency=row.currency) for row in connection.execute(query.order_by(table.kind, table.subject, table.id))]
 
 
 def _proof(row: Row[Any]) -> KeptProof:

@@ -5,7 +5,7 @@ from the tables `FACTS` and `DOCUMENTS` of the domain.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from backhaul.application.ports import KeptAttempt, KeptCase, KeptException, KeptPosting, KeptWindow, PostingState
 from backhaul.domain.disposition import Sellability
 from backhaul.domain.exception_case import ExceptionCase, Finding, Severity
-from backhaul.domain.facts import FACTS, Fact
+from backhaul.domain.facts import FACTS, Fact, kept_as
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.posting import (
@@ -30,7 +30,7 @@ from backhaul.domain.posting import (
     PostingKey,
     PostingKind,
 )
-from backhaul.domain.trail import TrailEntry, canonical
+from backhaul.domain.trail import TrailEntry, canonical, sealed
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 _facts: Final = {kind: msgspec.json.Decoder(record) for kind, record in FACTS.items()}
@@ -61,9 +61,9 @@ def fact_body(fact: Fact) -> str:
     return _encode(fact).decode()
 
 
-def fact(kind: str, body: str) -> Fact:
-    """Read a fact."""
-    return _facts[kind].decode(body)
+def fact(kind: str, body: str, identity: str) -> Fact:
+    """Read a fact, known by the identity it was kept under."""
+    return kept_as(_facts[kind].decode(body), identity)
 
 
 def posting_body(posting: Posting) -> str:
@@ -170,7 +170,12 @@ def exception_row(work: ExceptionCase) -> dict[str, Any]:
         "tenant": work.tenant, "return_ref": work.return_ref, "line_id": work.line_id, "kind": work.kind,
         "owner": work.owner, "severity": work.severity.value, "amount": work.money.amount,
         "currency": work.money.currency, "opened_at": work.opened_at, "due_at": work.due_at,
-        "findings": _encode(tuple(work.findings)).decode()}
+        "findings": findings_body(work.findings)}
+
+
+def findings_body(findings: Iterable[Finding]) -> str:
+    """Write findings."""
+    return _encode(tuple(findings)).decode()
 
 
 def window(row: Row[Any]) -> KeptWindow:
@@ -206,15 +211,23 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(canonical(values))  # type: ignore[no-any-return]  # an object goes in, an object comes out
 
 
-def entry(row: Row[Any]) -> TrailEntry:
-    """Read a row of `trail`."""
+def entry(row: Row[Any], words: Iterable[Row[Any]] = ()) -> TrailEntry:
+    """Read a row of `trail`, with its rows of `words`."""
+    beside = {word.name: word for word in words}
+    detail = json.loads(row.detail) | {name: json.loads(word.text) for name, word in beside.items()}
     return TrailEntry(
         tenant=row.tenant, sequence=row.sequence, at=row.at, actor=row.actor, subject=row.subject, action=row.action,
-        detail=json.loads(row.detail), previous=row.previous, hash=row.hash)
+        detail=detail, previous=row.previous, hash=row.hash, seals={name: word.salt for name, word in beside.items()})
 
 
 def entry_row(kept: TrailEntry) -> dict[str, Any]:
     """Write a row of `trail`."""
     return {
         "tenant": kept.tenant, "sequence": kept.sequence, "at": kept.at, "actor": kept.actor, "subject": kept.subject,
-        "action": kept.action, "detail": written(kept.detail), "previous": kept.previous, "hash": kept.hash}
+        "action": kept.action, "detail": written(sealed(kept)), "previous": kept.previous, "hash": kept.hash}
+
+
+def word_rows(kept: TrailEntry) -> list[dict[str, Any]]:
+    """Write what of an entry is kept beside the chain."""
+    return [{"tenant": kept.tenant, "sequence": kept.sequence, "name": name, "salt": salt,
+             "text": canonical(kept.detail[name]).decode()} for name, salt in kept.seals.items()]

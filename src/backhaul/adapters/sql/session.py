@@ -7,15 +7,17 @@ database hears it as a few statements over many rows, at the latest before the c
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from secrets import token_hex
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, Table, select, update
+from sqlalchemy import Connection, Executable, Row, Table, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.application.ports import Clock
 from backhaul.domain.errors import RetryLater
-from backhaul.domain.trail import GENESIS, TrailEntry, link
+from backhaul.domain.proposal import SYSTEM
+from backhaul.domain.trail import GENESIS, TrailEntry, link, words_in
 
 CHUNK = 500
 """Most values in one IN list."""
@@ -103,7 +105,7 @@ class Session:
             query = query.where(table.c.subject == subject)
         while page := self._connection.execute(query.where(table.c.sequence > last)).all():
             last = page[-1].sequence
-            yield from map(rows.entry, page)
+            yield from opened(self._connection, page)
 
     def _flush_trail(self) -> None:
         waiting, self._entries = self._entries, []
@@ -119,15 +121,27 @@ class Session:
         self._connection.execute(
             self._insert(heads).on_conflict_do_nothing(), {"tenant": tenant, "sequence": 0, "hash": GENESIS})
         head = self._connection.execute(select(heads).where(heads.c.tenant == tenant).with_for_update()).one()
-        sequence, previous, linked = head.sequence, head.hash, []
-        for at, actor, subject, action, detail in waiting:
-            sequence += 1
-            entry = link(TrailEntry(tenant=tenant, sequence=sequence, at=at, actor=actor, subject=subject, action=action,
-                                    detail=rows.plain(detail), previous=previous))
+        sequence, previous, linked, words = head.sequence, head.hash, list[dict[str, Any]](), list[dict[str, Any]]()
+        for at, actor, subject, action, told in waiting:
+            sequence, detail = sequence + 1, rows.plain(told)
+            seals = {name: token_hex(16) for name in words_in(detail, ours=actor == SYSTEM)}
+            entry = link(TrailEntry(tenant=tenant, sequence=sequence, at=at, actor=actor, subject=subject, action=action, detail=detail,
+                                    previous=previous, seals=seals))
             previous = entry.hash
             linked.append(rows.entry_row(entry))
+            words += rows.word_rows(entry)
         self._many(tables.trail.insert(), linked)
+        self._many(tables.words.insert(), words)
         self._connection.execute(update(heads).where(heads.c.tenant == tenant).values(sequence=sequence, hash=previous))
+
+
+def opened(connection: Connection, found: Sequence[Row[Any]]) -> list[TrailEntry]:
+    """Read rows of one tenant's trail, with the words that are kept beside it and not erased."""
+    table, words = tables.words.c, dict[int, list[Row[Any]]]()
+    for part in chunks([row.sequence for row in found]):
+        for row in connection.execute(select(tables.words).where(table.tenant == found[0].tenant, table.sequence.in_(part))):
+            words.setdefault(row.sequence, []).append(row)
+    return [rows.entry(row, words.get(row.sequence, ())) for row in found]
 
 
 def overtaken(what: str) -> RetryLater:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from backhaul.adapters.sql.closing import Closing
 from backhaul.adapters.sql.session import Seen
-from backhaul.adapters.sql.tables import GUARDS, UNIQUE
+from backhaul.adapters.sql.tables import ERASABLE, GUARDS, UNIQUE
 from backhaul.application.ports import Clock, Fence
 from backhaul.domain.errors import Misconfigured, RetryLater
 
@@ -59,12 +59,6 @@ class SqlTx(Closing):
     Writes may wait inside it until something reads them or the transaction ends, so the database's own
     refusals can come as late as that; nothing is kept then.
     """
-
-    def flush(self) -> None:
-        """Write everything that waits."""
-        self._flush_postings()
-        self._flush_inbox()
-        self._flush_trail()
 
 
 class SqlStore:
@@ -127,6 +121,19 @@ class SqlStore:
             config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, to)
+
+    def scrub(self) -> None:
+        """Let nothing that was overwritten lie in the database's own files any longer; what else reads or writes goes on."""
+        connection = self.engine.raw_connection()
+        try:
+            if self._sqlite:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                connection.driver_connection.autocommit = True  # type: ignore[union-attr]  # psycopg's own
+                connection.cursor().execute(f"VACUUM {', '.join(sorted(ERASABLE))}")
+        finally:
+            connection.invalidate()
+            connection.close()
 
     def check(self) -> None:
         """Refuse to work on a database that could lose what was acknowledged, or that lacks its second wall."""

@@ -325,6 +325,15 @@ trail = Table(
     Index("trail_subject", "tenant", "subject"),
 )
 
+words = Table(
+    "words", metadata,
+    _words("tenant"),
+    Column("sequence", BigInteger, nullable=False, autoincrement=False),
+    _words("name"), _words("salt"), _words("text"),
+    PrimaryKeyConstraint("tenant", "sequence", "name", name="words_name"),
+)
+"""What an entry of the trail says in somebody's own words; the chain has its seal, and an erasure takes it away."""
+
 trail_heads = Table(
     "trail_heads", metadata,
     Column("tenant", WORDS, primary_key=True),
@@ -500,6 +509,92 @@ proof_lines = Table(
     sqlite_autoincrement=True,
 )
 
+proof_house = Table(
+    "proof_house", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("proof", SERIAL, ForeignKey("proofs.id"), nullable=False),
+    _words("tenant"), _words("period"), _words("kind"), _words("subject"), _words("sentence"),
+    Column("amount", Exact(), nullable=False),
+    Column("counted", Integer, nullable=False),
+    _words("entity"), _words("currency"),
+    Index("proof_house_kind", "tenant", "period", "kind"),
+    sqlite_autoincrement=True,
+)
+
+statements = Table(
+    "statements", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("sort"), _words("name"), _words("sha256"), _words("actor"),
+    Column("at", Utc(), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    CheckConstraint(_among("sort", "availability", "totals"), name="statements_sort"),
+    CheckConstraint("actor <> ''", name="statements_actor"),
+    Index("statements_latest", "tenant", "sort", "id"),
+    sqlite_autoincrement=True,
+)
+
+availability = Table(
+    "availability", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("statement", SERIAL, ForeignKey("statements.id"), nullable=False),
+    _words("tenant"), _words("sku"), _words("at"), _words("entity"), _words("warehouse"), _words("standing"),
+    Column("shop", Exact(), nullable=False),
+    Column("erp", Exact(), nullable=False),
+    Column("told", Exact()),
+    CheckConstraint(_among("standing", "differs", "in-flight", "unknown"), name="availability_standing"),
+    Index("availability_list", "tenant", "standing", "sku"),
+    sqlite_autoincrement=True,
+)
+
+paysheets = Table(
+    "paysheets", metadata,
+    _words("tenant"), _words("sha256"), _words("provider"), _words("name"),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Utc(), nullable=False),
+    PrimaryKeyConstraint("tenant", "sha256", name="paysheets_content"),
+)
+
+payments = Table(
+    "payments", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("provider"), _words("reference"), _words("status"), _words("currency"), _words("day"),
+    *(Column(name, Exact(), nullable=False) for name in ("amount", "fee", "bonus", "exchange")),
+    _words("pays"), _words("sheet"),
+    Column("at", Utc(), nullable=False),
+    CheckConstraint(_among("status", "pending", "failed", "paid", "reversed"), name="payments_status"),
+    Index("payments_once", "tenant", "provider", "reference", "status", unique=True),
+    sqlite_autoincrement=True,
+)
+
+erasures = Table(
+    "erasures", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"),
+    Column("proposal", SERIAL, ForeignKey("proposals.id"), nullable=False),
+    _words("name"),
+    Column("at", Utc(), nullable=False),
+    Column("done_at", Utc()),
+    _words("proof"),
+    CheckConstraint("(done_at IS NULL) = (proof = '')", name="erasures_proved"),
+    Index("erasures_proposal", "proposal", unique=True),
+    sqlite_autoincrement=True,
+)
+"""Erasures two people agreed on; while one is not done, what it is about may lose its words."""
+
+erased = Table(
+    "erased", metadata,
+    Column("erasure", SERIAL, ForeignKey("erasures.id"), nullable=False),
+    _words("tenant"), _words("return_ref"),
+    PrimaryKeyConstraint("tenant", "return_ref", "erasure", name="erased_return"),
+)
+"""What each erasure is about: returns, and messages that nobody could read."""
+
+ERASABLE: Final = frozenset({
+    "deliveries", "facts", "cases", "postings", "attempts", "exceptions", "notes", "promises", "proposals", "words", "answers", "memories",
+})
+"""Tables that may hold what is about a customer."""
+
 signatures = Table(
     "signatures", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
@@ -526,7 +621,10 @@ GUARDS: Final = frozenset({
     "attempts_paused", "notes_stay", "notes_fixed", "promises_stay", "promises_fixed", "answers_fixed",
     "sessions_over", "drafts_stay", "drafts_fixed", "reigns_stay", "reigns_fixed", "reigns_approved",
     "attempts_approved", "windows_approval_stays",
-    "proofs_stay", "proofs_fixed", "signatures_stay", "signatures_fixed", "signatures_apart", "signatures_last",
+    "proofs_stay", "proofs_fixed", "statements_stay", "statements_fixed",
+    "payments_stay", "payments_fixed", "paysheets_stay", "paysheets_fixed",
+    "words_stay", "words_fixed", "erasures_stay", "erasures_approved", "erasures_done", "erased_stay", "erased_fixed", "erased_settled",
+    "signatures_stay", "signatures_fixed", "signatures_apart", "signatures_last",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

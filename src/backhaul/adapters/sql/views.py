@@ -5,7 +5,7 @@ anything, and nothing here is kept. Every query takes the scope of whoever asks:
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,8 +13,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from backhaul.adapters.sql import rows, tables
+from backhaul.adapters.sql.session import opened
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting
-from backhaul.domain.access import Action, Person, Scope, account_seen, may
+from backhaul.domain.access import Action, Person, Scope, account_seen, may, words_seen
+from backhaul.domain.posting import ReturnOrder
 
 PAGE: Final = 50
 _ORDER: Final = {"delivery": 0, "fact": 1, "exception": 2, "posting": 3, "attempt": 4, "trail": 5}
@@ -105,10 +107,32 @@ def as_seen(told: Life, person: Person, tenant: str) -> Life:
     entity = told.case.legal_entity if told.case else ""
     case = told.case and replace(told.case, customer=account_seen(person, tenant, entity, told.case.customer))
     events = told.events if may(person, Action.SEE_TRAIL, tenant, entity) else tuple(each for each in told.events if each.sort != "trail")
-    if not may(person, Action.SEE_PERSONAL, tenant, entity):
-        events = tuple(replace(each, detail={name: value for name, value in each.detail.items() if name in TOLD_TO_ALL})
-                       if each.sort == "fact" else each for each in events)
-    return replace(told, case=case, events=events)
+    if may(person, Action.SEE_PERSONAL, tenant, entity):
+        return replace(told, events=events)
+    known = accounts(told)
+    events = tuple(replace(each, detail={name: value for name, value in each.detail.items() if name in TOLD_TO_ALL}
+                           if each.sort == "fact" else words_seen(person, tenant, entity, each.detail, known)) for each in events)
+    postings = tuple(replace(row, note=words_seen(person, tenant, entity, row.note, known)) for row in told.postings)
+    return replace(told, case=case, postings=postings, events=events)
+
+
+def accounts(told: Life) -> frozenset[str]:
+    """Give every customer's account a return is known to have had: by its case, its facts and its documents."""
+    named = {told.case.customer} if told.case else set()
+    named |= {row.posting.document.customer for row in told.postings if isinstance(row.posting.document, ReturnOrder)}
+    for each in told.events:
+        if each.sort == "fact":
+            of = ("customer", "told", "value") if each.detail.get("what") == "customer" else ("customer",)
+            named |= {str(each.detail[name]) for name in of if each.detail.get(name)}
+    return frozenset(named - {""})
+
+
+def work_seen(kept: KeptException, person: Person, entity: str, known: Iterable[str]) -> KeptException:
+    """Give an exception as somebody reads it: customers' accounts in its sentences are masked like those in columns."""
+    tenant = kept.case.tenant
+    findings = tuple(replace(each, sentence=words_seen(person, tenant, entity, each.sentence, known),
+                             hint=words_seen(person, tenant, entity, each.hint, known)) for each in kept.case.findings)
+    return replace(kept, case=replace(kept.case, findings=findings))
 
 
 def _deliveries(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
@@ -165,8 +189,7 @@ def _exceptions(connection: Connection, tenant: str, ref: str) -> Iterator[Event
 
 def _trail(connection: Connection, tenant: str, ref: str) -> Iterator[Event]:
     table = tables.trail
-    for row in connection.execute(
-        select(table).where(table.c.tenant == tenant, table.c.subject == ref).order_by(table.c.sequence)):
-        entry = rows.entry(row)
+    found = connection.execute(select(table).where(table.c.tenant == tenant, table.c.subject == ref).order_by(table.c.sequence)).all()
+    for entry in opened(connection, found):
         yield Event(at=datetime.fromisoformat(entry.at), sort="trail", title=entry.action, detail={
             **entry.detail, "actor": entry.actor, "sequence": entry.sequence, "hash": entry.hash})

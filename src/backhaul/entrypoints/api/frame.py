@@ -29,7 +29,7 @@ from backhaul.application.close_ports import CloseTx
 from backhaul.application.ports import Clock, Fence, KeptException
 from backhaul.application.post import Desk
 from backhaul.application.resolve import entity_of
-from backhaul.domain.access import Action, Person, Scope, account_seen
+from backhaul.domain.access import Action, Person, Scope, account_seen, words_seen
 from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, NotAllowed, RetryLater
 from backhaul.domain.posting import Route
 from backhaul.domain.proposal import Proposal
@@ -175,6 +175,10 @@ class Asked:
         """Give a customer's account as the caller may see it."""
         return account_seen(self.person, self.tenant, legal_entity, account)
 
+    def words(self, told: Any, legal_entity: str, *accounts: str) -> Any:  # noqa: ANN401  words, or records of them
+        """Give sentences about a return with these accounts as the caller may read them."""
+        return words_seen(self.person, self.tenant, legal_entity, told, accounts)
+
     def covers(self, legal_entity: str) -> None:
         """Refuse a legal entity outside the scope, as if it were not there."""
         if not self.scope.covers(legal_entity):
@@ -189,6 +193,14 @@ class Asked:
             what = f"an open exception {number}"
             raise absent(what)
         return found
+
+    def seen(self, ref: str) -> None:
+        """Refuse a return outside the scope, as if it were not there."""
+        with self.store.look() as tx:
+            case = tx.cases(self.tenant, [ref]).get(ref)
+        if case is None or not self.scope.covers(case.legal_entity):
+            what = f"return '{ref}'"
+            raise absent(what)
 
     def proposal(self, number: int) -> Proposal:
         """Give a proposal of the scope, or say that it is not here."""

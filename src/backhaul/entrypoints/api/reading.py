@@ -8,11 +8,14 @@ from litestar import Response, get
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
-from backhaul.adapters.sql import lists, proofs as kept_proofs, views
-from backhaul.application import casework, close as closing, grouping, pausing, people, resolve
+from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
+from backhaul.application import casework, close as closing, conclude, grouping, pausing, people, privacy, resolve
 from backhaul.application.seek import seek
+from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
+from backhaul.domain.roll_forward import Flow, Whose, lines_under
+from backhaul.entrypoints import rolling
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 from backhaul.entrypoints.packing import TYPES, made
@@ -61,11 +64,13 @@ def one_return(asked: Mine, ref: FromQuery[str]) -> Told:
     if told.case is None and not told.events:
         what = f"return '{ref}'"
         raise absent(what)
+    with asked.store.look() as tx:
+        can_say = conclude.choices(tx, asked.tenant, ref)
     return {"return": ref, "case": plain(told.case),
             "postings": [{"key": str(row.posting.key), "state": row.state.value, "net": plain(row.posting.net),
                           "currency": row.posting.currency, "document": row.document.number if row.document else "",
                           "window": row.window, "mapping_version": row.mapping_version, "note": row.note} for row in told.postings],
-            "events": [plain(event) for event in told.events]}
+            "events": [plain(event) for event in told.events], "outcomes": [plain(each) for each in can_say]}
 
 
 @get("/{tenant:str}/exceptions", action=Action.SEE, sync_to_thread=True)
@@ -81,7 +86,7 @@ def exceptions(asked: Mine, owner: FromQuery[str] = "", kind: FromQuery[str] = "
     with asked.store.read() as connection:
         found = lists.work(connection, lists.reach(connection, asked.scope), owner=owner, kind=kind, limit=most + 1,
                            after=(behind[0], int(behind[1])) if behind else None)
-    rows = [each.kept for each in found[:most]]
+    rows = [views.work_seen(each.kept, asked.person, each.legal_entity, (each.customer,)) for each in found[:most]]
     return {"exceptions": [plain(shown(row)) for row in rows],
             "next": _next(rows[-1].case.due_at, str(rows[-1].id)) if len(found) > most else ""}
 
@@ -92,6 +97,8 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
     row = asked.exception(number)
     with asked.store.look() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
+        case = tx.cases(asked.tenant, [row.case.return_ref]).get(row.case.return_ref)
+    row = views.work_seen(row, asked.person, case.legal_entity if case else "", (case.customer,) if case else ())
     return {**plain(shown(row)), "notes": plain(notes), "proposals": [_offered(asked, each) for each in proposed]}
 
 
@@ -107,10 +114,12 @@ def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", c
 
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
-def plan(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], currency: FromQuery[str], decision: FromQuery[str]) -> Told:
+def plan(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], currency: FromQuery[str], decision: FromQuery[str],  # noqa: PLR0913, PLR0917  each is a parameter
+         batch: FromQuery[str] = "") -> Told:
     """Say what one decision about all open exceptions of a cause would touch; nothing is changed."""
     asked.covers(legal_entity)
-    return plain(grouping.plan(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency, decision=decision))  # type: ignore[no-any-return]  # a record becomes an object
+    return plain(grouping.plan(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency,  # type: ignore[no-any-return]  # a record becomes an object
+                               decision=decision, batch=batch))
 
 
 @get("/{tenant:str}/groups/{number:int}", action=Action.SEE, sync_to_thread=True)
@@ -173,6 +182,28 @@ def proofs(asked: Mine, period: FromQuery[str] = "", limit: FromQuery[int] = 50)
     return {"proofs": [plain({**asdict(run), "day": run.day.isoformat()}) for run in runs]}
 
 
+@get("/{tenant:str}/roll-forward", action=Action.SEE, sync_to_thread=True)
+def roll_forward(asked: Mine, period: FromQuery[str]) -> Told:
+    """Give what the last proof of a month rolled forward: paid, and received, and not credited, beside what the accounts say."""
+    asked.whole()
+    rolled = rolling.kept(asked.store, asked.tenant, period)
+    return {"rows": plain([rolling.figures(row) for row in rolled.rows]) if rolled else [],
+            "reasons": list(rolled.reasons) if rolled else []}
+
+
+@get("/{tenant:str}/roll-forward-lines", action=Action.SEE, sync_to_thread=True)
+def roll_forward_lines(asked: Mine, period: FromQuery[str], flow: FromQuery[str], cell: FromQuery[str],  # noqa: PLR0913, PLR0917  which figure
+                       entity: FromQuery[str], currency: FromQuery[str], brand: FromQuery[str] = "", warehouse: FromQuery[str] = "",
+                       limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List the lines under one figure of a month's roll-forward: an opening, a movement, a closing, a balance, or an age."""
+    asked.whole()
+    rolled = rolling.kept(asked.store, asked.tenant, period)
+    whose = Whose(entity=entity, brand=brand, warehouse=warehouse, currency=currency)
+    found = lines_under(rolled, Flow(flow), whose, cell) if rolled and flow in {Flow.PAID, Flow.RECEIVED} else ()
+    part = found[max(offset, 0):max(offset, 0) + _most(limit)]
+    return {"total": len(found), "lines": [plain({**asdict(line), "day": line.day.isoformat()}) for line in part]}
+
+
 @get("/{tenant:str}/proof-lines", action=Action.SEE, sync_to_thread=True)
 def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", limit: FromQuery[int] = 50,
                 offset: FromQuery[int] = 0) -> Told:
@@ -183,6 +214,26 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
     shown = found[max(offset, 0):max(offset, 0) + _most(limit)]
     return {"total": len(found), "lines": [
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
+
+
+@get("/{tenant:str}/proof-house", action=Action.SEE, sync_to_thread=True)
+def proof_house(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "") -> Told:
+    """List what the last run of a month found of the house as a whole, of one class or of all."""
+    asked.whole()
+    with asked.store.read() as connection:
+        return {"found": [plain(each) for each in kept_proofs.house(connection, asked.tenant, period, kind=kind)]}
+
+
+@get("/{tenant:str}/availability", action=Action.SEE, sync_to_thread=True)
+def availability(asked: Mine, standing: FromQuery[str] = "", limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List what the shop's latest file of availability offers otherwise than the ERP had it on sale."""
+    asked.whole()
+    with asked.store.read() as connection:
+        latest = statements.latest(connection, asked.tenant, AVAILABILITY)
+        rows = statements.differing(connection, asked.tenant, standing=standing, after=max(offset, 0), limit=_most(limit))
+        counts = statements.counts(connection, asked.tenant)
+    return {"statement": {"name": latest[0].name, "sha256": latest[0].sha256, "rows": latest[0].rows, "at": plain(latest[0].at)}
+            if latest else None, "counts": counts, "rows": [{**plain(row), "apart": plain(row.apart)} for row in rows]}
 
 
 @get("/{tenant:str}/close", action=Action.SEE, sync_to_thread=True)
@@ -204,6 +255,21 @@ def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx
         "Content-Disposition": f'attachment; filename="close-{month.period}.{kind}"'})
 
 
+@get("/{tenant:str}/personal-data", action=Action.EXPORT_PERSONAL, sync_to_thread=True)
+def personal_data(asked: Mine, subject: FromQuery[str]) -> Told:
+    """Give everything that is held about a customer, by their account or one of their returns."""
+    asked.whole()
+    return plain(privacy.export(asked.store, asked.rules, subject))  # type: ignore[no-any-return]  # a record becomes an object
+
+
+@get("/{tenant:str}/erasures", action=Action.SEE, sync_to_thread=True)
+def erasures(asked: Mine) -> Told:
+    """List what was erased, the latest first: by which proposal, how much of what, and the hashes of bytes that are gone."""
+    asked.whole()
+    with asked.store.look() as tx:
+        return {"erasures": plain(tx.erasures(asked.tenant))}
+
+
 @get("/{tenant:str}/trail", action=Action.SEE_TRAIL, sync_to_thread=True)
 def trail(asked: Mine, subject: FromQuery[str]) -> Told:
     """Give the trail of one subject; one of a return only to who may see that return."""
@@ -212,7 +278,9 @@ def trail(asked: Mine, subject: FromQuery[str]) -> Told:
         if not asked.scope.covers(case.legal_entity if case else ""):
             what = f"'{subject}'"
             raise absent(what)
-        return {"trail": [plain(entry) for entry in tx.trail(asked.tenant, subject=subject)]}
+        entity, customer = (case.legal_entity, case.customer) if case else ("", "")
+        return {"trail": [{**plain(entry), "detail": plain(asked.words(entry.detail, entity, customer))}
+                          for entry in tx.trail(asked.tenant, subject=subject)]}
 
 
 @get("/{tenant:str}/people", action=Action.SEE_PEOPLE, sync_to_thread=True)
@@ -233,7 +301,8 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, close, close_pack, trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, close_pack, personal_data,
+                 erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:
@@ -243,7 +312,7 @@ def _most(limit: int) -> int:
 def _offered(asked: Asked, proposal: Proposal) -> Told:
     """Give a proposal as the caller may read it; some name a customer."""
     content = with_accounts(proposal.content, lambda account: asked.account(account, proposal.legal_entity))
-    return {**plain(offered(proposal)), "content": plain(content)}
+    return {**plain(offered(proposal)), "content": plain(content), "result": asked.words(proposal.result, proposal.legal_entity)}
 
 
 def _next(at: datetime | None, ref: str) -> str:

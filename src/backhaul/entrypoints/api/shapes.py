@@ -9,9 +9,10 @@ import msgspec
 
 from backhaul.application.ports import KeptException
 from backhaul.domain.correction import fitting
-from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.exception_case import KINDS
 from backhaul.domain.proposal import PROPOSALS, Proposal
 from backhaul.domain.resolution import manual, plainly, ways_out
+from backhaul.domain.team import Team
 from backhaul.entrypoints.api.frame import Told
 
 
@@ -67,6 +68,12 @@ class Approve(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     shown: str
 
 
+class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which month to prove now, like 2026-10."""
+
+    period: str
+
+
 class Sign(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A list of a month's close, and the hash it was shown with."""
 
@@ -90,19 +97,36 @@ class GrantRole(Said, forbid_unknown_fields=True, kw_only=True):
     entities: list[str] | None = None
 
 
+class Erase(Said, forbid_unknown_fields=True, kw_only=True):
+    """A customer, by their account or one of their returns."""
+
+    subject: str
+
+
 class Group(Said, forbid_unknown_fields=True, kw_only=True):
-    """One decision about all open exceptions of a kind, in one legal entity and currency."""
+    """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it."""
 
     kind: str
     legal_entity: str
     currency: str
     decision: Literal["waive", "close", "claim"]
+    batch: str = ""
 
 
 class Version(Said, forbid_unknown_fields=True, kw_only=True):
     """A version of the profile, as the file would be written."""
 
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000_000)]
+
+
+class SayOutcome(Said, forbid_unknown_fields=True, kw_only=True):
+    """What becomes of goods that are not accepted. `line` and `standing` may be left out where only one can be meant."""
+
+    return_ref: str
+    outcome: Literal["sent-back", "kept", "disposed", "goodwill", "carrier-claim"]
+    line: str = ""
+    standing: Literal["", "rejected", "held", "credited"] = ""
+    evidence: str = ""
 
 
 class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

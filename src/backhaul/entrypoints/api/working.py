@@ -10,9 +10,10 @@ from litestar import Response, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import approvals, casework, close, correct, grouping, pausing, people, resolve
+from backhaul.application import approvals, casework, close, conclude, correct, grouping, pausing, people, privacy, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
+from backhaul.application.summon import WAITS, summon
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NotAllowed
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
@@ -24,13 +25,16 @@ from backhaul.entrypoints.api.shapes import (
     Comment,
     Correct,
     Decide,
+    Erase,
     Evidence,
     GrantRole,
     Group,
     HandOver,
     Pause,
     Promise,
+    Prove,
     Said,
+    SayOutcome,
     Sign,
     Version,
     offered,
@@ -88,6 +92,18 @@ def pause(asked: Mine, data: JSONBody[Pause], key: Key) -> Response[Told]:
     asked.covers(data.legal_entity)
     return asked.once(key, data, lambda store: {"pause": pausing.pause(
         store, asked.rules, data.legal_entity, actor=asked.person.actor, reason=data.reason, now=asked.now)})
+
+
+@post("/{tenant:str}/proofs", action=Action.PROVE, sync_to_thread=True)
+def prove(asked: Mine, data: JSONBody[Prove], key: Key) -> Response[Told]:
+    """Have a month proved at the next turn; refused while another proof is wanted."""
+    asked.whole()
+
+    def want(store: Within) -> Told:
+        summon(store, asked.rules, data.period, actor=asked.person.actor, now=asked.now)
+        return {"period": data.period, "step": WAITS}
+
+    return asked.once(key, data, want)
 
 
 @post("/{tenant:str}/grants/{number:int}/revoke", action=Action.REVOKE, sync_to_thread=True)
@@ -156,12 +172,25 @@ def say_otherwise(asked: Mine, number: FromPath[int], data: JSONBody[Correct], k
         now=asked.now)))
 
 
+@post("/{tenant:str}/outcomes", action=Action.PROPOSE, sync_to_thread=True)
+def say_outcome(asked: Mine, data: JSONBody[SayOutcome], key: Key) -> Response[Told]:
+    """Say what becomes of goods that are not accepted; where money moves it is proposed, and somebody else approves it."""
+    asked.seen(data.return_ref)
+
+    def act(store: Within) -> Told:
+        made = conclude.ask(store, asked.rules, asked.person, data.return_ref, outcome=data.outcome, line_id=data.line,
+                            standing=data.standing, evidence=data.evidence, reason=data.reason, now=asked.now)
+        return {"return": data.return_ref, "outcome": data.outcome, "proposal": offered(made) if made else None}
+
+    return asked.once(key, data, act)
+
+
 @post("/{tenant:str}/groups", action=Action.PROPOSE, sync_to_thread=True)
 def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
     asked.covers(data.legal_entity)
     planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
-                            decision=data.decision)
+                            decision=data.decision, batch=data.batch)
     return _propose(asked, key, data, ProposalKind.GROUP, planned.content)
 
 
@@ -189,6 +218,13 @@ def grant(asked: Mine, data: JSONBody[GrantRole], key: Key) -> Response[Told]:
     asked.whole()
     return _propose(asked, key, data, ProposalKind.GRANT, {
         "person": data.person, "role": data.role, "entities": None if data.entities is None else sorted(data.entities)})
+
+
+@post("/{tenant:str}/erasures", action=Action.PROPOSE_ERASURE, sync_to_thread=True)
+def erase(asked: Mine, data: JSONBody[Erase], key: Key) -> Response[Told]:
+    """Propose that a customer is erased, by their account or one of their returns; somebody else approves it."""
+    asked.whole()
+    return _propose(asked, key, data, ProposalKind.ERASE, privacy.content_of(privacy.returns_of(asked.store, asked.rules, data.subject)))
 
 
 @post("/{tenant:str}/pauses/{number:int}/end", action=Action.PAUSE, sync_to_thread=True)
@@ -249,5 +285,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
         store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
-ROUTES: Final = (comment, hand_over, attach, retry, promise, sign, pause, revoke, end_token, decide, say_otherwise, group, cancel, profile,
-                 grant, unpause, approve, approve_grant, refuse, withdraw)
+ROUTES: Final = (comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome,
+                 group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)

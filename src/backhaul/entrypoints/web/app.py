@@ -39,6 +39,7 @@ from backhaul.entrypoints.web.pages import (
     mappings,
     proof,
     returns,
+    roll_forward,
     sales,
     search,
     today,
@@ -70,6 +71,7 @@ RAIL: Final = (
     Entry(path="/waiting", title="Not credited", key="n", action=Action.SEE),
     Entry(path="/batches", title="Batches", key="b", action=Action.SEE),
     Entry(path="/proof", title="Proof", key="o", action=Action.SEE, whole=True),
+    Entry(path="/roll-forward", title="Roll-forward", key="w", action=Action.SEE, whole=True),
     Entry(path="/close", title="Close", key="c", action=Action.SEE, whole=True),
     Entry(path="/mappings", title="Mappings", key="m", action=Action.SEE),
     Entry(path="/flows", title="Flows and health", key="f", action=Action.SEE),
@@ -77,8 +79,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, close, mappings, comparison, flows, search,
-    trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, roll_forward, close, mappings, comparison,
+    flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

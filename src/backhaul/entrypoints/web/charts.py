@@ -17,9 +17,11 @@ from pygal.style import Style
 
 from backhaul.adapters.sql import lists, pulse
 from backhaul.domain.access import Action
+from backhaul.domain.roll_forward import NAMES
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.flows import days
+from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 from backhaul.entrypoints.web.wording import plain
 
 # pygal looks for its maps by a finder of the old kind, which whoever else asks the import system for a module stumbles over.
@@ -84,7 +86,22 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         chart.y_labels = _ticks(max((sum(counts) for _, counts in found), default=0))
         return _drawn(chart)
 
-    return [held, flow, ages]
+    @get("/charts/roll-forward.svg", action=Action.SEE, whole=True, sync_to_thread=True)
+    def rolled(request: AnyRequest) -> Response[bytes]:
+        _, told, _ = rolled_month(console, request)
+        rows = [row for row in (told.rows if told else ()) if row.flow.value == query(request, "flow")]
+        names = NAMES[rows[0].flow] if rows else ()
+        chart = _bars(pygal.Bar, 320)
+        chart.x_labels = ["Opening", *(plain(name).removesuffix(" difference") for name in names), "Closing"]
+        for currency in sorted({row.whose.currency for row in rows}):
+            mine = [row for row in rows if row.whose.currency == currency]
+            sums = [sum((row.opening for row in mine), Decimal(0)),
+                    *(sum((row.movements[name] for row in mine), Decimal(0)) for name in names),
+                    sum((row.closing for row in mine), Decimal(0))]
+            chart.add(currency or "no currency", [float(amount) for amount in sums])  # a length on paper, not an amount
+        return _drawn(chart)
+
+    return [held, flow, ages, rolled]
 
 
 def _bars(kind: Any, height: int) -> Any:  # noqa: ANN401  pygal has no types

@@ -1,8 +1,8 @@
 """What does every page of the console share: who asks, whose rows they may see, and the frame around the answer?"""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,15 +15,15 @@ from litestar.exceptions import NotFoundException, PermissionDeniedException
 from sqlalchemy import select
 
 from backhaul.adapters.openid import OpenIdProvider
-from backhaul.adapters.sql import tables
-from backhaul.adapters.sql.lists import Reach, reach
+from backhaul.adapters.sql import tables, views
+from backhaul.adapters.sql.lists import Reach, Work, reach
 from backhaul.adapters.sql.register import Register
 from backhaul.adapters.sql.sessions import look_up
 from backhaul.adapters.zigzag.webhook import Source
 from backhaul.application.approvals import RouteOf, no_route
 from backhaul.application.ports import Clock, Erp
 from backhaul.config import SignIn
-from backhaul.domain.access import Action, Scope, account_seen, scope
+from backhaul.domain.access import Action, Scope, account_seen, scope, words_seen
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import Route
 from backhaul.entrypoints.versioning import Drafted, ReadableStore
@@ -201,6 +201,17 @@ class Console:
         tenant = self.tenant(request)
         return lambda account, legal_entity: account_seen(visitor.person, tenant, legal_entity, account or "")
 
+    def words(self, request: AnyRequest, legal_entity: str, known: Iterable[str] = ()) -> Callable[[Any], Any]:
+        """Give what shows sentences, about a return of a legal entity with these accounts, as whoever asks may read them."""
+        visitor: Visitor = request.state.visitor
+        tenant, accounts = self.tenant(request), tuple(known)
+        return lambda told: words_seen(visitor.person, tenant, legal_entity, told, accounts)
+
+    def work(self, request: AnyRequest, found: Work) -> Work:
+        """Give a piece of work with its sentences as whoever asks may read them."""
+        visitor: Visitor = request.state.visitor
+        return replace(found, kept=views.work_seen(found.kept, visitor.person, found.legal_entity, (found.customer,)))
+
     def reach(self, request: AnyRequest) -> Reach:
         """Give whose rows may be shown, entity by entity, as lists walk along them."""
         allowed = self.scope(request)
@@ -271,9 +282,11 @@ SAID: Final[Mapping[str, str]] = {
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
     "noted": "Your comment is kept.", "handed-over": "It is handed over.",
     "promised": "What the customer was told is kept.",
+    "concluded": "What becomes of the goods is kept; what the customer can be told follows from it.",
     "stopped": "It is stopped; what was decided stays decided.",
     "attached": "The file is kept with the exception, as it came.", "token-ended": "The token opens nothing any more.",
     "retried": "What was refused is looked for, and sent again only if it is not there.",
+    "proving": "The month is proved at the next turn; this page says how far it is.",
     "revoked": "The role is taken away.", "ended": "The sessions have ended.",
 }
 """What a page says after something was done, by the word in its address; whoever makes an address up gets nothing said."""

@@ -6,11 +6,12 @@ C15). Rows are read page by page along the same indexes as the lists, up to `MOS
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException, PermissionDeniedException
@@ -21,20 +22,28 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from sqlalchemy import Connection
 
-from backhaul.adapters.sql import coverage, lists, proofs, views
+from backhaul.adapters.sql import coverage, lists, proofs, statements, views
 from backhaul.adapters.sql.lists import Reach
 from backhaul.application import casework
+from backhaul.application.claims import claims, settlings, uncredited
+from backhaul.application.payment_ports import PaymentStore
 from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import BackhaulError
+from backhaul.domain.period import period_end
+from backhaul.domain.roll_forward import Whose
 from backhaul.entrypoints.spreadsheet import cell as as_cell, safe
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import asked_for, compared
+from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 
 MOST: Final = 50_000
 """Rows in one export; the last row says if there are more."""
 KINDS: Final = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
+WHOSE: Final = ("Legal entity", "Brand", "Warehouse", "Currency")
 
 Row = Sequence[Any]
 
@@ -153,7 +162,7 @@ def _exceptions(console: Console, request: AnyRequest, connection: Connection, r
     while True:
         found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity if entity in reach.entities else "", after=after,
                            limit=1000)
-        for row in found:
+        for row in (console.work(request, each) for each in found):
             case = row.kept.case
             yield (row.kept.id, case.kind, case.owner, case.severity.value, case.return_ref, case.line_id, row.legal_entity,
                    account(row.customer, row.legal_entity), case.money.amount, case.money.currency, case.opened_at, case.due_at,
@@ -177,6 +186,46 @@ def _proof(_: Console, request: AnyRequest, connection: Connection, reach: Reach
                row.amount, row.currency, row.since, row.also, row.other, known.means if known else "")
 
 
+def _house(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    months = proofs.latest(connection, reach.tenant)
+    period = query(request, "period") or (months[0].period if months else "")
+    for row in proofs.house(connection, reach.tenant, period, kind=query(request, "kind")):
+        yield (period, row.kind, CLASSES[row.kind].owner.value, row.subject, row.entity, row.count, row.amount, row.currency, row.sentence)
+
+
+def _availability(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for row in statements.differing(connection, reach.tenant, standing=query(request, "standing")):
+        yield (row.sku, row.at, row.entity, row.warehouse, row.shop, row.erp, row.apart, row.told, row.standing.value)
+def _roll_forward(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    period, rolled, _ = rolled_month(console, request)
+    for row in rolled.rows if rolled else ():
+        yield (period, row.flow.value, *_whose(row.whose), row.opening, _words(row.movements), row.closing, row.account, row.balance,
+               row.difference, _words(row.ageing), row.beside, row.price, row.tax)
+
+
+def _uncredited(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    rules, period = console.house.profiles[reach.tenant].rules, query(request, "period")
+    first, last = (date.fromisoformat(f"{period}-01"), period_end(date.fromisoformat(f"{period}-01"))) if MONTH.fullmatch(period) \
+        else (date.min, console.clock.now().date())
+    for each in uncredited(claims(_payments(console), rules), first, last):
+        yield (*_whose(each.whose), " ".join(each.returns), each.payment.provider, each.payment.reference, each.payment.day,
+               each.payment.amount, each.open, each.country, each.due_on, "yes" if each.late else "no", each.source)
+
+
+def _settlements(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    for each in settlings(claims(_payments(console), console.house.profiles[reach.tenant].rules)):
+        yield (*_whose(each.whose), " ".join(each.returns), each.note or "write-off", each.other, each.amount, each.day)
+
+
+def _payments(console: Console) -> PaymentStore:
+    """Give the store as one that knows payments as well as people; the house has only one."""
+    return cast("PaymentStore", console.house.store)
+
+
+def _whose(whose: Whose) -> Row:
+    return whose.entity, whose.brand, whose.warehouse, whose.currency
+
+
 def _mappings(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     for row in console.house.profiles[reach.tenant].rules.mapping:
         if row.when.legal_entity in reach.entities:
@@ -192,12 +241,12 @@ def _coverage(console: Console, _request: AnyRequest, connection: Connection, re
                code.units, code.net, code.currency, code.last_at)
 
 
-def _trail(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    before = None
+def _trail(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    before, words = None, console.words(request, "")
     while True:
         found = lists.trail(connection, reach.tenant, subject=query(request, "subject"), before=before, limit=1000)
         for row in found:
-            yield (row.sequence, row.at, row.actor, row.subject, row.action, _words(row.detail), row.previous, row.hash)
+            yield (row.sequence, row.at, row.actor, row.subject, row.action, _words(words(row.detail)), row.previous, row.hash)
         if len(found) < 1000:  # noqa: PLR2004  the page above
             return
         before = found[-1].sequence
@@ -231,6 +280,17 @@ SHEETS: Final[dict[str, Sheet]] = {
     "proof": Sheet(action=Action.SEE, whole=True, rows=_proof, headings=(
         "Month", "Standing", "Class", "Team", "Return", "Line", "Legal entity", "Document", "Amount", "Currency", "Since", "Also", "With",
         "Means")),
+    "house": Sheet(action=Action.SEE, whole=True, rows=_house, headings=(
+        "Month", "Class", "Team", "About", "Legal entity", "Found", "Amount", "Currency", "Says")),
+    "availability": Sheet(action=Action.SEE, whole=True, rows=_availability, headings=(
+        "SKU", "Shop's place", "Legal entity", "Warehouse", "Offered", "On sale", "Apart", "Told last", "Stands")),
+    "roll-forward": Sheet(action=Action.SEE, whole=True, rows=_roll_forward, headings=(
+        "Month", "Flow", *WHOSE, "Opening", "Movements", "Closing", "Tied to", "Balance", "Difference", "By age in days",
+        "Credited, not paid", "At selling price", "Its VAT")),
+    "uncredited": Sheet(action=Action.SEE, whole=True, rows=_uncredited, headings=(
+        *WHOSE, "Returns", "Provider", "Payment", "Paid on", "Paid", "Open", "Country", "Due on", "Late", "Clock by")),
+    "settlements": Sheet(action=Action.SEE, whole=True, rows=_settlements, headings=(
+        *WHOSE, "Returns", "Credit note", "With", "Amount", "On")),
     "mappings": Sheet(action=Action.SEE, rows=_mappings, headings=(
         "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Outcome", "To warehouse", "To location", "To status",
         "ERP code", "Credit", "Account expected")),

@@ -389,13 +389,17 @@ def _settle_pair(world: World, note: Row, payout: Row, amount: Decimal) -> None:
     else:
         entry = world.one("CustTransBiEntities", int(payout["sourceKey"])) or {}
     credit = next(r for r in world.tables.where("CustTransBiEntities", "Invoice", note["InvoiceNumber"]) if r["dataAreaId"] == company)
-    for row, settled in ((entry, amount), (credit, -amount)):
-        total = row.get("SettleAmountCur", ZERO) + settled
-        closed = world.today() if total == row["AmountCur"] else EMPTY_DATE
-        mst = exchanged(world, document_of(world, note), total)
-        world.keep("CustTransBiEntities", row, SettleAmountCur=total, SettleAmountMST=mst, Closed=closed)
+    _mark(world, document_of(world, note), ((entry, amount), (credit, -amount)))
     world.keep("SalesInvoiceHeadersV2", note, _open=note["_open"] + amount)
     world.tables.put("_Payouts", (payout["voucher"],), {**payout, "_open": payout["_open"] - amount})
+
+
+def _mark(world: World, document: Document, rows: Iterable[tuple[Row, Decimal]]) -> None:
+    """Settle transactions of a customer with each other, and close those of which nothing is left."""
+    for row, settled in rows:
+        total = row.get("SettleAmountCur", ZERO) + settled
+        closed = world.today() if total == row["AmountCur"] else EMPTY_DATE
+        world.keep("CustTransBiEntities", row, SettleAmountCur=total, SettleAmountMST=exchanged(world, document, total), Closed=closed)
 
 
 def settle_as_told(world: World, told: Mapping[str, Any]) -> Row:
@@ -417,8 +421,10 @@ def settle_as_told(world: World, told: Mapping[str, Any]) -> Row:
                         text=f"Written off {reference}")
     role = "refund-clearing" if payout["booking"] == "clearing" else "customer"
     book(world, document, [("payout-loss", amount, "LedgerJournal"), (role, -amount, "LedgerJournal")])
-    if role == "customer":
-        customer_entry(world, document, payout["customer"], -amount, "Payment")
+    if role == "customer":  # whoever books it marks the payment it is about, so that both are settled
+        entry = customer_entry(world, document, payout["customer"], -amount, "Payment")
+        paid = world.one("CustTransBiEntities", int(payout["sourceKey"])) or {}
+        _mark(world, document, ((paid, amount), (entry, -amount)))
     world.tables.put("_Payouts", (payout["voucher"],), {**payout, "_open": payout["_open"] - amount})
     return {"writtenOff": amount}
 

@@ -7,13 +7,14 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
 
-from backhaul.application import approvals, pausing, people
+from backhaul.application import approvals, pausing, people, privacy
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.domain.access import Action, Role
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.proposal import ProposalKind
-from backhaul.entrypoints.web.console import Console, done, fields, whole
+from backhaul.domain.trail import canonical
+from backhaul.entrypoints.web.console import Console, done, fields, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
 
@@ -28,7 +29,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             known = tx.people() if everybody else ()
             grants = tx.grants(tenant) if everybody else ()
             here = {person.number: tx.sessions_of(person.issuer, person.subject) for person in known}
-        return console.show(request, "administration.html", paused=paused, known=known, grants=grants, here_now=here, roles=list(Role),
+        subject = query(request, "subject") if console.may(request, Action.PROPOSE_ERASURE, whole=True) else ""
+        return console.show(request, "administration.html", subject=subject, erasing=_erasing(console, tenant, subject), paused=paused,
+                            known=known, grants=grants, here_now=here, roles=list(Role),
                             entities=[entity.id for entity in console.house.profiles[tenant].rules.entities])
 
     @post("/administration/pause", action=Action.PAUSE, status_code=303)
@@ -58,7 +61,38 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     async def end_session(request: AnyRequest) -> Response[Any]:
         return await asyncio.to_thread(_end_sessions, console, request, fields(await request.form(), "person"))
 
-    return [show, pause, unpause, grant, revoke, end_session]
+    @post("/administration/erase", action=Action.PROPOSE_ERASURE, whole=True, status_code=303)
+    async def erase(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_erase, console, request, fields(await request.form(), "subject", "reason"))
+
+    @get("/administration/personal-data", action=Action.EXPORT_PERSONAL, whole=True, sync_to_thread=True)
+    def give_personal(request: AnyRequest) -> Response[bytes]:
+        rules = console.house.profiles[console.tenant(request)].rules
+        told = privacy.export(console.house.store, rules, query(request, "subject"))
+        return Response(canonical(told), media_type="application/json",
+                        headers={"content-disposition": 'attachment; filename="personal-data.json"'})
+
+    return [show, pause, unpause, grant, revoke, end_session, erase, give_personal]
+
+
+def _erasing(console: Console, tenant: str, subject: str) -> Mapping[str, Any]:
+    """Say what an erasure would come to, in numbers, or what is in its way."""
+    told: dict[str, Any] = {"state": None, "stopped": ""}
+    if not subject:
+        return told
+    rules = console.house.profiles[tenant].rules
+    try:
+        content = privacy.content_of(privacy.returns_of(console.house.store, rules, subject))
+        with console.house.store.look() as tx:
+            return told | {"state": EFFECTS[ProposalKind.ERASE].looks(tx, rules, content).state}
+    except NeedsOperator as stopped:
+        return told | {"stopped": str(stopped)}
+
+
+def _erase(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    rules = console.house.profiles[console.tenant(request)].rules
+    content = privacy.content_of(privacy.returns_of(console.house.store, rules, told.get("subject", "")))
+    return _propose(console, request, ProposalKind.ERASE, content, told)
 
 
 def _pause(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:

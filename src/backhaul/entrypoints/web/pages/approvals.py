@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -51,9 +52,11 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             group = grouping.progress(console.house.store, proposal.tenant, number)
         moved = [{**row, "net": Decimal(row["net"])} for row in proposal.content.get("moved", ())]
         account = console.account(request)
-        content, state = (with_accounts(each, lambda customer: account(customer, proposal.legal_entity))
+        words = console.words(request, proposal.legal_entity, (str(state.get("customer", "")), str(proposal.content.get("customer", ""))))
+        content, state = (with_accounts(each, lambda customer: account(customer, proposal.legal_entity), words)
                           for each in (proposal.content, state))
-        return console.show(request, "approval.html", group=group, moved=moved, proposal=proposal, content=content, rule=rule, state=state,
+        return console.show(request, "approval.html", group=group, moved=moved, proposal=replace(proposal, result=words(proposal.result)),
+                            content=content, rule=rule, state=state,
                             gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
 

@@ -10,10 +10,11 @@ from litestar.params import FromPath
 
 from backhaul.adapters.sql import lists
 from backhaul.domain.access import Action
-from backhaul.domain.exception_case import KINDS, Kind, Team
+from backhaul.domain.exception_case import KINDS, Kind
 from backhaul.domain.money import Money
-from backhaul.domain.resolution import WAYS_OUT, WayOut, plainly, ways_out
+from backhaul.domain.resolution import WAYS_OUT, WayOut, meanwhile, ways_out
 from backhaul.domain.rules import Rules
+from backhaul.domain.team import Team
 from backhaul.entrypoints.web.console import Console
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.today import added
@@ -46,7 +47,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             detail = "there is no kind of exception of this name"
             raise NotFoundException(detail)
         ways: list[tuple[str, WayOut]] = [(way.value, WAYS_OUT[way]) for way in ways_out([code])]
-        return console.show(request, "kind.html", page=page, ways=ways, told={team.value: plainly(code, team) for team in Team})
+        return console.show(request, "kind.html", page=page, ways=ways, told={team.value: meanwhile(code, team) for team in Team})
 
     return [show_list, show_one]
 

@@ -21,7 +21,7 @@ from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.approvals import found
 
-NAMES: Final = ("kind", "entity", "currency", "decision")
+NAMES: Final = ("kind", "entity", "currency", "decision", "batch")
 """What says which open exceptions are meant, and what would be decided about them."""
 
 
@@ -56,7 +56,7 @@ def _plan(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Pla
     tenant, entity = console.tenant(request), told.get("entity", "")
     require(visitor.person, Action.PROPOSE, tenant, entity)
     return grouping.plan(console.house.store, console.house.profiles[tenant].rules, kind=told.get("kind", ""), legal_entity=entity,
-                         currency=told.get("currency", ""), decision=told.get("decision", ""))
+                         currency=told.get("currency", ""), decision=told.get("decision", ""), batch=told.get("batch", ""))
 
 
 def _propose(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:

@@ -22,11 +22,12 @@ from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
 from backhaul.domain.disposition import Circumstance
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import LARGEST
-from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.exception_case import KINDS
 from backhaul.domain.placement import unmapped
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
+from backhaul.domain.team import Team
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
@@ -51,13 +52,13 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             causes = lists.causes(connection, reach, now=now, owner=owner, entity=entity)
             found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity, after=after, limit=lists.PAGE + 1)
             late = lists.escalated(connection, reach)
-        shown = found[:lists.PAGE]
+        shown = [console.work(request, each) for each in found[:lists.PAGE]]
         last = shown[-1].kept if len(found) > lists.PAGE else None
         return console.show(
             request, "exceptions.html", causes=causes, found=shown, owner=owner, kind=kind, entity=entity, first=after is None,
             together=decisions(kind) if kind in KINDS and found and console.may(request, Action.PROPOSE) else [],
             currencies=sorted({cause.currency for cause in causes if cause.kind == kind}),
-            entities=[name for name in reach.entities if name], kinds=KINDS,
+            entities=[name for name in reach.entities if name], kinds=KINDS, batches=_batches(shown) if kind == "BATCH_SENT_BACK" else [],
             teams=[*(team.value for team in Team), *sorted({owner, *late} - {*Team, ""})],
             after=mark(last.case.due_at, last.id) if last else "")
 
@@ -187,6 +188,11 @@ def _offered(console: Console, request: AnyRequest, choices: Sequence[Choice]) -
     return found
 
 
+def _batches(shown: Sequence[lists.Work]) -> list[str]:
+    """Give the batches that were sent back of which lines are on this page."""
+    return sorted({finding.hint for row in shown for finding in row.kept.case.findings if finding.code == "BATCH_SENT_BACK"})
+
+
 def _unmapped(console: Console, tenant: str, found: lists.Work) -> Sequence[Circumstance]:
     """Give what nobody mapped of a return that is held for it."""
     rules, ref = console.house.profiles[tenant].rules, found.kept.case.return_ref
@@ -216,6 +222,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         found = lists.one_work(connection, reach, number)
         if found is None:
             return None
+        found = console.work(request, found)
         case = found.kept.case
         facts, attempts, postings = tables.facts, tables.attempts, tables.postings
         brought = connection.execute(select(facts.c.delivery_id).distinct().where(
@@ -224,6 +231,8 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         said = connection.execute(select(attempts, postings.c.kind).join(postings, postings.c.key == attempts.c.posting).where(
             postings.c.tenant == reach.tenant, postings.c.return_ref == case.return_ref, attempts.c.detail != "").order_by(
             attempts.c.id.desc()).limit(3)).all()
+    words = console.words(request, found.legal_entity, (found.customer,))
+    said_by_erp = [{**row._mapping, "detail": words(row.detail)} for row in said]  # noqa: SLF001  how SQLAlchemy gives a row's columns
     with console.house.store.look() as tx:
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]
@@ -238,7 +247,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
     fitting = [each for each in CHOICES if each.value in ways]
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
-            "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said,
+            "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
             "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
             "seekable": line is not None, "unmapped": _unmapped(console, reach.tenant, found),
             "meanwhile": _meanwhile(request, reach.tenant, case.kind) if kind else {},

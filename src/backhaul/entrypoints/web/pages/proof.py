@@ -4,16 +4,21 @@ Three clicks lead from a balance to what the platform sent: its class, its line 
 is about all legal entities of a tenant together, so it is shown to who may see all of them.
 """
 
-from litestar import Response, get
+import asyncio
+from typing import Any
+
+from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from backhaul.adapters.sql import proofs
+from backhaul.adapters.sql import proofs, statements
 from backhaul.adapters.sql.lists import PAGE
+from backhaul.application.state import AVAILABILITY
+from backhaul.application.summon import MEMORY as WANTED, summon
 from backhaul.domain.access import Action
-from backhaul.domain.discrepancy import CLASSES
-from backhaul.entrypoints.web.console import Console, query, whole
+from backhaul.domain.discrepancy import CLASSES, Level
+from backhaul.entrypoints.web.console import Console, done, fields, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
 WAITS = {
@@ -22,6 +27,9 @@ WAITS = {
     "JOB_AWAITED": "A draft waits for the ERP's own job.",
     "REST_AWAITED": "A part of it is there; the rest is not late yet.",
     "DECISION_AWAITED": "An open exception holds it for a person.",
+    "NOTE_AWAITED": "The customer is paid; the credit note is not late yet.",
+    "PAYOUT_AWAITED": "It is credited; the payment is not late yet.",
+    "PAYOUT_PENDING": "The provider works on the payment.",
 }
 """What a line in timing waits for."""
 
@@ -36,21 +44,48 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             months = proofs.latest(connection, tenant)
             shown = next((month for month in months if month.period == period), months[0] if months and not period else None)
             runs = proofs.runs(connection, tenant, shown.period, limit=10) if shown else []
+        with console.house.store.look() as tx:
+            asked = tx.recall(tenant, WANTED)
         if period and shown is None:
             detail = "this month was never proved"
             raise NotFoundException(detail)
-        return console.show(request, "proof.html", months=months, shown=shown, runs=runs, classes=CLASSES, waits=WAITS)
+        return console.show(request, "proof.html", months=months, shown=shown, runs=runs, classes=CLASSES, waits=WAITS,
+                            asked=asked, month=f"{console.clock.now():%Y-%m}")
 
     @get("/proof/{period:str}/{kind:str}", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_class(request: AnyRequest, period: FromPath[str], kind: FromPath[str]) -> Response[str]:
         tenant, first = console.tenant(request), whole(query(request, "after")) or 0
+        of_house = kind in CLASSES and CLASSES[kind].level is Level.HOUSE
         with console.house.store.read() as connection:
-            found = proofs.strays(connection, tenant, period, kind=kind)
+            found = [*(proofs.house if of_house else proofs.strays)(connection, tenant, period, kind=kind)]
         if not found:
             detail = "the last proof of this month found no such line"
             raise NotFoundException(detail)
         rest = found[first + PAGE:]
-        return console.show(request, "proof_class.html", period=period, kind=kind, found=found[first:first + PAGE], count=len(found),
-                            first=not first, after=str(first + PAGE) if rest else "", known=CLASSES.get(kind), waits=WAITS.get(kind, ""))
+        return console.show(request, "proof_house.html" if of_house else "proof_class.html", period=period, kind=kind,
+                            found=found[first:first + PAGE], count=len(found), first=not first, after=str(first + PAGE) if rest else "",
+                            known=CLASSES.get(kind), waits=WAITS.get(kind, ""))
 
-    return [show_month, show_class]
+    @get("/availability", action=Action.SEE, whole=True, sync_to_thread=True)
+    def show_availability(request: AnyRequest) -> Response[str]:
+        tenant, first = console.tenant(request), whole(query(request, "after")) or 0
+        with console.house.store.read() as connection:
+            latest = statements.latest(connection, tenant, AVAILABILITY)
+            found = statements.differing(connection, tenant, after=first, limit=PAGE + 1)
+            counts = statements.counts(connection, tenant)
+        return console.show(request, "availability.html", latest=latest[0] if latest else None, counts=counts, found=found[:PAGE],
+                            first=not first, after=str(first + PAGE) if len(found) > PAGE else "")
+
+    @post("/proof/now", action=Action.PROVE, whole=True, status_code=303)
+    async def prove_now(request: AnyRequest) -> Response[Any]:
+        told = fields(await request.form(), "period")
+        return await asyncio.to_thread(_summon, console, request, told.get("period", ""))
+
+    return [show_month, show_class, show_availability, prove_now]
+
+
+def _summon(console: Console, request: AnyRequest, period: str) -> Response[Any]:
+    tenant = console.tenant(request)
+    summon(console.house.store, console.house.profiles[tenant].rules, period, actor=request.state.visitor.person.actor,
+           now=console.clock.now())
+    return done(request, "/proof", "proving")

@@ -1,24 +1,29 @@
 """What became of a return, from the portal's request to the ledger's voucher?"""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
-from litestar import Response, get
+import msgspec
+from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 from sqlalchemy import select
 
 from backhaul.adapters.sql import lists, rows, tables, views
+from backhaul.application import conclude
 from backhaul.application.ports import KeptPosting, PostingState
 from backhaul.domain.access import Action
+from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.outcome import OUTCOMES
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.returns import ReturnCase, fold
-from backhaul.entrypoints.web.console import Console, mark, marked, query, whole
+from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, whole
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.wording import NOTHING, plain, words
 
@@ -34,7 +39,9 @@ FACTS: Final[Mapping[str, str]] = {
     "Announced": "The platform announced it", "Progressed": "The goods moved on", "Received": "The warehouse counted it",
     "Inspected": "The warehouse inspected it", "Lost": "The parcel is lost", "Refunded": "The platform paid the customer",
     "Charged": "The platform named charges", "Exchanged": "It is an exchange", "LinesMinted": "Its lines were given numbers of ours",
-    "Decided": "Somebody decided", "Matched": "Somebody found the sale", "Corrected": "Somebody corrected a value",
+    "Decided": "Somebody decided", "Matched": "Somebody found the sale",
+    "Concluded": "Somebody said what becomes of goods that are not accepted",
+    "SentBack": "Somebody sent its batch back", "Corrected": "Somebody corrected a value",
     "Unreadable": "A message could not be read",
     "Reread": "A message was read again", "Confirmed": "The platform confirmed it when asked",
 }
@@ -75,6 +82,10 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             raise NotFoundException(UNKNOWN)
         return console.show(request, "return.html", **told)
 
+    @post("/returns-outcome", action=Action.PROPOSE, status_code=303)
+    async def say_outcome(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_conclude, console, request, fields(await request.form(), "ref", "which", "reason", "evidence"))
+
     @get("/messages/{number:int}", action=Action.SEE_PERSONAL, sync_to_thread=True)
     def show_message(request: AnyRequest, number: FromPath[int]) -> Response[str]:
         row, refs = _message(console, request, number)
@@ -87,7 +98,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return Response(bytes(row.body or b""), media_type="application/octet-stream",
                         headers={"content-disposition": f'attachment; filename="message-{number}.bin"'})
 
-    return [show_list, show_one, show_message, give_message]
+    return [show_list, show_one, say_outcome, show_message, give_message]
 
 
 def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | None:
@@ -95,20 +106,52 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
     reach, facts = console.reach(request), tables.facts
     with console.house.store.read() as connection:
         visitor: Visitor = request.state.visitor
-        life = views.as_seen(views.life(connection, console.scope(request), ref), visitor.person, reach.tenant)
+        whole_life = views.life(connection, console.scope(request), ref)
+        life, entity = views.as_seen(whole_life, visitor.person, reach.tenant), whole_life.case.legal_entity if whole_life.case else ""
+        accounts = views.accounts(whole_life)
         if life.case is None and not life.events:
             return None
-        known = [rows.fact(row.kind, row.body) for row in connection.execute(
+        known = [rows.fact(row.kind, row.body, row.identity) for row in connection.execute(
             select(facts).where(facts.c.tenant == reach.tenant, facts.c.return_ref == ref))]
-        work = [rows.exception(row) for row in connection.execute(select(tables.exceptions).where(
-            tables.exceptions.c.tenant == reach.tenant, tables.exceptions.c.return_ref == ref,
-            tables.exceptions.c.closed_at.is_(None)).order_by(tables.exceptions.c.id))]
-    case = fold(ref, known)
+        work = [views.work_seen(rows.exception(row), visitor.person, entity, accounts) for row in connection.execute(
+            select(tables.exceptions).where(
+                tables.exceptions.c.tenant == reach.tenant, tables.exceptions.c.return_ref == ref,
+                tables.exceptions.c.closed_at.is_(None)).order_by(tables.exceptions.c.id))]
+    case, words = fold(ref, known), console.words(request, entity, accounts)
+    findings = [(words(each.sentence), words(each.hint)) for each in case.findings]
     told = {(each.line_id, each.what.value): each.told for each in case.corrections if each.identity in case.holding}
     postings = sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))
     return {"ref": ref, "kept": life.case, "case": case, "postings": postings, "sides": sides(case, postings),
-            "work": work, "told": told,
+            "work": work, "told": told, "findings": findings, "sayable": _sayable(console, reach.tenant, ref), "outcomes": OUTCOMES,
             "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
+
+
+def _conclude(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    """Say what becomes of goods that are not accepted, or propose it where money moves."""
+    ref, visitor, scope = told.get("ref", ""), request.state.visitor, console.scope(request, Action.PROPOSE)
+    with console.house.store.look() as tx:
+        kept = tx.cases(scope.tenant, [ref]).get(ref)
+    if kept is None or not scope.covers(kept.legal_entity):
+        raise NotFoundException(UNKNOWN)
+    try:
+        line_id, standing, outcome = msgspec.json.decode(told.get("which", ""), type=tuple[str, str, str])
+    except msgspec.DecodeError as error:
+        message = "say what becomes of which goods; choose one of those that are offered"
+        raise NeedsOperator(message) from error
+    made = conclude.ask(console.house.store, console.house.profiles[scope.tenant].rules, visitor.person, ref, outcome=outcome,
+                        line_id=line_id, standing=standing, evidence=told.get("evidence", ""), reason=told.get("reason", ""),
+                        now=console.clock.now())
+    return done(request, f"/approvals/{made.id}", "proposed") if made else done(request, f"/returns/{quote(ref, safe='')}", "concluded")
+
+
+def _sayable(console: Console, tenant: str, ref: str) -> list[tuple[str, str]]:
+    """Give what can be said of the return's goods: how the form names each, and in words what it is and whether somebody approves it."""
+    with console.house.store.look() as tx:
+        found = conclude.choices(tx, tenant, ref)
+    return [(msgspec.json.encode((each.line_id, each.standing.value, name)).decode(),
+             " ".join([f"{each.units.normalize():f} x {each.sku} ({each.standing.value}): {OUTCOMES[name].means}",
+                       *([] if name in each.alone else ["Somebody else approves it."])]))
+            for each in found for name in each.outcomes]
 
 
 def sides(case: ReturnCase, postings: Sequence[KeptPosting]) -> list[Side]:
@@ -147,7 +190,7 @@ def headline(event: views.Event) -> str:
         where = f" of line {told['line_id']}" if told.get("line_id") else ""
         return f"{FACTS[kind]}: {words(told['what'])}{where}, told as {told['told'] or 'nothing'}, is {told['value'] or 'nothing'}"
     if event.sort == "fact":
-        more = next((words(told[name]) for name in ("stage", "decision", "reference", "sentence") if told.get(name)), "")
+        more = next((words(told[name]) for name in ("stage", "outcome", "decision", "reference", "sentence") if told.get(name)), "")
         return FACTS.get(kind, plain(kind)) + (f": {more}" if more else "")
     if event.sort == "trail":
         about = words(told.get("kind") or told.get("posting") or "")

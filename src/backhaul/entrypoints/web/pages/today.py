@@ -11,8 +11,9 @@ from litestar.handlers import BaseRouteHandler
 
 from backhaul.adapters.sql import lists, pulse
 from backhaul.domain.access import Action
-from backhaul.domain.exception_case import KINDS, Team
+from backhaul.domain.exception_case import KINDS
 from backhaul.domain.money import Money
+from backhaul.domain.team import Team
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 

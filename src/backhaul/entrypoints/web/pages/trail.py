@@ -1,5 +1,7 @@
 """Who did what, when, and does the chain hold?"""
 
+from dataclasses import replace
+
 from litestar import Response, get
 from litestar.handlers import BaseRouteHandler
 
@@ -17,7 +19,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         tenant, subject, before = console.tenant(request), query(request, "subject"), whole(query(request, "after"))
         with console.house.store.read() as connection:
             found = lists.trail(connection, tenant, subject=subject, before=before, limit=lists.PAGE + 1)
-        shown = found[:lists.PAGE]
+        words = console.words(request, "")
+        shown = [replace(entry, detail=words(entry.detail)) for entry in found[:lists.PAGE]]
         return console.show(request, "trail.html", found=shown, subject=subject, first=before is None,
                             after=shown[-1].sequence if len(found) > lists.PAGE else "")
 

@@ -6,7 +6,7 @@ from alembic import op
 from backhaul.adapters.sql.tables import Utc
 
 revision = "0028"
-down_revision = "0030"
+down_revision = "0026"
 
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0030"
-down_revision = "0019"
+down_revision = "0028"
 
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 

@@ -1,0 +1,214 @@
+"""What has changed since the last proof, and what does that change of it?
+
+A history keeps the rows of every line in two parts: proved, which no clock can change any more, and open, which is judged at every run.
+What arrives replaces the rows of the lines it names; only those, the open ones, and proved lines that share a voucher or look like a record
+without a mark are judged. The figures are those of a full run over everything, which a test compares.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+import duckdb
+
+from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, Books, Proof, prove, quoted
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.proof import Tolerance
+
+KEPT: Final = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD}
+SUMS: Final = ("lines", "net", "stocked", "credited", "received", "booked")
+"""What is added up of the proved part, so that nobody reads it for a total."""
+MARKED: Final = "coalesce({0}line, '') <> ''"
+_NAMED: Final = "SELECT DISTINCT coalesce(entity, '') AS entity, voucher FROM kept.open_records WHERE voucher <> '' AND side IN"
+CREDITED, VOUCHERS = f"{_NAMED} ('credit')", f"{_NAMED} ('credit', 'ledger')"
+"""Vouchers that credit notes of the open part name, and those that its entries of the ledger name as well."""
+
+ALIKE: Final = """SELECT p.k FROM kept.proved_accepted p SEMI JOIN (
+    SELECT item, customer, units, net FROM kept.open_records WHERE k IS NULL AND side = 'credit') r
+    ON p.item = r.item AND p.customer = r.customer AND p.units = r.units AND p.net = r.net"""
+TOGETHER: Final = f"""SELECT p.k FROM kept.proved_records p SEMI JOIN ({VOUCHERS}) v
+    ON coalesce(p.entity, '') = v.entity AND p.voucher = v.voucher AND p.side = 'credit'"""
+"""Proved lines that look like a record without a mark, and those that share a voucher with an open one."""
+ADDED: Final = {
+    "accepted": ("count(*) AS lines, coalesce(sum(net), 0) AS net, coalesce(sum(stocked), 0) AS stocked", SUMS[:3]),
+    "records": ("""coalesce(sum(net) FILTER (side = 'credit' AND status = 'posted'), 0) AS credited,
+        coalesce(sum(units) FILTER (side = 'stock' AND status = 'posted'), 0) AS received,
+        coalesce(sum(net) FILTER (side = 'ledger'), 0) AS booked""", SUMS[3:])}
+VOUCHER: Final = "entity VARCHAR, voucher VARCHAR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """What came since the last run, as files: of each line they name all its rows as they are now; `gone` are lines of which none is left.
+
+    A record without a mark replaces those of its document, an entry of the ledger those of its voucher; `gone_documents` and
+    `gone_vouchers` are such of which none is left.
+    """
+
+    accepted: str = ""
+    records: str = ""
+    held: str = ""
+    gone: Sequence[str] = ()
+    gone_documents: Sequence[str] = ()
+    gone_vouchers: Sequence[str] = ()
+
+
+class History(Books):
+    """The books of a period as they grew, in one file of the engine; one process at a time may have it open."""
+
+    def __init__(self, path: str, *, memory: str = "700MB", threads: int = 2) -> None:
+        """Open a history, or begin one. `memory` is what the engine may hold before it spills to disk."""
+        self.engine = duckdb.connect(config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False})
+        try:
+            self.engine.execute(f"ATTACH {quoted(path)} AS kept")
+        except duckdb.Error as locked:
+            self.engine.close()
+            message = f"{path} cannot be opened as a history: {str(locked).splitlines()[0]} Only one run at a time may have it open."
+            raise Misconfigured(message) from locked
+        for name, columns in KEPT.items():
+            for part in ("open", "proved"):
+                told = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+                self.run(f"CREATE TABLE IF NOT EXISTS kept.{part}_{name} (k UBIGINT, {told})")
+            self.run(f"CREATE VIEW {name} AS SELECT * EXCLUDE (k) FROM kept.open_{name}")
+        self.run(f"CREATE TABLE IF NOT EXISTS kept.sums ({', '.join(f'{name} DECIMAL(38,4)' for name in SUMS)}, tolerance VARCHAR)")
+        self.run("INSERT INTO kept.sums SELECT 0, 0, 0, 0, 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM kept.sums)")
+        self.told = {name: frozenset(columns) for name, columns in KEPT.items()}
+
+    # --- what came
+
+    def take(self, arrived: Arrived) -> None:
+        """Put what came in the place of what was known of the same lines, documents and vouchers; all of it, or nothing."""
+        self._name_what_changes(arrived)
+        self.run("BEGIN")
+        try:
+            self._replace()
+            self._gather()
+        except BaseException:
+            self.run("ROLLBACK")
+            raise
+        self.run("COMMIT")
+
+    def _name_what_changes(self, arrived: Arrived) -> None:
+        """Name the lines, the documents without a mark and the vouchers whose rows are replaced."""
+        for name, columns in KEPT.items():
+            self._open(name, columns, getattr(arrived, name), prefix="new_")
+        self._names("touched", "k UBIGINT", f"""
+            SELECT hash(line) FROM new_accepted UNION SELECT hash(line) FROM new_records WHERE {MARKED.format('')}
+            UNION SELECT hash(line) FROM new_held UNION SELECT hash(line) FROM ({_listed(arrived.gone, 'line')})""")
+        self._names("documents", "document VARCHAR", f"""
+            SELECT coalesce(document, '') FROM new_records WHERE side <> 'ledger' AND NOT {MARKED.format('')}
+            UNION SELECT document FROM ({_listed(arrived.gone_documents, 'document')})""")
+        self._names("vouchers", VOUCHER, f"""
+            SELECT coalesce(entity, ''), voucher FROM new_records WHERE side = 'ledger' AND coalesce(voucher, '') <> ''
+            UNION SELECT coalesce(entity, ''), voucher FROM kept.open_records WHERE side = 'ledger'
+                  AND voucher IN (SELECT voucher FROM ({_listed(arrived.gone_vouchers, 'voucher')}))
+            UNION SELECT coalesce(entity, ''), voucher FROM kept.proved_records WHERE side = 'ledger'
+                  AND voucher IN (SELECT voucher FROM ({_listed(arrived.gone_vouchers, 'voucher')}))""")
+
+    def _replace(self) -> None:
+        self._open_again("SELECT p.k FROM kept.proved_accepted p SEMI JOIN touched t ON p.k = t.k")
+        for name in KEPT:
+            self.run(f"DELETE FROM kept.open_{name} WHERE k IN (FROM touched)")
+        self.run("""DELETE FROM kept.open_records WHERE k IS NULL AND CASE WHEN side = 'ledger'
+            THEN (coalesce(entity, ''), voucher) IN (FROM vouchers) ELSE coalesce(document, '') IN (FROM documents) END""")
+        for name in KEPT:
+            key = f"CASE WHEN {MARKED.format('')} THEN hash(line) END"
+            self.run(f"INSERT INTO kept.open_{name} SELECT {key}, * FROM new_{name}")
+        self.run("""
+            INSERT INTO kept.open_records (side, status, line, voucher, net, units) SELECT 'ledger', 'posted', '', '', 0, 0
+            WHERE EXISTS (SELECT 1 FROM new_records WHERE side = 'ledger')
+            AND NOT EXISTS (SELECT 1 FROM kept.open_records WHERE side = 'ledger' AND coalesce(voucher, '') = '')""")
+
+    def _gather(self) -> None:
+        """Open proved lines without which the open ones cannot be judged: of the same voucher, or looking like a record without a mark."""
+        booked = self.one("SELECT count(*) FROM kept.open_records WHERE side = 'ledger'")[0] > 0
+        strays = self.one("SELECT count(*) FROM kept.open_records WHERE k IS NULL AND side = 'credit'")[0] > 0
+        while booked or strays:
+            self._names("vouchers", VOUCHER, VOUCHERS if booked else "SELECT '', '' WHERE false")
+            before = self.one("SELECT count(*) FROM kept.open_records")
+            opened = self._open_again(ALIKE + (f" UNION {TOGETHER}" if booked else ""))
+            if not opened and self.one("SELECT count(*) FROM kept.open_records") == before:
+                return
+
+    def _open_again(self, lines: str) -> int:
+        """Open the proved lines a query names, with the ledger's entries of `vouchers`; give how many lines. Most often there are none."""
+        self._names("known", "k UBIGINT", lines)
+        known = int(self.one("SELECT count(*) FROM known")[0])
+        booked = self.one("SELECT count(*) FROM vouchers")[0] > 0
+        if known or booked:
+            self._move("proved", "open", "k IN (FROM known)" if known else "false",
+                       "(coalesce(entity, ''), voucher) IN (FROM vouchers)" if booked else "false")
+        return known
+
+    # --- what stays
+
+    def settle(self, tolerance: Tolerance) -> None:
+        """Lay the lines aside that are proved, with the ledger's entries no open line is about."""
+        self._names("unproved", "k UBIGINT", "SELECT hash(line) FROM verdicts WHERE standing <> 'proved'")
+        self.run("BEGIN")
+        self._move("open", "proved", "k IS NOT NULL AND k NOT IN (FROM unproved)", "false")
+        self._names("vouchers", VOUCHER, CREDITED)
+        self._move("open", "proved", "false", "voucher <> '' AND (coalesce(entity, ''), voucher) NOT IN (FROM vouchers)")
+        self.run(f"UPDATE kept.sums SET tolerance = {quoted(_said(tolerance))}")
+        self.run("COMMIT")
+
+    def reopen(self) -> None:
+        """Judge everything anew: what may differ is not what it was."""
+        self.run("BEGIN")
+        self._move("proved", "open", "true", "true")
+        self.run("COMMIT")
+
+    def sums(self) -> dict[str, Decimal]:
+        """Give what the proved part adds up to."""
+        return dict(zip(SUMS, self.one(f"SELECT {', '.join(SUMS)} FROM kept.sums"), strict=True))
+
+    @property
+    def judged_by(self) -> str:
+        """Say within which tolerance the proved part was proved."""
+        return str(self.one("SELECT tolerance FROM kept.sums")[0])
+
+    def _names(self, table: str, columns: str, query: str) -> None:
+        self.run(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
+        self.run(f"INSERT INTO {table} {query}")
+
+    def _move(self, source: str, target: str, lines: str, ledger: str) -> None:
+        """Bring lines, and entries of the ledger, from one part to the other, and what they add up to with them."""
+        sign = "+" if target == "proved" else "-"
+        for name in KEPT:
+            chosen = f"({lines})" if name != "records" else f"CASE WHEN side = 'ledger' THEN k IS NULL AND ({ledger}) ELSE ({lines}) END"
+            self.run(f"CREATE OR REPLACE TEMP TABLE moving AS SELECT * FROM kept.{source}_{name} WHERE {chosen}")
+            if not self.one("SELECT count(*) FROM moving")[0]:
+                continue
+            self.run(f"INSERT INTO kept.{target}_{name} SELECT * FROM moving")
+            self.run(f"DELETE FROM kept.{source}_{name} WHERE {chosen}")
+            if name in ADDED:
+                told, columns = ADDED[name]
+                added = ", ".join(f"{column} = sums.{column} {sign} m.{column}" for column in columns)
+                self.run(f"UPDATE kept.sums SET {added} FROM (SELECT {told} FROM moving) m")
+
+
+def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance) -> Proof:
+    """Prove as of the end of a day what a history holds and what came since; `history.found()` tells what is broken, of all of it."""
+    if history.judged_by not in {"", _said(tolerance)}:
+        history.reopen()
+    history.take(arrived)
+    proof = prove(history, day, tolerance)
+    booked = history.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
+    sums = history.sums()
+    proof.lines, proof.proved = proof.lines + int(sums["lines"]), proof.proved + int(sums["lines"])
+    proof.credit_difference += sums["credited"] - sums["net"]
+    proof.stock_difference += sums["received"] - sums["stocked"]
+    proof.ledger_difference += sums["booked"] - sums["credited"] if booked else Decimal(0)
+    history.settle(tolerance)
+    return proof
+
+
+def _listed(names: Iterable[str], column: str) -> str:
+    rows = ", ".join(f"({quoted(name)})" for name in names)
+    return f"SELECT {column} FROM (VALUES {rows}) AS t({column})" if rows else f"SELECT NULL::VARCHAR AS {column} WHERE false"
+
+
+def _said(tolerance: Tolerance) -> str:
+    return f"{tolerance.net} {tolerance.tax} {tolerance.cost} {tolerance.rounding}"
