@@ -14,18 +14,20 @@ from zoneinfo import ZoneInfo
 
 from backhaul.application import close, payments, summon as summoning
 from backhaul.application.appraise import appraise
-from backhaul.application.attest import attest, forget
+from backhaul.application.attest import Testimony, attest, forget
 from backhaul.application.certify import certify
 from backhaul.application.claims import claims
 from backhaul.application.extracts import SIDES, numbered, write
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.oversee import Beside, Uncredited, oversee
+from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptStray
 from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.application.sweep import SOURCE
 from backhaul.bootstrap import House, recall
 from backhaul.domain.disposition import MappingRow
-from backhaul.domain.errors import Misconfigured
+from backhaul.domain.errors import BackhaulError, Misconfigured
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
 from backhaul.domain.period import period_end, period_of
 from backhaul.domain.proof import NOTHING, Tolerance
@@ -42,16 +44,48 @@ def prove_month(  # noqa: PLR0913  options
     house: House, tenant: str, period: str, day: date, *, now: datetime, actor: str = "backhaul", memory: str = "700MB",
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
-    rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
-    begin = date.fromisoformat(f"{period}-01")
-    asked, until = ask_the_platform(house, tenant, now), min(day, period_end(begin))
+    rules, erps, until = house.profiles[tenant].rules, erps_of(house, tenant), min(day, period_end(date.fromisoformat(f"{period}-01")))
+    told, irregular, relied_on = _hear(house, tenant, period, day, erps, now)
+    files = _write(house, tenant, period, day, told)
+    with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
+        proof = prove(books, day, tolerance_of(rules))
+        irregular += differing_in(house, tenant, period)
+        irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
+        proof.house, proof.relied_on = tuple(irregular), relied_on
+        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
+        unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
+        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
+        proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
+        extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
+        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid)
+        if period == period_of(day) and _is_latest(house, tenant, day):
+            payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
+            if rolled:
+                rolling.own(house.store, rules, rolled, now=now)
+        if rolled:
+            rolling.keep(house.store, tenant, period, rolled)
+        if told.payouts:
+            payments.report(books)
+        yield proof, books, {"proof": number, "extracts": extracts}
+
+
+def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError],  # noqa: PLR0913, PLR0917  private
+          now: datetime) -> tuple[Testimony, list[Irregular], str]:
+    """Ask platform and ERPs: what all of them say, what is irregular about it, and on whose word of the platform it rests."""
+    rules, begin = house.profiles[tenant].rules, date.fromisoformat(f"{period}-01")
+    asked = ask_the_platform(house, tenant, now)
     summoning.tell(house.store, tenant, "reads the books of the ERPs")
     told = attest(house.store, erps, rules, period, day)
     told.reasons += asked.reasons
     forget(told, asked.unknown)
     irregular = appraise(house.store, erps, rules, told)
     owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
-    told.payouts += map(dict, payments.rows_of(owed, begin, until))
+    told.payouts += map(dict, payments.rows_of(owed, begin, min(day, period_end(begin))))
+    return told, irregular, asked.relied_on
+
+
+def _write(house: House, tenant: str, period: str, day: date, told: Testimony) -> Mapping[str, Path]:
+    """Keep what was said as extracts, which name no customer."""
     summoning.tell(house.store, tenant, "puts the sides beside each other")
     numbered(told.accepted, told.records)
     folder = house.settings.state_dir / "extracts" / tenant / period
@@ -59,28 +93,7 @@ def prove_month(  # noqa: PLR0913  options
     files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
     for name, path in files.items():
         write(name, getattr(told, name), str(path))
-    with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
-        proof = prove(books, day, tolerance_of(rules))
-        irregular += differing_in(house, tenant, period)
-        irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
-        proof.house, proof.relied_on = tuple(irregular), asked.relied_on
-        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
-        unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
-        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
-        proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
-        extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
-        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now,
-                         beside=unpaid)
-        latest = period == period_of(day) and _is_latest(house, tenant, day)
-        if latest:
-            payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
-        if rolled and latest:
-            rolling.own(house.store, rules, rolled, now=now)
-        if rolled:
-            rolling.keep(house.store, tenant, period, rolled)
-        if told.payouts:
-            payments.report(books)
-        yield proof, books, {"proof": number, "extracts": extracts}
+    return files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
