@@ -59,8 +59,8 @@ def proved(world: World, period: str = "2010-12", day: date | None = None) -> di
 
 
 def owned(world: World) -> list[tuple[str, str, str]]:
-    return [(row.case.return_ref, row.case.owner, row.case.findings[0].sentence.split(":")[0]) for row in world.open()
-            if row.case.kind == "PROOF_BROKEN"]
+    return [(row.case.return_ref, row.case.owner, row.case.kind.removeprefix("PROOF_")) for row in world.open()
+            if row.case.kind.startswith("PROOF_")]
 
 
 def test_payments_by_return_by_order_and_by_note_match_and_nothing_is_alarmed(shop: World) -> None:
