@@ -51,7 +51,8 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:
     hints = typing.get_type_hints(kind)
     values = {each.name: anything(hints[each.name]) for each in fields(kind)}
     if "approver" in values:  # the database refuses one person for both
-        values |= {name: values[name].map(f"{name} ".__add__) for name in ("actor", "approver")}
+        values |= {name: values[name].map(lambda told, name=name: told if told is None else f"{name} {told}")
+                   for name in ("actor", "approver")}
     return st.builds(kind, **values)
 
 
