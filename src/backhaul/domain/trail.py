@@ -96,7 +96,7 @@ def sealed(entry: TrailEntry) -> dict[str, Any]:
             for name, value in entry.detail.items()}
 
 
-WORDS: Final = frozenset({"note", "left", "told", "value", "before", "after", "reason", "result", "resolution"})
+WORDS: Final = frozenset({"note", "left", "told", "value", "before", "after", "reason", "result", "resolution", "evidence"})
 """What of a detail somebody, or an ERP, said in their own words. It is kept beside the chain, which has its seal."""
 SYSTEMS_OWN: Final = frozenset({"reason", "result", "resolution"})
 """Of those, what our own processes say in words of ours."""
