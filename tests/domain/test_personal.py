@@ -85,6 +85,7 @@ def test_an_account_is_replaced_where_it_stands_as_a_word_and_not_within_another
     told = {"left": {"1": "C12 owes C1, not C123."}, "numbers": [1, "C1"], "none": None}
 
     assert without_accounts(told, WHOM) == {"left": {"1": "erased-7 owes erased-7, not C123."}, "numbers": [1, "erased-7"], "none": None}
+    assert without_accounts({"outcome": "kept", "evidence": "Jane's mail"}, WHOM) == {"outcome": "kept", "evidence": ERASED}
     assert names_any(b'{"return": "A\\/1"}', ["A/1"])
     assert not names_any(b'{"return": "A/10"}', ["A/1"])
 

@@ -15,6 +15,8 @@ from backhaul.domain.facts import Announced, Concluded, Correctable, Corrected, 
 
 ERASED: Final = "erased"
 """What stands where words of or about a customer stood."""
+EVIDENCE: Final = "evidence"
+"""Under this name a proposal says where the evidence of an outcome is."""
 GONE: Final = ERASED.encode()
 """What is left of the bytes of a message or a file; its hash and size stay beside it."""
 STAYS: Final = (
@@ -103,9 +105,12 @@ def without_document(document: Mapping[str, Any], erasure: Erasure) -> dict[str,
 
 
 def without_accounts(told: Any, erasure: Erasure) -> Any:  # noqa: ANN401  whatever a record of ours holds
-    """Give what is remembered or was proposed with the name in place of every account, wherever it stands as a word of its own."""
+    """Give what is remembered or was proposed with the name in place of every account, wherever it stands as a word of its own.
+
+    Where the evidence of an outcome can be seen is said in somebody's own words, and goes whole.
+    """
     if isinstance(told, Mapping):
-        return {name: without_accounts(value, erasure) for name, value in told.items()}
+        return {name: ERASED if name == EVIDENCE and value else without_accounts(value, erasure) for name, value in told.items()}
     if isinstance(told, list):
         return [without_accounts(each, erasure) for each in told]
     if not isinstance(told, str):
