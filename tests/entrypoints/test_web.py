@@ -60,6 +60,8 @@ PROFILE = load_profile(EXAMPLES / "profiles" / "online-retail.toml", {}, offline
 TENANT = PROFILE.tenant
 EVIL = "<script>alert(1)</script>\"'&\u202e"
 REF = json.loads((EXAMPLES / "payloads" / "typed.json").read_text(encoding="utf-8"))["return"]["returnId"]
+ACCOUNT = re.compile(r"\b(?:15834|7701)\b")
+"""Accounts of these stories as words of their own: a hash may hold the same digits by chance."""
 OPEN = {"/health", "/ready", "/sign-in", "/sign-in/leave", "/sign-in/return", "/sign-in/local"}
 """What anybody may ask for; static files and the platform's route beside it."""
 
@@ -573,10 +575,10 @@ def test_no_sentence_shows_an_account_to_whom_it_is_masked_in_a_column(
               for name in ("Ada Admin", "Fiona Finance")]
 
     for name in ("Vera Viewer", "Ada Admin"):
-        assert [path for path, page in told[name].items() if "15834" in page or "7701" in page] == [], name
+        assert [path for path, page in told[name].items() if ACCOUNT.search(page)] == [], name
         assert "***" in told[name]["/exports/exceptions.csv"]
     assert html.unescape(told["Fiona Finance"][f"/exceptions/{number}"]).count(sentence) == 1
-    assert [path for path, page in trails[0].items() if "15834" in page or "7701" in page] == []
+    assert [path for path, page in trails[0].items() if ACCOUNT.search(page)] == []
     assert all(sentence in html.unescape(page) for page in trails[1].values())
 
 
@@ -597,7 +599,7 @@ def test_what_the_erp_said_shows_no_account_to_whom_it_is_masked_in_a_column(ser
     for name, seen in (("Vera Viewer", False), ("Ada Admin", False), ("Fiona Finance", True)):
         for path in (f"/exceptions/{number}", "/exceptions?kind=ERP_REJECTED", "/returns/C536807", "/exports/exceptions.csv"):
             page = html.unescape(inside(server, name).get(path).text)
-            assert (("15834" in page), ("7701" in page)) == (seen, seen), (name, path)
+            assert set(ACCOUNT.findall(page)) == ({"15834", "7701"} if seen else set()), (name, path)
             assert "stopped for invoicing" in page, (name, path)
 
 
