@@ -8,7 +8,7 @@ stays closed as long as it is the same break; it is no less broken in the proof.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from backhaul.application.ports import Tx
 from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore
@@ -17,11 +17,9 @@ from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
+from backhaul.domain.proposal import SYSTEM
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
-
-BACKHAUL: Final = "backhaul"
-"""Who closes what is gone."""
 
 
 def figures(proof: Proof) -> dict[str, Any]:
@@ -99,7 +97,7 @@ def _strays(books: Books) -> Iterator[KeptStray]:
 
 def accepted(tx: Tx, tenant: str, name: str) -> Mapping[str, Sequence[Finding]]:
     """Say which breaks people closed, and as what they stood then: one that is still the same is not put before them again."""
-    closed = [row for row in tx.exceptions(tenant, open_only=False, refs=[name]) if row.closed_at and row.actor not in {"", BACKHAUL}]
+    closed = [row for row in tx.exceptions(tenant, open_only=False, refs=[name]) if row.closed_at and row.actor not in {"", SYSTEM}]
     return {row.case.line_id: tuple(row.case.findings) for row in sorted(closed, key=lambda row: (row.closed_at, row.id))}
 
 

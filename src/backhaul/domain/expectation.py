@@ -11,12 +11,13 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from backhaul.domain import charges
-from backhaul.domain.disposition import Circumstance, MappingRow, Outcome, choose
+from backhaul.domain.disposition import MappingRow, Outcome, choose
 from backhaul.domain.facts import RANK, Decided, Fact, Inspected, Matched, Stage
 from backhaul.domain.kits import Kit, explode
 from backhaul.domain.money import rounded
 from backhaul.domain.period import due_by, period_of, predicted_posting
 from backhaul.domain.personal import is_erased
+from backhaul.domain.placement import circumstance
 from backhaul.domain.proof import Accepted, Words
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 from backhaul.domain.returns import ReturnCase, fold
@@ -116,12 +117,7 @@ def _reached(case: ReturnCase, stage: Stage) -> datetime | None:
 
 
 def _row(seen: _Seen, line: ReturnLine, part: Part) -> MappingRow | None:
-    return choose(seen.rules.mapping, _when(seen, line, part))
-
-
-def _when(seen: _Seen, line: ReturnLine, part: Part) -> Circumstance:
-    return Circumstance(legal_entity=seen.entity.id, warehouse=part.node or seen.case.warehouse, disposition=part.disposition,
-                        condition=part.condition, reason=line.reason)
+    return choose(seen.rules.mapping, circumstance(seen.case, line, part, seen.entity))
 
 
 def _goods(seen: _Seen, line: ReturnLine, targets: list[tuple[Part, MappingRow | None]]) -> Expected:
@@ -137,7 +133,8 @@ def _goods(seen: _Seen, line: ReturnLine, targets: list[tuple[Part, MappingRow |
             continue
         stocked += part.quantity
         scrapped += part.quantity if row.outcome is Outcome.SCRAPPED else NOTHING
-        on_sale = seen.rules.sellability.allows(_when(seen, line, part)) and seen.rules.sellability.sells(row.place)
+        when, sellability = circumstance(seen.case, line, part, seen.entity), seen.rules.sellability
+        on_sale = sellability.allows(when) and sellability.sells(row.place)
         sellable += part.quantity if on_sale else NOTHING
         places.add((row.place.warehouse, row.place.location))
     if line.closed and (left := seen.fixed.get(line.line_id, Fixed()).units) < units:
