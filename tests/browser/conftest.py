@@ -168,7 +168,11 @@ def sign_in(page: Page, name: str, to: str = "/") -> None:
 
 
 def reported(page: Page) -> list[str]:
-    """Have the page read by an auditor of WCAG 2.2, A and AA; give what it finds."""
+    """Have the page read by an auditor of WCAG 2.2, A and AA; give what it finds.
+
+    A page is read when all of it is there: one whose style sheet is still on its way has other sizes and no colours.
+    """
+    page.wait_for_load_state("load")
     told = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).response
     return [f"{flaw['id']}: {flaw['help']} at {node['target']}: {node['failureSummary'][:300]}"
             for flaw in told["violations"] for node in flaw["nodes"]]
