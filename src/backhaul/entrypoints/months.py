@@ -52,7 +52,7 @@ def prove_month(  # noqa: PLR0913  options
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house, proof.relied_on = tuple(irregular), relied_on
-        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
+        proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
