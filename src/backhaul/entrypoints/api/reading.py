@@ -15,7 +15,7 @@ from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
-from backhaul.entrypoints import rolling
+from backhaul.entrypoints import rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 from backhaul.entrypoints.packing import TYPES, made
@@ -267,6 +267,23 @@ def ahead(asked: Mine, period: FromQuery[str]) -> Told:
     return plain(close_ahead.told(close_ahead.ahead(asked.store, month.rules, month.period, asked.now)))  # type: ignore[no-any-return]  # an object
 
 
+@get("/{tenant:str}/close/figures", action=Action.SEE, sync_to_thread=True)
+def close_figures(asked: Mine, period: FromQuery[str]) -> Told:
+    """Give what came back in a month and what it is worth, what is owed for returns without credit, and how that is worked out."""
+    asked.whole()
+    found = valuing.kept(asked.store, asked.tenant, period)
+    return plain(valuing.told(found)) if found else {}
+
+
+@get("/{tenant:str}/close/figure-lines", action=Action.SEE, sync_to_thread=True)
+def close_figure_lines(asked: Mine, period: FromQuery[str], limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List what a month's figures are made of, line by line: what came back, then what is owed."""
+    asked.whole()
+    kept = valuing.kept(asked.store, asked.tenant, period)
+    found = [*valuing.lines_of(kept)] if kept else []
+    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
+
+
 @get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
 def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
     """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes."""
@@ -309,8 +326,8 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_pack,
-                 personal_data, erasures, trail, everybody, tokens)
+                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_figures,
+                 close_figure_lines, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

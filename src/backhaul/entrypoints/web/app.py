@@ -35,6 +35,7 @@ from backhaul.entrypoints.web.pages import (
     close,
     comparison,
     exceptions,
+    figures,
     flows,
     mappings,
     proof,
@@ -79,8 +80,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, roll_forward, close, mappings, comparison,
-    flows, search, trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, roll_forward, figures, close, mappings,
+    comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 
