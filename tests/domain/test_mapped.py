@@ -20,8 +20,8 @@ NOW = rules(version="v2", mapping=[each for each in MAPPING if each.when.disposi
 
 
 def chosen(rows: Sequence[MappingRow] = MAPPING, *, profile: str = "v1", later: int = 0) -> Mapped:
-    return Mapped(return_ref=REF, at=NOON + timedelta(days=9, hours=later), profile=profile, rows=tuple(rows) if profile else (), actor="ann",
-                  approver="bob", reason="it was agreed so when they came")
+    return Mapped(return_ref=REF, at=NOON + timedelta(days=9, hours=later), profile=profile, rows=tuple(rows) if profile else (),
+                  actor="ann", approver="bob", reason="it was agreed so when they came")
 
 
 def receipts(facts: Sequence[Fact], decided: Rules) -> list[tuple[str, Outcome]]:

@@ -1,28 +1,33 @@
 """A return is judged by the mapping of when its goods were accepted, because two people said so, and nothing else of it changes."""
 
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from typer.testing import CliRunner
 
-from backhaul.application import approvals, rejudge, versions
+from backhaul.application import approvals, people, rejudge, versions
 from backhaul.application.attest import attest
 from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import PostingState
 from backhaul.application.rejudge import Earlier
 from backhaul.bootstrap import keep, kept_as
+from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import Receipt
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Close, Window
-from backhaul.entrypoints import rejudging, versioning, worker
+from backhaul.entrypoints import cli, rejudging, versioning, worker
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.rejudging import Compared
 from backhaul.entrypoints.web.app import create_app, serve
 from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, Browser
-from tests.journeys.stage import MORNING, TENANT, World, life, line, open_world
+from tests.journeys.stage import EXAMPLES, MORNING, TENANT, WIRE, World, life, line, open_world
 
 OUTLET = ('erp_disposition = "ZOUTLET"\nlocation = "OUTLET"', 'erp_disposition = "ZOUTLET"\nlocation = "QUAR"')
 GONE = ('disposition = "OUTLET"', 'disposition = "OUTLET-2"')
@@ -64,8 +69,8 @@ def change(world: World, *changes: tuple[str, str], name: str = "2026-02") -> No
 
 
 def compared(world: World, ref: str = "R-1") -> Compared:
-    return rejudging.compare(world.house.store, world.house.profiles[TENANT].rules, lambda entity: world.house.desk(TENANT, entity).erp, ref,
-                             now=world.at)
+    house = world.house
+    return rejudging.compare(house.store, house.profiles[TENANT].rules, lambda entity: house.desk(TENANT, entity).erp, ref, now=world.at)
 
 
 def proposed(world: World, told: Compared) -> Proposal:
@@ -156,9 +161,10 @@ def test_what_was_sent_stays_and_is_offered_no_other_version(world: World) -> No
 
     with pytest.raises(NeedsOperator, match="both versions come to the same"):
         proposed(world, told)
-    rules = world.house.profiles[TENANT].rules
+    house = world.house
     with pytest.raises(NeedsOperator, match="never judged anew"):
-        rejudge.propose(world.house.store, EFFECTS, rules, "R-1", told.choice, [{"kind": "made up"}], proposer="ann", reason="r", now=world.at)
+        rejudge.propose(house.store, EFFECTS, house.profiles[TENANT].rules, "R-1", told.choice, [{"kind": "made up"}], proposer="ann",
+                        reason="r", now=world.at)
 
 
 def test_a_choice_is_taken_back_by_two_people_as_it_was_made(world: World) -> None:
@@ -197,6 +203,39 @@ def test_a_version_that_holds_now_or_was_not_the_one_of_then_or_is_not_known_is_
         offer(told.choice, "R-404")
     bare = rejudge.content_of("R-1", told.choice, told.shown)
     assert (bare["version"], bare["sha256"]) == (told.original["version"], told.choice.sha256)
+
+
+def test_a_program_and_a_terminal_see_the_same_difference_and_propose_what_they_saw(world: World, tmp_path: Path) -> None:
+    bring(world, "R-1")
+    change(world, OUTLET)
+    employ(world.house.store, TENANT, datetime.now(UTC))
+    with world.house.store.look() as tx:
+        wanda = next(each for each in tx.people() if each.name == "Wanda Warehouse")
+    token = people.issue_token(world.house.store, wanda, name="t", scopes={Action.SEE, Action.PROPOSE}, lasts=timedelta(days=1),
+                               secret="s" * 43, now=datetime.now(UTC))
+    environ = {"BACKHAUL_ERP_URL": world.erp, "BACKHAUL_ERP_TOKEN_URL": f"{world.erp}/demo/oauth2/v2.0/token",
+               "BACKHAUL_ERP_SECRET": "secret", "BACKHAUL_ZIGZAG_SECRET": "0" * 32,
+               "BACKHAUL_PROFILE": str(EXAMPLES / "profiles" / "online-retail.toml"),
+               "BACKHAUL_DATABASE_URL": f"sqlite:///{tmp_path / 'backhaul.sqlite'}"}
+
+    with serve(create_app(world.house, sign_in=SIGN_IN)) as server:
+        def call(method: str, path: str, **more: Any) -> httpx.Response:
+            return WIRE.request(method, f"{server.base_url}/api/v1/{TENANT}{path}", **more,
+                                headers={"authorization": f"Bearer {token}", "idempotency-key": f"key-{more}"[:60]})
+
+        seen = call("GET", "/return/versions", params={"ref": "R-1"}).json()
+        told = {"return_ref": "R-1", "reason": "agreed", "shown": seen["shown"]}
+        stale = call("POST", "/versions", json=told | {"shown": "0" * 64})
+        made = call("POST", "/versions", json=told)
+    words = ["exceptions", "by-version", "R-1"]
+    typed = CliRunner().invoke(cli.app, [*words, "--json"], env=environ)
+    shown = CliRunner().invoke(cli.app, [*words, "--propose", "--actor", "cli", "--reason", "agreed"], env=environ)
+
+    assert typed.exit_code == shown.exit_code == 0, typed.output + shown.output
+    assert (stale.status_code, made.status_code, made.json()["kind"]) == (409, 201, "version")
+    assert {row["kind"] for row in seen["difference"]} == {row["kind"] for row in json.loads(typed.stdout)["difference"]} != set()
+    assert "OUTLET" in shown.output
+    assert "waits for somebody else" in shown.output
 
 
 def test_in_the_console_both_stand_side_by_side_and_an_approver_sees_the_difference(world: World) -> None:
