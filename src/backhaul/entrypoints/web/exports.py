@@ -6,7 +6,6 @@ C15). Rows are read page by page along the same indexes as the lists, up to `MOS
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,7 +29,7 @@ from backhaul.application.payment_ports import PaymentStore
 from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import BackhaulError
-from backhaul.domain.period import period_end
+from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
 from backhaul.domain.valuation import liabilities, valued
 from backhaul.entrypoints.spreadsheet import cell as as_cell, safe
@@ -44,7 +43,6 @@ MOST: Final = 50_000
 """Rows in one export; the last row says if there are more."""
 KINDS: Final = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
-MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 WHOSE: Final = ("Legal entity", "Brand", "Warehouse", "Currency")
 
 Row = Sequence[Any]
@@ -224,8 +222,7 @@ def _refund_figures(console: Console, request: AnyRequest, _connection: Connecti
 
 def _uncredited(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     rules, period = console.house.profiles[reach.tenant].rules, query(request, "period")
-    first, last = (date.fromisoformat(f"{period}-01"), period_end(date.fromisoformat(f"{period}-01"))) if MONTH.fullmatch(period) \
-        else (date.min, console.clock.now().date())
+    first, last = (MONTHS.first(period), MONTHS.last(period)) if MONTHS.has(period) else (date.min, console.clock.now().date())
     for each in uncredited(claims(_payments(console), rules), first, last):
         yield (*_whose(each.whose), " ".join(each.returns), each.payment.provider, each.payment.reference, each.payment.day,
                each.payment.amount, each.open, each.country, each.due_on, "yes" if each.late else "no", each.source)
