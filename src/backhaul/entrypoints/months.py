@@ -19,6 +19,7 @@ from backhaul.application.certify import certify
 from backhaul.application.claims import claims
 from backhaul.application.extracts import SIDES, numbered, write
 from backhaul.application.lease import HeldElsewhere, held
+from backhaul.application.ledger import read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptStray
@@ -32,7 +33,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
 from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
-from backhaul.entrypoints import asking, rolling, valuing, worker
+from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -66,6 +67,7 @@ def prove_month(  # noqa: PLR0913  options
         if rolled:
             rolling.keep(house.store, tenant, period, rolled)
             valuing.keep(house.store, tenant, period, value(house.store, erps, rules, told.shown, rolled))
+            journaling.keep(house.store, tenant, period, read_ledger(house.store, erps, rules, told.shown, rolled, day))
         if told.payouts:
             payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}

@@ -16,7 +16,7 @@ from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import rolling, valuing
+from backhaul.entrypoints import journaling, rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 from backhaul.entrypoints.packing import TYPES, made
@@ -292,6 +292,13 @@ def close_figure_lines(asked: Mine, period: FromQuery[str], limit: FromQuery[int
     return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
 
 
+@get("/{tenant:str}/close/journals", action=Action.SEE, sync_to_thread=True)
+def close_journals(asked: Mine, period: FromQuery[str]) -> Told:
+    """List the journals proposed to finance for a month, and how each stands in the ledger; none is posted by us."""
+    asked.whole()
+    return {"journals": plain([journaling.told(each) for each in journaling.proposed(asked.store, asked.rules, period)])}
+
+
 @get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
 def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
     """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes."""
@@ -335,7 +342,7 @@ def tokens(asked: Mine) -> Told:
 
 ROUTES: Final = (me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals,
                  pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_figures,
-                 close_figure_lines, close_pack, personal_data, erasures, trail, everybody, tokens)
+                 close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:
