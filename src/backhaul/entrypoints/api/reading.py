@@ -15,6 +15,7 @@ from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
+from backhaul.domain.trail import digest
 from backhaul.entrypoints import journaling, rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
@@ -71,6 +72,13 @@ def one_return(asked: Mine, ref: FromQuery[str]) -> Told:
                           "currency": row.posting.currency, "document": row.document.number if row.document else "",
                           "window": row.window, "mapping_version": row.mapping_version, "note": row.note} for row in told.postings],
             "events": [plain(event) for event in told.events], "outcomes": [plain(each) for each in can_say]}
+
+
+@get("/{tenant:str}/return/versions", action=Action.PROPOSE, sync_to_thread=True)
+def by_version(asked: Mine, ref: FromQuery[str]) -> Told:
+    """Compare a return by the present mapping with the one its goods were accepted under, the difference first; nothing is kept."""
+    compared, case = asked.by_version(ref)
+    return plain(asked.words({**compared.told, "shown": digest(compared.shown)}, case.legal_entity, case.customer))  # type: ignore[no-any-return]  # it is an object
 
 
 @get("/{tenant:str}/exceptions", action=Action.SEE, sync_to_thread=True)
@@ -332,8 +340,8 @@ def tokens(asked: Mine) -> Told:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 
-ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_figures,
+ROUTES: Final = (me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals,
+                 pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_figures,
                  close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 

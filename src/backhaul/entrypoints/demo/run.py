@@ -8,7 +8,7 @@ the time is told.
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -197,14 +197,14 @@ def _pay(stage: Stage, since: datetime, now: datetime) -> datetime:
     return now
 
 
-def _settle(stage: Stage, now: datetime, settled: Set[tuple[str, str]]) -> Set[tuple[str, str]]:
+def _settle(stage: Stage, now: datetime, settled: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """Let finance book the settlements that are proposed and not booked yet; give them by payment and credit note."""
     proposed = {(payment["reference"], each["document"]): each["amount"]
                 for payment in payments(stage.house, TENANT, now) for each in payment["settlements"]}
     for reference, document in sorted(proposed.keys() - settled):
         stage.control(stage.erp, "settlements", {"legalEntity": stage.show.company, "payout": reference, "creditNote": document,
                                                  "amount": proposed[reference, document]})
-    return proposed.keys()
+    return {*proposed}
 
 
 def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, compare: bool = True,  # noqa: PLR0913
