@@ -10,13 +10,20 @@ from typing import Any
 
 import pytest
 
-from backhaul.application.ledger import Ledger, own_accounts
+from backhaul.application import pack as packs
+from backhaul.application.ledger import Ledger, Proposed, own_accounts
+from backhaul.application.month_end import MONTH_END
+from backhaul.domain.availability import Compared, Standing as Stands
+from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.general_journal import Journal, Role, Sort, Standing
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.rules import Booking, TiedTo
 from backhaul.domain.valuation import Policy
-from backhaul.entrypoints import journaling
+from backhaul.entrypoints import journaling, packing
 from backhaul.entrypoints.months import prove_month
+from backhaul.entrypoints.spreadsheet import workbook
 from tests.journeys.stage import TENANT, World, life, line
+from tests.journeys.test_close import recalculated
 from tests.journeys.test_roll_forward import LEDGER, SCM, TEAS, paid, shop
 
 D = Decimal
@@ -49,7 +56,7 @@ def scm(erp: str, tmp_path: Path) -> Iterator[World]:
     world.house.close()
 
 
-def proposals(world: World) -> dict[Sort, journaling.Proposed]:
+def proposals(world: World) -> dict[Sort, Proposed]:
     """Prove December as of today, and give what is proposed for it."""
     with prove_month(world.house, TENANT, "2010-12", world.at.date(), now=world.at):
         pass
@@ -119,6 +126,48 @@ def test_what_somebody_posted_by_hand_on_accounts_of_returns_stands_out_and_what
     assert {each.role for each in ledger(scm).posted if not each.manual} >= {"clearing", "returns", "received", "recoverable"}
 
 
+def test_the_pack_holds_all_of_the_months_end_and_a_spreadsheet_works_it_out_again(scm: World, tmp_path: Path) -> None:
+    entry(scm, "HAND-1", "202900", date(2010, 12, 20), D("7.00"), Description="=1+1")
+    proposals(scm)
+    store, rules = scm.house.store, scm.house.profiles[TENANT].rules
+    material = replace(
+        packs.gather(store, rules, "2010-12", lambda *_: None, journaling.month_end(store, rules, "2010-12")),
+        house=(Irregular(kind="EVENT_GAP", subject="R-1", sentence="Message 2 never came."),), available=(Compared(
+            sku="TEA", at="shop", entity="gb01", warehouse="GB-DC-01", shop=D(3), erp=D(1), told=None, standing=Stands.DIFFERS),))
+    sheets = packs.pack(material)
+    (tmp_path / "pack.xlsx").write_bytes(workbook(sheets))
+
+    found = recalculated(tmp_path / "pack.xlsx")
+
+    for sheet in sheets:
+        for number, row in enumerate(sheet.rows, start=2):
+            assert len(row) <= len(sheet.headings), sheet.name
+            for column, value in zip(packs.COLUMNS, row, strict=False):
+                if isinstance(value, packs.Formula):
+                    told = found[sheet.name.upper(), f"{column}{number}"]
+                    assert told == value.value if isinstance(value.value, str) else float(told) == pytest.approx(float(value.value)), sheet
+    rows = {sheet.name: sheet.rows for sheet in sheets}
+    assert {name for name in MONTH_END if not rows[name]} == set()
+    assert [row[3:6] for row in rows["Posted by hand"]] == [("HAND-1", date(2010, 12, 20), D(7))]
+    assert {row[12].value for row in rows["Journals proposed"]} == {0}
+    assert [(row[4], row[6], row[8].value) for row in rows["Refunds"]] == [("received", D("8.50"), D("10.20"))]
+    assert sum(row[13].value for row in rows["Paid, not credited"]) == D(7)
+    assert [row[6].value for row in rows["Availability"]] == [2]
+    assert "accounts" in {row[5] for row in rows["Extracts"]}
+
+
+def test_an_extract_of_the_accounts_that_was_changed_makes_no_pack(scm: World) -> None:
+    proposals(scm)
+    with scm.house.store.look() as tx:
+        (file,) = [Path(each["file"]) for each in tx.proofs(TENANT, "2010-12")[0].extracts if each["side"] == "accounts"]
+    before = packing.made(scm.house.store, scm.house.profiles[TENANT].rules, "2010-12", "pdf")
+    file.write_text(file.read_text(encoding="utf-8").replace("gb01", "gb02", 1), encoding="utf-8")
+
+    with pytest.raises(NeedsOperator, match="is not what was proved any more"):
+        packing.made(scm.house.store, scm.house.profiles[TENANT].rules, "2010-12", "pdf")
+    assert before.startswith(b"%PDF")
+
+
 def test_accounts_nobody_named_are_said_and_a_ledger_that_was_not_read_says_nothing_of_what_is_posted(erp: str, tmp_path: Path) -> None:
     world = december(erp, tmp_path, tied=replace(SCM, named={"clearing": "202900"}))
     rules = world.house.profiles[TENANT].rules
@@ -126,7 +175,9 @@ def test_accounts_nobody_named_are_said_and_a_ledger_that_was_not_read_says_noth
 
     told = proposals(world)
 
-    world.house.close()
     assert set(own_accounts(rules, rules.entity("gb01")).values()) == {Role.CLEARING, Role.RECEIVED}
     assert told[Sort.ACCRUAL].journal.missing == ("returns", "tax", "liability")
     assert not told[Sort.ACCRUAL].read
+    material = packs.gather(world.house.store, rules, "2010-12", lambda *_: None, journaling.month_end(world.house.store, rules, "2010-12"))
+    assert [row[:2] for sheet in packs.pack(material) if sheet.name == "Posted by hand" for row in sheet.rows] == [("gb01", "not read")]
+    world.house.close()

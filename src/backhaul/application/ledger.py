@@ -2,22 +2,25 @@
 
 Read whole for a period and until today, so that what finance posted of our proposals is known again by its marker. An entry is ours, or of
 our payments, where it carries a mark or a reference of ours, or belongs to a voucher of a document of ours; whatever else stands on the
-accounts of clearing, receipts and returns somebody posted by hand (books 10).
+accounts of clearing, receipts and returns somebody posted by hand (books 10). From the same reading comes which of the journals we propose
+finance has posted.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from backhaul.application.ports import Erp, Store
+from backhaul.application.proof_ports import KeptStray
 from backhaul.domain.entry import Entry
 from backhaul.domain.errors import BackhaulError, Misconfigured
-from backhaul.domain.general_journal import OWN, Role
+from backhaul.domain.general_journal import OWN, Apart, Ends, Journal, Role, Standing, journals, standing
 from backhaul.domain.open_side import Booked
 from backhaul.domain.roll_forward import Rolled
 from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.valuation import Figures
 
 MARK: Final = re.compile(r"ZZ[A-Z2-7]{18}")
 """How every mark of ours looks."""
@@ -96,4 +99,32 @@ def _ours(entry: Booked, vouchers: Collection[str], references: Collection[str])
     return entry.voucher in vouchers or bool(words & set(references)) or any(MARK.fullmatch(word) for word in words)
 
 
-__all__ = ["Ledger", "Posted", "own_accounts", "read_ledger"]
+# --- what is proposed, and what of it stands there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """One journal, and how it stands in the ledger; `read` is False where the accounts could not be read."""
+
+    journal: Journal
+    standing: Standing
+    read: bool
+
+
+def propose(rules: Rules, period: str, figures: Figures, ledger: Ledger, broken: Iterable[KeptStray],  # noqa: PLR0913, PLR0917  all it is made of
+            rolled: Rolled | None) -> tuple[Proposed, ...]:
+    """Propose the journals of a month from what one proof kept, and say of each whether it was in the ledger when that was read."""
+    apart = [Apart(kind=each.kind, entity=each.entity, currency=each.currency, amount=each.amount, line=each.line, document=each.document)
+             for each in broken if each.standing == "broken" and each.line]
+    accounts = {entity: {Role(role): account for role, account in tied.named.items()} for entity, tied in rules.accounts.items()}
+    ends = Ends(tenant=rules.tenant, period=period, last={each.id: each.calendar.last(period) for each in rules.having(period)})
+    found = []
+    for each in journals(ends, accounts, figures, apart, rolled):
+        booked = [one.entry for one in ledger.posted if one.entity == each.entity]
+        read = {Role(role): account for role, account in ledger.accounts.get(each.entity, {}).items()}
+        found.append(Proposed(journal=each, standing=standing(each, booked, read, ledger.day),
+                              read=each.entity in ledger.accounts and each.entity not in ledger.unread))
+    return tuple(found)
+
+
+__all__ = ["Ledger", "Posted", "Proposed", "own_accounts", "propose", "read_ledger"]

@@ -5,35 +5,27 @@ shape of a line is that of the ERP it goes to: a general journal line of Finance
 """
 
 import csv
+import hashlib
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from backhaul.application.close_ports import CloseStore
-from backhaul.application.ledger import Ledger
-from backhaul.application.pack import Sheet
+from backhaul.application.ledger import Ledger, Proposed, propose
+from backhaul.application.material import MonthEnd, Sheet
 from backhaul.application.ports import Store
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.general_journal import Apart, Ends, Journal, Role, Standing, journals, standing
+from backhaul.domain.general_journal import Journal, Standing
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.entrypoints import rolling, valuing
 from backhaul.entrypoints.spreadsheet import safe, workbook
 
 UNDER: Final = "ledger"
 """Under this name and the month it is remembered what the last proof read of the accounts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposed:
-    """One journal, and how it stands in the ledger; `read` is False where the accounts could not be read."""
-
-    journal: Journal
-    standing: Standing
-    read: bool
 
 
 def keep(store: Store, tenant: str, period: str, ledger: Ledger) -> None:
@@ -55,16 +47,22 @@ def proposed(store: CloseStore, rules: Rules, period: str) -> tuple[Proposed, ..
     if figures is None or ledger is None:
         return ()
     with store.look() as tx:
-        apart = [Apart(kind=each.kind, entity=each.entity, currency=each.currency, amount=each.amount, line=each.line,
-                       document=each.document) for each in tx.strays(rules.tenant, period) if each.standing == "broken" and each.line]
-    accounts = {entity: {Role(role): account for role, account in tied.named.items()} for entity, tied in rules.accounts.items()}
-    ends = Ends(tenant=rules.tenant, period=period, last={each.id: each.calendar.last(period) for each in rules.having(period)})
-    made = journals(ends, accounts, figures, apart, rolling.kept(store, rules.tenant, period))
-    return tuple(Proposed(
-        journal=each, read=each.entity in ledger.accounts and each.entity not in ledger.unread,
-        standing=standing(each, [one.entry for one in ledger.posted if one.entity == each.entity],
-                          {Role(role): account for role, account in ledger.accounts.get(each.entity, {}).items()}, ledger.day))
-        for each in made)
+        strays = tx.strays(rules.tenant, period)
+    return propose(rules, period, figures, ledger, strays, rolling.kept(store, rules.tenant, period))
+
+
+def month_end(store: CloseStore, rules: Rules, period: str) -> MonthEnd:
+    """Give all that the last proof of a month kept of its end, for its pack."""
+    return MonthEnd(rolled=rolling.kept(store, rules.tenant, period), figures=valuing.kept(store, rules.tenant, period),
+                    ledger=kept(store, rules.tenant, period), journals=proposed(store, rules, period))
+
+
+def extract(ledger: Ledger, path: Path) -> Mapping[str, Any]:
+    """Write what was read of the accounts to a file, a line of JSON for each entry; give it as an extract of the proof."""
+    with path.open("wb") as file:
+        for each in ledger.posted:
+            file.write(msgspec.json.encode(each) + b"\n")
+    return {"side": "accounts", "file": str(path), "rows": len(ledger.posted), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def asked(store: CloseStore, rules: Rules, period: str) -> tuple[Proposed, ...]:

@@ -58,16 +58,19 @@ def prove_month(  # noqa: PLR0913  options
         unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
+        figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
+        ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
+        extracts += [journaling.extract(ledger, files["records"].with_name(f"accounts-{day.isoformat()}.jsonl"))] if ledger else []
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid)
         if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
                 rolling.own(house.store, rules, rolled, now=now)
-        if rolled:
+        if rolled and figures and ledger:
             rolling.keep(house.store, tenant, period, rolled)
-            valuing.keep(house.store, tenant, period, value(house.store, erps, rules, told.shown, rolled))
-            journaling.keep(house.store, tenant, period, read_ledger(house.store, erps, rules, told.shown, rolled, day))
+            valuing.keep(house.store, tenant, period, figures)
+            journaling.keep(house.store, tenant, period, ledger)
         if told.payouts:
             payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}
