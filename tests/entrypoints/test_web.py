@@ -38,6 +38,7 @@ from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
@@ -1134,7 +1135,7 @@ def rolled_forward(store: SqlStore, period: str = "2010-12") -> None:
     moves = (Movement(flow=Flow.PAID, whose=whose, name="payouts", item="psp:=P-1", day=date(2010, 12, 4), amount=Decimal("10.20"),
                       return_ref=REF, document="=P-1"),)
     ties = (Tie(flow=Flow.PAID, whose=whose, account="202900", document="V1", day=date(2010, 12, 4), open=Decimal("9.00"), text="Payout"),)
-    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, first, last)
+    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, {"gb01": Period(name="2010-12", first=first, last=last)})
     rolling.keep(store, TENANT, period, Rolled(first=first, day=last, rows=rows, movements=moves, ties=ties, reasons=("<b>half</b> read",)))
     at = datetime(2011, 1, 3, 5, tzinfo=UTC)
     with store.begin() as tx:

@@ -15,7 +15,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from backhaul.domain.access import Action, Person, Role, may
-from backhaul.domain.period import period_end
 from backhaul.domain.rules import LegalEntity
 from backhaul.domain.trail import digest
 
@@ -123,9 +122,14 @@ def _falls(item: Item, before: str, after: str) -> bool:
     return Decimal(after) > Decimal(before) if item.grows else after != before
 
 
+def begins(entity: LegalEntity, period: str) -> datetime:
+    """Say when a period begins in a legal entity's zone and calendar."""
+    return datetime.combine(entity.calendar.first(period), time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
+
+
 def ends(entity: LegalEntity, period: str) -> datetime:
-    """Say when a month is over in a legal entity's zone: at the first moment of the next."""
-    following = period_end(date.fromisoformat(f"{period}-01")) + timedelta(days=1)
+    """Say when a period is over in a legal entity's zone and calendar: at the first moment of the next day."""
+    following = entity.calendar.last(period) + timedelta(days=1)
     return datetime.combine(following, time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
 
 

@@ -140,12 +140,13 @@ def house_of() -> Iterator[tuple[Any, datetime]]:
 
 
 def month_of(text: str) -> str:
-    """Read a month as an option names it."""
-    try:
-        return f"{date.fromisoformat(f'{text}-01'):%Y-%m}"
-    except ValueError as error:
+    """Read a period as an option names it; whether a calendar has it is said where one is known."""
+    from backhaul.domain.fiscal_calendar import NAME
+
+    if not NAME.fullmatch(text):
         message = f"--period '{text}' is no month like 2026-10"
-        raise typer.BadParameter(message) from error
+        raise typer.BadParameter(message)
+    return text
 
 
 def day_of(text: str, usual: date) -> date:
