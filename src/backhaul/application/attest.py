@@ -190,7 +190,7 @@ def _known(told: Testimony, entity: str, row: Row) -> Row:
 def _accepted_row(ref: str, expected: Expected) -> Row:
     accepted = expected.accepted
     told = {name: getattr(accepted, name) for name in (
-        "fee", "announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost", "accepted_on", "due_on", "period")}
+        "fee", "announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost", "accepted_on", "due_on", "period", "account")}
     return {"line": name_of(ref, expected.line_id), **told, **_words(accepted.words)}
 
 

@@ -31,7 +31,7 @@ from backhaul.domain.disposition import MappingRow
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
-from backhaul.domain.proof import NOTHING, Tolerance
+from backhaul.domain.proof import NOTHING
 from backhaul.domain.rules import Rules
 from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
@@ -50,7 +50,7 @@ def prove_month(  # noqa: PLR0913  options
     told, irregular, relied_on = _hear(house, tenant, period, day, erps, now)
     files = _write(house, tenant, period, day, told)
     with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
-        proof = prove(books, day, tolerance_of(rules))
+        proof = prove(books, day, rules.tolerance)
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house, proof.relied_on = tuple(irregular), relied_on
@@ -259,8 +259,3 @@ def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, 
 
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:
     return {"side": name, "file": str(path), "rows": rows, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def tolerance_of(rules: Rules) -> Tolerance:
-    """Give what may differ: not a cent of net is let go, but what finance calls rounding is called that."""
-    return Tolerance(tax=rules.tolerances.tax, cost=rules.tolerances.cost, rounding=rules.tolerances.amount)

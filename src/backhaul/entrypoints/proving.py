@@ -48,7 +48,7 @@ def reconcile(  # noqa: PLR0913  a command line
     from backhaul.application.certify import figures
     from backhaul.application.reconcile import Books, Proof, prove
     from backhaul.domain.payments import Waits
-    from backhaul.domain.proof import Tolerance
+    from backhaul.domain.tolerance import Tolerance
 
     extracts = left or right or history
     if bool(period) == bool(extracts) or (bool(left) != bool(right) and not history) or (payouts and (period or history)):
@@ -186,6 +186,9 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
                   f"{own['broken']} broken; {own['orphans']} records beside them; {money['credit_difference']} more credited, "
                   f"{own['stock_difference']:f} more units, {money['ledger_difference']} more in the ledger"
                   f"{'' if own['complete'] else '; not all of it was read'}.", highlight=False)
+    for row in told["let_go"]:
+        out.print(f"Let go within the tolerance {row['row']} of {row['owner']}, which allows {row['limit']:f}: {row['count']} differences, "
+                  f"{in_words(row['amount'])} together, {in_words(row['gross'])} if none cancels another.", highlight=False)
     if paid := told.get("payouts"):
         out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
                   f"{paid['broken']} broken.", highlight=False)

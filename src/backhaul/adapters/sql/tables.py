@@ -522,6 +522,18 @@ proof_house = Table(
     sqlite_autoincrement=True,
 )
 
+proof_within = Table(
+    "proof_within", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("proof", SERIAL, ForeignKey("proofs.id"), nullable=False),
+    _words("tenant"), _words("period"), _words("line"), _words("return_ref"), _words("line_id"), _words("measure"),
+    Column("amount", Exact(), nullable=False),
+    _words("row"), _words("entity"), _words("currency"), _words("document"),
+    CheckConstraint("\"row\" <> ''", name="proof_within_row"),
+    Index("proof_within_row_of", "tenant", "period", "row"),
+    sqlite_autoincrement=True,
+)
+
 statements = Table(
     "statements", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),

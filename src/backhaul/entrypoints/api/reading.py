@@ -234,6 +234,16 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
 
 
+@get("/{tenant:str}/proof-within", action=Action.SEE, sync_to_thread=True)
+def proof_within(asked: Mine, period: FromQuery[str], row: FromQuery[str] = "", limit: FromQuery[int] = 50,
+                 offset: FromQuery[int] = 0) -> Told:
+    """List the differences that tolerances let go in the last run of a month, by one row or by all."""
+    asked.whole()
+    with asked.store.read() as connection:
+        found = kept_proofs.within(connection, asked.tenant, period, row=row)
+    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
+
+
 @get("/{tenant:str}/proof-house", action=Action.SEE, sync_to_thread=True)
 def proof_house(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "") -> Told:
     """List what the last run of a month found of the house as a whole, of one class or of all."""
@@ -352,7 +362,7 @@ def tokens(asked: Mine) -> Told:
 
 ROUTES: Final = (
     me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting, proposals,
-    pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines,
+    pauses, proofs, proof_lines, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
     close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 
