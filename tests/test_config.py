@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from backhaul.config import Secret, Settings, check_profile, load_profile, profile_schema
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.routing import ESCALATION, Escalation
 from backhaul.domain.rules import Close, Leg, Window
 from backhaul.secret import Hidden
@@ -30,6 +31,10 @@ host_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1Ka
 password = "env:BACKHAUL_SFTP_P"
 
 [tolerances]"""
+
+
+POUNDS = 'currency = "GBP"'
+PERIOD = '{{ name = "2026-{}", first = 2026-{}, last = 2026-{} }}'
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
@@ -98,6 +103,17 @@ def test_a_watched_folder_knows_its_server_and_hides_what_opens_it(tmp_path: Pat
     assert "open sesame" not in repr(folder)
 
 
+def test_a_retailers_year_of_weeks_and_a_list_of_periods_are_calendars_and_nothing_is_calendar_months(tmp_path: Path) -> None:
+    weeks = changed(tmp_path, POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-5", begins = 2026-02-01, years = 1 }')
+    retail = load_profile(weeks, ENVIRON).rules.entities[0].calendar
+    one = "\ncalendar = { periods = [" + PERIOD.format("13", "12-28", "12-31") + "] }"
+    listed = load_profile(changed(tmp_path, POUNDS, POUNDS + one), ENVIRON).rules.entities[0].calendar
+
+    assert (retail.period_of(date(2026, 3, 1)), str(retail.last("2026-03"))) == ("2026-02", "2026-05-02")
+    assert [listed.period_of(date(2026, 12, day)) for day in (27, 28)] == ["", "2026-13"]
+    assert load_profile(PROFILE, ENVIRON).rules.entities[0].calendar == MONTHS
+
+
 def test_two_different_files_never_share_a_version(tmp_path: Path) -> None:
     one = load_profile(PROFILE, ENVIRON)
     other = load_profile(changed(tmp_path, "allowance = 500", "allowance = 501"), ENVIRON)
@@ -132,6 +148,18 @@ def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes(
     ('template = "{timestamp}.{body}"', 'template = "{timestamp}"', "{body} once", '"{timestamp}"'),
     ('secret = "env:BACKHAUL_ZIGZAG_SECRET"', 'secret = "hunter2"', "by reference", "hunter2"),
     ('zone = "Europe/London"', 'zone = "Europe/Londn"', "no time zone", "Londn"),
+    (POUNDS, POUNDS + "\ncalendar = {}", "either weeks, from a day on, or its periods", "calendar = {}"),
+    (POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-5" }', "need the first day of the first year", "calendar = { weeks"),
+    (POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-6", begins = 2026-02-01, years = 1 }', "none of 4-4-5", "4-4-6"),
+    (POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-5", begins = 2026-02-01, years = 3, rule = "sunday nearest 1 february" }',
+     "2028 begins on 2028-01-30", "rule = "),
+    (POUNDS, POUNDS + '\ncalendar = { years = 2, periods = [{ name = "2026-01", first = 2026-01-01, last = 2026-01-31 }] }',
+     "belongs to a calendar of weeks", "years = 2"),
+    (POUNDS, f"{POUNDS}\ncalendar = {{ periods = [{PERIOD.format('01', '01-01', '01-25')}, {PERIOD.format('02', '01-27', '02-28')}] }}",
+     "no period holds the days from 2026-01-26", "2026-01-27"),
+    (POUNDS, POUNDS + '\nclosed_periods = ["2026-13"]', "'2026-13' is no period like 2026-01", "2026-13"),
+    (POUNDS, POUNDS + '\nclosed_periods = ["2025-12"]\ncalendar = { weeks = "4-4-5", begins = 2026-02-01, years = 1 }',
+     "'2025-12' is no period of its calendar", "2025-12"),
     ('sku = "return.lines[].sku"', 'sku = "return.sku"', "must stand in a list", '"return.sku"'),
     ('row = "Root.Data"', 'row = "Root[].Data"', "is no path", "Root[].Data"),
     ('row = "Root.Data"', 'trailer = { mark = "END" }', "which cell of the trailer", "trailer = "),

@@ -120,6 +120,26 @@ class PushTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     alarm: str = "6h"
 
 
+class PeriodTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One period of a calendar that lists them one by one."""
+
+    name: str
+    first: date
+    last: date
+
+
+class CalendarTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`calendar` of a legal entity: years of weeks from `begins` on, or its periods one by one."""
+
+    weeks: str = ""
+    begins: date | None = None
+    years: int = 0
+    year: int = 0
+    long_years: tuple[int, ...] = ()
+    rule: str = ""
+    periods: tuple[PeriodTable, ...] = ()
+
+
 class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[legal_entities]]`: one company in one ERP.
 
@@ -138,6 +158,7 @@ class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     no_customer_account: str = ""
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
+    calendar: CalendarTable | None = None
     closed_periods: tuple[str, ...] = ()
     refund_booking: Booking = Booking.CLEARING
     currencies: dict[str, str] = {}
@@ -329,6 +350,19 @@ class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     since: date | None = None
 
 
+class ValuationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[valuation]`: what accountants decided about the worth of returned goods; `source` says where they decided it.
+
+    `classes` names the class of a disposition, `write_down` the part of its cost that a class loses, `recovery` what it costs a legal
+    entity to get one unit back.
+    """
+
+    source: str
+    classes: dict[str, str] = {}
+    write_down: dict[str, Decimal] = {}
+    recovery: dict[str, Decimal] = {}
+
+
 class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tolerances]`, in currency units."""
 
@@ -407,5 +441,6 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     folders: tuple[FolderTable, ...] = ()
     payouts: PayoutsTable | None = None
     accounts: dict[str, AccountsTable] = {}
+    valuation: ValuationTable | None = None
     attempts: int = 8
     go_live: datetime | None = None

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.period import before_jobs, closes, due_by, jobs_done, period_end, period_of, predicted_posting
+from backhaul.domain.fiscal_calendar import MONTHS
+from backhaul.domain.period import before_jobs, closes, due_by, jobs_done, predicted_posting
 from backhaul.domain.rules import Close, LegalEntity, Window
 from backhaul.testing.builders import entity
 
@@ -21,24 +22,6 @@ def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> date
 def shuts(window: Window, now: datetime, *, count: int = 1, oldest: datetime | None = None, last: datetime | None = None,
           whose: LegalEntity | None = None) -> bool:
     return closes(window, whose or entity(), oldest=oldest or now - timedelta(days=1), count=count, last=last, now=now)
-
-
-@pytest.mark.parametrize(("day", "end", "period"), [
-    (date(2026, 1, 31), date(2026, 1, 31), "2026-01"), (date(2026, 2, 1), date(2026, 2, 28), "2026-02"),
-    (date(2028, 2, 29), date(2028, 2, 29), "2028-02"), (date(2026, 12, 1), date(2026, 12, 31), "2026-12"),
-    (date(2026, 4, 30), date(2026, 4, 30), "2026-04"),
-])
-def test_a_period_is_a_calendar_month(day: date, end: date, period: str) -> None:
-    assert (period_end(day), period_of(day)) == (end, period)
-
-
-@given(st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 1, 1)))
-@settings(derandomize=True, deadline=None, max_examples=60)
-def test_the_day_after_a_period_end_is_in_the_next_period(day: date) -> None:
-    end = period_end(day)
-
-    assert day <= end
-    assert period_of(end) == period_of(day) != period_of(end + timedelta(days=1))
 
 
 @pytest.mark.parametrize(("now", "posted"), [
@@ -139,7 +122,7 @@ def test_the_periods_window_closes_the_day_before_its_end_so_that_the_jobs_post_
     nightly = entity(job_times=NIGHTLY)
 
     assert shuts(PERIOD, now, whose=nightly) is shut
-    assert not shut or period_of(predicted_posting(nightly, now)) == period_of(now.astimezone(LONDON).date())
+    assert not shut or MONTHS.period_of(predicted_posting(nightly, now)) == MONTHS.period_of(now.astimezone(LONDON).date())
 
 
 @given(st.datetimes(min_value=datetime(2025, 11, 1), max_value=datetime(2027, 3, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone is added
@@ -149,7 +132,7 @@ def test_no_period_window_ever_carries_into_the_next_period(now: datetime, zone:
     nightly = entity(job_times=NIGHTLY, zone=zone)
     here = now.astimezone(ZoneInfo(zone)).date()
 
-    assert not shuts(PERIOD, now, whose=nightly) or period_of(predicted_posting(nightly, now)) == period_of(here)
+    assert not shuts(PERIOD, now, whose=nightly) or MONTHS.period_of(predicted_posting(nightly, now)) == MONTHS.period_of(here)
 
 
 def test_new_year_comes_first_in_auckland() -> None:

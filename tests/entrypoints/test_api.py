@@ -21,6 +21,7 @@ from backhaul.application.proof_ports import KeptProof, KeptStray
 from backhaul.domain.access import RIGHTS, Action, Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected, Decided
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalState
@@ -289,7 +290,7 @@ def test_what_a_month_rolled_forward_is_told_row_by_row_and_the_lines_under_each
     whose, first, last = Whose(entity="gb", brand="QX", warehouse="DC", currency="GBP"), date(2011, 2, 1), date(2011, 2, 28)
     moves = tuple(Movement(flow=Flow.PAID, whose=whose, name="payouts", item=f"psp:P-{number}", day=last, amount=Decimal("1.50"),
                            return_ref="R1") for number in range(2))
-    rows = roll(moves, (), {(Flow.PAID, "gb"): Account(name="5990")}, first, last)
+    rows = roll(moves, (), {(Flow.PAID, "gb"): Account(name="5990")}, {"gb": Period(name="2011-02", first=first, last=last)})
     rolling.keep(shop.store, "acme", "2011-02", Rolled(first=first, day=last, rows=rows, movements=moves, reasons=("half of it",)))
     viewer, about = shop.token(Role.VIEWER), {"flow": "paid", "entity": "gb", "brand": "QX", "warehouse": "DC", "currency": "GBP"}
 

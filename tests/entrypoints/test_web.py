@@ -38,6 +38,7 @@ from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
@@ -1006,7 +1007,10 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": stock,
                "credit_difference": "1.5", "ledger_difference": "-1.5",
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
-               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}}}
+               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}},
+               "entities": {"gb01": {"lines": 9, "proved": 8 - broken, "in_timing": 1, "broken": broken, "orphans": 1, "complete": complete,
+                                     "reasons": [], "stock_difference": stock, "credit_difference": {"GBP": "1.5", "EUR": "-0.25"},
+                                     "ledger_difference": {}, "by_class": {}, "awaited": {}}}}
     gap = Irregular(kind="EVENT_GAP", subject="=R<7>", sentence="Of return =R<7> message 2, 3 never came.", count=2)
     with store.begin() as tx:
         tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=complete, figures=figures,
@@ -1026,6 +1030,7 @@ def test_three_clicks_lead_from_a_balance_to_what_the_platform_sent(store: SqlSt
     month = browser.get("/proof").text
     assert "Credited beyond what was accepted" in month
     assert "abc123" in month
+    assert "-0.25 EUR, 1.5 GBP" in month
     for to in ("/proof/2010-12/WRONG_AMOUNT", f"/returns/{REF}", "/messages/1"):
         page = page or month
         assert f'href="{to}' in page, to
@@ -1112,7 +1117,7 @@ def rolled_forward(store: SqlStore, period: str = "2010-12") -> None:
     moves = (Movement(flow=Flow.PAID, whose=whose, name="payouts", item="psp:=P-1", day=date(2010, 12, 4), amount=Decimal("10.20"),
                       return_ref=REF, document="=P-1"),)
     ties = (Tie(flow=Flow.PAID, whose=whose, account="202900", document="V1", day=date(2010, 12, 4), open=Decimal("9.00"), text="Payout"),)
-    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, first, last)
+    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, {"gb01": Period(name="2010-12", first=first, last=last)})
     rolling.keep(store, TENANT, period, Rolled(first=first, day=last, rows=rows, movements=moves, ties=ties, reasons=("<b>half</b> read",)))
     at = datetime(2011, 1, 3, 5, tzinfo=UTC)
     with store.begin() as tx:

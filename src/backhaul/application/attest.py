@@ -2,13 +2,14 @@
 
 Three testimonies, each from its own source (INV-24): what was accepted, folded from the platform's stored facts; what the books of every
 legal entity's ERP show, read by date and brought to its line by its mark or the committed batch; and what we hold, a third opinion. A line
-belongs to the month of its acceptance in its entity's zone. What could not be read is a reason, and a proof with a reason is never clean.
-Only returns of which something changed since the last proof are folded; of the others what was worked out then still holds.
+belongs to the period of its acceptance in its entity's zone and calendar. What could not be read is a reason, and a proof with a reason
+is never clean. Only returns of which something changed since the last proof are folded; of the others what was worked out then still
+holds.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,8 +21,8 @@ from backhaul.domain.entry import Entry, Side
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.expectation import Expected, Fixed, expect
 from backhaul.domain.facts import Fact
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.kits import explode
-from backhaul.domain.period import period_end, period_of
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
 from backhaul.domain.proof import Held, Words
 from backhaul.domain.returns import NOTHING, fold
@@ -57,6 +58,8 @@ class Testimony:
     held: list[Row] = field(default_factory=list)
     payouts: list[Row] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    about: dict[str, Sequence[str]] = field(default_factory=dict)
+    """Which of the reasons are about one legal entity alone."""
     away: set[str] = field(default_factory=set)
     """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""
     stockless: set[str] = field(default_factory=set)
@@ -106,20 +109,20 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
     `erps` gives each legal entity's ERP, or what stands in the way of asking it. In the ERP nothing is written; here what was worked out
     is kept under a `turn`, and taken from before unless everything is to be worked out `anew`.
     """
-    first = date.fromisoformat(f"{period}-01")
-    told, last = Testimony(), period_end(first)
-    shown = {entity.id: _shown(entity.id, erps.get(entity.id), first - BEFORE, max(day, last), told) for entity in rules.entities}
+    told, whole = Testimony(), rules.span(period)
+    spans = {entity.id: entity.calendar.span(period) for entity in rules.having(period)}
+    shown = {entity: _shown(entity, erps.get(entity), span.first - BEFORE, max(day, span.last), told) for entity, span in spans.items()}
     told.shown = shown
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
     with store.look() as tx:
-        _unread(tx, rules.tenant, first, last, told.reasons)
-        refs = {*tx.moved(rules.tenant, *_span(first, last)), *marks.refs}
+        _unread(tx, rules.tenant, whole, told.reasons)
+        refs = {*tx.moved(rules.tenant, *_span(whole)), *marks.refs}
     mine: dict[Line, Expected | None] = {}
     beside: set[str] = set()
     for ref, each in folded(store, rules, JUDGED, sorted(refs), turn=turn, anew=anew, effort=told.effort):
         if each.announced and not each.expected:
             beside.add(ref)
-        _judge(ref, each, period, told, mine)
+        _judge(ref, each, rules, whole, told, mine)
     marks.recompute(rules, (line for line, expected in mine.items() if expected))
     _choose(_records(rules, shown, marks), period, mine, beside, told)
     return told
@@ -128,17 +131,17 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
 # --- the platform's side
 
 
-def _span(first: date, last: date) -> tuple[datetime, datetime]:
-    """Give the moments between which a month lies, in whatever zone."""
-    begins = datetime(first.year, first.month, first.day, tzinfo=UTC) - ZONES
-    return begins, datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1) + ZONES
+def _span(period: Period) -> tuple[datetime, datetime]:
+    """Give the moments between which a period lies, in whatever zone."""
+    begins, last = (datetime.combine(day, time(), tzinfo=UTC) for day in (period.first, period.last))
+    return begins - ZONES, last + timedelta(days=1) + ZONES
 
 
-def _unread(tx: Tx, tenant: str, first: date, last: date, reasons: list[str]) -> None:
+def _unread(tx: Tx, tenant: str, period: Period, reasons: list[str]) -> None:
     """Say what came in and is not among the facts: deliveries nobody has read yet, and those that cannot be."""
     if waiting := len(tx.undigested(tenant, 1_000_000)):
         reasons.append(f"{waiting} deliveries of the platform are stored and not read yet")
-    begins, _ = _span(first, last)
+    begins, _ = _span(period)
     if dead := len(tx.kept(tenant, since=begins, unreadable=True)):
         reasons.append(f"{dead} deliveries of the platform could not be read, or not whole")
 
@@ -183,16 +186,17 @@ def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
     return found
 
 
-def _judge(ref: str, each: Judged, period: str, told: Testimony, mine: dict[Line, Expected | None]) -> None:
+def _judge(ref: str, each: Judged, rules: Rules, period: Period, told: Testimony,  # noqa: PLR0913, PLR0917  of what, and where to
+           mine: dict[Line, Expected | None]) -> None:
     """Take the lines of a return that were accepted in the period, and what we hold of them; remember of the others that they are known."""
     if each.entity is None:
-        if each.unowned_on and period_of(each.unowned_on) == period:
+        if each.unowned_on and each.unowned_on in period:
             told.reasons.append(f"return {ref} has accepted units, and its retailer '{each.retailer}' belongs to no legal entity")
         return
     held = {opinion.line_id: opinion for opinion in each.held if each.entity not in told.away}
     for expected in each.expected:
         day = expected.accepted.accepted_on
-        inside = bool(expected.accepted.units) and day is not None and period_of(day) == period
+        inside = bool(expected.accepted.units) and day is not None and rules.entity(each.entity).calendar.period_of(day) == period.name
         mine[ref, expected.line_id] = expected if inside or not expected.accepted.units else None
         if inside:
             told.accepted.append(_known(told, each.entity, _accepted_row(ref, expected)))
@@ -261,10 +265,12 @@ def _shown(entity: str, erp: Erp | BackhaulError | None, first: date, last: date
             raise erp or Misconfigured("nothing is connected")
         shown = erp.entries(first, last)
     except BackhaulError as away:
-        told.reasons.append(f"{entity}: the ERP was not read: {away}")
+        told.about[entity] = (f"{entity}: the ERP was not read: {away}",)
+        told.reasons += told.about[entity]
         told.away.add(entity)
         return ()
-    told.reasons += [f"{entity}: {sentence}" for sentence in shown.unread]
+    told.about[entity] = tuple(f"{entity}: {sentence}" for sentence in shown.unread)
+    told.reasons += told.about[entity]
     told.stockless |= {entity} if Side.STOCK in shown.missing else set()
     return shown.entries
 
@@ -353,7 +359,8 @@ def _record(rules: Rules, entity: str, entry: Entry, line: str) -> Row:
                   warehouse=place.warehouse or None if place else None, location=place.location or None if place else None)
     return {"side": entry.side.value, "line": line, "document": entry.document, "voucher": entry.voucher, "status": entry.status.value,
             "units": entry.units, "sellable": sellable, "net": entry.net, "tax": entry.tax, "cost": entry.cost, "against": entry.against,
-            "posted_on": entry.posted_on, "period": period_of(entry.posted_on) if entry.posted_on else None, **_words(words)}
+            "posted_on": entry.posted_on, "period": rules.entity(entity).calendar.period_of(entry.posted_on) if entry.posted_on else None,
+            **_words(words)}
 
 
 def _choose(records: Iterable[tuple[Line | None, Row]], period: str, mine: Mapping[Line, Expected | None], beside: Collection[str],

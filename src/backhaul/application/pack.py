@@ -8,7 +8,7 @@ the same pack.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -22,11 +22,10 @@ from backhaul.application.proof_ports import KeptProof, KeptStray
 from backhaul.application.reconcile import quoted
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.period import period_end, period_of
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
-from backhaul.domain.signature import Signature, ends
+from backhaul.domain.signature import Signature, begins, ends
 
 SAMPLE: Final = 25
 """Lines either side of a month's end."""
@@ -73,10 +72,10 @@ class Material:
     reigns: Sequence[KeptReign]
     signatures: Sequence[Signature]
 
-    @property
-    def last_day(self) -> date:
-        """Give the month's last day."""
-        return period_end(date.fromisoformat(f"{self.period}-01"))
+    def last_day(self, entity: str) -> date:
+        """Give the period's last day in a legal entity's calendar; of one that is no more, the last in any."""
+        found = [each.calendar.last(self.period) for each in self.rules.having(self.period) if each.id == entity]
+        return found[0] if found else self.rules.span(self.period).last
 
 
 def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, str], None]) -> Material:
@@ -84,22 +83,21 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
 
     `whole` stops where a file is not the one with this hash; the extracts of the following month's proof are asked for as well.
     """
-    first = date.fromisoformat(f"{period}-01")
-    following = period_of(period_end(first) + timedelta(days=1))
-    begins, over = (min(ends(entity, month) for entity in rules.entities)
-                    for month in (period_of(first - timedelta(days=1)), period))
+    mine = rules.having(period)
+    following = next(filter(None, (entity.calendar.following(period) for entity in mine)), "")
+    since, over = min(begins(entity, period) for entity in mine), min(ends(entity, period) for entity in mine)
     with store.look() as tx:
         proof = next(iter(tx.proofs(rules.tenant, period, limit=1)), None)
         if proof is None:
             message = f"{period} was never proved; run `backhaul reconcile --period {period}` first"
             raise NeedsOperator(message)
-        after = next(iter(tx.proofs(rules.tenant, following, limit=1)), None)
+        after = next(iter(tx.proofs(rules.tenant, following, limit=1)), None) if following else None
         strays = tx.strays(rules.tenant, period)
-        open_ = [(entity.id, row) for entity in rules.entities for row in tx.open_at(rules.tenant, entity.id, ends(entity, period))]
-        windows = [row for entity in rules.entities for row in tx.windows(rules.tenant, entity.id) if row.period == period]
+        open_ = [(entity.id, row) for entity in mine for row in tx.open_at(rules.tenant, entity.id, ends(entity, period))]
+        windows = [row for entity in mine for row in tx.windows(rules.tenant, entity.id) if row.period == period]
         proposals = [row for row in tx.proposals(Scope.whole(rules.tenant), open_only=False)
-                     if any(at and begins <= at < over for at in (row.proposed_at, row.ended_at))]
-        reigns = [row for row in reversed(tx.reigns(rules.tenant, most=1000)) if begins <= row.since < over]
+                     if any(at and since <= at < over for at in (row.proposed_at, row.ended_at))]
+        reigns = [row for row in reversed(tx.reigns(rules.tenant, most=1000)) if since <= row.since < over]
         signatures = tx.signatures(rules.tenant, period)
     for run in (proof, after):
         for extract in run.extracts if run else ():
@@ -180,27 +178,20 @@ def _totalled(rows: Sequence[Row], *columns: int) -> Iterator[Row]:
 
 
 def _tie_out(material: Material) -> Iterator[Row]:
-    """Set credited and stock against accepted, less what is only in timing, and tie the sums to the proof's own.
+    """Set credited and stock against accepted, less what is only in timing, and tie each difference to the proof's own.
 
-    A spreadsheet counts in binary fractions, so what is compared is rounded to the four places an extract has.
+    Two currencies are never added. A spreadsheet counts in binary fractions, so what is compared is rounded to an extract's four places.
     """
-    rows: list[Row] = []
+    own = material.proof.figures.get("entities", {})
     for number, (entity, currency, lines, net, credited, stocked, received) in enumerate(material.sides, start=2):
         timing = material.timing.get((entity, currency), NOTHING)
-        rows.append((entity, currency, lines, net, credited, timing,
-                     Formula(expression=f"ROUND(E{number}-D{number}+F{number},4)", value=credited - net + timing), stocked, received,
-                     Formula(expression=f"ROUND(I{number}-H{number},4)", value=received - stocked)))
-    told = Decimal(str(material.proof.figures.get("credit_difference", 0)))
-    yield from rows
-    if rows:
-        difference = sum((row[6].value for row in rows), NOTHING)
-        yield ("Total of all currencies, to tie only", "", *(_sum(column, [row[column] for row in rows]) for column in range(2, 6)),
-               _sum(6, [row[6].value for row in rows]), _sum(7, [row[7] for row in rows]), _sum(8, [row[8] for row in rows]),
-               _sum(9, [row[9].value for row in rows]))
-        at = len(rows) + 2
-        yield ("The proof's own difference of credit", "", None, None, None, None, told, None, None, None)
-        yield ("Tie", "", None, None, None, None, Formula(expression=f'IF(ROUND(G{at}-G{at + 1},4)=0,"ties","differs")',
-                                                         value="ties" if difference == told else "differs"), None, None, None)
+        difference = credited - net + timing
+        told = Decimal(str(own[entity]["credit_difference"].get(currency, 0))) if entity in own else None
+        yield (entity, currency, lines, net, credited, timing,
+               Formula(expression=f"ROUND(E{number}-D{number}+F{number},4)", value=difference), stocked, received,
+               Formula(expression=f"ROUND(I{number}-H{number},4)", value=received - stocked), told,
+               Formula(expression=f'IF(K{number}="","not kept",IF(ROUND(G{number}-K{number},4)=0,"ties","differs"))',
+                       value="not kept" if told is None else "ties" if difference == told else "differs"))
 
 
 def _classes(material: Material) -> Iterator[Row]:
@@ -218,8 +209,9 @@ def _unproved(material: Material) -> Iterator[Row]:
 def _open_items(material: Material) -> Iterator[Row]:
     for number, (entity, row) in enumerate(material.open, start=2):
         opened = row.case.opened_at.astimezone(ZoneInfo(material.rules.entity(entity).zone)).date()
+        last = material.last_day(entity)
         yield (entity, row.case.kind, row.case.owner, row.case.return_ref, row.case.line_id, row.case.money.amount, row.case.money.currency,
-               opened, material.last_day, Formula(expression=f"I{number}-H{number}", value=(material.last_day - opened).days),
+               opened, last, Formula(expression=f"I{number}-H{number}", value=(last - opened).days),
                "; ".join(each.sentence for each in row.case.findings))
 
 
@@ -253,9 +245,10 @@ def _control(material: Material) -> Iterator[Row]:
 def _cut_off(material: Material) -> Iterator[Row]:
     """Say of each sampled line on which side of the month's end its acceptance and each of its records lie."""
     for number, (entity, line, net, currency, accepted, received, credited) in enumerate(material.sample, start=2):
-        sides = [day is None or (day <= material.last_day) == (accepted <= material.last_day) for day in (received, credited)]
+        last = material.last_day(entity)
+        sides = [day is None or (day <= last) == (accepted <= last) for day in (received, credited)]
         told = [f'IF({column}{number}="",TRUE,({column}{number}<=H{number})=(E{number}<=H{number}))' for column in "FG"]
-        yield (entity, line, net, currency, accepted, received, credited, material.last_day,
+        yield (entity, line, net, currency, accepted, received, credited, last,
                Formula(expression=f'IF(AND({told[0]},{told[1]}),"same side","other side")',
                        value="same side" if all(sides) else "other side"))
 
@@ -309,7 +302,7 @@ class Section:
 SECTIONS: Final[Mapping[str, Section]] = {
     "Tie-out": Section(rows=_tie_out, headings=(
         "Legal entity", "Currency", "Lines", "Accepted", "Credited", "In timing", "Difference", "Units to stock", "Units in stock",
-        "Units more in stock")),
+        "Units more in stock", "Difference by the proof", "Tie")),
     "Not proved, by class": Section(rows=_classes, headings=("Legal entity", "Currency", "Standing", "Class", "Lines", "Amount")),
     "Not proved": Section(rows=_unproved, headings=(
         "Legal entity", "Standing", "Class", "Return", "Line", "Document", "Amount", "Currency", "Since")),

@@ -14,8 +14,9 @@ from backhaul.domain import charges
 from backhaul.domain.disposition import MappingRow, Outcome, choose
 from backhaul.domain.facts import RANK, Decided, Fact, Inspected, Matched, Stage
 from backhaul.domain.kits import Kit, explode
+from backhaul.domain.mapped import rows_for
 from backhaul.domain.money import rounded
-from backhaul.domain.period import due_by, period_of, predicted_posting
+from backhaul.domain.period import due_by, predicted_posting
 from backhaul.domain.personal import is_erased
 from backhaul.domain.placement import circumstance
 from backhaul.domain.proof import Accepted, Words
@@ -117,7 +118,7 @@ def _reached(case: ReturnCase, stage: Stage) -> datetime | None:
 
 
 def _row(seen: _Seen, line: ReturnLine, part: Part) -> MappingRow | None:
-    return choose(seen.rules.mapping, circumstance(seen.case, line, part, seen.entity))
+    return choose(rows_for(seen.case, seen.rules), circumstance(seen.case, line, part, seen.entity))
 
 
 def _goods(seen: _Seen, line: ReturnLine, targets: list[tuple[Part, MappingRow | None]]) -> Expected:
@@ -177,8 +178,8 @@ def _accepted(  # noqa: PLR0913  what `Accepted` says
         since = max([at, *(seen.freed[name] for name in (line_id, "") if name in seen.freed)])
         if seen.case.has_reached(seen.rules.triggers.fees if fee else seen.rules.triggers.goods):
             due = max(due_by(window, seen.entity, since) for window in _windows(seen.rules)) + _days(seen.rules.deadlines.erp_job)
-        earliest = period_of(predicted_posting(seen.entity, since))
-        period = earliest if due is not None and period_of(due) == earliest else None
+        earliest = seen.entity.calendar.on(predicted_posting(seen.entity, since))
+        period = earliest.name if earliest is not None and due is not None and due in earliest else None
     return Accepted(
         words=words, units=units, net=net, fee=fee, announced=announced, stocked=stocked, sellable=sellable, scrapped=scrapped,
         tax=fixed.tax if fixed.units == units else None, accepted_on=at.astimezone(zone).date() if at else None, due_on=due, period=period)

@@ -12,16 +12,6 @@ from backhaul.domain.rules import Close, LegalEntity, Window
 
 BEFORE: Final = timedelta(minutes=15)
 
-def period_of(day: date) -> str:
-    """Name the fiscal period of a day; periods are calendar months until a calendar says otherwise."""
-    return f"{day.year:04d}-{day.month:02d}"
-
-
-def period_end(day: date) -> date:
-    """Give the last day of the period a day lies in."""
-    start_of_next = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return start_of_next - timedelta(days=1)
-
 
 def predicted_posting(entity: LegalEntity, now: datetime) -> date:
     """Predict the date the ERP's jobs will stamp on what is sent now.
@@ -72,8 +62,8 @@ def closes(  # noqa: PLR0913  each is named at the call
         today = _at(here.date(), window.at, zone)
         cut = today if now >= today else _at(here.date() - timedelta(days=1), window.at, zone)
         return oldest <= cut and (last is None or last < cut)
-    cut = _at(period_end(here.date()), window.at, zone) - window.lead
-    return now >= cut and period_of(predicted_posting(entity, now)) == period_of(here.date())
+    period = entity.calendar.on(here.date())
+    return period is not None and now >= _at(period.last, window.at, zone) - window.lead and predicted_posting(entity, now) in period
 
 
 def due_by(window: Window, entity: LegalEntity, since: datetime) -> date:
@@ -87,13 +77,17 @@ def due_by(window: Window, entity: LegalEntity, since: datetime) -> date:
         closes_at = since + window.every
     elif window.close is not Close.AT_ONCE:
         lead = window.lead if window.close is Close.PERIOD else timedelta()
-        day = since.astimezone(zone).date()
-        last = period_end(day) if window.close is Close.PERIOD else day
+        last = _cut_day(window, entity, since.astimezone(zone).date())
         closes_at = _at(last, window.at, zone) - lead
         if closes_at < since:
-            following = last + timedelta(days=1)
-            closes_at = _at(period_end(following) if window.close is Close.PERIOD else following, window.at, zone) - lead
+            closes_at = _at(_cut_day(window, entity, last + timedelta(days=1)), window.at, zone) - lead
     return predicted_posting(entity, closes_at)
+
+
+def _cut_day(window: Window, entity: LegalEntity, day: date) -> date:
+    """Give the day a window's cut is counted from: this one, or the last of its period; what is in no period is not waited for."""
+    period = entity.calendar.on(day) if window.close is Close.PERIOD else None
+    return period.last if period else day
 
 
 def _at(day: date, at: time, zone: ZoneInfo) -> datetime:

@@ -13,10 +13,12 @@ from enum import StrEnum
 from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
+from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Period
 from backhaul.domain.kits import Kit
 from backhaul.domain.payments import PayoutRules
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.tax import TaxTable
+from backhaul.domain.valuation import Policy
 
 
 class Effect(StrEnum):
@@ -224,6 +226,7 @@ class LegalEntity:
     no_customer_account: str = ""
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
+    calendar: Calendar = MONTHS
     closed_periods: frozenset[str] = frozenset()
     refund_booking: Booking = Booking.CLEARING
     currencies: Mapping[str, str] = field(default_factory=dict)
@@ -285,10 +288,26 @@ class Rules:
     """By legal entity, the ERP's warehouses whose stock on sale is told to the platform."""
     payouts: PayoutRules = field(default_factory=PayoutRules)
     accounts: Mapping[str, TiedTo] = field(default_factory=dict)
+    valuation: Policy = field(default_factory=Policy)
 
     def entity_of(self, retailer: str) -> LegalEntity | None:
         """Find the legal entity a retailer code belongs to, by exact match."""
         return next((entity for entity in self.entities if retailer in entity.retailers), None)
+
+    def knows(self, period: str) -> bool:
+        """Tell whether any legal entity's calendar has a period of this name."""
+        return any(entity.calendar.has(period) for entity in self.entities)
+
+    def having(self, period: str) -> tuple[LegalEntity, ...]:
+        """Give the legal entities whose calendar has a period of this name, or stop with those the first one has."""
+        if not self.knows(period):
+            self.entities[0].calendar.span(period)
+        return tuple(entity for entity in self.entities if entity.calendar.has(period))
+
+    def span(self, period: str) -> Period:
+        """Give all days that the period of this name has in any legal entity's calendar; its calendars need not agree on them."""
+        found = [entity.calendar.span(period) for entity in self.having(period)]
+        return Period(name=period, first=min(each.first for each in found), last=max(each.last for each in found))
 
     def journals(self, entity: str) -> frozenset[tuple[JournalType, str]]:
         """Give the journals that decisions of a legal entity name, by type; an empty name is the adapter's own."""

@@ -25,15 +25,15 @@ from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptStray
 from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.application.sweep import SOURCE
+from backhaul.application.value import value
 from backhaul.bootstrap import House, recall
 from backhaul.domain.disposition import MappingRow
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
-from backhaul.domain.period import period_end, period_of
 from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
-from backhaul.entrypoints import asking, rolling, worker
+from backhaul.entrypoints import asking, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -46,7 +46,8 @@ def prove_month(  # noqa: PLR0913  options
     anew: bool = False,
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
-    rules, erps, until = house.profiles[tenant].rules, erps_of(house, tenant), min(day, period_end(date.fromisoformat(f"{period}-01")))
+    rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
+    until = min(day, rules.span(period).last)
     heard = _hear(house, tenant, period, day, erps, now, anew=anew)
     told, irregular = heard.told, heard.irregular
     files = _write(house, tenant, period, day, told)
@@ -55,18 +56,19 @@ def prove_month(  # noqa: PLR0913  options
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house, proof.relied_on = tuple(irregular), heard.relied_on
-        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
+        proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date(), owed=heard.owed) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid)
-        if period == period_of(day) and _is_latest(house, tenant, day):
+        if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
                 rolling.own(house.store, rules, rolled, now=now)
         if rolled:
             rolling.keep(house.store, tenant, period, rolled)
+            valuing.keep(house.store, tenant, period, value(house.store, erps, rules, told.shown, rolled))
         if told.payouts:
             payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts, "effort": asdict(told.effort)}
@@ -85,7 +87,7 @@ class _Heard:
 def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError],  # noqa: PLR0913, PLR0917  private
           now: datetime, *, anew: bool) -> _Heard:
     """Ask platform and ERPs; of returns nothing happened to since the last proof, what was worked out then is taken."""
-    rules, begin = house.profiles[tenant].rules, date.fromisoformat(f"{period}-01")
+    rules, whole = house.profiles[tenant].rules, house.profiles[tenant].rules.span(period)
     asked = ask_the_platform(house, tenant, now)
     summoning.tell(house.store, tenant, "reads the books of the ERPs")
     turn = folded.begin(house.store, rules)
@@ -95,7 +97,7 @@ def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, 
     irregular = appraise(house.store, erps, rules, told)
     owed = claims(house.store, rules, turn=turn, anew=anew)
     compared = [each for each in owed if rules.payouts.providers or each.told]
-    told.payouts += map(dict, payments.rows_of(compared, begin, min(day, period_end(begin))))
+    told.payouts += map(dict, payments.rows_of(compared, whole.first, min(day, whole.last)))
     return _Heard(told=told, irregular=irregular, owed=owed, relied_on=f"{asked.relied_on}; {_said(told.effort, anew=anew)}")
 
 
@@ -190,7 +192,7 @@ SIGNED: Final = "signed"
 """Under this name it is remembered when signatures were looked at."""
 CHECKS: Final = timedelta(hours=1)
 CLOSING: Final = 10
-"""Until which day of a month the one before it is proved every day as well."""
+"""For so many days of a period the one before it is proved every day as well."""
 
 
 def steps(house: House) -> Mapping[str, Any]:
@@ -221,7 +223,7 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
         memory = tx.recall(tenant, MEMORY)
     if here.time() < MORNING or memory.get("day", "") >= here.date().isoformat() or memory.get("again", "") > now.isoformat():
         return {}
-    months = [period_of(here.date()), *([period_of(here.date().replace(day=1) - timedelta(days=1))] if here.day <= CLOSING else [])]
+    months = being_closed(rules, here.date())
     told: dict[str, Any] = {}
     try:
         with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed):
@@ -236,6 +238,23 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     except HeldElsewhere as other:
         return {"elsewhere": str(other)}
     return told
+
+
+def current(rules: Rules, day: date) -> str:
+    """Name the tenant's current period: that of its first legal entity, whose zone says what day it is."""
+    return rules.entities[0].calendar.period_of(day)
+
+
+def being_closed(rules: Rules, day: date) -> Sequence[str]:
+    """Name the periods that are proved on a day: each legal entity's current one, and the one before while that is being closed.
+
+    The tenant's current one comes last, so that what it says is what stands.
+    """
+    found: set[str] = set()
+    for calendar in (entity.calendar for entity in rules.entities):
+        if (period := calendar.on(day)) is not None:
+            found |= {period.name} | ({calendar.before(period.name)} if (day - period.first).days < CLOSING else set())
+    return sorted(found - {""}, key=lambda name: (name != current(rules, day), name))
 
 
 def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:

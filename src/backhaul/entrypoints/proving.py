@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from backhaul.domain.discrepancy import CLASSES
+from backhaul.domain.posting import in_words
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 SHOWN = 20
@@ -142,12 +143,13 @@ def house_of() -> Iterator[tuple[Any, datetime]]:
 
 
 def month_of(text: str) -> str:
-    """Read a month as an option names it."""
-    try:
-        return f"{date.fromisoformat(f'{text}-01'):%Y-%m}"
-    except ValueError as error:
+    """Read a period as an option names it; whether a calendar has it is said where one is known."""
+    from backhaul.domain.fiscal_calendar import NAME
+
+    if not NAME.fullmatch(text):
         message = f"--period '{text}' is no month like 2026-10"
-        raise typer.BadParameter(message) from error
+        raise typer.BadParameter(message)
+    return text
 
 
 def day_of(text: str, usual: date) -> date:
@@ -181,6 +183,12 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
     out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "
               f"{told['stock_difference']:f} more units are stock, and the ledger holds {told['ledger_difference']:f} more.",
               highlight=False)
+    for entity, own in told["entities"].items() if len(told["entities"]) > 1 else ():
+        money = {name: in_words(own[name]) or "nothing" for name in ("credit_difference", "ledger_difference")}
+        out.print(f"{entity or 'No legal entity'}: {own['lines']} lines: {own['proved']} proved, {own['in_timing']} in timing, "
+                  f"{own['broken']} broken; {own['orphans']} records beside them; {money['credit_difference']} more credited, "
+                  f"{own['stock_difference']:f} more units, {money['ledger_difference']} more in the ledger"
+                  f"{'' if own['complete'] else '; not all of it was read'}.", highlight=False)
     if paid := told.get("payouts"):
         out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
                   f"{paid['broken']} broken.", highlight=False)

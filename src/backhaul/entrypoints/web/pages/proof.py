@@ -6,6 +6,7 @@ is about all legal entities of a tenant together, so it is shown to who may see 
 
 import asyncio
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
@@ -50,7 +51,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             detail = "this month was never proved"
             raise NotFoundException(detail)
         return console.show(request, "proof.html", months=months, shown=shown, runs=runs, classes=CLASSES, waits=WAITS,
-                            asked=asked, month=f"{console.clock.now():%Y-%m}")
+                            asked=asked, month=_current(console, tenant))
 
     @get("/proof/{period:str}/{kind:str}", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_class(request: AnyRequest, period: FromPath[str], kind: FromPath[str]) -> Response[str]:
@@ -82,6 +83,12 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return await asyncio.to_thread(_summon, console, request, told.get("period", ""))
 
     return [show_month, show_class, show_availability, prove_now]
+
+
+def _current(console: Console, tenant: str) -> str:
+    """Name the current period, as the first legal entity's clock and calendar say."""
+    first = console.house.profiles[tenant].rules.entities[0]
+    return first.calendar.period_of(console.clock.now().astimezone(ZoneInfo(first.zone)).date())
 
 
 def _summon(console: Console, request: AnyRequest, period: str) -> Response[Any]:
