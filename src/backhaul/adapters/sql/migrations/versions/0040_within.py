@@ -6,7 +6,7 @@ from alembic import op
 from backhaul.adapters.sql.tables import Exact
 
 revision = "0040"
-down_revision = "0030"
+down_revision = "0038"
 
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
