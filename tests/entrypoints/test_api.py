@@ -676,7 +676,11 @@ def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_see_custo
     assert (told["line_id"], told["matches"], told["sought"]["sku"]) == ("MUG#1", False, "MUG")
     assert [(each["order"], each["unit_price"], each["against"]) for each in told["found"]] == [
         ("SO-1", "6.25", ["it was sold at 6.25, not at 10.00"])]
+    days = shop.call("GET", path.format(number), shop.token(Role.OPERATOR), sold_from="2026-02-01", sold_to="2026-03-01").json()
+    far = shop.call("GET", path.format(number), shop.token(Role.OPERATOR), sold_from="2020-02-01", sold_to="2026-03-01")
+
     assert nobody.status_code == 409
+    assert (days["sought"]["span"], days["more"], far.status_code) == (["2026-02-01", "2026-03-01"], False, 409)
     assert shop.call("GET", path.format(number), shop.token(Role.WAREHOUSE), order="SO-1").status_code == 403
 
 

@@ -752,7 +752,9 @@ class Selling:
         lines = {name: SaleLine(sku="CUP", quantity=Decimal(units), unit_price=Decimal("2.95"), lot=f"{name}/1")
                  for name, units in (("SO-1", 2), ("SO-2", 1))}
         told = {name: Sale(number=name, customer=EVIL, currency="GBP", lines=(line,)) for name, line in lines.items()}
-        return MasterData(sales={name: sale for name, sale in told.items() if name in questions.orders or EVIL in questions.buyers})
+        wanted = EVIL in questions.buyers or questions.sold is not None
+        return MasterData(sales={name: sale for name, sale in told.items() if name in questions.orders or wanted},
+                          left_out=questions.sold is not None)
 
 
 @dataclass
@@ -786,6 +788,8 @@ def test_a_sale_is_looked_for_shown_with_its_reasons_and_chosen(store: SqlStore,
         nothing = fiona.get(f"/exceptions/{number}/sales?order=SO-9").text
         found = fiona.get(f"/exceptions/{number}/sales?{urlencode({'customer': EVIL})}")
         choices = [html.unescape(each) for each in re.findall(r'type="radio" name="choice" value="([^"]*)"', found.text)]
+        on_days = fiona.get(f"/exceptions/{number}/sales?from=2010-11-19&to=2010-11-21").text
+        no_day = fiona.get(f"/exceptions/{number}/sales?from=yesterday")
         wrong = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice="SO-1", reason="x")
         asked = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice=choices[0], reason="The slip says so")
         wanda = inside(asking, "Wanda Warehouse").get(f"/exceptions/{number}/sales").status_code
@@ -797,6 +801,9 @@ def test_a_sale_is_looked_for_shown_with_its_reasons_and_chosen(store: SqlStore,
     assert found.text.index("SO-1") < found.text.index("SO-2"), "of two units, an order of one is not the first"
     assert "1 of 1 are not returned yet, and 2 came" in found.text
     assert EVIL not in found.text
+    assert "19 Nov 2010 to 21 Nov 2010; there are more sales than are shown" in on_days
+    assert 'value="2010-11-19"' in on_days
+    assert (no_day.status_code, "a day is written like 2026-03-01" in no_day.text) == (409, True)
     assert (wrong.status_code, asked.status_code, wanda, anton, missing) == (409, 303, 403, 403, 404)
     with store.begin() as tx:
         [proposal] = tx.proposals(Scope.whole(TENANT))
