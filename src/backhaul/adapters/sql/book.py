@@ -347,6 +347,12 @@ class Book(Casebook):
 
     # --- writing
 
+    def flush(self) -> None:
+        """Write everything that waits."""
+        self._flush_postings()
+        self._flush_inbox()
+        self._flush_trail()
+
     def _flush_postings(self) -> None:
         """Write what waits. Attempts are opened before their posting says SENDING, and completed after."""
         self._flush_cases()

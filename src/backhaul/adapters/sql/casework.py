@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, select, update
 
 from backhaul.adapters.sql import lists, rows
-from backhaul.adapters.sql.session import chunks
-from backhaul.adapters.sql.sessions import Sessions
+from backhaul.adapters.sql.session import Session, chunks
 from backhaul.adapters.sql.tables import answers, exceptions, notes, promises
 from backhaul.application.people_ports import KeptAnswer, KeptNote, KeptPromise
 from backhaul.application.ports import KeptCase, KeptException
@@ -18,7 +17,7 @@ from backhaul.domain.access import Scope
 SAYS = [column for column in notes.c if column.name != "body"]
 
 
-class Casework(Sessions):
+class Casework(Session):
     """Notes and promises are only added; whose work an exception is can be moved."""
 
     def add_note(self, note: KeptNote, body: bytes | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, update
 
 from backhaul.adapters.sql import rows
-from backhaul.adapters.sql.erasing import Erasing
+from backhaul.adapters.sql.book import Book
 from backhaul.adapters.sql.lists import total
 from backhaul.adapters.sql.proofs import house, strays
 from backhaul.adapters.sql.tables import (
@@ -38,7 +38,7 @@ NOBODYS: Final = ("", "*")
 UNMAPPED: Final = ("UNMAPPED_DISPOSITION", "UNMAPPED_FEE")
 
 
-class Closing(Erasing):
+class Closing(Book):
     """Signatures are only added, and each falls at most once."""
 
     def add_signature(self, signature: Signature) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, literal, or_, select, update
 
 from backhaul.adapters.sql import coverage, rows, tables
-from backhaul.adapters.sql.folds import Folds
+from backhaul.adapters.sql.book import Book
 from backhaul.adapters.sql.session import chunks
 from backhaul.application.people_ports import Held, KeptErasure
 from backhaul.domain.facts import Announced
@@ -25,7 +25,7 @@ ABOUT_MESSAGES: Final = "delivery:"
 """How the reference of work about a message begins that nobody could read."""
 
 
-class Erasing(Folds):
+class Erasing(Book):
     """What is held about a customer, and erasing it."""
 
     def returns_of(self, tenant: str, account: str) -> Sequence[str]:

@@ -7,12 +7,12 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import delete, exists, select, update
 
-from backhaul.adapters.sql.payments import Payments
+from backhaul.adapters.sql.book import Book
 from backhaul.adapters.sql.session import chunks
 from backhaul.adapters.sql.tables import foldings, folds, stirred
 
 
-class Folds(Payments):
+class Folds(Book):
     """Folds are kept and let go; nothing but a proof's effort rests on them."""
 
     def folds(self, tenant: str, sort: str, refs: Collection[str]) -> Mapping[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from backhaul.adapters.sql import rows, tables
-from backhaul.adapters.sql.statements import Statements
+from backhaul.adapters.sql.book import Book
 from backhaul.application.payment_ports import KeptSheet
 from backhaul.domain.payments import Payment, PaymentStatus
 
@@ -17,7 +17,7 @@ MONEY = ("amount", "fee", "bonus", "exchange")
 PAID_FOR = ("returns", "orders", "notes")
 
 
-class Payments(Statements):
+class Payments(Book):
     """Sheets and payments are only added; the database refuses to change or forget one."""
 
     def keep_sheet(self, sheet: KeptSheet) -> bool:

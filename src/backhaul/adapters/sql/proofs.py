@@ -8,20 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from backhaul.adapters.sql import rows
-from backhaul.adapters.sql.casework import Casework
+from backhaul.adapters.sql.session import Session
 from backhaul.adapters.sql.tables import proof_house, proof_lines, proof_within, proofs
 from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
 from backhaul.domain.oversight import Irregular
 
 
-class Proofs(Casework):
+class Proofs(Session):
     """Runs are only added; of a period the lines of its latest run stay."""
-
-    def flush(self) -> None:
-        """Write everything that waits."""
-        self._flush_postings()
-        self._flush_inbox()
-        self._flush_trail()
 
     def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = (),
                    within: Iterable[KeptWithin] = ()) -> int:

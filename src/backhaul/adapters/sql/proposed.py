@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from backhaul.adapters.sql import rows
-from backhaul.adapters.sql.register import Register
-from backhaul.adapters.sql.session import ensure
+from backhaul.adapters.sql.session import Session, ensure
 from backhaul.adapters.sql.tables import leases, pauses, proposals
 from backhaul.application.people_ports import KeptPause
 from backhaul.domain.access import Scope
@@ -20,7 +19,7 @@ from backhaul.domain.proposal import Proposal, ProposalKind, ProposalState
 OPEN = ProposalState.OPEN.value
 
 
-class Proposed(Register):
+class Proposed(Session):
     """Proposals and pauses. The database refuses what one person alone would have decided."""
 
     def add_proposal(self, proposal: Proposal) -> tuple[Proposal, bool]:

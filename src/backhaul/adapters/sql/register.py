@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from backhaul.adapters.sql.session import Session
 from backhaul.adapters.sql.tables import grants, people, tokens
-from backhaul.adapters.sql.versions import Versions
 from backhaul.application.people_ports import KeptGrant, KeptToken
 from backhaul.domain.access import Grant, Person, Role
 
 
-class Register(Versions):
+class Register(Session):
     """People, grants and tokens. What was revoked stays, with who did so and when."""
 
     def person(self, *, issuer: str, subject: str) -> Person | None:

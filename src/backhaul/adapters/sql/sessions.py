@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from backhaul.adapters.sql.proposed import Proposed
+from backhaul.adapters.sql.session import Session
 from backhaul.adapters.sql.tables import sessions, sign_ins
 from backhaul.application.ports import KeptSession
 
@@ -18,7 +18,7 @@ FORGOTTEN: Final = timedelta(hours=1)
 """A sign-in that was used is remembered for so long; one that began earlier is refused by its own time."""
 
 
-class Sessions(Proposed):
+class Sessions(Session):
     """Browsers that came back from the identity provider, and people who are signed in."""
 
     def use_sign_in(self, hash_: str, *, at: datetime) -> bool:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from backhaul.adapters.sql.proofs import Proofs
+from backhaul.adapters.sql.session import Session
 from backhaul.adapters.sql.tables import availability, statements
 from backhaul.application.proof_ports import KeptStatement
 from backhaul.domain.availability import Compared, Standing
 
 
-class Statements(Proofs):
+class Statements(Session):
     """Statements are only added; what differs is that of the latest one."""
 
     def keep_statement(self, kept: KeptStatement, rows: Iterable[Compared]) -> int:

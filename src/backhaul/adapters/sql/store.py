@@ -22,9 +22,21 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from backhaul.adapters.sql.casework import Casework
 from backhaul.adapters.sql.closing import Closing
+from backhaul.adapters.sql.desk import Desk
+from backhaul.adapters.sql.erasing import Erasing
+from backhaul.adapters.sql.folds import Folds
+from backhaul.adapters.sql.payments import Payments
+from backhaul.adapters.sql.proofs import Proofs
+from backhaul.adapters.sql.proposed import Proposed
+from backhaul.adapters.sql.register import Register
 from backhaul.adapters.sql.session import Seen
+from backhaul.adapters.sql.sessions import Sessions
+from backhaul.adapters.sql.statements import Statements
 from backhaul.adapters.sql.tables import ERASABLE, GUARDS, UNIQUE
+from backhaul.adapters.sql.turns import Turns
+from backhaul.adapters.sql.versions import Versions
 from backhaul.application.ports import Clock, Fence
 from backhaul.domain.errors import Misconfigured, RetryLater
 
@@ -53,8 +65,8 @@ class ExactSum:
         return None if self._total is None else str(self._total)
 
 
-class SqlTx(Closing):
-    """One transaction; implements the port `Tx`.
+class SqlTx(Closing, Erasing, Folds, Payments, Statements, Proofs, Casework, Sessions, Proposed, Register, Versions, Turns, Desk):
+    """One transaction; implements the port `Tx` and those of people, proofs, payments and closes, each by a part that knows the others not.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own
     refusals can come as late as that; nothing is kept then.

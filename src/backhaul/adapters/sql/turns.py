@@ -4,13 +4,13 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
 
-from backhaul.adapters.sql.desk import Desk
+from backhaul.adapters.sql.session import Session
 from backhaul.adapters.sql.tables import leases
 from backhaul.application.ports import Fence, KeptLease
 from backhaul.domain.errors import RetryLater
 
 
-class Turns(Desk):
+class Turns(Session):
     """Leases. Their tokens only grow; that of this transaction is checked and locked at its first word."""
 
     def take_lease(self, tenant: str, legal_entity: str, *, holder: str, now: datetime, until: datetime) -> KeptLease:

@@ -5,14 +5,14 @@ from datetime import datetime
 from sqlalchemy import insert, select
 
 from backhaul.adapters.sql import rows
+from backhaul.adapters.sql.session import Session
 from backhaul.adapters.sql.tables import drafts, profiles, reigns, sellable
-from backhaul.adapters.sql.turns import Turns
 from backhaul.application.people_ports import KeptReign
 from backhaul.application.ports import KeptProfile
 from backhaul.domain.disposition import Sellability
 
 
-class Versions(Turns):
+class Versions(Session):
     """Profiles, each kept whole under its version, so that a posting's mapping version can always be explained (INV-16)."""
 
     def keep_profile(self, profile: KeptProfile, *, at: datetime) -> KeptProfile:
