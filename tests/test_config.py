@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import pytest
 from backhaul.config import Secret, Settings, check_profile, load_profile, profile_schema
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.routing import ESCALATION, Escalation
-from backhaul.domain.rules import Close, Leg, Window
+from backhaul.domain.rules import Close, Leg, Tolerances, Window
 from backhaul.secret import Hidden
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -30,6 +31,10 @@ host_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1Ka
 password = "env:BACKHAUL_SFTP_P"
 
 [tolerances]"""
+
+
+POUNDS = 'currency = "GBP"'
+PERIOD = '{{ name = "2026-{}", first = 2026-{}, last = 2026-{} }}'
 
 
 def changed(tmp_path: Path, old: str, new: str) -> Path:
@@ -78,6 +83,42 @@ def test_a_leg_may_have_a_window_of_its_own(tmp_path: Path) -> None:
     assert rules.windows == {Leg.ORDER: Window(close=Close.AT_ONCE), Leg.FEES: Window(every=timedelta(hours=2), cap=7)}
 
 
+ROW = """[[tolerances]]
+of = "tax"
+amount = "0.02"
+currency = "GBP"
+owner = "finance"
+reason = "rounded by document"
+since = 2010-01-01
+"""
+
+
+def test_what_may_differ_is_said_by_rows_and_what_no_row_speaks_of_may_not(tmp_path: Path) -> None:
+    rows = changed(tmp_path, '[tolerances]\namount = "0.01"\n', ROW)
+    rules, usual = load_profile(rows, ENVIRON).rules, load_profile(PROFILE, ENVIRON).rules
+    day = date(2010, 12, 1)
+
+    assert [(row.name, row.amount, row.owner, row.reason) for row in rules.tolerances.rows] == [
+        ("tax GBP 2010-01-01", Decimal("0.02"), "finance", "rounded by document")]
+    assert rules.tolerances_of("gb01", "GBP", day) == Tolerances(amount=Decimal(0), tax=Decimal("0.02"), cost=Decimal(0))
+    assert rules.tolerances_of("gb01", "EUR", day) == Tolerances(amount=Decimal(0), tax=Decimal(0), cost=Decimal(0))
+    assert (rules.tolerance.books, usual.tolerance.net, usual.tolerance.rounding) == ({"gb01": "GBP"}, Decimal(0), Decimal("0.01"))
+    assert usual.tolerances_of("gb01", "GBP", day) is usual.tolerances
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("0.02", "-1", "an amount is not negative"), ('"finance"', '" "', "needs a currency, an owner and a reason"),
+    ('"GBP"', '"GBP"\nlegal_entity = "xx"', "there is no legal entity 'xx'"), ("2010-01-01\n", f"2010-01-01\n{ROW}", "stands twice"),
+])
+def test_a_tolerance_without_an_owner_or_that_nobody_could_tell_from_another_is_refused(
+    tmp_path: Path, old: str, new: str, says: str,
+) -> None:
+    path = changed(tmp_path, '[tolerances]\namount = "0.01"\n', ROW.replace(old, new, 1))
+
+    with pytest.raises(Misconfigured, match=says):
+        load_profile(path, ENVIRON)
+
+
 def test_overdue_work_comes_before_whom_the_profile_says_and_before_management_where_it_says_nothing(tmp_path: Path) -> None:
     said = changed(tmp_path, "[tolerances]", '[[escalation]]\nteam = "lead"\nlate = "4h"\nkinds = "DUPLICATE"\n[tolerances]')
     silent = load_profile(PROFILE, ENVIRON).rules
@@ -96,6 +137,17 @@ def test_a_watched_folder_knows_its_server_and_hides_what_opens_it(tmp_path: Pat
     assert folder.server.password
     assert folder.server.password.reveal() == "open sesame"
     assert "open sesame" not in repr(folder)
+
+
+def test_a_retailers_year_of_weeks_and_a_list_of_periods_are_calendars_and_nothing_is_calendar_months(tmp_path: Path) -> None:
+    weeks = changed(tmp_path, POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-5", begins = 2026-02-01, years = 1 }')
+    retail = load_profile(weeks, ENVIRON).rules.entities[0].calendar
+    one = "\ncalendar = { periods = [" + PERIOD.format("13", "12-28", "12-31") + "] }"
+    listed = load_profile(changed(tmp_path, POUNDS, POUNDS + one), ENVIRON).rules.entities[0].calendar
+
+    assert (retail.period_of(date(2026, 3, 1)), str(retail.last("2026-03"))) == ("2026-02", "2026-05-02")
+    assert [listed.period_of(date(2026, 12, day)) for day in (27, 28)] == ["", "2026-13"]
+    assert load_profile(PROFILE, ENVIRON).rules.entities[0].calendar == MONTHS
 
 
 def test_two_different_files_never_share_a_version(tmp_path: Path) -> None:
@@ -132,6 +184,21 @@ def test_both_example_profiles_read_their_sample_and_know_where_every_unit_goes(
     ('template = "{timestamp}.{body}"', 'template = "{timestamp}"', "{body} once", '"{timestamp}"'),
     ('secret = "env:BACKHAUL_ZIGZAG_SECRET"', 'secret = "hunter2"', "by reference", "hunter2"),
     ('zone = "Europe/London"', 'zone = "Europe/Londn"', "no time zone", "Londn"),
+    (POUNDS, POUNDS + "\ncalendar = {}", "either weeks, from a day on, or its periods", "calendar = {}"),
+    (POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-5" }', "need the first day of the first year", "calendar = { weeks"),
+    (POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-6", begins = 2026-02-01, years = 1 }', "none of 4-4-5", "4-4-6"),
+    (POUNDS, POUNDS + '\ncalendar = { weeks = "4-4-5", begins = 2026-02-01, years = 3, rule = "sunday nearest 1 february" }',
+     "2028 begins on 2028-01-30", "rule = "),
+    (POUNDS, POUNDS + '\ncalendar = { years = 2, periods = [{ name = "2026-01", first = 2026-01-01, last = 2026-01-31 }] }',
+     "belongs to a calendar of weeks", "years = 2"),
+    (POUNDS, f"{POUNDS}\ncalendar = {{ periods = [{PERIOD.format('01', '01-01', '01-25')}, {PERIOD.format('02', '01-27', '02-28')}] }}",
+     "no period holds the days from 2026-01-26", "2026-01-27"),
+    (POUNDS, POUNDS + '\nclosed_periods = ["2026-13"]', "'2026-13' is no period like 2026-01", "2026-13"),
+    (POUNDS, POUNDS + '\nclosed_periods = ["2025-12"]\ncalendar = { weeks = "4-4-5", begins = 2026-02-01, years = 1 }',
+     "'2025-12' is no period of its calendar", "2025-12"),
+    (POUNDS, POUNDS + "\ncut_offs = { 2026-13 = 2026-12-30T18:00:00 }", "'2026-13' is no period of its calendar", "2026-13"),
+    (POUNDS, POUNDS + "\ncut_offs = { 2026-12 = 2026-12-30T18:00:00Z }", "by the legal entity's own clock", "2026-12"),
+    (POUNDS, POUNDS + "\ncut_offs = { 2026-12 = 2026-11-30T18:00:00 }", "2026-12 is 2026-12-01 to 2026-12-31, and", "2026-12"),
     ('sku = "return.lines[].sku"', 'sku = "return.sku"', "must stand in a list", '"return.sku"'),
     ('row = "Root.Data"', 'row = "Root[].Data"', "is no path", "Root[].Data"),
     ('row = "Root.Data"', 'trailer = { mark = "END" }', "which cell of the trailer", "trailer = "),

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
@@ -38,6 +38,7 @@ from backhaul.domain.disposition import Circumstance, JournalType, MappingRow, P
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import RANK, Stage
+from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Period, Weeks, flaws as calendar_flaws
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
 from backhaul.domain.payments import Clock, PayoutRules
 from backhaul.domain.placement import circumstance
@@ -55,8 +56,6 @@ from backhaul.domain.rules import (
     OriginRule,
     Rules,
     Surplus,
-    TiedTo,
-    Tolerances,
     Triggers,
     Window,
 )
@@ -66,6 +65,7 @@ from backhaul.profile_platform import Reach, platform_flaws, reach_of, read_back
 from backhaul.profile_push import offered, push_flaws, push_of
 from backhaul.profile_statements import statement_flaws, statements_of
 from backhaul.profile_tables import (
+    CalendarTable,
     EntityTable,
     FeeTable,
     KitTable,
@@ -77,6 +77,8 @@ from backhaul.profile_tables import (
     Values,
     WindowTable,
 )
+from backhaul.profile_tolerances import tolerance_flaws, tolerances_of
+from backhaul.profile_valuation import policy_of, tied_to, valuation_flaws
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
@@ -221,6 +223,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
+    yield from tolerance_flaws(file)
     yield from _payout_flaws(file, environ)
 
 
@@ -228,6 +231,7 @@ def _payout_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
     """Hold payments to columns that exist, days that pass, clocks with a source, and accounts of companies of ours."""
     known = {table.id for table in file.legal_entities}
     yield from ((f"accounts.{entity}", f"there is no legal entity '{entity}'") for entity in file.accounts if entity not in known)
+    yield from valuation_flaws(file.valuation, known)
     table = file.payouts
     if table is None:
         return
@@ -303,12 +307,57 @@ def _entity_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
         yield from ((f"{here}.currencies.{code}", f"'{code}' needs three capital letters, not the books' own, and its rate's source")
                     for code, source in table.currencies.items()
                     if not re.fullmatch(r"[A-Z]{3}", code, re.ASCII) or code == table.currency or not source.strip())
-        yield from ((f"{here}.closed_periods", f"'{period}' is no period like 2026-01") for period in table.closed_periods
-                    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period, re.ASCII))
+        yield from _calendar_flaws(f"{here}.calendar", table.calendar)
+        calendar = MONTHS if [*_calendar_flaws(here, table.calendar)] else _calendar(table.calendar)
+        yield from ((f"{here}.closed_periods", f"'{period}' is no period {'of its calendar' if calendar.listed else 'like 2026-01'}")
+                    for period in table.closed_periods if not calendar.has(period))
+        yield from _cut_off_flaws(f"{here}.cut_offs", table.cut_offs, calendar)
         references = {name: ("options", value) for name, value in table.options.items() if value.startswith(("env:", "file:"))}
         references |= {name: ("secrets", value) for name, value in table.secrets.items()}
         for name, (kind, value) in references.items():
             yield from _secret_flaw(f"{here}.{kind}.{name}", value, environ)
+
+
+def _calendar_flaws(here: str, table: CalendarTable | None) -> Iterator[Flaw]:
+    """Find a calendar by which a day lies in no period, or in two, and years of weeks that are only half stated."""
+    if table is None:
+        return
+    if bool(table.weeks) is bool(table.periods):
+        yield here, "a calendar is either weeks, from a day on, or its periods one by one"
+    elif table.periods:
+        strange = [name for name in ("begins", "years", "year", "long_years", "rule") if getattr(table, name)]
+        yield from ((f"{here}.{name}", "belongs to a calendar of weeks; periods listed one by one have their own days") for name in strange)
+        yield from ((f"{here}.periods", flaw) for flaw in calendar_flaws(_periods(table)))
+    elif table.begins is None:
+        yield f"{here}.begins", "years of weeks need the first day of the first year"
+    else:
+        yield from ((here, flaw) for flaw in _weeks(table, table.begins).flaws())
+
+
+def _cut_off_flaws(here: str, told: Mapping[str, datetime], calendar: Calendar) -> Iterator[Flaw]:
+    """Find a cut-off of no period, or one outside it, after which nothing would leave that belongs to another."""
+    for period, at in told.items():
+        if not calendar.has(period):
+            yield f"{here}.{period}", f"'{period}' is no period of its calendar"
+        elif at.tzinfo is not None:
+            yield f"{here}.{period}", "a cut-off is by the legal entity's own clock, so that it has no offset"
+        elif at.date() not in calendar.span(period):
+            yield f"{here}.{period}", f"{period} is {calendar.first(period)} to {calendar.last(period)}, and {at} is not in it"
+
+
+def _periods(table: CalendarTable) -> tuple[Period, ...]:
+    return tuple(Period(name=each.name, first=each.first, last=each.last) for each in table.periods)
+
+
+def _weeks(table: CalendarTable, begins: date) -> Weeks:
+    return Weeks(pattern=table.weeks, begins=begins, years=table.years, year=table.year or begins.year, long=frozenset(table.long_years),
+                 rule=table.rule)
+
+
+def _calendar(table: CalendarTable | None) -> Calendar:
+    if table is None:
+        return MONTHS
+    return Calendar(listed=_weeks(table, table.begins).periods if table.begins else _periods(table))
 
 
 def _row_flaws(file: ProfileFile) -> Iterator[Flaw]:
@@ -515,8 +564,9 @@ def _entity(table: EntityTable, environ: Mapping[str, str] | None) -> LegalEntit
         id=table.id, erp=table.erp, deployment=table.deployment, currency=table.currency, zone=table.zone,
         retailers=frozenset(table.retailers), warehouses=dict(table.warehouses), return_reason=table.return_reason,
         no_customer_account=table.no_customer_account, no_customer_limit=table.no_customer_limit,
-        job_times=table.job_times, closed_periods=frozenset(table.closed_periods), currencies=dict(table.currencies),
-        refund_booking=table.refund_booking,
+        job_times=table.job_times, calendar=_calendar(table.calendar), cut_off=table.cut_off,
+        cut_offs=dict(table.cut_offs), closed_periods=frozenset(table.closed_periods),
+        currencies=dict(table.currencies), refund_booking=table.refund_booking,
         options={**{name: _option(value, environ) for name, value in table.options.items()},
                  **{name: Hidden(_option(reference, environ)) for name, reference in table.secrets.items()}})
 
@@ -560,14 +610,15 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         limits=Limits(**{name: getattr(file.limits, name) for name in file.limits.__struct_fields__}),
-        tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
+        tolerances=tolerances_of(file),
         routing=tuple(RoutingRule(team=row.team, kinds=_names(row.kinds), retailers=_names(row.retailers), above=row.above,
                                   legal_entities=_names(row.legal_entities), warehouses=_names(row.warehouses)) for row in file.routing),
         escalation=ESCALATION if file.escalation is None else tuple(
             Escalation(team=row.team, late=_duration(row.late), kinds=_names(row.kinds)) for row in file.escalation),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
         offered=offered(file), payouts=_payouts(file.payouts), accounts={
-            entity: TiedTo(clearing=table.clearing, received=table.received, since=table.since) for entity, table in file.accounts.items()})
+            entity: tied_to(table) for entity, table in file.accounts.items()},
+        valuation=policy_of(file.valuation))
 
 
 def _payouts(table: PayoutsTable | None) -> PayoutRules:

@@ -20,6 +20,7 @@ from backhaul.domain.disposition import JournalType, Outcome
 from backhaul.domain.facts import Stage
 from backhaul.domain.kits import KitMode
 from backhaul.domain.rules import Booking, By, Close, Effect, OriginRule, Per, Prefer
+from backhaul.domain.tolerance import Measure
 
 Values: TypeAlias = str | tuple[str, ...]
 """One exact value, or a list of them. There are no wildcards."""
@@ -120,6 +121,26 @@ class PushTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     alarm: str = "6h"
 
 
+class PeriodTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One period of a calendar that lists them one by one."""
+
+    name: str
+    first: date
+    last: date
+
+
+class CalendarTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`calendar` of a legal entity: years of weeks from `begins` on, or its periods one by one."""
+
+    weeks: str = ""
+    begins: date | None = None
+    years: int = 0
+    year: int = 0
+    long_years: tuple[int, ...] = ()
+    rule: str = ""
+    periods: tuple[PeriodTable, ...] = ()
+
+
 class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[legal_entities]]`: one company in one ERP.
 
@@ -138,6 +159,9 @@ class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     no_customer_account: str = ""
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
+    calendar: CalendarTable | None = None
+    cut_off: time | None = None
+    cut_offs: dict[str, datetime] = {}
     closed_periods: tuple[str, ...] = ()
     refund_booking: Booking = Booking.CLEARING
     currencies: dict[str, str] = {}
@@ -321,12 +345,34 @@ class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """`[accounts.ENTITY]`: the accounts the roll-forwards are tied to, and since which day these were empty.
 
     `clearing` is the refund clearing account, `received` are those of packing slips or interim accounts; without them open transactions
-    are what they are tied to.
+    are what they are tied to. The others are where proposed journals go.
     """
 
     clearing: str = ""
     received: tuple[str, ...] = ()
     since: date | None = None
+    returns: str = ""
+    tax: str = ""
+    liability: str = ""
+    recoverable: str = ""
+    cost: str = ""
+    customers: str = ""
+    write_down: str = ""
+    allowance: str = ""
+    differences: str = ""
+
+
+class ValuationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[valuation]`: what accountants decided about the worth of returned goods; `source` says where they decided it.
+
+    `classes` names the class of a disposition, `write_down` the part of its cost that a class loses, `recovery` what it costs a legal
+    entity to get one unit back.
+    """
+
+    source: str
+    classes: dict[str, str] = {}
+    write_down: dict[str, Decimal] = {}
+    recovery: dict[str, Decimal] = {}
 
 
 class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -335,6 +381,19 @@ class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     amount: Decimal = Decimal("0.01")
     tax: Decimal = Decimal("0.01")
     cost: Decimal = Decimal("0.05")
+
+
+class ToleranceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[tolerances]]`: by how much one figure may differ, who says so, and why."""
+
+    of: Measure
+    amount: Decimal
+    currency: str
+    owner: str
+    reason: str
+    since: date
+    legal_entity: str = ""
+    account: str = ""
 
 
 class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -397,7 +456,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     triggers: TriggersTable = TriggersTable()
     window: WindowTable = WindowTable()
     windows: WindowsTable = WindowsTable()
-    tolerances: TolerancesTable = TolerancesTable()
+    tolerances: TolerancesTable | tuple[ToleranceTable, ...] = TolerancesTable()
     limits: LimitsTable = LimitsTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}
@@ -407,5 +466,6 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     folders: tuple[FolderTable, ...] = ()
     payouts: PayoutsTable | None = None
     accounts: dict[str, AccountsTable] = {}
+    valuation: ValuationTable | None = None
     attempts: int = 8
     go_live: datetime | None = None

@@ -48,13 +48,16 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "StatementsTable": "statements", "AvailabilityTable": "availability",
     "Layout": "files", "Trailer": "files", "FolderTable": "folders", "SftpTable": "folders",
     "EventRule": "payload.events", "Words": "payload.dispositions, payload.conditions, payload.reasons",
-    "EntityTable": "legal_entities", "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
+    "EntityTable": "legal_entities", "CalendarTable": "calendar", "PeriodTable": "calendar",
+    "SellableTable": "sellable", "PlaceTable": "sellable", "MappingTable": "mapping",
     "FeeTable": "fees", "HistoryTable": "history", "SurplusTable": "surplus", "TriggersTable": "triggers", "WindowTable": "window",
     "WindowsTable": "windows",
-    "TolerancesTable": "tolerances", "LimitsTable": "limits", "RoutingTable": "routing", "EscalationTable": "escalation",
+    "TolerancesTable": "tolerances, in one table", "ToleranceTable": "tolerances",
+    "LimitsTable": "limits", "RoutingTable": "routing", "EscalationTable": "escalation",
     "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
     "PayoutsTable": "payouts", "ClockTable": "payouts", "Columns": "payouts", "Api": "payouts", "AccountsTable": "accounts",
+    "ValuationTable": "valuation",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
 

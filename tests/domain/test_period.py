@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.period import before_jobs, closes, due_by, jobs_done, period_end, period_of, predicted_posting
+from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Weeks
+from backhaul.domain.period import before_jobs, closes, cut_off, due_by, jobs_done, landing, leaves, predicted_posting, turn
 from backhaul.domain.rules import Close, LegalEntity, Window
 from backhaul.testing.builders import entity
 
@@ -21,24 +22,6 @@ def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> date
 def shuts(window: Window, now: datetime, *, count: int = 1, oldest: datetime | None = None, last: datetime | None = None,
           whose: LegalEntity | None = None) -> bool:
     return closes(window, whose or entity(), oldest=oldest or now - timedelta(days=1), count=count, last=last, now=now)
-
-
-@pytest.mark.parametrize(("day", "end", "period"), [
-    (date(2026, 1, 31), date(2026, 1, 31), "2026-01"), (date(2026, 2, 1), date(2026, 2, 28), "2026-02"),
-    (date(2028, 2, 29), date(2028, 2, 29), "2028-02"), (date(2026, 12, 1), date(2026, 12, 31), "2026-12"),
-    (date(2026, 4, 30), date(2026, 4, 30), "2026-04"),
-])
-def test_a_period_is_a_calendar_month(day: date, end: date, period: str) -> None:
-    assert (period_end(day), period_of(day)) == (end, period)
-
-
-@given(st.dates(min_value=date(1990, 1, 1), max_value=date(2100, 1, 1)))
-@settings(derandomize=True, deadline=None, max_examples=60)
-def test_the_day_after_a_period_end_is_in_the_next_period(day: date) -> None:
-    end = period_end(day)
-
-    assert day <= end
-    assert period_of(end) == period_of(day) != period_of(end + timedelta(days=1))
 
 
 @pytest.mark.parametrize(("now", "posted"), [
@@ -139,7 +122,7 @@ def test_the_periods_window_closes_the_day_before_its_end_so_that_the_jobs_post_
     nightly = entity(job_times=NIGHTLY)
 
     assert shuts(PERIOD, now, whose=nightly) is shut
-    assert not shut or period_of(predicted_posting(nightly, now)) == period_of(now.astimezone(LONDON).date())
+    assert not shut or MONTHS.period_of(predicted_posting(nightly, now)) == MONTHS.period_of(now.astimezone(LONDON).date())
 
 
 @given(st.datetimes(min_value=datetime(2025, 11, 1), max_value=datetime(2027, 3, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone is added
@@ -149,7 +132,55 @@ def test_no_period_window_ever_carries_into_the_next_period(now: datetime, zone:
     nightly = entity(job_times=NIGHTLY, zone=zone)
     here = now.astimezone(ZoneInfo(zone)).date()
 
-    assert not shuts(PERIOD, now, whose=nightly) or period_of(predicted_posting(nightly, now)) == period_of(here)
+    assert not shuts(PERIOD, now, whose=nightly) or MONTHS.period_of(predicted_posting(nightly, now)) == MONTHS.period_of(here)
+
+
+RETAIL = Calendar(listed=Weeks(pattern="4-4-5", begins=date(2025, 2, 2), years=4, year=2025).periods)
+WINDOWS = st.sampled_from([Window(close=close, at=time(18, 0)) for close in Close])
+
+
+@given(st.datetimes(min_value=datetime(2025, 11, 1), max_value=datetime(2027, 3, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone is added
+       st.sampled_from(["Europe/London", "Pacific/Auckland"]), st.sampled_from([MONTHS, RETAIL]), st.sampled_from([(), NIGHTLY]),
+       st.none() | st.times(), WINDOWS)
+@settings(derandomize=True, deadline=None, max_examples=300)
+def test_nothing_leaves_between_the_cut_off_of_a_period_and_its_turn(
+    now: datetime, zone: str, calendar: Calendar, jobs: tuple[time, ...], off: time | None, window: Window,
+) -> None:
+    mine = entity(zone=zone, calendar=calendar, job_times=jobs, cut_off=off)
+    period = calendar.period_of(predicted_posting(mine, now))
+
+    assert cut_off(mine, period) <= turn(mine, period)
+    assert leaves(mine, now) >= now
+    assert (leaves(mine, now) > now) is (cut_off(mine, period) <= now)
+    assert not shuts(window, now, whose=mine) or now < cut_off(mine, period)
+    assert landing(mine, now) in calendar.span(calendar.period_of(landing(mine, now)))
+
+
+def test_the_window_of_a_period_closes_before_its_cut_off_where_that_is_earlier() -> None:
+    noon = entity(cut_offs={"2026-03": datetime(2026, 3, 20, 12)}, zone="UTC")  # noqa: DTZ001  by the entity's own clock
+
+    assert not shuts(PERIOD, utc(2026, 3, 19, 11, 59), whose=noon)
+    assert shuts(PERIOD, utc(2026, 3, 19, 12), whose=noon)
+    assert not shuts(PERIOD, utc(2026, 3, 20, 12), whose=noon), "it is cut off"
+    assert shuts(PERIOD, utc(2026, 4, 29, 18), whose=noon), "other periods end as ever"
+    assert due_by(PERIOD, noon, utc(2026, 3, 21)) == date(2026, 4, 29)
+
+
+def test_a_window_of_a_retailers_period_closes_before_the_end_of_its_fifth_week() -> None:
+    shop = entity(calendar=RETAIL, zone="UTC")
+
+    assert (RETAIL.first("2025-12"), RETAIL.last("2025-12")) == (date(2025, 12, 28), date(2026, 1, 31))
+    assert not shuts(PERIOD, utc(2025, 12, 30, 18), whose=shop), "the month's end is nothing to it"
+    assert shuts(PERIOD, utc(2026, 1, 30, 18), whose=shop)
+    assert due_by(PERIOD, shop, utc(2025, 12, 29)) == date(2026, 1, 30)
+
+
+def test_after_the_last_period_that_is_laid_out_a_periods_window_never_closes() -> None:
+    shop = entity(calendar=Calendar(listed=RETAIL.listed[:12]), zone="UTC")
+
+    assert not shuts(PERIOD, utc(2026, 3, 30, 18), whose=shop)
+    assert due_by(PERIOD, shop, utc(2026, 3, 1)) == date(2026, 3, 1)
+    assert due_by(PERIOD, shop, utc(2026, 1, 31)) == date(2026, 1, 31)
 
 
 def test_new_year_comes_first_in_auckland() -> None:

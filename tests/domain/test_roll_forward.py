@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.open_side import Outstanding
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, Whose, lines_under, roll
 
@@ -18,6 +19,7 @@ def move(name: str, item: str, day: date, amount: str, flow: Flow = Flow.PAID, w
                     tax=D(price) / 5)
 
 
+DAYS = {whose.entity: Period(name="2026-10", first=FIRST, last=DAY) for whose in (MINE, OTHER)}
 MOVES = (
     move("payouts", "P-R1", date(2026, 7, 1), "10"), move("payouts", "P-R2", date(2026, 9, 25), "20"),
     move("settled", "P-R2", date(2026, 10, 2), "-20"), move("payouts", "P-R3", date(2026, 10, 30), "7"),
@@ -30,7 +32,7 @@ TIES = (Tie(flow=Flow.PAID, whose=MINE, account="202900", document="V1", day=dat
 
 
 def rolled() -> Rolled:
-    return Rolled(first=FIRST, day=DAY, rows=roll(MOVES, TIES, TIED, FIRST, DAY), movements=MOVES, ties=TIES)
+    return Rolled(first=FIRST, day=DAY, rows=roll(MOVES, TIES, TIED, DAYS), movements=MOVES, ties=TIES)
 
 
 def test_opening_and_movements_come_to_the_closing_and_the_account_says_what_it_lacks() -> None:
@@ -67,7 +69,7 @@ def test_every_figure_has_its_lines_and_each_leads_to_its_return() -> None:
 def test_what_neither_moved_nor_stands_anywhere_is_no_row() -> None:
     moves = (move("payouts", "P", date(2026, 9, 1), "5"), move("settled", "P", date(2026, 9, 2), "-5"))
 
-    assert roll(moves, (), TIED, FIRST, DAY) == ()
+    assert roll(moves, (), TIED, DAYS) == ()
 
 
 def test_what_a_customer_was_paid_is_open_until_the_day_it_is_closed() -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from backhaul.domain.facts import AnnouncedLine, Fact, Matched, Stage
+from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.rules import Limits, OriginRule
@@ -306,10 +308,13 @@ def test_every_line_of_the_sale_is_compared() -> None:
     assert "UK20/FULL" in found(graded(), erp=erp)[0][1]
 
 
+CLOSED = Told(first=date(2025, 12, 1), last=date(2025, 12, 31), status=Status.CLOSED)
+
+
 def test_nothing_is_posted_into_a_closed_period() -> None:
     closed_by_us = rules(entities=(entity(closed_periods=frozenset({"2025-12"})),))
 
-    assert codes(graded(), erp=master(closed_periods=frozenset({"2025-12"})), period="2025-12") == ["PERIOD_CLOSED"]
+    assert codes(graded(), erp=master(periods=[CLOSED]), period="2025-12") == ["PERIOD_CLOSED"]
     assert codes(graded(), decided=closed_by_us, period="2025-12") == ["PERIOD_CLOSED"]
     assert codes(graded(), decided=closed_by_us, period="2026-01") == []
 
@@ -404,7 +409,8 @@ def test_a_limit_in_the_companys_own_currency_covers_nothing_in_another(goods: A
 
 
 def test_what_missed_its_period_waits_while_that_is_closed() -> None:
-    missed = replace(matter(graded(), erp=master(closed_periods=frozenset({"2026-02"}))), missed=frozenset({"2026-02"}))
+    february = replace(CLOSED, first=date(2026, 2, 1), last=date(2026, 2, 28))
+    missed = replace(matter(graded(), erp=master(periods=[february])), missed=frozenset({"2026-02"}))
 
     assert [finding.code for finding in validate(missed)] == ["PERIOD_MISSED"]
     assert validate(replace(missed, master=master())) == ()

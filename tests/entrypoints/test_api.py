@@ -17,10 +17,11 @@ from litestar.testing import TestClient
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import people
 from backhaul.application.ports import KeptCase
-from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
 from backhaul.domain.access import RIGHTS, Action, Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected, Decided
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalState
@@ -269,7 +270,8 @@ def test_what_a_month_did_not_prove_is_told_run_by_run_and_line_by_line(shop: Sh
                              since=since) for kind, since in (("LATE", NOON.date()), ("WRONG_AMOUNT", None)))
     with shop.store.begin() as tx:
         tx.keep_proof(run, [])
-        tx.keep_proof(run, [late, wrong])
+        tx.keep_proof(run, [late, wrong], within=[KeptWithin(line="R1|TAX", return_ref="R1", line_id="TAX", measure="tax", row="tax GBP",
+                                                             amount=Decimal("0.01"))])
         tx.keep_proof(replace(run, period="2011-01"), [])
     viewer = shop.token(Role.VIEWER)
 
@@ -278,6 +280,9 @@ def test_what_a_month_did_not_prove_is_told_run_by_run_and_line_by_line(shop: Sh
     lines = shop.call("GET", "/acme/proof-lines", viewer, period="2011-02").json()
     one = shop.call("GET", "/acme/proof-lines", viewer, period="2011-02", kind="LATE", limit=1).json()["lines"]
 
+    let_go = shop.call("GET", "/acme/proof-within", viewer, period="2011-02", row="tax GBP").json()
+
+    assert (let_go["total"], [(each["line_id"], each["amount"]) for each in let_go["lines"]]) == (1, [("TAX", "0.01")])
     assert [(each["period"], each["id"]) for each in latest] == [("2011-02", 2), ("2011-01", 3)]
     assert [(each["id"], each["day"], each["extracts"][0]["sha256"]) for each in runs] == [(2, "2011-03-01", "ab"), (1, "2011-03-01", "ab")]
     assert (lines["total"], [each["since"] for each in lines["lines"]]) == (2, ["2011-03-01", None])
@@ -289,7 +294,7 @@ def test_what_a_month_rolled_forward_is_told_row_by_row_and_the_lines_under_each
     whose, first, last = Whose(entity="gb", brand="QX", warehouse="DC", currency="GBP"), date(2011, 2, 1), date(2011, 2, 28)
     moves = tuple(Movement(flow=Flow.PAID, whose=whose, name="payouts", item=f"psp:P-{number}", day=last, amount=Decimal("1.50"),
                            return_ref="R1") for number in range(2))
-    rows = roll(moves, (), {(Flow.PAID, "gb"): Account(name="5990")}, first, last)
+    rows = roll(moves, (), {(Flow.PAID, "gb"): Account(name="5990")}, {"gb": Period(name="2011-02", first=first, last=last)})
     rolling.keep(shop.store, "acme", "2011-02", Rolled(first=first, day=last, rows=rows, movements=moves, reasons=("half of it",)))
     viewer, about = shop.token(Role.VIEWER), {"flow": "paid", "entity": "gb", "brand": "QX", "warehouse": "DC", "currency": "GBP"}
 

@@ -80,7 +80,7 @@ def test_what_is_paid_and_not_credited_is_listed_and_rolled_forward_beside_the_a
 def test_a_profile_without_payouts_or_accounts_is_told_so(shell: Shell) -> None:
     assert "[payouts.file]" in sentence(shell.run("payouts", "import", taken(shell, "P-1,paid,4.00,GBP,2010-12-04,R-1,")))
     assert "names no clearing account" in shell.run("roll-forward", "--period", "2010-12").stdout
-    assert "is no month like" in sentence(shell.run("roll-forward", "--period", "2010-13"))
+    assert "there is no period '2010-13'" in sentence(shell.run("roll-forward", "--period", "2010-13"))
 
 
 @pytest.mark.parametrize(("mine", "says"), [

@@ -29,7 +29,7 @@ from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import casework, pausing, people
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.ports import KeptCase, PostingState
-from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
+from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray, KeptWithin
 from backhaul.application.receive import digest, keep
 from backhaul.application.summon import conclude
 from backhaul.config import SignIn, load_profile
@@ -38,6 +38,7 @@ from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
@@ -1040,11 +1041,18 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": stock,
                "credit_difference": "1.5", "ledger_difference": "-1.5",
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
-               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}}}
+               "within": 1, "let_go": [{"row": "tax GBP <2>", "limit": "0.02", "owner": "finance", "reason": "by document", "count": 1,
+                                        "amount": {"GBP": "-0.01"}, "gross": {"GBP": "0.01"}}],
+               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}},
+               "entities": {"gb01": {"lines": 9, "proved": 8 - broken, "in_timing": 1, "broken": broken, "orphans": 1, "complete": complete,
+                                     "reasons": [], "stock_difference": stock, "credit_difference": {"GBP": "1.5", "EUR": "-0.25"},
+                                     "ledger_difference": {}, "by_class": {}, "awaited": {}}}}
     gap = Irregular(kind="EVENT_GAP", subject="=R<7>", sentence="Of return =R<7> message 2, 3 never came.", count=2)
     with store.begin() as tx:
         tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=complete, figures=figures,
-                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines, [gap])
+                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines, [gap], [
+            KeptWithin(line=f"{ref}|TEA", return_ref=ref, line_id="TEA", measure="tax", amount=Decimal("-0.01"), row="tax GBP <2>",
+                       entity="gb01", currency="GBP", document="CN-1")])
 
 
 def test_a_month_that_was_never_proved_says_how_to_prove_it(browser: Browser) -> None:
@@ -1060,11 +1068,26 @@ def test_three_clicks_lead_from_a_balance_to_what_the_platform_sent(store: SqlSt
     month = browser.get("/proof").text
     assert "Credited beyond what was accepted" in month
     assert "abc123" in month
+    assert "-0.25 EUR, 1.5 GBP" in month
     for to in ("/proof/2010-12/WRONG_AMOUNT", f"/returns/{REF}", "/messages/1"):
         page = page or month
         assert f'href="{to}' in page, to
         page = browser.get(to).text
     assert REF in page
+
+
+def test_what_a_tolerance_let_go_is_shown_with_its_owner_and_line_by_line(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF)
+
+    month = browser.get("/proof").text
+    lines = browser.get("/proof/2010-12/WITHIN_TOLERANCE?row=tax GBP <2>").text
+    sheet = list(csv.reader(io.StringIO(browser.get("/exports/within.csv").content.decode("utf-8-sig"))))
+
+    assert "tax GBP &lt;2&gt;" in month
+    assert "by document" in month
+    assert f'href="/returns/{REF}' in lines
+    assert browser.get("/proof/2010-12/WITHIN_TOLERANCE?row=other").status_code == 404
+    assert [row[1:3] for row in sheet[1:]] == [["tax GBP <2>", "tax"]]
 
 
 def test_a_run_that_could_not_read_everything_says_so_and_why(store: SqlStore, browser: Browser) -> None:
@@ -1146,7 +1169,7 @@ def rolled_forward(store: SqlStore, period: str = "2010-12") -> None:
     moves = (Movement(flow=Flow.PAID, whose=whose, name="payouts", item="psp:=P-1", day=date(2010, 12, 4), amount=Decimal("10.20"),
                       return_ref=REF, document="=P-1"),)
     ties = (Tie(flow=Flow.PAID, whose=whose, account="202900", document="V1", day=date(2010, 12, 4), open=Decimal("9.00"), text="Payout"),)
-    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, first, last)
+    rows = roll(moves, ties, {(Flow.PAID, "gb01"): Account(name="202900")}, {"gb01": Period(name="2010-12", first=first, last=last)})
     rolling.keep(store, TENANT, period, Rolled(first=first, day=last, rows=rows, movements=moves, ties=ties, reasons=("<b>half</b> read",)))
     at = datetime(2011, 1, 3, 5, tzinfo=UTC)
     with store.begin() as tx:

@@ -46,7 +46,7 @@ def test_a_proof_somebody_wants_is_run_at_the_next_turn_under_their_name_and_onl
 
 @pytest.mark.parametrize("period", ["2011-01", "2010-13", "2010-1", "December", ""])
 def test_a_month_that_has_not_begun_or_is_none_is_not_wanted(asking: World, period: str) -> None:
-    with pytest.raises(NeedsOperator, match="is no month"):
+    with pytest.raises(NeedsOperator, match="is no period"):
         want(asking, period)
 
 

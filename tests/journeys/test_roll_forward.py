@@ -12,6 +12,7 @@ import pytest
 from backhaul.application import resolve
 from backhaul.application.roll_forward import roll_forward
 from backhaul.domain.facts import Decision
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.roll_forward import Flow, Rolled, lines_under
 from backhaul.domain.rules import Booking, Deadlines, TiedTo
 from backhaul.entrypoints.story import payments
@@ -70,8 +71,9 @@ def clerk(world: World) -> None:
 
 def rolled(world: World, day: date | None = None, first: date | None = None) -> Rolled:
     until = day or world.at.date()
-    return roll_forward(world.house.store, {"gb01": world.house.desk(TENANT, "gb01").erp}, world.house.profiles[TENANT].rules,
-                        first or until.replace(day=1), until, today=world.at.date())
+    days = {"gb01": Period(name="", first=first or until.replace(day=1), last=until)}
+    return roll_forward(world.house.store, {"gb01": world.house.desk(TENANT, "gb01").erp}, world.house.profiles[TENANT].rules, days,
+                        today=world.at.date())
 
 
 def change(world: World, entity: str, row: dict[str, Any], **columns: Any) -> None:

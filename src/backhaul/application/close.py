@@ -12,7 +12,7 @@ from backhaul.domain.access import Person
 from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.period import period_end
+from backhaul.domain.period import cut_off
 from backhaul.domain.posting import in_words
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
@@ -63,7 +63,7 @@ class Close:
     @property
     def last_day(self) -> date:
         """Give the month's last day."""
-        return period_end(date.fromisoformat(f"{self.period}-01"))
+        return self.entity.calendar.last(self.period)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +89,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """A month of a legal entity at its close: whether it is over, its lists, and its steps with their state."""
+    """A month of a legal entity at its close: whether it is over, when it is cut off, its lists, and its steps."""
 
     tenant: str
     period: str
     legal_entity: str
+    cut_off: datetime
     over: bool
     lists: Sequence[Listed]
     steps: Sequence[Mapping[str, str]]
@@ -112,7 +113,8 @@ def status(store: CloseStore, close: Close, now: datetime) -> Month:
         ("prepared", all(each.holds for each in lists if each.signer in TEAMS)),
         ("reviewed", all(each.holds for each in lists))) if holds}
     today = now.astimezone(ZoneInfo(close.entity.zone)).date()
-    return Month(tenant=close.rules.tenant, period=close.period, legal_entity=close.entity.id, over=over, lists=lists, steps=tuple(
+    return Month(tenant=close.rules.tenant, period=close.period, legal_entity=close.entity.id, cut_off=cut_off(close.entity, close.period),
+                 over=over, lists=lists, steps=tuple(
         {"means": step.means, "by": (close.last_day + timedelta(days=step.day)).isoformat(),
          "state": state_of(step, close.last_day, today, known)} for step in STEPS))
 
@@ -167,9 +169,9 @@ def check(store: CloseStore, rules: Rules, *, sources: Sequence[str], now: datet
     found: list[Signature] = []
     with store.look() as tx:
         months = sorted({(each.period, each.legal_entity) for each in tx.signatures(rules.tenant, standing=True)})
-    here = {entity.id for entity in rules.entities}
+    here = {entity.id: entity for entity in rules.entities}
     for period, legal_entity in months:
-        if legal_entity in here:
+        if legal_entity in here and here[legal_entity].calendar.has(period):
             close = Close(rules=rules, period=period, legal_entity=legal_entity, sources=sources)
             with store.begin() as tx:
                 found += _fell(tx, close, _numbers(tx, close, now)[1], now)
@@ -217,13 +219,14 @@ def _line(signature: Signature) -> str:
 
 
 def _numbers(tx: CloseTx, close: Close, now: datetime) -> tuple[Counted, Numbers, date | None]:
-    """Count a month's numbers, and say as of which day it was last proved."""
+    """Count a month's numbers, and say as of which day it was last proved; a run of before shares were kept has one figure for all."""
     until = min(now, close.ends)
     counted = tx.counted(close.rules.tenant, close.entity.id, close.period, until=until, now=now, sources=close.sources)
     run = next(iter(tx.proofs(close.rules.tenant, close.period, limit=1)), None)
     figures: Mapping[str, Any] = run.figures if run else {}
+    figures = figures.get("entities", {}).get(close.entity.id, figures)
     told = {
-        "proof_complete": "yes" if run and run.complete else "no", "lines": str(figures.get("lines", 0)),
+        "proof_complete": "yes" if run and figures.get("complete", run.complete) else "no", "lines": str(figures.get("lines", 0)),
         "stock_difference": str(figures.get("stock_difference", 0)), "broken_amount": _money(counted.broken_amount),
         "credited_net": _money(counted.credited_net), "held_amount": _money(counted.held_amount),
         "silent": str(sum(at is None or until - at > SILENT for at in counted.last_heard.values())),

@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from backhaul.application.ports import Erp, KeptPosting, KeptWindow, PostingState, Store
-from backhaul.domain.period import period_of
 from backhaul.domain.posting import CreditNote, ErpDocument, in_words, per_currency
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
@@ -33,13 +32,13 @@ def balance(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: date
                 if row.window in notes and isinstance(row.posting.document, CreditNote):
                     notes[row.window].append(row)
     for window in ready:
-        sheet = _sheet(erp, window, notes[window.key], now)
+        sheet = _sheet(erp, entity, window, notes[window.key], now)
         with store.begin() as tx:
             tx.save_ledger(window.key, sheet)
     return len(ready)
 
 
-def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datetime) -> dict[str, object]:
+def _sheet(erp: Erp, entity: LegalEntity, window: KeptWindow, rows: Sequence[KeptPosting], now: datetime) -> dict[str, object]:
     documents = [document for row in rows if (document := row.document) and not _is_charge(document.number, rows)]
     days = [document.posted_on for document in documents if document.posted_on]
     if not days:
@@ -52,7 +51,7 @@ def _sheet(erp: Erp, window: KeptWindow, rows: Sequence[KeptPosting], now: datet
                    if ours[name] != theirs[name]]
     missing = numbers - {document.number for document in ledger}
     differences += [f"{number} is not in the ledger" for number in sorted(missing)]
-    late = sorted({str(day) for day in days if period_of(day) != window.period})
+    late = sorted({str(day) for day in days if entity.calendar.period_of(day) != window.period})
     return {
         "read_at": now.isoformat(), "count": len(ledger), "lines": len(documents),
         "first_voucher": min((document.voucher for document in ledger), default=""),

@@ -56,7 +56,7 @@ def oversee(  # noqa: PLR0913, PLR0917  all that is looked at
     """Give everything that is irregular, class by class."""
     ours, laid = _vouchers(told)
     ledger = ((entity, entry) for entity, entries in told.shown.items() for entry in entries
-              if entry.posted_on is None or f"{entry.posted_on:%Y-%m}" == period)
+              if entry.posted_on is None or rules.entity(entity).calendar.period_of(entry.posted_on) == period)
     found = [*oversight.unbalanced(ledger, ours, laid, {entity.id: entity.currency for entity in rules.entities})]
     waiting = [*_waiting(store, rules, [*uncredited])]
     found += oversight.blocked(waiting, _stopped(erps, waiting, told))
@@ -66,7 +66,7 @@ def oversee(  # noqa: PLR0913, PLR0917  all that is looked at
     if beside.counted:
         refs = sorted({row["line"].partition("|")[0] for row in told.accepted})
         found += [each for part in _parts(refs) for each in oversight.gaps(_facts(store, rules, part))]
-    found += oversight.miscounted((total for total in beside.totals if f"{total.day:%Y-%m}" == period), _counted(told))
+    found += oversight.miscounted((total for total in beside.totals if _whole(rules, total.day, period)), _counted(told))
     return found + _ourselves(store, rules)
 
 
@@ -134,6 +134,11 @@ def _stopped(erps: Mapping[str, Erp | BackhaulError], waiting: Sequence[Waits], 
 def _facts(store: Store, rules: Rules, refs: Sequence[str]) -> Mapping[str, Sequence[Fact]]:
     with store.look() as tx:
         return tx.facts(rules.tenant, refs)
+
+
+def _whole(rules: Rules, day: date, period: str) -> bool:
+    """Tell whether a day lies in the period by every calendar; of another one the proof knows only some legal entities' part."""
+    return all(entity.calendar.period_of(day) == period for entity in rules.entities)
 
 
 def _counted(told: Testimony) -> Mapping[date, Total]:

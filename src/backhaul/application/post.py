@@ -26,7 +26,7 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.kits import KitMode
 from backhaul.domain.matching import BEFORE_ARRIVAL, Break, BreakKind, classify
 from backhaul.domain.money import Money
-from backhaul.domain.period import before_jobs, jobs_done, period_of, predicted_posting
+from backhaul.domain.period import before_jobs, jobs_done, predicted_posting
 from backhaul.domain.posting import (
     DOCUMENTS,
     JOURNALS,
@@ -237,7 +237,8 @@ def _batches(desk: Desk, rows: Sequence[KeptPosting], basis: Mapping[PostingKey,
     return [
         PostingBatch(
             key=sent_before or mark(f"batch|{window}|{digest(sorted(str(row.posting.key) for row in group))}"),
-            tenant=desk.rules.tenant, legal_entity=desk.entity.id, period=period_of(day), kind=group[0].posting.key.kind, posting_on=day,
+            tenant=desk.rules.tenant, legal_entity=desk.entity.id, period=desk.entity.calendar.period_of(day),
+            kind=group[0].posting.key.kind, posting_on=day,
             postings=tuple(row.posting for row in group),
             basis={key: need.document for row in group for key, need in _needs_of(row, basis).items() if need.document})
         for (window, sent_before, _), group in sorted(groups.items())
@@ -382,7 +383,8 @@ class _Entry:
 
     def breaks(self, posting: Posting, document: ErpDocument) -> list[Break]:
         """Give every way in which the ERP's document is not what was wanted."""
-        return [*classify(posting, document, self.desk.rules.tolerances), *self.on_sale(posting, document)]
+        return [*classify(posting, document, self.desk.rules.tolerances_of(
+            self.desk.entity.id, posting.currency, self.now.date())), *self.on_sale(posting, document)]
 
     def on_sale(self, posting: Posting, document: ErpDocument) -> Iterable[Break]:
         """Notice goods that may not be sold and were brought to where stock is sold, whatever was wanted (INV-06)."""

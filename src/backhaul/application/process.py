@@ -26,7 +26,7 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.mapped import version_for
 from backhaul.domain.matching import remarks
 from backhaul.domain.money import Money
-from backhaul.domain.period import predicted_posting
+from backhaul.domain.period import landing
 from backhaul.domain.placement import Placement, Where, arrived_since, at_hub, is_over, next_due, onward_due, place
 from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import (
@@ -43,7 +43,7 @@ from backhaul.domain.posting import (
 )
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
 from backhaul.domain.routing import Whereabouts, owner_of
-from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.rules import LegalEntity, Rules, Tolerances
 from backhaul.domain.sending_back import unchanged
 from backhaul.domain.tax import posted_differences, tax_of
 from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
@@ -87,6 +87,10 @@ class Picture:
     def verified(self) -> tuple[tuple[Posting, ErpDocument], ...]:
         """Give every document that was read back and stands."""
         return tuple((row.posting, row.document) for row in self.kept if row.state is PostingState.VERIFIED and row.document)
+
+    def allowed(self, rules: Rules, now: datetime) -> Tolerances:
+        """Say by how much its documents may differ from what was wanted."""
+        return rules.tolerances_of(self.entity.id if self.entity else "", self.case.currency, now.date())
 
     @property
     def credited(self) -> tuple[tuple[Posting, ErpDocument], ...]:
@@ -143,8 +147,8 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
         plan = _plan(picture, rules, routes)
         found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_on_the_way(picture, rules, now),
                  *taken(tx, picture.kept), *_in_trouble(picture), *unchanged(picture.case, plan.postings),
-                 *posted_differences(picture.credited, rules.tolerances.tax),
-                 *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
+                 *posted_differences(picture.credited, picture.allowed(rules, now).tax),
+                 *remarks(picture.verified, picture.allowed(rules, now), picture.entity.currency if picture.entity else "GBP"),
                  *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))
         held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
     tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
@@ -445,7 +449,7 @@ class _Docket:
         blocked |= {""} if ref in self.unread else set()
         blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings, *unchanged(picture.case, plan.postings))
                     if finding.blocks and not _is_waived(picture.case, finding)}
-        found = [*posted_differences(picture.credited, self.rules.tolerances.tax)]
+        found = [*posted_differences(picture.credited, picture.allowed(self.rules, self.now).tax)]
         for line in picture.case.lines:
             mine = [posting for posting in plan.postings if line.line_id in (posting.line_id, debited_line(posting))]
             if mine:
@@ -472,7 +476,7 @@ class _Docket:
         matter = Matter(
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
-            made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=predicted_posting(self.entity, self.now),
+            made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=landing(self.entity, self.now),
             claims=Claims(lots=self.taken, history={customer: self.history.get(customer, NOTHING) - history}, today=self.today))
         found = validate(matter)
         self.rates[picture.case.ref, line.line_id] = matter.rate
@@ -515,7 +519,7 @@ class _Docket:
         """Give the rate of a charge: where the customer's group meets its service item's own, on the day the ERP posts."""
         taxes = self.master.taxes or self.rules.taxes.get(self.entity.id)
         customer, item = self.master.customers.get(case.customer or self.entity.no_customer_account), self.master.items.get(sku)
-        day = predicted_posting(self.entity, self.now)
+        day = landing(self.entity, self.now)
         return taxes.rate(customer.tax_group, item.tax_group, day) if taxes and customer and item else None
 
     def _cost(self, line: OrderLine, shares: Sequence[LotShare]) -> Decimal | None:

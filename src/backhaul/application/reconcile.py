@@ -16,9 +16,11 @@ from typing import Any, Final, Self
 
 import duckdb
 
+from backhaul.application.shares import Counted, Share, added, shares, together
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.oversight import Irregular
-from backhaul.domain.proof import CANCELS, NAMED, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
+from backhaul.domain.proof import CANCELS, NAMED, NOTHING, Broken, Discrepancy, Standing, Verdict, Words, paired, stray
+from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
 
 WORDS: Final = tuple(field.name for field in fields(Words))
 AMOUNT: Final = "DECIMAL(18,4)"
@@ -26,7 +28,7 @@ AMOUNT: Final = "DECIMAL(18,4)"
 ACCEPTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("line", "period", *WORDS), "VARCHAR"), "fee": "BOOLEAN",
     **dict.fromkeys(("announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost"), AMOUNT),
-    **dict.fromkeys(("accepted_on", "expected_on", "due_on"), "DATE")}
+    **dict.fromkeys(("accepted_on", "expected_on", "due_on"), "DATE"), "account": "VARCHAR"}
 """What the platform accepted: one row per line, unique by `line`."""
 RECORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("side", "line", "document", "voucher", "status", "period", *WORDS), "VARCHAR"),
@@ -66,7 +68,16 @@ class Proof:
     stock_difference: Decimal = Decimal(0)
     credit_difference: Decimal = Decimal(0)
     ledger_difference: Decimal = Decimal(0)
+    within: int = 0
+    """How many of the proved lines are proved within a tolerance."""
+    let_go: Mapping[str, Counted] = field(default_factory=dict)
+    """What each tolerance let go, by the name of its row."""
+    tolerances: Sequence[ToleranceRow] = ()
+    entities: dict[str, Share] = field(default_factory=dict)
+    """What of all this is each legal entity's own, money by currency."""
     reasons: tuple[str, ...] = ()
+    about: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Which of the reasons are about one legal entity alone."""
     relied_on: str = ""
     """In one sentence: whether the platform was asked itself, or what it sent was relied on."""
     house: tuple[Irregular, ...] = ()
@@ -79,6 +90,11 @@ class Proof:
     def complete(self) -> bool:
         """Tell whether everything was read; a run that was not complete is never clean."""
         return not self.reasons
+
+    def reasons_of(self, entity: str) -> tuple[str, ...]:
+        """Give why not everything of a legal entity was read: what is said of it, or of none in particular."""
+        others = {reason for name, reasons in self.about.items() if name != entity for reason in reasons}
+        return tuple(reason for reason in self.reasons if reason not in others)
 
 
 class Books:
@@ -187,7 +203,9 @@ def prove(books: Books, day: date, tolerance: Tolerance) -> Proof:
     _candidates(books)
     _verdicts(books, day, tolerance)
     _find(books)
-    return _summary(books, ledger=ledger)
+    proof = _summary(books, tolerance.books, ledger=ledger)
+    proof.tolerances = tuple(tolerance.every())
+    return proof
 
 
 def _candidates(books: Books) -> None:
@@ -303,7 +321,40 @@ EXISTENCE: Final[Sequence[Row]] = (
 """The first that holds decides, as in `proof._existence`."""
 
 
-def _contents(tolerance: Tolerance) -> Iterator[Row]:
+def _fits(tolerance: Tolerance, row: ToleranceRow, day: date) -> str:
+    """Say in SQL of which lines a row of tolerances speaks."""
+    coin = "coalesce(a_currency, '')"
+    if row.measure is Measure.COST and tolerance.books:
+        books = " ".join(f"WHEN {quoted(entity)} THEN {quoted(currency)}" for entity, currency in sorted(tolerance.books.items()))
+        coin = f"CASE coalesce(a_entity, '') {books} ELSE {coin} END"
+    told = [f"{column} = {quoted(word)}" for column, word in (
+        (coin, row.currency), ("a_entity", row.entity), ("a_account", row.account)) if word]
+    if row.since:
+        told.append(f"coalesce(a_accepted_on, DATE '{day.isoformat()}') >= DATE '{row.since.isoformat()}'")
+    return " AND ".join(f"coalesce({each}, false)" for each in told) or "true"
+
+
+def _allowed(tolerance: Tolerance, day: date) -> Iterator[str]:
+    """Give, for each figure, by how much a line's may differ and the name of the row that says so."""
+    for measure in Measure:
+        rows = [(_fits(tolerance, row, day), row) for row in tolerance.ranked(measure)]
+        yield f"CASE {' '.join(f'WHEN {fits} THEN {row.amount}::{AMOUNT}' for fits, row in rows)} END AS t_{measure.value}"
+        yield f"CASE {' '.join(f'WHEN {fits} THEN {quoted(row.name)}' for fits, row in rows)} END AS r_{measure.value}"
+
+
+SAME: Final = "c_posted > 0 AND c_units = a_units AND NOT coalesce(c_currency <> a_currency, false)"
+EDITED: Final = "(h_read IS NOT NULL AND c_net IS DISTINCT FROM h_read)"
+COMPARED: Final = (
+    ("net", f"{SAME} AND NOT {EDITED} AND abs({OVER}) <= t_net", OVER),
+    ("tax", f"{SAME} AND NOT {EDITED} AND abs({OVER}) <= t_net AND abs(c_tax - a_tax) <= t_tax", "c_tax - a_tax"),
+    ("cost", "s_posted > 0 AND s_units = a_stocked AND abs(s_cost - a_cost) <= t_cost", "s_cost - a_cost"))
+"""Which figure, when it is within its tolerance, and by how much it differs."""
+LET_GO: Final = "list_filter([" + ", ".join(
+    f"CASE WHEN {holds} AND {amount} <> 0 THEN {{'measure': '{name}', 'amount': ({amount})::{AMOUNT}, 'row': r_{name}}} END"
+    for name, holds, amount in COMPARED) + "], lambda each: each.measure IS NOT NULL)"
+
+
+def _contents() -> Iterator[Row]:
     """Give the checks of `proof._contents`, in its order."""
     for kind, name, credited, stocked in NAMED:
         apart = {side: f"({side}_posted > 0 AND {side}_{name} <> a_{name})"
@@ -318,13 +369,12 @@ def _contents(tolerance: Tolerance) -> Iterator[Row]:
     yield f"NOT {credit_apart} AND {stock_apart}", "'WRONG_QUANTITY'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"
     yield (f"NOT {credit_apart} AND s_posted > 0 AND s_units = a_stocked AND s_sellable <> a_sellable",
            "CASE WHEN s_sellable > a_sellable THEN 'DAMAGED_ON_SALE' ELSE 'SELLABLE_KEPT_BACK' END", "coalesce(s_cost, 0)")
-    same = "c_posted > 0 AND c_units = a_units AND NOT coalesce(c_currency <> a_currency, false)"
-    edited, net_apart = "(h_read IS NOT NULL AND c_net IS DISTINCT FROM h_read)", f"(abs({OVER}) > {tolerance.net})"
-    yield f"{same} AND {edited}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
-    yield (f"{same} AND NOT {edited} AND {net_apart}",
-           f"CASE WHEN abs({OVER}) <= {tolerance.rounding} THEN 'ROUNDING_DRIFT' ELSE 'WRONG_AMOUNT' END", OVER)
-    yield f"{same} AND NOT {edited} AND NOT {net_apart} AND abs(c_tax - a_tax) > {tolerance.tax}", "'WRONG_TAX_AMOUNT'", "c_tax - a_tax"
-    yield f"s_posted > 0 AND s_units = a_stocked AND abs(s_cost - a_cost) > {tolerance.cost}", "'VALUATION_DRIFT'", "s_cost - a_cost"
+    net_apart = f"(abs({OVER}) > t_net)"
+    yield f"{SAME} AND {EDITED}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
+    yield (f"{SAME} AND NOT {EDITED} AND {net_apart}",
+           f"CASE WHEN abs({OVER}) <= t_rounding THEN 'ROUNDING_DRIFT' ELSE 'WRONG_AMOUNT' END", OVER)
+    yield f"{SAME} AND NOT {EDITED} AND NOT {net_apart} AND abs(c_tax - a_tax) > t_tax", "'WRONG_TAX_AMOUNT'", "c_tax - a_tax"
+    yield "s_posted > 0 AND s_units = a_stocked AND abs(s_cost - a_cost) > t_cost", "'VALUATION_DRIFT'", "s_cost - a_cost"
     days = {"CREDIT_BEFORE_ACCEPTANCE": "c_first_on < a_accepted_on", "WRONG_PERIOD": "c_period <> a_period",
             "LATE": "c_last_on > a_due_on", "WRONG_DATE": "c_last_on <> a_expected_on"}
     first = " ".join(f"WHEN {wrong} THEN '{kind}'" for kind, wrong in days.items())
@@ -365,16 +415,20 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
         FROM keys LEFT JOIN a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line) LEFT JOIN l_side l USING (line)
         LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
     existence = " ".join(f"WHEN {holds} THEN {_pair(kind, amount)}" for holds, kind, amount in EXISTENCE)
-    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents(tolerance))
+    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents())
     books.run(f"""
         CREATE OR REPLACE TABLE verdicts AS
-        WITH judged AS (SELECT *, CASE {existence} END AS existence FROM wide),
+        WITH allowed AS (SELECT *, {', '.join(_allowed(tolerance, day))} FROM wide),
+        judged AS (SELECT *, CASE {existence} END AS existence FROM allowed),
         told AS (SELECT *, CASE WHEN existence.kind IS NOT NULL THEN [existence] WHEN coalesce(a_units, 0) = 0 THEN []
                            ELSE list_filter([{contents}], lambda each: each.kind IS NOT NULL) END AS wrong FROM judged)
-        SELECT line, wrong, CASE WHEN len(wrong) > 0 THEN 'broken' WHEN coalesce(a_units, 0) = 0 THEN 'proved'
+        SELECT line, wrong, CASE WHEN existence.kind IS NOT NULL OR coalesce(a_units, 0) = 0 THEN [] ELSE {LET_GO} END AS let_go,
+               CASE WHEN len(wrong) > 0 THEN 'broken' WHEN coalesce(a_units, 0) = 0 THEN 'proved'
                                  WHEN {AWAITED} <> '' THEN 'timing' ELSE 'proved' END AS standing,
                {AWAITED} AS why, a_accepted_on AS since, coalesce(c_document, s_document, l_document, '') AS document,
                coalesce(a_entity, c_entity, s_entity, '') AS entity, coalesce(a_currency, c_currency, '') AS currency,
+               CASE WHEN a_units IS NULL THEN coalesce(c_entity, s_entity, l_entity, '') ELSE coalesce(a_entity, '') END AS own_entity,
+               CASE WHEN a_units IS NULL THEN coalesce(c_currency, '') ELSE coalesce(a_currency, '') END AS own_currency,
                coalesce(a_net, 0) AS net, coalesce(c_net, 0) AS credited, coalesce(a_item, '') AS item,
                coalesce(c_item, s_item, '') AS told_item, coalesce(a_stocked, 0) - s_units AS units_awaited, a_units IS NOT NULL AS accepted
         FROM told""")
@@ -396,22 +450,25 @@ def _find(books: Books) -> None:
     books.run("""
         CREATE OR REPLACE TABLE found AS
         SELECT v.line, coalesce(p.kind, v.wrong[1].kind) AS kind, v.wrong[1].amount AS amount, v.document,
-               list_transform(v.wrong[2:], lambda each: each.kind) AS also, coalesce(p.other, '') AS other, false AS orphan
+               list_transform(v.wrong[2:], lambda each: each.kind) AS also, coalesce(p.other, '') AS other, false AS orphan,
+               v.own_entity AS entity, v.own_currency AS currency
         FROM verdicts v LEFT JOIN pairs p USING (line) WHERE v.standing = 'broken'""")
     strays = books.rows("""
         SELECT r.side, coalesce(r.document, ''), coalesce(r.net, r.cost, 0)::DECIMAL(18,4), a.line, v.standing IS DISTINCT FROM 'timing'
-               AND coalesce(v.wrong[1].kind, '') NOT IN ('MISSING_IN_ERP', 'STOCK_WITHOUT_CREDIT', 'FEE_MISSING') AS credited, r.number
+               AND coalesce(v.wrong[1].kind, '') NOT IN ('MISSING_IN_ERP', 'STOCK_WITHOUT_CREDIT', 'FEE_MISSING') AS credited,
+               coalesce(r.entity, ''), coalesce(r.currency, ''), r.number
         FROM (SELECT *, row_number() OVER (ORDER BY side, document, item, units, net) AS number FROM records
               WHERE side IN ('credit', 'stock') AND status = 'posted' AND coalesce(line, '') = '') r
         LEFT JOIN accepted a ON r.side = 'credit' AND r.item = a.item AND r.customer = a.customer AND r.units = a.units AND r.net = a.net
              AND coalesce(r.sale = a.sale, true)
         LEFT JOIN verdicts v ON v.line = a.line ORDER BY r.number""")
-    alike: dict[int, tuple[str, Decimal, list[tuple[str, bool]]]] = {}
-    for _, document, amount, line, credited, number in strays:
-        alike.setdefault(number, (document, amount, []))[2].extend([(line, credited)] if line else [])
-    rows = [("", kind, amount, document, other) for document, amount, lines in alike.values() for kind, other in [stray(lines)]]
+    alike: dict[int, tuple[tuple[str, ...], Decimal, list[tuple[str, bool]]]] = {}
+    for _, document, amount, line, credited, *whose, number in strays:
+        alike.setdefault(number, ((document, *whose), amount, []))[2].extend([(line, credited)] if line else [])
+    rows = [(kind, amount, document, other, *whose)
+            for (document, *whose), amount, lines in alike.values() for kind, other in [stray(lines)]]
     if rows:
-        books.engine.executemany("INSERT INTO found VALUES (?, ?, ?, ?, [], ?, true)", rows)
+        books.engine.executemany("INSERT INTO found VALUES ('', ?, ?, ?, [], ?, true, ?, ?)", rows)
 
 
 def _cancelling(books: Books) -> Iterator[Broken]:
@@ -424,22 +481,15 @@ def _cancelling(books: Books) -> Iterator[Broken]:
         yield Broken(verdict=verdict, **dict(zip(names, told, strict=True)))
 
 
-def _summary(books: Books, *, ledger: bool) -> Proof:
-    """Count the lines, and set the totals of each side against what was accepted, less what is only in timing."""
-    lines, net, stocked = books.one("SELECT count(*), coalesce(sum(net), 0), coalesce(sum(stocked), 0) FROM accepted")
-    timing, net_awaited, units_awaited = books.one("""
-        SELECT count(*), coalesce(sum(net - credited), 0), coalesce(sum(units_awaited), 0) FROM verdicts WHERE standing = 'timing'""")
-    broken = books.one("SELECT count(*) FROM verdicts WHERE standing = 'broken' AND accepted")[0]
-    credited, received, booked = books.one("""
-        SELECT coalesce(sum(net) FILTER (side = 'credit' AND status = 'posted'), 0),
-               coalesce(sum(units) FILTER (side = 'stock' AND status = 'posted'), 0), coalesce(sum(net) FILTER (side = 'ledger'), 0)
-        FROM records""")
+def _summary(books: Books, currencies: Mapping[str, str], *, ledger: bool) -> Proof:
+    """Add up what is each legal entity's own: the lines, and the totals of each side against what was accepted, less what is in timing."""
+    own = shares(books.rows, books.told["accepted"], currencies)
+    parts = own.values()
     return Proof(
-        lines=lines, in_timing=timing, broken=broken, proved=lines - timing - broken,
-        orphans=books.one("SELECT count(*) FROM found WHERE orphan OR kind IN ('MISSING_AT_SOURCE', 'UNKNOWN_AT_SOURCE')")[0],
-        by_class={kind: (count, amount) for kind, count, amount in books.rows(
-            "SELECT kind, count(*), sum(amount) FROM found GROUP BY kind ORDER BY kind")},
-        awaited={why: (count, amount) for why, count, amount in books.rows(
-            "SELECT why, count(*), sum(net - credited) FROM verdicts WHERE standing = 'timing' GROUP BY why ORDER BY why")},
-        stock_difference=received - stocked + units_awaited, credit_difference=credited - net + net_awaited,
-        ledger_difference=booked - credited if ledger else Decimal(0))
+        entities=own, lines=sum(each.lines for each in parts), in_timing=sum(each.in_timing for each in parts),
+        broken=sum(each.broken for each in parts), proved=sum(each.proved for each in parts), orphans=sum(each.orphans for each in parts),
+        within=sum(each.within for each in parts), let_go=together(each.let_go for each in parts),
+        by_class=added(each.by_class for each in parts), awaited=added(each.awaited for each in parts),
+        stock_difference=sum((each.stock_difference for each in parts), NOTHING),
+        credit_difference=sum((sum(each.credit_difference.values(), NOTHING) for each in parts), NOTHING),
+        ledger_difference=sum((sum(each.ledger_difference.values(), NOTHING) for each in parts), NOTHING) if ledger else NOTHING)

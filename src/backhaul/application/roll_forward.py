@@ -12,14 +12,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from backhaul.application.claims import AT_ONCE, Owed, claims
+from backhaul.application.claims import Owed, claims, vouchers_of
+from backhaul.application.folded import AT_ONCE
 from backhaul.application.payment_ports import PaymentStore
-from backhaul.application.ports import Erp, KeptPosting
+from backhaul.application.ports import Erp
 from backhaul.application.process import pictures
 from backhaul.domain.errors import BackhaulError, Misconfigured
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.open_side import Booked, Came, OpenSides
 from backhaul.domain.payments import PaymentStatus, answers
-from backhaul.domain.posting import CreditNote, OrderLine, PostingKey
+from backhaul.domain.posting import OrderLine, PostingKey
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, RollForward, Tie, Whose, roll
 from backhaul.domain.rules import Booking, LegalEntity, Rules, TiedTo
@@ -37,15 +39,17 @@ class _Known:
     marks: Mapping[str, tuple[Whose, str, OrderLine | None]]
 
 
-def roll_forward(store: PaymentStore, erps: Mapping[str, Erp | BackhaulError], rules: Rules, first: date, day: date, *,  # noqa: PLR0913  whose, and of which days
-                 today: date) -> Rolled:
-    """Roll both forward from the beginning of `first` to the end of `day`, as it is known `today`.
+def roll_forward(store: PaymentStore, erps: Mapping[str, Erp | BackhaulError], rules: Rules, days: Mapping[str, Period], *,  # noqa: PLR0913  whose, and of which days
+                 today: date, owed: Sequence[Owed] | None = None) -> Rolled:
+    """Roll both forward from the beginning of the first of its `days` to the end of the last for each legal entity, as it is known `today`.
 
-    `erps` gives each legal entity's ERP, or what stands in the way of asking it; nothing is written, there or here.
+    `erps` gives each legal entity's ERP, or what stands in the way of asking it; `owed` are the claims, if they are at hand. Nothing is
+    written, there or here.
     """
-    owed = claims(store, rules)
+    owed = claims(store, rules) if owed is None else owed
     sides, reasons = dict[str, OpenSides](), list[str]()
-    for entity in rules.entities:
+    mine = [(entity, days[entity.id].last) for entity in rules.entities if entity.id in days]
+    for entity, day in mine:
         if (told := _sides(erps.get(entity.id), rules, entity, day, reasons)) is not None:
             sides[entity.id] = told
             if parts := [each for each in told.outstanding if day < today and NOTHING < each.left < each.amount]:
@@ -53,7 +57,7 @@ def roll_forward(store: PaymentStore, erps: Mapping[str, Erp | BackhaulError], r
                                f"open of them on {day} is not known")
     known = _known(store, rules, owed, sides)
     movements, ties, tied_to = list(_paid(owed)), list[Tie](), dict[tuple[Flow, str], Account]()
-    for entity in rules.entities:
+    for entity, day in mine:
         told = sides.get(entity.id)
         for flow, name in _names(rules, entity).items():
             tied_to[flow, entity.id] = Account(name=name, read=told is not None and (
@@ -61,9 +65,9 @@ def roll_forward(store: PaymentStore, erps: Mapping[str, Erp | BackhaulError], r
         if told is not None:
             movements += _received(told, entity, known)
             ties += [*_tied_payments(told, rules, entity, known, day), *_tied_goods(told, rules, entity, known, day)]
-    rows = tuple(_as_far_as_told(row, rules, sides) for row in roll(movements, ties, tied_to, first, day))
-    return Rolled(first=first, day=day, rows=rows, movements=tuple(movements), ties=tuple(ties),
-                  reasons=tuple(reasons))
+    rows = tuple(_as_far_as_told(row, rules, sides) for row in roll(movements, ties, tied_to, days))
+    return Rolled(first=min(each.first for each in days.values()), day=max(each.last for each in days.values()), rows=rows,
+                  movements=tuple(movements), ties=tuple(ties), reasons=tuple(reasons), days=days)
 
 
 def _as_far_as_told(row: RollForward, rules: Rules, sides: Mapping[str, OpenSides]) -> RollForward:
@@ -198,10 +202,10 @@ def _received(told: OpenSides, entity: LegalEntity, known: _Known) -> Iterator[M
         price = (line.unit_price * came.units) if line else NOTHING
         tax = price * line.tax_rate / 100 if line and line.tax_rate else NOTHING
         one = Movement(flow=Flow.RECEIVED, whose=whose, name="received", item=item, day=came.day, amount=came.cost, return_ref=ref,
-                       line_id=line.line_id if line else "", document=came.document, price=price, tax=tax)
+                       line_id=line.line_id if line else "", document=came.document, price=price, tax=tax, units=came.units)
         yield one
         if came.credited_on:
-            yield replace(one, name="credited", day=came.credited_on, amount=-came.cost)
+            yield replace(one, name="credited", day=came.credited_on, amount=-came.cost, units=-came.units)
 
 
 def _of(came: Came, entity: LegalEntity, known: _Known) -> tuple[Whose, str, OrderLine | None]:
@@ -235,11 +239,12 @@ def _tied_goods(told: OpenSides, rules: Rules, entity: LegalEntity, known: _Know
 def _known(store: PaymentStore, rules: Rules, owed: Sequence[Owed], sides: Mapping[str, OpenSides]) -> _Known:
     """Bring references to their claims, vouchers to the returns whose documents they are of, and marks to lines."""
     references = {payment.reference.upper(): each for each in owed for payment in each.told}
+    parts = {part.ref: part for each in owed for part in each.parts}
+    vouchers = {(part.whose.entity, voucher): (part.whose, ref) for ref, part in sorted(parts.items()) for voucher in part.vouchers}
     marks = {came.mark for told in sides.values() for came in told.came} - {""}
     with store.look() as tx:
         keys = tx.marked(rules.tenant, marks)
-        refs = sorted({ref for each in owed for ref in each.refs} | {key.return_ref for key in keys.values()})
-    vouchers: dict[tuple[str, str], tuple[Whose, str]] = {}
+    refs = sorted({key.return_ref for key in keys.values()})
     lines: dict[PostingKey, tuple[Whose, str, OrderLine | None]] = {}
     for at in range(0, len(refs), AT_ONCE):
         with store.look() as tx:
@@ -249,13 +254,8 @@ def _known(store: PaymentStore, rules: Rules, owed: Sequence[Owed], sides: Mappi
                 continue
             whose = Whose(entity=picture.entity.id, brand=picture.case.retailer, warehouse=picture.case.warehouse,
                           currency=picture.case.currency or picture.entity.currency)
-            vouchers |= {(picture.entity.id, voucher): (whose, ref) for row in picture.kept for voucher in _vouchers(row)}
+            vouchers |= {(picture.entity.id, voucher): (whose, ref) for voucher in vouchers_of(picture.kept)}
             lines |= {row.posting.key: (whose, ref, row.posting.document if isinstance(row.posting.document, OrderLine) else None)
                       for row in picture.kept}
     return _Known(references=references, vouchers=vouchers,
                   marks={mark: lines[key] for mark, key in keys.items() if key in lines})
-
-
-def _vouchers(row: KeptPosting) -> Iterator[str]:
-    if row.document and isinstance(row.posting.document, CreditNote):
-        yield from {row.document.voucher, *row.document.ids.get("VoucherPhysical", "").split(",")} - {""}

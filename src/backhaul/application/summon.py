@@ -18,8 +18,8 @@ WAITS: Final = "waits for the next turn"
 
 def summon(store: Store, rules: Rules, period: str, *, actor: str, now: datetime) -> None:
     """Want a month proved; refused while another proof is wanted, and for a month that has not begun."""
-    if not _is_month(period) or period > f"{now:%Y-%m}":
-        message = f"'{period}' is no month like 2026-10 that has begun"
+    if not rules.knows(period) or rules.span(period).first > now.date():
+        message = f"'{period}' is no period like 2026-10 that has begun"
         raise NeedsOperator(message)
     with store.begin() as tx:
         if asked := wanted(tx, rules.tenant):
@@ -46,10 +46,3 @@ def conclude(store: Store, tenant: str, *, outcome: str) -> None:
     """Let somebody ask again, and say what became of the last."""
     with store.begin() as tx:
         tx.remember(tenant, MEMORY, {**tx.recall(tenant, MEMORY), "step": "", "outcome": outcome})
-
-
-def _is_month(text: str) -> bool:
-    try:
-        return f"{datetime.fromisoformat(f'{text}-01'):%Y-%m}" == text
-    except ValueError:
-        return False

@@ -5,12 +5,11 @@ The ERP's jobs stamp their own day (books 5), so a batch lands by the job that f
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-from backhaul.domain.period import due_by, period_end, period_of, predicted_posting
+from backhaul.domain.period import cut_off, due_by, landing, predicted_posting
 from backhaul.domain.rules import LegalEntity, Window
 
 
@@ -53,30 +52,27 @@ class Slot:
 
 
 def last_call(entity: LegalEntity, period: str) -> datetime:
-    """Give the moment before which something must leave to be posted inside a period: its last day's first job, or its end."""
-    last = period_end(date.fromisoformat(f"{period}-01"))
-    if entity.job_times:
-        return datetime.combine(last, min(entity.job_times), tzinfo=UTC)
-    return datetime.combine(last + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
+    """Give the moment before which something must leave for a period: its cut-off, at the latest its last day's first job."""
+    return cut_off(entity, period)
 
 
 def lands_on(waiting: Waiting, window: Window, entity: LegalEntity, now: datetime) -> date:
     """Predict the day on which the ERP posts what waits; never a day whose job is over."""
     told = predicted_posting(entity, waiting.since) if waiting.batch else due_by(window, entity, waiting.since)
-    return told if told >= now.astimezone(UTC).date() else predicted_posting(entity, now)
+    return told if told >= now.astimezone(UTC).date() else landing(entity, now)
 
 
 def schedule(waiting: Iterable[tuple[Waiting, Window]], entity: LegalEntity, period: str, now: datetime) -> tuple[Slot, ...]:
     """Say where everything that waits lands, as one row for each batch, or for each day, leg and currency."""
-    call = last_call(entity, period)
+    call, last = last_call(entity, period), entity.calendar.last(period)
     found: dict[tuple[date, str, str, str, Landing], tuple[int, Decimal]] = {}
     for each, window in waiting:
         day = lands_on(each, window, entity, now)
-        landing = Landing.IN if period_of(day) <= period else Landing.MISSES if not each.batch and max(each.since, now) < call \
+        landing = Landing.IN if day <= last else Landing.MISSES if not each.batch and max(each.since, now) < call \
             else Landing.AFTER
         key = (day, each.leg, each.batch, each.currency, landing)
         count, net = found.get(key, (0, Decimal(0)))
         found[key] = (count + 1, net + each.net)
-    return tuple(Slot(legal_entity=entity.id, leg=leg, batch=batch, lands_on=day, period=period_of(day), landing=landing, count=count,
-                      net=net, currency=currency)
+    return tuple(Slot(legal_entity=entity.id, leg=leg, batch=batch, lands_on=day, period=entity.calendar.period_of(day), landing=landing,
+                      count=count, net=net, currency=currency)
                  for (day, leg, batch, currency, landing), (count, net) in sorted(found.items()))

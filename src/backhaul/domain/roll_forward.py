@@ -6,12 +6,13 @@ day, and the difference is the balance less the closing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.proof import NOTHING
 
 
@@ -48,7 +49,10 @@ class Whose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """One thing that changed what is open of one `item`: a payment, or units that came. `price` and `tax` are its memo at selling price."""
+    """One thing that changed what is open of one `item`: a payment, or units that came. `price` and `tax` are its memo at selling price.
+
+    `units` are those that came, negative where their credit took them back; nothing where the ERP does not count them.
+    """
 
     flow: Flow
     whose: Whose
@@ -61,6 +65,7 @@ class Movement:
     document: str = ""
     price: Decimal = NOTHING
     tax: Decimal = NOTHING
+    units: Decimal = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,12 @@ class Rolled:
     movements: tuple[Movement, ...] = ()
     ties: tuple[Tie, ...] = ()
     reasons: tuple[str, ...] = ()
+    days: Mapping[str, Period] = field(default_factory=dict)
+    """The days of each legal entity, where calendars differ."""
+
+    def within(self, entity: str) -> Period:
+        """Give the days for which the rows of a legal entity are."""
+        return self.days.get(entity) or Period(name="", first=self.first, last=self.day)
 
     @property
     def differing(self) -> Mapping[tuple[Flow, str, str], Decimal]:
@@ -159,11 +170,14 @@ class _Item:
     came: Decimal = NOTHING
 
 
-def roll(movements: Sequence[Movement], ties: Sequence[Tie], tied_to: Mapping[tuple[Flow, str], Account], first: date,
-         day: date) -> tuple[RollForward, ...]:
-    """Give one row for each flow, legal entity, brand, warehouse and currency that moved, or on whose account something stands."""
-    known = [each for each in movements if each.day <= day]
-    wanted = {(each.flow, each.whose) for each in known} | {(tie.flow, tie.whose) for tie in ties}
+def roll(movements: Sequence[Movement], ties: Sequence[Tie], tied_to: Mapping[tuple[Flow, str], Account],
+         days: Mapping[str, Period]) -> tuple[RollForward, ...]:
+    """Give one row for each flow, legal entity, brand, warehouse and currency that moved, or on whose account something stands.
+
+    `days` says by legal entity for which days; of one that is not among them there is no row.
+    """
+    known = [each for each in movements if each.whose.entity in days and each.day <= days[each.whose.entity].last]
+    wanted = {(each.flow, each.whose) for each in known} | {(tie.flow, tie.whose) for tie in ties if tie.whose.entity in days}
     wanted = {(Flow.PAID if flow is Flow.CREDITED else flow, whose) for flow, whose in wanted}
     by: dict[tuple[Flow, Whose], list[Movement]] = {}
     for each in known:
@@ -173,22 +187,22 @@ def roll(movements: Sequence[Movement], ties: Sequence[Tie], tied_to: Mapping[tu
         told = tied_to.get((flow, whose.entity), Account(name="", read=False))
         balance = sum((tie.open for tie in ties if (tie.flow, tie.whose) == (flow, whose)), NOTHING) if told.read else None
         beside = by.get((Flow.CREDITED, whose), []) if flow is Flow.PAID else []
-        row = _row(flow, whose, by.get((flow, whose), []), first, day, told.name, balance, _sum(beside))
+        row = _row(flow, whose, by.get((flow, whose), []), days[whose.entity], told.name, balance, _sum(beside))
         if row.opening or row.closing or row.balance or row.beside or any(row.movements.values()):
             found.append(row)
     return tuple(found)
 
 
-def _row(flow: Flow, whose: Whose, mine: Sequence[Movement], first: date, day: date, account: str,  # noqa: PLR0913, PLR0917  a row of so many figures
+def _row(flow: Flow, whose: Whose, mine: Sequence[Movement], days: Period, account: str,  # noqa: PLR0913, PLR0917  a row of so many figures
          balance: Decimal | None, beside: Decimal) -> RollForward:
     items = _items(mine)
     ageing = dict.fromkeys((*AGES, OLDEST), NOTHING)
     for item in items.values():
         if item.open:
-            ageing[age(item.since, day)] += item.open
+            ageing[age(item.since, days.last)] += item.open
     return RollForward(
-        flow=flow, whose=whose, first=first, day=day, opening=_sum(each for each in mine if each.day < first),
-        movements={name: _sum(each for each in mine if each.name == name and each.day >= first) for name in NAMES[flow]},
+        flow=flow, whose=whose, first=days.first, day=days.last, opening=_sum(each for each in mine if each.day < days.first),
+        movements={name: _sum(each for each in mine if each.name == name and each.day >= days.first) for name in NAMES[flow]},
         closing=_sum(mine), account=account, balance=balance, ageing=ageing, beside=beside,
         price=sum((item.price * item.open / item.came for item in items.values() if item.came and item.price), NOTHING),
         tax=sum((item.tax * item.open / item.came for item in items.values() if item.came and item.tax), NOTHING))
@@ -221,20 +235,21 @@ def lines_under(rolled: Rolled, flow: Flow, whose: Whose, cell: str) -> tuple[Ce
 
     `cell` is ``opening``, ``closing``, ``beside``, ``balance``, an age, or the name of a movement. Their amounts sum to the figure.
     """
+    days = rolled.within(whose.entity)
     if cell == "balance":
-        return tuple(CellLine(item=tie.document, name=tie.account, day=tie.day, amount=tie.open, days=(rolled.day - tie.day).days,
+        return tuple(CellLine(item=tie.document, name=tie.account, day=tie.day, amount=tie.open, days=(days.last - tie.day).days,
                               return_ref=tie.return_ref, document=tie.document, text=tie.text)
                      for tie in sorted(rolled.ties, key=lambda tie: (tie.day, tie.document))
                      if (tie.flow, tie.whose) == (flow, whose) and tie.open)
     about = Flow.CREDITED if cell == "beside" else flow
-    mine = [each for each in rolled.movements if (each.flow, each.whose) == (about, whose) and each.day <= rolled.day]
+    mine = [each for each in rolled.movements if (each.flow, each.whose) == (about, whose) and each.day <= days.last]
     if cell in NAMES[flow]:
-        return tuple(CellLine(item=each.item, name=each.name, day=each.day, amount=each.amount, days=(rolled.day - each.day).days,
+        return tuple(CellLine(item=each.item, name=each.name, day=each.day, amount=each.amount, days=(days.last - each.day).days,
                               return_ref=each.return_ref, line_id=each.line_id, document=each.document)
-                     for each in sorted(mine, key=lambda each: (each.day, each.item)) if each.name == cell and each.day >= rolled.first)
+                     for each in sorted(mine, key=lambda each: (each.day, each.item)) if each.name == cell and each.day >= days.first)
     if cell == "opening":
-        mine = [each for each in mine if each.day < rolled.first]
-    return tuple(line for line in _open(mine, rolled.day) if cell not in {*AGES, OLDEST} or age(line.day, rolled.day) == cell)
+        mine = [each for each in mine if each.day < days.first]
+    return tuple(line for line in _open(mine, days.last) if cell not in {*AGES, OLDEST} or age(line.day, days.last) == cell)
 
 
 def _open(mine: Sequence[Movement], day: date) -> Iterable[CellLine]:

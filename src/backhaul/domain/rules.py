@@ -13,10 +13,13 @@ from enum import StrEnum
 from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.facts import Stage
+from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Period
 from backhaul.domain.kits import Kit
 from backhaul.domain.payments import PayoutRules
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.tax import TaxTable
+from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
+from backhaul.domain.valuation import Policy
 
 
 class Effect(StrEnum):
@@ -162,11 +165,15 @@ class Leg(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerances:
-    """How far the ERP's figures may be from ours, in currency units, before a person looks."""
+    """How far the ERP's figures may be from ours, in currency units, before a person looks.
+
+    By `rows`, which have an owner and a reason; a profile that has none of them says three amounts for everything.
+    """
 
     amount: Decimal = Decimal("0.01")
     cost: Decimal = Decimal("0.05")
     tax: Decimal = Decimal("0.01")
+    rows: tuple[ToleranceRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,11 +206,15 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiedTo:
-    """The accounts of one legal entity that the roll-forwards are tied to, none of them used before the day `since`."""
+    """The accounts of one legal entity that the roll-forwards are tied to, none of them used before the day `since`.
+
+    `named` are those that proposed journals go to, by what they are for.
+    """
 
     clearing: str = ""
     received: tuple[str, ...] = ()
     since: date | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +235,11 @@ class LegalEntity:
     no_customer_account: str = ""
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
+    calendar: Calendar = MONTHS
+    cut_off: time | None = None
+    """At what time of a period's last day nothing leaves for it any more; without one as long as the ERP still posts it inside."""
+    cut_offs: Mapping[str, datetime] = field(default_factory=dict)
+    """Other moments for single periods, by the entity's own clock."""
     closed_periods: frozenset[str] = frozenset()
     refund_booking: Booking = Booking.CLEARING
     currencies: Mapping[str, str] = field(default_factory=dict)
@@ -285,15 +301,46 @@ class Rules:
     """By legal entity, the ERP's warehouses whose stock on sale is told to the platform."""
     payouts: PayoutRules = field(default_factory=PayoutRules)
     accounts: Mapping[str, TiedTo] = field(default_factory=dict)
+    valuation: Policy = field(default_factory=Policy)
 
     def entity_of(self, retailer: str) -> LegalEntity | None:
         """Find the legal entity a retailer code belongs to, by exact match."""
         return next((entity for entity in self.entities if retailer in entity.retailers), None)
 
+    def knows(self, period: str) -> bool:
+        """Tell whether any legal entity's calendar has a period of this name."""
+        return any(entity.calendar.has(period) for entity in self.entities)
+
+    def having(self, period: str) -> tuple[LegalEntity, ...]:
+        """Give the legal entities whose calendar has a period of this name, or stop with those the first one has."""
+        if not self.knows(period):
+            self.entities[0].calendar.span(period)
+        return tuple(entity for entity in self.entities if entity.calendar.has(period))
+
+    def span(self, period: str) -> Period:
+        """Give all days that the period of this name has in any legal entity's calendar; its calendars need not agree on them."""
+        found = [entity.calendar.span(period) for entity in self.having(period)]
+        return Period(name=period, first=min(each.first for each in found), last=max(each.last for each in found))
+
     def journals(self, entity: str) -> frozenset[tuple[JournalType, str]]:
         """Give the journals that decisions of a legal entity name, by type; an empty name is the adapter's own."""
         rows = {(row.journal_type, row.journal) for row in self.mapping if row.when.legal_entity == entity}
         return frozenset(rows | {(rule.journal_type, rule.journal) for (owner, _), rule in self.surplus.items() if owner == entity})
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """Give what may differ in a proof. Without rows not a cent of net is let go, but what finance calls rounding is called that."""
+        usual, books = self.tolerances, {entity.id: entity.currency for entity in self.entities}
+        if usual.rows:
+            return Tolerance(rounding=Decimal(0), rows=usual.rows, books=books)
+        return Tolerance(tax=usual.tax, cost=usual.cost, rounding=usual.amount, books=books)
+
+    def tolerances_of(self, entity: str, currency: str, on: date) -> Tolerances:
+        """Give what may differ where a document is compared with what was wanted, of one legal entity, currency and day."""
+        if not self.tolerances.rows:
+            return self.tolerances
+        told = {measure: self.tolerance.choose(measure, entity=entity, currency=currency, account="", on=on).amount for measure in Measure}
+        return Tolerances(amount=max(told[Measure.NET], told[Measure.ROUNDING]), tax=told[Measure.TAX], cost=told[Measure.COST])
 
     def entity(self, id: str) -> LegalEntity:  # noqa: A002  the ERP's own word
         """Give a legal entity of this tenant by its id; another id is `Misconfigured`."""

@@ -15,7 +15,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from backhaul.domain.access import Action, Person, Role, may
-from backhaul.domain.period import period_end
 from backhaul.domain.rules import LegalEntity
 from backhaul.domain.trail import digest
 
@@ -57,8 +56,8 @@ def _item(name: str, signer: Signer, means: str, *, grows: bool = False) -> Item
 
 _F, _W, _C, _I, _ = Signer
 ITEMS: Final = (
-    _item("proof_complete", _F, "The latest proof of the month could read everything"),
-    _item("lines", _F, "Lines accepted in the month, of all legal entities, as last proved"),
+    _item("proof_complete", _F, "The latest proof of the month could read everything of this legal entity"),
+    _item("lines", _F, "Lines accepted in the month, as last proved"),
     _item("broken", _F, "Lines and records that the latest proof calls broken"),
     _item("broken_amount", _F, "Money in them"),
     _item("credited", _F, "Credit notes of the month's batches that were read back"),
@@ -66,7 +65,7 @@ ITEMS: Final = (
     _item("held", _F, "Lines held for a person at the end of the month, each with its reason"),
     _item("held_amount", _F, "Money in them"),
     _item("unconfirmed", _F, "Documents of the month that nobody knows the fate of for more than a day", grows=True),
-    _item("stock_difference", _W, "Units in stock beyond those accepted, of all legal entities, as last proved"),
+    _item("stock_difference", _W, "Units in stock beyond those accepted, as last proved"),
     _item("unmapped", _W, "Lines held at the end of the month for a code that nobody mapped", grows=True),
     _item("silent", _W, "Sources that had told nothing for a day at the end of the month", grows=True),
     _item("promises_due", _C, "Promises to customers of the month that are past due, with nothing credited", grows=True),
@@ -123,9 +122,14 @@ def _falls(item: Item, before: str, after: str) -> bool:
     return Decimal(after) > Decimal(before) if item.grows else after != before
 
 
+def begins(entity: LegalEntity, period: str) -> datetime:
+    """Say when a period begins in a legal entity's zone and calendar."""
+    return datetime.combine(entity.calendar.first(period), time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
+
+
 def ends(entity: LegalEntity, period: str) -> datetime:
-    """Say when a month is over in a legal entity's zone: at the first moment of the next."""
-    following = period_end(date.fromisoformat(f"{period}-01")) + timedelta(days=1)
+    """Say when a period is over in a legal entity's zone and calendar: at the first moment of the next day."""
+    following = entity.calendar.last(period) + timedelta(days=1)
     return datetime.combine(following, time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
 
 

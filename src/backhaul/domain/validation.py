@@ -15,6 +15,7 @@ from typing import Final
 from backhaul.domain import charges, kits
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
+from backhaul.domain.period_status import Told, why_refused
 from backhaul.domain.posting import Adjustment, ErpItem, Issue, LotShare, OrderLine, Posting, PostingKind, Receipt, Transfer, intake
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
@@ -154,7 +155,8 @@ class MasterData:
     replacing: frozenset[str] = frozenset()
     """Disposition codes by which the ERP makes a replacement order of its own."""
     reason_codes: frozenset[str] = frozenset()
-    closed_periods: frozenset[str] = frozenset()
+    periods: Sequence[Told] = ()
+    """What the books say of their days; of days nobody says anything of, the profile's calendar alone decides."""
     taxes: TaxTable = field(default_factory=TaxTable)
     left_out: bool = False
 
@@ -510,14 +512,14 @@ def currency_is_the_entitys(m: Matter) -> Iterator[Finding]:
 
 def period_is_open(m: Matter) -> Iterator[Finding]:
     """Never post into a closed period and never shift it in silence (INV-15)."""
-    if m.period in m.master.closed_periods or m.period in m.entity.closed_periods:
-        yield m.finding("PERIOD_CLOSED", f"Period {m.period} of {m.entity.id} is closed.", hint=m.period)
+    if sentence := why_refused(m.entity, m.master.periods, m.period, m.posted_on):
+        yield m.finding("PERIOD_CLOSED", sentence, hint=m.period)
 
 
 def missed_period_is_agreed(m: Matter) -> Iterator[Finding]:
     """Keep what missed its period held while that is closed, until a person agrees to the next one (INV-15)."""
-    for period in sorted(m.missed - {m.period}):
-        if period in m.master.closed_periods or period in m.entity.closed_periods:
+    for period in sorted(m.missed - {m.period, ""}):
+        if why_refused(m.entity, m.master.periods, period):
             yield m.finding("PERIOD_MISSED", hint=period,
                             sentence=f"It belongs to period {period}, which is closed; it would be posted in {m.period}.")
 

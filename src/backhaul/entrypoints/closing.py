@@ -2,6 +2,8 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -83,13 +85,13 @@ def close_forecast(*, period: Period, tenant: Tenant = "", as_json: Json = False
 
     told = _ahead(period, tenant)
     if as_json:
-        say({name: told[name] for name in ("period", "cut_off", "forecast", "paces")})
+        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "forecast", "paces")})
         return
-    rows = Table("team", "cause", "open", "held", "left", "held then",
-                 title=f"At the cut-off of {told['period']}, {told['cut_off']:%d %B %H:%M} UTC")
+    rows = Table("entity", "team", "cause", "open", "held", "left", "held then",
+                 title=f"At the cut-off of {told['period']}, {_cut_offs(told)}")
     for each in told["forecast"]:
-        rows.add_row(each["team"], each["cause"], str(each["open"]), f"{each['amount']:f} {each['currency']}", str(each["left"]),
-                     f"{each['left_amount']:f} {each['currency']}")
+        rows.add_row(each["legal_entity"], each["team"], each["cause"], str(each["open"]), f"{each['amount']:f} {each['currency']}",
+                     str(each["left"]), f"{each['left_amount']:f} {each['currency']}")
     out.print(rows)
 
 
@@ -100,14 +102,22 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
 
     told = _ahead(period, tenant)
     if as_json:
-        say({name: told[name] for name in ("period", "cut_off", "plan")})
+        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan")})
         return
     rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing",
-                 title=f"Last call for {told['period']}: {told['cut_off']:%d %B %H:%M} UTC")
+                 title=f"Last call for {told['period']}: {_cut_offs(told)}")
     for each in told["plan"]:
         rows.add_row(each["legal_entity"], each["batch"] or each["leg"] or "next window", each["lands_on"], each["period"],
                      str(each["count"]), each["landing"])
     out.print(rows)
+
+
+def _cut_offs(told: dict[str, Any]) -> str:
+    """Say when each legal entity is cut off, once where that is one moment for all."""
+    moments = told["cut_offs"]
+    if len({*moments.values()}) == 1:
+        return f"{told['cut_off']:%d %B %H:%M} UTC"
+    return ", ".join(f"{entity} {at:%d %B %H:%M}" for entity, at in moments.items()) + " UTC"
 
 
 def _ahead(period: str, tenant: str) -> dict[str, Any]:
@@ -116,6 +126,73 @@ def _ahead(period: str, tenant: str) -> dict[str, Any]:
     month = month_of(period)
     with house_of() as (house, now):
         return close_ahead.told(close_ahead.ahead(house.store, house.profiles[tenant_of(house, tenant)].rules, month, now))
+
+
+@close_app.command("figures")
+def close_figures(
+    *, period: Period, lines: Annotated[bool, typer.Option("--lines", help="With --json, what the figures are made of.")] = False,
+    tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Show what came back in a month and what it is worth, and what is owed for returns without credit, as the last proof found it."""
+    from backhaul.entrypoints import valuing
+
+    month = month_of(period)
+    with house_of() as (house, _):
+        found = valuing.asked(house.store, tenant_of(house, tenant), month)
+    plain = valuing.told(found, lines=lines)
+    if as_json:
+        say({"period": month, **plain})
+        return
+    for title, rows in (("What came back", plain["returned"]), ("What is owed, and what is got for it", plain["refunds"]),
+                        ("Beside the roll-forward", plain["ties"])):
+        _table(f"{title}, {found.first} to {found.day}", rows)
+    for sentence in (*found.remarks, *plain["method"].values()):
+        out.print(sentence, highlight=False, markup=False)
+
+
+@close_app.command("journals")
+def close_journals(
+    *, period: Period,
+    to: Annotated[Path | None, typer.Option(help="Write the lines that can be posted to this .xlsx or .csv, in the shape of their ERP.",
+                                            dir_okay=False)] = None,
+    entity: Annotated[str, typer.Option(help="Of this legal entity alone.")] = "", tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """List the journals proposed to finance for a month, and which of them stand in the ledger; none is posted by us."""
+    from backhaul.entrypoints import journaling
+
+    month = month_of(period)
+    if to and to.suffix not in {".xlsx", ".csv"}:
+        message = f"--to '{to}' is no .xlsx and no .csv"
+        raise typer.BadParameter(message)
+    with house_of() as (house, _):
+        rules = house.profiles[tenant_of(house, tenant)].rules
+        found = [each for each in journaling.asked(house.store, rules, month) if entity in {"", each.journal.entity}]
+        sheets = journaling.sheets(rules, found, entity)
+    if to:
+        to.write_bytes(journaling.written(sheets, to.suffix[1:]))
+    plain = [journaling.told(each) for each in found]
+    if as_json:
+        say({"period": month, "journals": plain, **({"file": str(to), "lines": sum(len(each.rows) for each in sheets)} if to else {})})
+        return
+    for each in plain:
+        back = f", taken back on {each['reverses_on']}" if each["reverses_on"] else ""
+        out.print(f"\n{each['marker']}  {each['sort']}, {each['entity']}: {each['standing']}. On {each['day']}{back}. {each['why']}.",
+                  highlight=False, markup=False)
+        for leg in each["legs"]:
+            account = leg["account"] or f"nobody named an account for {leg['for']}"
+            out.print(f"   {account:<12} debit {leg['debit']:f}  credit {leg['credit']:f} {each['currency']}", highlight=False,
+                      markup=False)
+    out.print(f"\n{len(plain)} journals proposed, none posted by us.", highlight=False)
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table(*(rows[0] if rows else ()), title=title)
+    for row in rows:
+        table.add_row(*("not known" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+                        for value in row.values()))
+    out.print(table if rows else f"{title}: nothing.")
 
 
 @close_app.command("pack")

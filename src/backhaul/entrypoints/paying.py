@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -80,9 +80,9 @@ def payouts_uncredited(*, period: Annotated[str, typer.Option(help="Payments of 
                        tenant: Tenant = "", as_json: Json = False) -> None:
     """List payments of a VAT period that no credit note answers whole by its end, each with the clock of its country and its source."""
     from backhaul.application.claims import claims, uncredited
-    from backhaul.domain.period import period_end
+    from backhaul.domain.fiscal_calendar import MONTHS
 
-    first, last = _month(period), period_end(_month(until or period))
+    first, last = MONTHS.first(_month(period)), MONTHS.last(_month(until or period))
     with opened() as house:
         rules = house.profiles[tenant_of(house, tenant)].rules
         told = [asdict(each) for each in uncredited(claims(house.store, rules), first, last)]
@@ -117,11 +117,11 @@ def roll_forward(*, period: Annotated[str, typer.Option(help="Roll this month (Y
                  tenant: Tenant = "", as_json: Json = False) -> None:
     """Roll forward what is paid, and what is received, and not credited, beside what the ERP's accounts say; status 1 unless all agree."""
     from backhaul.domain.roll_forward import lines_under
-    from backhaul.entrypoints.proving import day_of, house_of
+    from backhaul.entrypoints.proving import day_of, house_of, month_of
     from backhaul.entrypoints.rolling import figures, roll_month
     from backhaul.entrypoints.stating import erps_of
 
-    _month(period)
+    period = month_of(period)
     with house_of() as (house, now):
         name = tenant_of(house, tenant)
         today = now.astimezone(ZoneInfo(house.profiles[name].rules.entities[0].zone)).date()
@@ -161,9 +161,11 @@ def _show(told: dict[str, Any]) -> None:
                           f"({each['days']} days)", highlight=False)
 
 
-def _month(text: str) -> date:
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError as error:
+def _month(text: str) -> str:
+    """Read a calendar month, which is what VAT periods are made of whatever the books' calendar is."""
+    from backhaul.domain.fiscal_calendar import MONTHS
+
+    if not MONTHS.has(text):
         message = f"'{text}' is no month like 2026-10"
-        raise typer.BadParameter(message) from error
+        raise typer.BadParameter(message)
+    return text

@@ -3,7 +3,7 @@
 A look asks every ERP, so that pages show what the last proof of the month kept; the command looks anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import msgspec
 
+from backhaul.application.claims import Owed
 from backhaul.application.ports import Erp, Store
 from backhaul.application.roll_forward import roll_forward
 from backhaul.bootstrap import House
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.period import period_end
 from backhaul.domain.proof import NOTHING
 from backhaul.domain.roll_forward import Flow, Movement, Rolled, RollForward, Tie
 from backhaul.domain.rules import Rules
@@ -27,10 +27,13 @@ UNDER: Final = "roll-forward"
 SAYS: Final[Mapping[Flow, str]] = {Flow.PAID: "paid and not credited", Flow.RECEIVED: "received and not credited"}
 
 
-def roll_month(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError], *, today: date) -> Rolled:  # noqa: PLR0913
-    """Roll a month forward to the end of a day in it."""
-    first = date.fromisoformat(f"{period}-01")
-    return roll_forward(house.store, erps, house.profiles[tenant].rules, first, min(day, period_end(first)), today=today)
+def roll_month(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError], *, today: date,  # noqa: PLR0913
+               owed: Sequence[Owed] | None = None) -> Rolled:
+    """Roll a period forward to the end of a day in it, for each legal entity by its own calendar; `owed` are the claims, if at hand."""
+    rules = house.profiles[tenant].rules
+    spans = {entity.id: entity.calendar.span(period) for entity in rules.having(period)}
+    days = {entity: replace(span, last=min(day, span.last)) for entity, span in spans.items()}
+    return roll_forward(house.store, erps, rules, days, today=today, owed=owed)
 
 
 def figures(row: RollForward) -> Mapping[str, Any]:
@@ -62,14 +65,14 @@ def _needed(rolled: Rolled) -> Rolled:
     sums: dict[tuple[Any, ...], Decimal] = {}
     for move in rolled.movements:
         key = (move.flow, move.whose, move.item)
-        sums[key] = sums.get(key, NOTHING) + (move.amount if move.day < rolled.first else NOTHING)
-    later = {(move.flow, move.whose, move.item) for move in rolled.movements if move.day >= rolled.first}
+        sums[key] = sums.get(key, NOTHING) + (move.amount if move.day < rolled.within(move.whose.entity).first else NOTHING)
+    later = {(move.flow, move.whose, move.item) for move in rolled.movements if move.day >= rolled.within(move.whose.entity).first}
     movements: list[Movement] = [move for move in rolled.movements
                                  if (key := (move.flow, move.whose, move.item)) in later or sums[key]]
     before: dict[tuple[Any, ...], Tie] = {}
     ties: list[Tie] = []
     for tie in rolled.ties:
-        if tie.day >= rolled.first:
+        if tie.day >= rolled.within(tie.whose.entity).first:
             ties.append(tie)
             continue
         same = (tie.flow, tie.whose, tie.account, tie.return_ref)
@@ -97,7 +100,7 @@ def _exception(rules: Rules, rolled: Rolled, subject: str, told: tuple[Flow, str
     mine = [row for row in rolled.rows if (row.flow, row.whose.entity, row.whose.currency) == (flow, entity, currency)]
     closing, balance = (sum((value or NOTHING for value in values), NOTHING)
                         for values in ((row.closing for row in mine), (row.balance for row in mine)))
-    sentence = (f"{entity}, {rolled.day}: {closing} {currency} is {SAYS[flow]}, and {mine[0].account} says {balance}; "
+    sentence = (f"{entity}, {mine[0].day}: {closing} {currency} is {SAYS[flow]}, and {mine[0].account} says {balance}; "
                 f"the difference is {amount}.")
     return ExceptionCase.about(
         tenant=rules.tenant, return_ref=UNDER, line_id=subject, now=now, teams=rules.teams,

@@ -46,10 +46,11 @@ def totals(house: House, tenant: str) -> Sequence[Total]:
 
 
 def differing_in(house: House, tenant: str, period: str) -> list[Irregular]:
-    """Give what the latest statement of availability showed to differ, if it was made in this month."""
+    """Give what the latest statement of availability showed to differ, if it was made in this period."""
+    whole = house.profiles[tenant].rules.span(period)
     with house.store.look() as tx:
         kept = tx.statements(tenant, AVAILABILITY, limit=1)
-        return [*differing(tx.differing(tenant))] if kept and f"{kept[0].at:%Y-%m}" == period else []
+        return [*differing(tx.differing(tenant))] if kept and kept[0].at.date() in whole else []
 
 
 def erps_of(house: House, tenant: str) -> Mapping[str, Erp | BackhaulError]:

@@ -9,10 +9,11 @@ import pytest
 
 from backhaul.adapters.business_central import refusals, wire
 from backhaul.adapters.business_central.central import Ask
-from backhaul.adapters.business_central.masters import _closed, _spans
+from backhaul.adapters.business_central.masters import _spans, books
 from backhaul.adapters.odata import Answer
 from backhaul.domain.disposition import Outcome, Place, Sellability
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.period_status import refusal
 from backhaul.domain.posting import ErpItem, OrderLine, Posting, PostingKey, PostingKind as K, Receipt, ReturnOrder, Spare
 from backhaul.domain.rules import LegalEntity
 
@@ -164,12 +165,14 @@ def test_a_rate_holds_from_the_day_it_was_told_until_another_was() -> None:
 
 
 def test_closed_periods_and_days_outside_the_range_are_closed() -> None:
-    closed = _closed([{"allowPostingFrom": "2011-01-10", "allowPostingTo": "2011-02-28"}],
-                     [{"startingDate": "2011-02-01", "closed": True}, {"startingDate": "2011-01-01", "closed": False}])
+    told = books([{"allowPostingFrom": "2011-01-10", "allowPostingTo": "2011-03-15"}],
+                 [{"startingDate": "2011-02-01", "closed": True, "name": "February"}, {"startingDate": "2011-01-01", "closed": False},
+                  {"startingDate": "2011-03-01", "closed": False}])
 
-    assert {"2010-12", "2011-02", "2011-03"} <= closed
-    assert "2011-01" not in closed
-    assert _closed([{"allowPostingFrom": "0001-01-01", "allowPostingTo": "0001-01-01"}], []) == frozenset()
+    taken = {day: refusal(told, date.fromisoformat(day)) is None for day in (
+        "2010-12-31", "2011-01-09", "2011-01-10", "2011-01-31", "2011-02-01", "2011-02-28", "2011-03-01", "2011-03-15", "2011-03-16")}
+    assert [day for day, is_taken in taken.items() if is_taken] == ["2011-01-10", "2011-01-31", "2011-03-01", "2011-03-15"]
+    assert books([{"allowPostingFrom": "0001-01-01", "allowPostingTo": "0001-01-01"}], []) == []
 
 
 @pytest.mark.parametrize("options", [{"sku": "ean"}, {"bins": "MAIN"}, {"requests_per_minute": "0"}, {"batch_operations": "many"}])

@@ -17,6 +17,7 @@ from backhaul.adapters.finance_scm.emulator import Running, serve
 from backhaul.adapters.finance_scm.wire import arrival_line
 from backhaul.domain.disposition import Outcome, Place, Sellability
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.period_status import Status
 from backhaul.domain.posting import (
     CreditNote,
     ErpDocument,
@@ -431,7 +432,8 @@ def test_masters_and_sales_are_answered_in_one_call_and_items_are_kept(shop: Sho
 def test_closed_periods_come_from_the_environment(shop: Shop) -> None:
     shop.control("periods", {"month": "2024-12", "status": "closed"})
 
-    assert shop.erp.master_data(Questions(legal_entity="usmf")).closed_periods == {"2024-12"}
+    (told,) = shop.erp.master_data(Questions(legal_entity="usmf")).periods
+    assert (told.first, told.last, told.status) == (date(2024, 12, 1), date(2024, 12, 31), Status.CLOSED)
 
 
 def test_a_lone_case_of_letters_is_another_item(shop: Shop) -> None:

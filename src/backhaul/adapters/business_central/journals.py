@@ -21,7 +21,6 @@ from backhaul.adapters.odata import Answer, Meaning, Row, day_of, number
 from backhaul.domain.allocation import UNCOMMITTED, journal, split
 from backhaul.domain.disposition import Place, Sellability
 from backhaul.domain.errors import Misconfigured, RetryLater
-from backhaul.domain.period import period_of
 from backhaul.domain.posting import (
     JOURNALS,
     Adjustment,
@@ -103,7 +102,7 @@ class Journals:
         """Give the day a line is dated: when the last of its units was accepted, or the first day of the period that was judged."""
         accepted = max((posting.accepted_at for posting in postings if posting.accepted_at), default=self.central.now())
         day = accepted.astimezone(ZoneInfo(self.entity.zone)).date()
-        return day if period_of(day) >= batch.period else date.fromisoformat(f"{batch.period}-01")
+        return day if self.entity.calendar.period_of(day) >= batch.period else self.entity.calendar.first(batch.period)
 
     # --- from draft to ledger
 

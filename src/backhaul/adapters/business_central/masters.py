@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from backhaul.adapters.business_central import wire
@@ -19,7 +20,7 @@ from backhaul.adapters.business_central.changed import Changed
 from backhaul.adapters.business_central.wire import NO_BIN, VARIANT, Invoice, Settings, plain
 from backhaul.adapters.odata import Row, day_of, number
 from backhaul.domain.disposition import Place
-from backhaul.domain.period import period_of
+from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import (
@@ -57,13 +58,12 @@ COLUMNS: Final = {
     SHIPMENTS: ("id", "number", "externalDocumentNumber", "orderNumber", "customerPurchaseOrderReference"),
     STOCK: ("entryNumber", "itemNumber", "postingDate", "entryType", "documentType", "documentNumber", "quantity", "costAmountActual"),
     SETUP: ("id", "allowPostingFrom", "allowPostingTo", "localCurrencyCode"),
-    PERIODS: ("id", "startingDate", "closed", "dateLocked"),
+    PERIODS: ("id", "startingDate", "name", "closed", "dateLocked"),
 }
 OPTIONAL: Final = frozenset({TAX_AREAS})
 """Without them a customer's rates are known from its own invoices alone."""
 NOWHERE: Final = "00000000-0000-0000-0000-000000000000"
-FAR: Final = 24
-"""So many months either side of the open range are called closed by name."""
+ONE: Final = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class Masters:
             self._keep(changed[0], *self.central.read(self._about(*changed)))
         invoices = [row for row in rows[2] if plain(row.get("status")) in SOLD]
         sales = self._sales(questions, invoices, rows[3])
-        return replace(self._told(questions, sales, self._taxes(invoices), _closed(rows[4], rows[5])), left_out=left_out)
+        return replace(self._told(questions, sales, self._taxes(invoices), books(rows[4], rows[5])), left_out=left_out)
 
     def _sold_between(self, span: Span | None) -> tuple[frozenset[str], bool]:
         """Name the orders by which an item went out on these days, the newest entries of them, and say whether there are more.
@@ -360,7 +360,7 @@ class Masters:
                         items={item: frozenset(f"{group}|{item}" for group in groups) for item in items},
                         values={f"{group}|{item}": tuple(_spans(days)) for (group, item), days in told.items()})
 
-    def _told(self, questions: Questions, sales: dict[str, Sale], taxes: TaxTable, closed: frozenset[str]) -> MasterData:
+    def _told(self, questions: Questions, sales: dict[str, Sale], taxes: TaxTable, periods: Sequence[Told]) -> MasterData:
         """Give the answers; codes that differ only in case or blanks come along as hints, exactness is the judge's."""
         def near(names: Iterable[str]) -> frozenset[str]:
             return frozenset(name.strip().casefold() for name in names)
@@ -369,7 +369,7 @@ class Masters:
         return MasterData(
             items={name: item for name, (_, item) in self.items.items() if name.strip().casefold() in items},
             customers={name: each for name, (_, each) in self.customers.items() if name.strip().casefold() in customers},
-            sales=sales, warehouses=places, taxes=taxes, closed_periods=closed, reason_codes=frozenset(self.list_of(REASONS)),
+            sales=sales, warehouses=places, taxes=taxes, periods=periods, reason_codes=frozenset(self.list_of(REASONS)),
             places=frozenset(Place(warehouse=code, location=NO_BIN) for code in places)
             | frozenset(place for place in self.told.bins if place.warehouse in places))
 
@@ -385,19 +385,20 @@ def _spans(days: dict[date, Decimal]) -> Iterable[TaxSpan]:
         yield TaxSpan(percent=percent, first=first, last=until - timedelta(days=1) if until else None)
 
 
-def _closed(setup: Sequence[Row], periods: Sequence[Row]) -> frozenset[str]:
-    """Name the months nothing can be posted into: accounting periods that are closed, and those outside the range of posting dates."""
-    closed = {period_of(day) for row in periods if row.get("closed") and (day := day_of(row.get("startingDate")))}
+def books(setup: Sequence[Row], periods: Sequence[Row]) -> Sequence[Told]:
+    """Say which days take postings: those of the range of posting dates, whose accounting period belongs to no closed year.
+
+    An accounting period lasts until the next begins; the last one only opens, so that nothing is said of it. A closed year would take
+    entries of prior years; nothing of ours is one (facts/business-central 3.1).
+    """
+    begins = sorted(((day, row) for row in periods if (day := day_of(row.get("startingDate")))), key=lambda each: each[0])
+    told = [Told(first=day, last=after - ONE, status=Status.CLOSED if row.get("closed") else Status.OPEN, name=str(row.get("name") or ""))
+            for (day, row), (after, _) in pairwise(begins)]
     for row in setup:
         first, last = day_of(row.get("allowPostingFrom")), day_of(row.get("allowPostingTo"))
-        closed |= {_month(first, -back) for back in range(1, FAR)} if first else set()
-        closed |= {_month(last, ahead) for ahead in range(1, FAR)} if last else set()
-    return frozenset(closed)
-
-
-def _month(day: date, by: int) -> str:
-    months = day.year * 12 + day.month - 1 + by
-    return period_of(date(months // 12, months % 12 + 1, 1))
+        told += [Told(first=date.min, last=first - ONE, status=Status.CLOSED, shape=False)] if first else []
+        told += [Told(first=last + ONE, last=date.max, status=Status.CLOSED, shape=False)] if last else []
+    return told
 
 
 def _costs(entries: Iterable[Row], orders: dict[str, str]) -> dict[str, dict[str, Decimal]]:

@@ -22,7 +22,6 @@ from backhaul.adapters.odata import Change, Meaning, OData, Query, Row, day_of, 
 from backhaul.domain.allocation import UNCOMMITTED, journal
 from backhaul.domain.disposition import JournalType, Place, Sellability
 from backhaul.domain.errors import Misconfigured, RetryLater
-from backhaul.domain.period import period_of
 from backhaul.domain.posting import (
     Adjustment,
     ErpDocument,
@@ -133,7 +132,7 @@ class Journals:
         """
         accepted = max((posting.accepted_at for posting in postings if posting.accepted_at), default=self.now())
         day = accepted.astimezone(ZoneInfo(self.entity.zone)).date()
-        return day if period_of(day) >= batch.period else date.fromisoformat(f"{batch.period}-01")
+        return day if self.entity.calendar.period_of(day) >= batch.period else self.entity.calendar.first(batch.period)
 
     # --- three ways in
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
+from backhaul.adapters.finance_scm.metadata import described_by
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.disposition import Place
-from backhaul.domain.period import period_of
+from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import (
@@ -41,6 +41,7 @@ CODES: Final = {"variant": (VARIANTS, "ProductVariantNumber"), "barcode": (BARCO
 CUSTOMERS: Final = "CustomersV3"
 STOCK: Final = wire.STOCK
 PERIODS: Final = "LedgerFiscalCalendarPeriods"
+STATUSES: Final = {"Open": Status.OPEN, "OnHold": Status.ON_HOLD, "Closed": Status.CLOSED}
 REASONS: Final = "ReturnReasonCodeBiEntities"
 TAX_GROUPS: Final = "TaxGroupDatas"
 TAX_ITEM_GROUPS: Final = "TaxItemGroups"
@@ -59,7 +60,7 @@ COLUMNS: Final = {
     BARCODES: ("dataAreaId", "ItemNumber", "Barcode", "ProductQuantityUnitSymbol", "ProductQuantity", *wire.PRODUCT),
     CUSTOMERS: ("dataAreaId", "CustomerAccount", "OnHoldStatus", "SalesTaxGroup", "SalesCurrencyCode"),
     STOCK: wire.SELECT[STOCK],
-    PERIODS: ("dataAreaId", "StartDate", "PeriodStatus"),
+    PERIODS: ("dataAreaId", "PeriodName", "StartDate", "EndDate", "PeriodStatus"),
     REASONS: ("dataAreaId", "ReasonCodeId"),
     TAX_GROUPS: ("dataAreaId", "TaxGroupId", "TaxCodeId", "ExemptTax"),
     TAX_ITEM_GROUPS: ("dataAreaId", "TaxItemGroupCode", "TaxCodeId", "ExemptTax"),
@@ -206,15 +207,20 @@ class Masters:
             replacing=frozenset(replacing(places.get("ReturnDispositionCodes", ()))),
             reason_codes=_codes(places, REASONS, "ReasonCodeId"),
             taxes=_taxes(places, self.tax_values or ""),
-            closed_periods=frozenset(period_of(day) for row in periods
-                                     if row.get("PeriodStatus") not in {None, "Open"} and (day := day_of(row.get("StartDate")))))
+            periods=books(periods))
+
+
+def books(periods: Iterable[Row]) -> Sequence[Told]:
+    """Say which days take postings, by the periods of the ledger's calendar; a status nobody knows takes none."""
+    return [Told(first=first, last=last, status=STATUSES.get(str(row.get("PeriodStatus")), Status.ON_HOLD),
+                 name=str(row.get("PeriodName") or "")) for row in periods
+            if (first := day_of(row.get("StartDate"))) and (last := day_of(row.get("EndDate")))]
 
 
 def tax_values(odata: OData) -> str:
     """Find the public name of the set that holds tax rates by date; nothing where there is none."""
-    asked = " or ".join(f"Name eq {quoted(entity)}" for entity in TAX_VALUES)
-    page = odata.get(f"{odata.root}/metadata/DataEntities?$filter={quote(asked, safe='')}")
-    names = {row.get("Name"): str(row.get("PublicCollectionName") or "") for row in (odata.pages(page) if page else ())}
+    rows = described_by(odata, "DataEntities", "Name", TAX_VALUES)
+    names = {row.get("Name"): str(row.get("PublicCollectionName") or "") for row in rows}
     return next((names[entity] for entity in TAX_VALUES if names.get(entity)), "")
 
 

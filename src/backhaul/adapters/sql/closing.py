@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, up
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.erasing import Erasing
 from backhaul.adapters.sql.lists import total
-from backhaul.adapters.sql.proofs import strays
+from backhaul.adapters.sql.proofs import house, strays
 from backhaul.adapters.sql.tables import (
     attempts,
     cases,
@@ -26,12 +26,15 @@ from backhaul.adapters.sql.tables import (
 from backhaul.application.close_ports import Counted
 from backhaul.application.ports import KeptException
 from backhaul.application.proof_ports import KeptStray
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.signature import Signature, Signer
 
 DAY: Final = timedelta(days=1)
 CREDITS: Final = ("credit-note", "fee-credit-note")
 DOUBT: Final = ("sending", "unconfirmed")
 UNFINISHED: Final = ("ready", *DOUBT, "pending", "awaited", "posted")
+NOBODYS: Final = ("", "*")
+"""Whose what the proof found is where no record says it, or several say something else: everybody's until somebody says whose."""
 UNMAPPED: Final = ("UNMAPPED_DISPOSITION", "UNMAPPED_FEE")
 
 
@@ -75,7 +78,7 @@ class Closing(Erasing):
                 cases.c.legal_entity == legal_entity, exceptions.c.severity != "note", exceptions.c.opened_at < until,
                 or_(exceptions.c.closed_at.is_(None), exceptions.c.closed_at >= until))
         waits = (cases.c.tenant == tenant, cases.c.legal_entity == legal_entity, cases.c.waits_since < until)
-        broken = (proof_lines.c.tenant == tenant, proof_lines.c.period == period, proof_lines.c.entity.in_((legal_entity, "")),
+        broken = (proof_lines.c.tenant == tenant, proof_lines.c.period == period, proof_lines.c.entity.in_((legal_entity, *NOBODYS)),
                   proof_lines.c.standing.in_(("broken", "orphan")))
         came = (deliveries.c.tenant == tenant, deliveries.c.received_at < until)
         credited = self._money(table.net, table.currency, *mine, table.kind.in_(CREDITS), table.state == "verified")
@@ -95,6 +98,10 @@ class Closing(Erasing):
     def strays(self, tenant: str, period: str) -> Sequence[KeptStray]:
         """Give what the latest proof of a month did not prove, in a fixed order."""
         return strays(self._connection, tenant, period)
+
+    def house(self, tenant: str, period: str) -> Sequence[Irregular]:
+        """Give what the latest proof of a month found of the house as a whole, in a fixed order."""
+        return house(self._connection, tenant, period)
 
     def open_at(self, tenant: str, legal_entity: str, until: datetime) -> Sequence[KeptException]:
         """Give the exceptions about returns of a legal entity that were open at a moment, the oldest first."""

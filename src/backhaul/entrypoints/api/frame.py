@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
@@ -156,10 +156,8 @@ class Asked:
 
     def close(self, period: str, legal_entity: str) -> Close:
         """Give the close of a month of a legal entity; what is none is the caller's to mend."""
-        try:
-            date.fromisoformat(f"{period}-01")
-        except ValueError:
-            raise ValidationException(detail=f"'period' is a month like 2026-10, not '{period[:20]}'") from None
+        if not self.rules.knows(period):
+            raise ValidationException(detail=f"'period' is a month like 2026-10, not '{period[:20]}'")
         return Close(rules=self.rules, period=period, legal_entity=legal_entity,
                      sources=[each.name for each in self.house.profiles[self.tenant].sources])
 

@@ -17,7 +17,7 @@ from backhaul.domain.facts import Correctable
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import rolling
+from backhaul.entrypoints import journaling, rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 from backhaul.entrypoints.packing import TYPES, made
@@ -238,6 +238,16 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
 
 
+@get("/{tenant:str}/proof-within", action=Action.SEE, sync_to_thread=True)
+def proof_within(asked: Mine, period: FromQuery[str], row: FromQuery[str] = "", limit: FromQuery[int] = 50,
+                 offset: FromQuery[int] = 0) -> Told:
+    """List the differences that tolerances let go in the last run of a month, by one row or by all."""
+    asked.whole()
+    with asked.store.read() as connection:
+        found = kept_proofs.within(connection, asked.tenant, period, row=row)
+    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
+
+
 @get("/{tenant:str}/proof-house", action=Action.SEE, sync_to_thread=True)
 def proof_house(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "") -> Told:
     """List what the last run of a month found of the house as a whole, of one class or of all."""
@@ -289,6 +299,30 @@ def ahead(asked: Mine, period: FromQuery[str]) -> Told:
     return plain(close_ahead.told(close_ahead.ahead(asked.store, month.rules, month.period, asked.now)))  # type: ignore[no-any-return]  # an object
 
 
+@get("/{tenant:str}/close/figures", action=Action.SEE, sync_to_thread=True)
+def close_figures(asked: Mine, period: FromQuery[str]) -> Told:
+    """Give what came back in a month and what it is worth, what is owed for returns without credit, and how that is worked out."""
+    asked.whole()
+    found = valuing.kept(asked.store, asked.tenant, period)
+    return plain(valuing.told(found)) if found else {}
+
+
+@get("/{tenant:str}/close/figure-lines", action=Action.SEE, sync_to_thread=True)
+def close_figure_lines(asked: Mine, period: FromQuery[str], limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List what a month's figures are made of, line by line: what came back, then what is owed."""
+    asked.whole()
+    kept = valuing.kept(asked.store, asked.tenant, period)
+    found = [*valuing.lines_of(kept)] if kept else []
+    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
+
+
+@get("/{tenant:str}/close/journals", action=Action.SEE, sync_to_thread=True)
+def close_journals(asked: Mine, period: FromQuery[str]) -> Told:
+    """List the journals proposed to finance for a month, and how each stands in the ledger; none is posted by us."""
+    asked.whole()
+    return {"journals": plain([journaling.told(each) for each in journaling.proposed(asked.store, asked.rules, period)])}
+
+
 @get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
 def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
     """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes."""
@@ -330,9 +364,10 @@ def tokens(asked: Mine) -> Told:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 
-ROUTES: Final = (me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting,
-                 proposals, pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead,
-                 close_pack, personal_data, erasures, trail, everybody, tokens)
+ROUTES: Final = (
+    me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting, proposals,
+    pauses, proofs, proof_lines, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
+    close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

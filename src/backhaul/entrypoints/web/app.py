@@ -36,7 +36,9 @@ from backhaul.entrypoints.web.pages import (
     close,
     comparison,
     exceptions,
+    figures,
     flows,
+    journals,
     mappings,
     proof,
     returns,
@@ -80,8 +82,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, roll_forward, close, mappings,
-    comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, roll_forward, figures, journals,
+    close, mappings, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

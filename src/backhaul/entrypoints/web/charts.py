@@ -21,7 +21,6 @@ from backhaul.domain.access import Action
 from backhaul.domain.roll_forward import NAMES
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
-from backhaul.entrypoints.web.pages.close import first_of
 from backhaul.entrypoints.web.pages.flows import days
 from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 from backhaul.entrypoints.web.wording import plain
@@ -106,7 +105,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     @get("/charts/close.svg", action=Action.SEE, whole=True, sync_to_thread=True)
     def coming(request: AnyRequest) -> Response[bytes]:
         rules, period = console.house.profiles[console.tenant(request)].rules, query(request, "period")
-        outlook = ahead(console.house.store, rules, period, console.clock.now()).outlook if first_of(period) else ()
+        outlook = ahead(console.house.store, rules, period, console.clock.now()).outlook if rules.knows(period) else ()
         many = {cause: sum(row.open for row in outlook if row.cause == cause) for cause in sorted({row.cause for row in outlook})}
         causes = sorted(many, key=lambda cause: -many[cause])[:TOP][::-1]
         chart = _bars(pygal.HorizontalBar, 320)

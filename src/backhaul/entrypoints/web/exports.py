@@ -6,7 +6,6 @@ C15). Rows are read page by page along the same indexes as the lists, up to `MOS
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,19 +29,21 @@ from backhaul.application.payment_ports import PaymentStore
 from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import BackhaulError
-from backhaul.domain.period import period_end
+from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
+from backhaul.domain.valuation import liabilities, valued
+from backhaul.entrypoints.journaling import proposed
 from backhaul.entrypoints.spreadsheet import cell as as_cell, safe
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import asked_for, compared
+from backhaul.entrypoints.web.pages.figures import found as figured_month
 from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 
 MOST: Final = 50_000
 """Rows in one export; the last row says if there are more."""
 KINDS: Final = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
-MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 WHOSE: Final = ("Legal entity", "Brand", "Warehouse", "Currency")
 
 Row = Sequence[Any]
@@ -193,6 +194,13 @@ def _house(_: Console, request: AnyRequest, connection: Connection, reach: Reach
         yield (period, row.kind, CLASSES[row.kind].owner.value, row.subject, row.entity, row.count, row.amount, row.currency, row.sentence)
 
 
+def _within(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    months = proofs.latest(connection, reach.tenant)
+    period = query(request, "period") or (months[0].period if months else "")
+    for row in proofs.within(connection, reach.tenant, period, row=query(request, "row")):
+        yield (period, row.row, row.measure, row.return_ref, row.line_id, row.entity, row.document, row.amount, row.currency)
+
+
 def _availability(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
     for row in statements.differing(connection, reach.tenant, standing=query(request, "standing")):
         yield (row.sku, row.at, row.entity, row.warehouse, row.shop, row.erp, row.apart, row.told, row.standing.value)
@@ -203,10 +211,36 @@ def _roll_forward(console: Console, request: AnyRequest, _connection: Connection
                row.difference, _words(row.ageing), row.beside, row.price, row.tax)
 
 
+def _returned_stock(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    period, figures = figured_month(console, request)
+    for row in valued(figures.returned, figures.policy) if figures else ():
+        yield (period, *_whose(row.whose), row.kind, row.units, row.booked, row.original, row.compared, row.unbooked, row.untraced,
+               row.part, row.written_down, row.value)
+
+
+def _refund_figures(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    period, figures = figured_month(console, request)
+    for row in liabilities(figures.owing, figures.policy) if figures else ():
+        yield (period, *_whose(row.whose), row.where.value, row.units, row.net, row.tax, row.gross, row.untaxed, row.books, row.cost,
+               row.uncosted, row.recovery, row.decrease, row.undecided, row.asset)
+    for tie in figures.ties if figures else ():
+        yield (period, *_whose(tie.whose), "beside the roll-forward", None, tie.in_stock, tie.in_stock_tax, tie.gross, None, "",
+               *(None,) * 6, tie.memo, tie.memo_tax, tie.difference, tie.paid, tie.to_pay)
+
+
+def _journals(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    period, figures = figured_month(console, request)
+    for each in proposed(console.house.store, console.house.profiles[reach.tenant].rules, period) if figures else ():
+        journal = each.journal
+        for leg in journal.legs:
+            yield (period, journal.entity, journal.sort.value, journal.subject, journal.marker,
+                   each.standing.value if each.read else "not read", journal.day, journal.reverses_on, leg.account or "not named",
+                   leg.role.value, leg.debit, leg.credit, journal.currency, leg.text, journal.why)
+
+
 def _uncredited(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     rules, period = console.house.profiles[reach.tenant].rules, query(request, "period")
-    first, last = (date.fromisoformat(f"{period}-01"), period_end(date.fromisoformat(f"{period}-01"))) if MONTH.fullmatch(period) \
-        else (date.min, console.clock.now().date())
+    first, last = (MONTHS.first(period), MONTHS.last(period)) if MONTHS.has(period) else (date.min, console.clock.now().date())
     for each in uncredited(claims(_payments(console), rules), first, last):
         yield (*_whose(each.whose), " ".join(each.returns), each.payment.provider, each.payment.reference, each.payment.day,
                each.payment.amount, each.open, each.country, each.due_on, "yes" if each.late else "no", each.source)
@@ -282,11 +316,23 @@ SHEETS: Final[dict[str, Sheet]] = {
         "Means")),
     "house": Sheet(action=Action.SEE, whole=True, rows=_house, headings=(
         "Month", "Class", "Team", "About", "Legal entity", "Found", "Amount", "Currency", "Says")),
+    "within": Sheet(action=Action.SEE, whole=True, rows=_within, headings=(
+        "Month", "Tolerance", "Figure", "Return", "Line", "Legal entity", "Document", "Amount", "Currency")),
     "availability": Sheet(action=Action.SEE, whole=True, rows=_availability, headings=(
         "SKU", "Shop's place", "Legal entity", "Warehouse", "Offered", "On sale", "Apart", "Told last", "Stands")),
     "roll-forward": Sheet(action=Action.SEE, whole=True, rows=_roll_forward, headings=(
         "Month", "Flow", *WHOSE, "Opening", "Movements", "Closing", "Tied to", "Balance", "Difference", "By age in days",
         "Credited, not paid", "At selling price", "Its VAT")),
+    "returned-stock": Sheet(action=Action.SEE, whole=True, rows=_returned_stock, headings=(
+        "Month", *WHOSE, "Class", "Units", "Booked cost", "Original cost", "Difference", "Units without booked cost",
+        "Units without original cost", "Loses", "Written down", "Value")),
+    "refund-figures": Sheet(action=Action.SEE, whole=True, rows=_refund_figures, headings=(
+        "Month", *WHOSE, "Goods are", "Units", "Net", "VAT", "Liability", "Units without VAT", "Books in", "Cost", "Units without cost",
+        "To get them", "They lose", "Units of no policy", "Right to goods", "Memo of received", "Its VAT", "Difference", "Paid already",
+        "Still to pay")),
+    "journals": Sheet(action=Action.SEE, whole=True, rows=_journals, headings=(
+        "Month", "Legal entity", "Why", "About", "Marker", "Stands", "On", "Taken back on", "Account", "For", "Debit", "Credit", "Currency",
+        "Text", "Says")),
     "uncredited": Sheet(action=Action.SEE, whole=True, rows=_uncredited, headings=(
         *WHOSE, "Returns", "Provider", "Payment", "Paid on", "Paid", "Open", "Country", "Due on", "Late", "Clock by")),
     "settlements": Sheet(action=Action.SEE, whole=True, rows=_settlements, headings=(

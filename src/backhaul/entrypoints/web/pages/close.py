@@ -5,7 +5,6 @@ A list is signed as it is shown. The reviewer proves who they are once more befo
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,8 +16,8 @@ from litestar.params import FromPath
 from backhaul.application import close, close_ahead
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.period import period_of
 from backhaul.domain.signature import ITEMS, Signer, may_sign
+from backhaul.entrypoints import valuing
 from backhaul.entrypoints.packing import TYPES, made
 from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
@@ -31,16 +30,17 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     def show(request: AnyRequest) -> Response[str]:
         tenant, visitor, now = console.tenant(request), request.state.visitor, console.clock.now()
         rules, period = console.house.profiles[tenant].rules, query(request, "period") or _before(console, tenant)
-        if first_of(period) is None:
+        if not rules.knows(period):
             detail = "a month is written as 2026-10"
             raise NotFoundException(detail)
-        months = [close.status(console.house.store, _close(console, tenant, period, entity.id), now) for entity in rules.entities]
+        months = [close.status(console.house.store, _close(console, tenant, period, entity.id), now) for entity in rules.having(period)]
         mine = {(month.legal_entity, signer) for month in months for signer in Signer
                 if may_sign(visitor.person, signer, tenant, month.legal_entity)}
         with console.house.store.look() as tx:
             packed = bool(tx.proofs(tenant, period, limit=1))
         coming = close_ahead.ahead(console.house.store, rules, period, now)
         return console.show(request, "close.html", coming=coming, period=period, months=months, mine=mine, packed=packed,
+                            figured=valuing.kept(console.house.store, tenant, period) is not None,
                             means={item.name: item.means for item in ITEMS})
 
     @post("/close/sign", action=Action.SIGN, whole=True, status_code=303)
@@ -50,10 +50,11 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     @get("/close-pack/{name:str}", action=Action.SEE_TRAIL, whole=True, sync_to_thread=True)
     def download(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         period, _, kind = name.rpartition(".")
-        if kind not in TYPES or first_of(period) is None:
+        rules = console.house.profiles[console.tenant(request)].rules
+        if kind not in TYPES or not rules.knows(period):
             detail = "a pack is called as its month, and is .xlsx or .pdf"
             raise NotFoundException(detail)
-        content = made(console.house.store, console.house.profiles[console.tenant(request)].rules, period, kind)
+        content = made(console.house.store, rules, period, kind)
         return Response(content, media_type=TYPES[kind], headers={"content-disposition": f'attachment; filename="close-{name}"'})
 
     return [show, sign, download]
@@ -62,7 +63,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 def _sign(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
     visitor: Visitor = request.state.visitor
     period, signer, now = told.get("period", ""), told.get("signer", ""), console.clock.now()
-    if signer not in set(Signer) or first_of(period) is None:
+    if signer not in set(Signer) or not console.house.profiles[console.tenant(request)].rules.knows(period):
         message = f"say which list of which month is signed; got '{signer[:20]}' of '{period[:20]}'"
         raise NeedsOperator(message)
     if signer == Signer.REVIEWER and not visitor.is_fresh(now):
@@ -80,15 +81,6 @@ def _close(console: Console, tenant: str, period: str, legal_entity: str) -> clo
 
 
 def _before(console: Console, tenant: str) -> str:
-    """Give the month before this one, as the first legal entity's clock says."""
-    here = console.clock.now().astimezone(ZoneInfo(console.house.profiles[tenant].rules.entities[0].zone)).date()
-    return period_of(here.replace(day=1) - timedelta(days=1))
-
-
-def first_of(period: str) -> date | None:
-    """Give the first day of a month as an address names it; nothing where it names none."""
-    try:
-        first = date.fromisoformat(f"{period}-01")
-    except ValueError:
-        return None
-    return first if period_of(first) == period else None
+    """Name the period before this one, as the first legal entity's clock and calendar say."""
+    first = console.house.profiles[tenant].rules.entities[0]
+    return first.calendar.over(console.clock.now().astimezone(ZoneInfo(first.zone)).date())

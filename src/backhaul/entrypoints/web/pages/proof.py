@@ -6,6 +6,7 @@ is about all legal entities of a tenant together, so it is shown to who may see 
 
 import asyncio
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 from litestar.exceptions import NotFoundException
@@ -32,6 +33,8 @@ WAITS = {
     "PAYOUT_PENDING": "The provider works on the payment.",
 }
 """What a line in timing waits for."""
+WITHIN = "WITHIN_TOLERANCE"
+"""Under this name stand the differences that tolerances let go."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -50,19 +53,21 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             detail = "this month was never proved"
             raise NotFoundException(detail)
         return console.show(request, "proof.html", months=months, shown=shown, runs=runs, classes=CLASSES, waits=WAITS,
-                            asked=asked, month=f"{console.clock.now():%Y-%m}")
+                            asked=asked, month=_current(console, tenant))
 
     @get("/proof/{period:str}/{kind:str}", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_class(request: AnyRequest, period: FromPath[str], kind: FromPath[str]) -> Response[str]:
         tenant, first = console.tenant(request), whole(query(request, "after")) or 0
         of_house = kind in CLASSES and CLASSES[kind].level is Level.HOUSE
         with console.house.store.read() as connection:
-            found = [*(proofs.house if of_house else proofs.strays)(connection, tenant, period, kind=kind)]
+            found: list[Any] = [*proofs.within(connection, tenant, period, row=query(request, "row"))] if kind == WITHIN else [
+                *(proofs.house if of_house else proofs.strays)(connection, tenant, period, kind=kind)]
         if not found:
             detail = "the last proof of this month found no such line"
             raise NotFoundException(detail)
         rest = found[first + PAGE:]
-        return console.show(request, "proof_house.html" if of_house else "proof_class.html", period=period, kind=kind,
+        page = "proof_within.html" if kind == WITHIN else "proof_house.html" if of_house else "proof_class.html"
+        return console.show(request, page, period=period, kind=kind,
                             found=found[first:first + PAGE], count=len(found), first=not first, after=str(first + PAGE) if rest else "",
                             known=CLASSES.get(kind), waits=WAITS.get(kind, ""))
 
@@ -82,6 +87,12 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return await asyncio.to_thread(_summon, console, request, told.get("period", ""))
 
     return [show_month, show_class, show_availability, prove_now]
+
+
+def _current(console: Console, tenant: str) -> str:
+    """Name the current period, as the first legal entity's clock and calendar say."""
+    first = console.house.profiles[tenant].rules.entities[0]
+    return first.calendar.period_of(console.clock.now().astimezone(ZoneInfo(first.zone)).date())
 
 
 def _summon(console: Console, request: AnyRequest, period: str) -> Response[Any]:
