@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from backhaul.adapters.sql import SqlStore
-from backhaul.application import alike, approvals, grouping
+from backhaul.application import alike, approvals, correct, grouping
 from backhaul.application.alike import Otherwise
 from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import KeptCase
@@ -170,6 +170,18 @@ def test_it_is_stopped_between_two_returns_and_taken_back_as_it_was_made(three: 
     assert stopped == {"R1": [("MUG#1", "MUG", "MUG-1")]}
     assert len(back.exceptions) == 1, "only what somebody said otherwise is taken back"
     assert corrected(three) == {"R1": [("MUG#1", "MUG", "MUG-1"), ("MUG#1", "MUG", "MUG")]}
+
+
+def test_what_somebody_said_otherwise_before_is_left_as_they_said(three: SqlStore) -> None:
+    number = trouble(three, "R4")
+    content = {"exception": number, "what": "sku", "line": "MUG#1", "told": "MUG", "value": "JUG"}
+    correct.correct(three, RULES, content, actor="ann", approver="bob", reason="it is a jug", now=NOON)
+
+    approve(three, ask(three))
+    grouping.run(three, RULES, NOON)
+
+    assert corrected(three)["R4"] == [("MUG#1", "MUG", "JUG")]
+    assert set(corrected(three)) == {"R1", "R2", "R4"}
 
 
 def test_nothing_that_was_found_otherwise_is_made_sellable_by_many_at_once(store: SqlStore) -> None:

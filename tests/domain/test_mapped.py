@@ -90,5 +90,12 @@ def test_goods_that_were_sent_by_one_version_are_not_judged_anew_by_another() ->
     assert [*mapped.sent_otherwise(case, [(plan(case, decided=NOW).postings[0], "v1")], rows=elsewhere, by="v2", now=MAPPING)] == []
 
 
+def test_a_reason_that_only_the_chosen_version_knows_is_no_words_of_a_customer() -> None:
+    old = replace(MAPPING[0], when=replace(MAPPING[0].when, reason="Did not fit"))
+
+    assert mapped.reasons(NOW, TOLD) == {MAPPING[0].when.reason}
+    assert mapped.reasons(NOW, [*TOLD, chosen([old])]) == {MAPPING[0].when.reason, "Did not fit"}
+
+
 def test_rows_are_kept_in_a_proposal_as_they_are() -> None:
     assert mapped.read(mapped.written(MAPPING)) == MAPPING

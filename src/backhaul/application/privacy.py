@@ -12,6 +12,7 @@ from backhaul.application.people_ports import Held, PeopleStore, PeopleTx
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.mapped import reasons
 from backhaul.domain.money import Money
 from backhaul.domain.personal import STAYS, Erasure, accounts_of, is_erased, name_of
 from backhaul.domain.returns import NOTHING
@@ -124,8 +125,9 @@ def _acts(tx: PeopleTx, acting: Acting) -> str:
     refs = tuple(str(ref) for ref in said.content["returns"])
     accounts = _accounts(tx, rules, refs)
     held, name = _held(tx, rules, said.content, refs), name_of(said.id)
+    facts = [fact for told in tx.facts(rules.tenant, refs).values() for fact in told]
     done = tx.erase(Erasure(tenant=rules.tenant, proposal=said.id, returns=refs, accounts=accounts, name=name, at=acting.now,
-                            codes=frozenset(row.when.reason for row in rules.mapping)), held)
+                            codes=reasons(rules, facts)), held)
     tx.record(rules.tenant, subject=said.subject, action="privacy.erased", at=acting.now, actor=said.proposer, detail={
         "proposal": said.id, "approver": acting.approver, "name": name, "counts": done["counts"], "returns": list(refs),
         "messages": len(done["sha256"])})

@@ -18,6 +18,7 @@ from backhaul.domain.entry import Entry, Side
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.facts import Corrected, Fact, LinesMinted
 from backhaul.domain.kits import explode
+from backhaul.domain.mapped import rows_for
 from backhaul.domain.money import rounded
 from backhaul.domain.original import trace, unit_cost
 from backhaul.domain.placement import circumstance
@@ -220,7 +221,7 @@ def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: R
 
 def _credits(case: ReturnCase, line: ReturnLine, part: Part, rules: Rules, entity: LegalEntity) -> bool:
     """Tell whether accepted units are credited: what nobody mapped yet will be."""
-    row = choose(rules.mapping, circumstance(case, line, part, entity))
+    row = choose(rows_for(case, rules), circumstance(case, line, part, entity))
     return row is None or row.credit
 
 
@@ -228,7 +229,7 @@ def _graded(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEntit
     """Give the classes of the accepted units of a line, in the order in which they are credited."""
     for part in line.parts:
         if part.accepted and _credits(case, line, part, rules, entity):
-            row = choose(rules.mapping, circumstance(case, line, part, entity))
+            row = choose(rows_for(case, rules), circumstance(case, line, part, entity))
             gone = part.claimed or part.granted
             yield NO_GOODS if gone else rules.valuation.kind(part.disposition, row.outcome) if row else UNGRADED, part.quantity
 

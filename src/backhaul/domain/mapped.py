@@ -4,11 +4,12 @@ By the one that holds, unless two people said for one return that it goes by an 
 what may be sold, limits, fees, windows and legal entities are those of now, so what is not sellable by now is held all the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from backhaul.domain.disposition import Circumstance, JournalType, MappingRow, Outcome, Place, choose
+from backhaul.domain.facts import Fact, Mapped
 from backhaul.domain.posting import Posting, intake
 from backhaul.domain.returns import ReturnCase
 from backhaul.domain.rules import Rules
@@ -22,6 +23,12 @@ def rows_for(case: ReturnCase, rules: Rules) -> Sequence[MappingRow]:
 def version_for(case: ReturnCase, rules: Rules) -> str:
     """Name the version those rows are of, as every effect that follows from them names it."""
     return rules.version if case.mapped is None else case.mapped.profile
+
+
+def reasons(rules: Rules, facts: Iterable[Fact]) -> frozenset[str]:
+    """Give the reasons a mapping knows: the one that holds, or one that any of these facts chose. Any other is somebody's own words."""
+    chosen = (row for fact in facts if isinstance(fact, Mapped) for row in fact.rows)
+    return frozenset(row.when.reason for row in (*rules.mapping, *chosen))
 
 
 def sent_otherwise(case: ReturnCase, made: Sequence[tuple[Posting, str]], *, rows: Sequence[MappingRow], by: str,

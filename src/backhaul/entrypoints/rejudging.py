@@ -18,7 +18,7 @@ from backhaul.application.process import pictures, rehearse
 from backhaul.application.rejudge import Earlier
 from backhaul.bootstrap import recall
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.period import predicted_posting
+from backhaul.domain.period import landing
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 from backhaul.entrypoints.preview import differences, written
@@ -64,7 +64,7 @@ def compare(store: PeopleStore, rules: Rules, erp_of: ErpOf, ref: str, *, now: d
     profile = recall(store, rules.tenant, rejudge.name_of(then))
     earlier = Earlier(version=profile.version, sha256=profile.sha256,
                       rows=tuple(row for row in profile.rules.mapping if row.when.legal_entity == entity.id))
-    erp, period = erp_of(entity.id), entity.calendar.period_of(predicted_posting(entity, now))
+    erp, period = erp_of(entity.id), entity.calendar.period_of(landing(entity, now))
 
     def by(choice: Earlier) -> dict[str, Any]:
         found = rehearse(store, {entity.id: erp}, rules, {entity.id: erp.route}, ref, now=now, periods={entity.id: period},
