@@ -310,6 +310,7 @@ def _entity_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
         calendar = MONTHS if [*_calendar_flaws(here, table.calendar)] else _calendar(table.calendar)
         yield from ((f"{here}.closed_periods", f"'{period}' is no period {'of its calendar' if calendar.listed else 'like 2026-01'}")
                     for period in table.closed_periods if not calendar.has(period))
+        yield from _cut_off_flaws(f"{here}.cut_offs", table.cut_offs, calendar)
         references = {name: ("options", value) for name, value in table.options.items() if value.startswith(("env:", "file:"))}
         references |= {name: ("secrets", value) for name, value in table.secrets.items()}
         for name, (kind, value) in references.items():
@@ -330,6 +331,17 @@ def _calendar_flaws(here: str, table: CalendarTable | None) -> Iterator[Flaw]:
         yield f"{here}.begins", "years of weeks need the first day of the first year"
     else:
         yield from ((here, flaw) for flaw in _weeks(table, table.begins).flaws())
+
+
+def _cut_off_flaws(here: str, told: Mapping[str, datetime], calendar: Calendar) -> Iterator[Flaw]:
+    """Find a cut-off of no period, or one outside it, after which nothing would leave that belongs to another."""
+    for period, at in told.items():
+        if not calendar.has(period):
+            yield f"{here}.{period}", f"'{period}' is no period of its calendar"
+        elif at.tzinfo is not None:
+            yield f"{here}.{period}", "a cut-off is by the legal entity's own clock, so that it has no offset"
+        elif at.date() not in calendar.span(period):
+            yield f"{here}.{period}", f"{period} is {calendar.first(period)} to {calendar.last(period)}, and {at} is not in it"
 
 
 def _periods(table: CalendarTable) -> tuple[Period, ...]:
@@ -551,7 +563,8 @@ def _entity(table: EntityTable, environ: Mapping[str, str] | None) -> LegalEntit
         id=table.id, erp=table.erp, deployment=table.deployment, currency=table.currency, zone=table.zone,
         retailers=frozenset(table.retailers), warehouses=dict(table.warehouses), return_reason=table.return_reason,
         no_customer_account=table.no_customer_account, no_customer_limit=table.no_customer_limit,
-        job_times=table.job_times, calendar=_calendar(table.calendar), closed_periods=frozenset(table.closed_periods),
+        job_times=table.job_times, calendar=_calendar(table.calendar), cut_off=table.cut_off,
+        cut_offs=dict(table.cut_offs), closed_periods=frozenset(table.closed_periods),
         currencies=dict(table.currencies), refund_booking=table.refund_booking,
         options={**{name: _option(value, environ) for name, value in table.options.items()},
                  **{name: Hidden(_option(reference, environ)) for name, reference in table.secrets.items()}})

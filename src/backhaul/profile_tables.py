@@ -159,6 +159,8 @@ class EntityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
     calendar: CalendarTable | None = None
+    cut_off: time | None = None
+    cut_offs: dict[str, datetime] = {}
     closed_periods: tuple[str, ...] = ()
     refund_booking: Booking = Booking.CLEARING
     currencies: dict[str, str] = {}

@@ -26,7 +26,7 @@ def lived(opened: int, a_day: int, until: int) -> list[Item]:
 
 
 def left(items: Sequence[Item], now: datetime) -> list[tuple[int, Decimal]]:
-    return [(each.left, each.left_amount) for each in outlook(items, now, CUT_OFF)]
+    return [(each.left, each.left_amount) for each in outlook(items, now, {"gb01": CUT_OFF})]
 
 
 @pytest.mark.parametrize(("opened", "a_day"), [(100, 2), (200, 5), (90, 3), (500, 7)])
@@ -41,7 +41,7 @@ def test_ten_days_before_the_cut_off_it_says_what_a_steady_team_will_leave(opene
 def test_a_team_that_closed_nothing_leaves_everything_and_others_do_not_help_it() -> None:
     items = [item(1), item(2, team="warehouse", cause="UNMAPPED_DISPOSITION"), *(item(3, closed=4 + day) for day in range(10))]
 
-    told = outlook(items, START + timedelta(days=20), CUT_OFF)
+    told = outlook(items, START + timedelta(days=20), {"gb01": CUT_OFF})
 
     assert [(each.team, each.open, each.left) for each in told] == [("finance", 1, 0), ("warehouse", 1, 1)]
 
@@ -49,7 +49,7 @@ def test_a_team_that_closed_nothing_leaves_everything_and_others_do_not_help_it(
 def test_the_oldest_is_closed_first_so_the_youngest_is_left_with_its_cause_and_value() -> None:
     items = [item(1, amount="5.00"), item(2, cause="TAX_DIFFERS", amount="80.00"), item(0, closed=18)]
 
-    told = outlook(items, START + timedelta(days=20), START + timedelta(days=40))
+    told = outlook(items, START + timedelta(days=20), {"gb01": START + timedelta(days=40)})
 
     assert [(each.cause, each.amount, each.left_amount) for each in told] == [
         ("PRICE_ABOVE_SOLD", Decimal("5.00"), Decimal(0)), ("TAX_DIFFERS", Decimal("80.00"), Decimal("80.00"))]
@@ -66,4 +66,13 @@ def test_a_pace_is_of_the_last_four_weeks_and_never_of_less_than_a_day() -> None
 
     assert [(each.closed, each.days) for each in paces(old, START + timedelta(days=20)).values()] == [(1, Decimal(28))]
     assert [each.a_day for each in paces([item(1, closed=1)], START + timedelta(days=1)).values()] == [Decimal(1)]
-    assert outlook([], START, CUT_OFF) == ()
+    assert outlook([], START, {"gb01": CUT_OFF}) == ()
+
+
+def test_each_legal_entity_is_wanted_at_its_own_cut_off_and_what_belongs_to_none_at_the_earliest() -> None:
+    closed = [item(0, closed=day) for day in range(1, 11)]
+    items = [*closed, *(replace(item(11), legal_entity=entity) for entity in ("", "gb01", "ie01"))]
+
+    told = outlook(items, START + timedelta(days=20), {"gb01": START + timedelta(days=20), "ie01": START + timedelta(days=30)})
+
+    assert [(each.legal_entity, each.left) for each in told] == [("", 1), ("gb01", 1), ("ie01", 0)]

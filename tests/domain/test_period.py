@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from backhaul.domain.fiscal_calendar import MONTHS
-from backhaul.domain.period import before_jobs, closes, due_by, jobs_done, predicted_posting
+from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Weeks
+from backhaul.domain.period import before_jobs, closes, cut_off, due_by, jobs_done, landing, leaves, predicted_posting, turn
 from backhaul.domain.rules import Close, LegalEntity, Window
 from backhaul.testing.builders import entity
 
@@ -133,6 +133,54 @@ def test_no_period_window_ever_carries_into_the_next_period(now: datetime, zone:
     here = now.astimezone(ZoneInfo(zone)).date()
 
     assert not shuts(PERIOD, now, whose=nightly) or MONTHS.period_of(predicted_posting(nightly, now)) == MONTHS.period_of(here)
+
+
+RETAIL = Calendar(listed=Weeks(pattern="4-4-5", begins=date(2025, 2, 2), years=4, year=2025).periods)
+WINDOWS = st.sampled_from([Window(close=close, at=time(18, 0)) for close in Close])
+
+
+@given(st.datetimes(min_value=datetime(2025, 11, 1), max_value=datetime(2027, 3, 1), timezones=st.just(UTC)),  # noqa: DTZ001  the zone is added
+       st.sampled_from(["Europe/London", "Pacific/Auckland"]), st.sampled_from([MONTHS, RETAIL]), st.sampled_from([(), NIGHTLY]),
+       st.none() | st.times(), WINDOWS)
+@settings(derandomize=True, deadline=None, max_examples=300)
+def test_nothing_leaves_between_the_cut_off_of_a_period_and_its_turn(
+    now: datetime, zone: str, calendar: Calendar, jobs: tuple[time, ...], off: time | None, window: Window,
+) -> None:
+    mine = entity(zone=zone, calendar=calendar, job_times=jobs, cut_off=off)
+    period = calendar.period_of(predicted_posting(mine, now))
+
+    assert cut_off(mine, period) <= turn(mine, period)
+    assert leaves(mine, now) >= now
+    assert (leaves(mine, now) > now) is (cut_off(mine, period) <= now)
+    assert not shuts(window, now, whose=mine) or now < cut_off(mine, period)
+    assert landing(mine, now) in calendar.span(calendar.period_of(landing(mine, now)))
+
+
+def test_the_window_of_a_period_closes_before_its_cut_off_where_that_is_earlier() -> None:
+    noon = entity(cut_offs={"2026-03": datetime(2026, 3, 20, 12)}, zone="UTC")  # noqa: DTZ001  by the entity's own clock
+
+    assert not shuts(PERIOD, utc(2026, 3, 19, 11, 59), whose=noon)
+    assert shuts(PERIOD, utc(2026, 3, 19, 12), whose=noon)
+    assert not shuts(PERIOD, utc(2026, 3, 20, 12), whose=noon), "it is cut off"
+    assert shuts(PERIOD, utc(2026, 4, 29, 18), whose=noon), "other periods end as ever"
+    assert due_by(PERIOD, noon, utc(2026, 3, 21)) == date(2026, 4, 29)
+
+
+def test_a_window_of_a_retailers_period_closes_before_the_end_of_its_fifth_week() -> None:
+    shop = entity(calendar=RETAIL, zone="UTC")
+
+    assert (RETAIL.first("2025-12"), RETAIL.last("2025-12")) == (date(2025, 12, 28), date(2026, 1, 31))
+    assert not shuts(PERIOD, utc(2025, 12, 30, 18), whose=shop), "the month's end is nothing to it"
+    assert shuts(PERIOD, utc(2026, 1, 30, 18), whose=shop)
+    assert due_by(PERIOD, shop, utc(2025, 12, 29)) == date(2026, 1, 30)
+
+
+def test_after_the_last_period_that_is_laid_out_a_periods_window_never_closes() -> None:
+    shop = entity(calendar=Calendar(listed=RETAIL.listed[:12]), zone="UTC")
+
+    assert not shuts(PERIOD, utc(2026, 3, 30, 18), whose=shop)
+    assert due_by(PERIOD, shop, utc(2026, 3, 1)) == date(2026, 3, 1)
+    assert due_by(PERIOD, shop, utc(2026, 1, 31)) == date(2026, 1, 31)
 
 
 def test_new_year_comes_first_in_auckland() -> None:

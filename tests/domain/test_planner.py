@@ -50,3 +50,27 @@ def test_what_waited_too_long_lands_with_the_next_job_and_rows_add_up() -> None:
 
     assert [(slot.lands_on, slot.period, slot.landing, slot.count, slot.net) for slot in told] == [
         (date(2026, 11, 1), "2026-11", Landing.AFTER, 2, Decimal(10))]
+
+
+def test_moving_the_cut_off_moves_the_batches() -> None:
+    waiting = [(Waiting(legal_entity=ENTITY.id, leg="", since=LAST.replace(hour=hour), net=Decimal(5), currency="GBP"),
+                Window(close=Close.EVERY, every=timedelta(hours=1))) for hour in (9, 13)]
+    earlier = replace(ENTITY, cut_off=time(12, 0))
+    by_name = replace(earlier, cut_offs={"2026-10": datetime(2026, 10, 30, 17)})  # noqa: DTZ001  by the entity's own clock
+
+    told = {name: [(slot.lands_on.isoformat(), slot.landing) for slot in schedule(waiting, entity, "2026-10", LAST.replace(hour=8))]
+            for name, entity in (("none", ENTITY), ("noon", earlier), ("the day before", by_name))}
+
+    assert told == {"none": [("2026-10-31", Landing.IN)],
+                    "noon": [("2026-10-31", Landing.IN), ("2026-11-01", Landing.AFTER)],
+                    "the day before": [("2026-11-01", Landing.AFTER)]}
+    assert [last_call(entity, "2026-10") for entity in (ENTITY, earlier, by_name)] == [
+        LAST.replace(hour=20), LAST.replace(hour=12), datetime(2026, 10, 30, 17, tzinfo=UTC)]
+
+
+def test_a_batch_on_its_way_lands_by_the_job_that_finds_it_whatever_the_cut_off() -> None:
+    sent = Waiting(legal_entity=ENTITY.id, leg="", since=LAST.replace(hour=13), batch="B1")
+
+    (slot,) = schedule([(sent, DAILY)], replace(ENTITY, cut_off=time(12, 0)), "2026-10", LAST.replace(hour=14))
+
+    assert (slot.lands_on, slot.landing) == (LAST.date(), Landing.IN)

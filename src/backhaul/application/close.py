@@ -12,6 +12,7 @@ from backhaul.domain.access import Person
 from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.domain.period import cut_off
 from backhaul.domain.posting import in_words
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
@@ -88,11 +89,12 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """A month of a legal entity at its close: whether it is over, its lists, and its steps with their state."""
+    """A month of a legal entity at its close: whether it is over, when it is cut off, its lists, and its steps."""
 
     tenant: str
     period: str
     legal_entity: str
+    cut_off: datetime
     over: bool
     lists: Sequence[Listed]
     steps: Sequence[Mapping[str, str]]
@@ -111,7 +113,8 @@ def status(store: CloseStore, close: Close, now: datetime) -> Month:
         ("prepared", all(each.holds for each in lists if each.signer in TEAMS)),
         ("reviewed", all(each.holds for each in lists))) if holds}
     today = now.astimezone(ZoneInfo(close.entity.zone)).date()
-    return Month(tenant=close.rules.tenant, period=close.period, legal_entity=close.entity.id, over=over, lists=lists, steps=tuple(
+    return Month(tenant=close.rules.tenant, period=close.period, legal_entity=close.entity.id, cut_off=cut_off(close.entity, close.period),
+                 over=over, lists=lists, steps=tuple(
         {"means": step.means, "by": (close.last_day + timedelta(days=step.day)).isoformat(),
          "state": state_of(step, close.last_day, today, known)} for step in STEPS))
 

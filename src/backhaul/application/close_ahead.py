@@ -1,11 +1,11 @@
 """What will a close find? What will still be open at the cut-off, and where do the batches that wait land?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from backhaul.application.ports import PostingState, Store
+from backhaul.application.ports import PostingState, Store, Tx
 from backhaul.domain.forecast import LATELY, Item, Outlook, Pace, outlook, paces
 from backhaul.domain.legs import queues
 from backhaul.domain.planner import Slot, Waiting, last_call, schedule
@@ -16,10 +16,10 @@ ON_ITS_WAY: Final = frozenset({PostingState.READY, PostingState.SENDING, Posting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ahead:
-    """A period as it will be: the cut-off of the first legal entity, what will be left then, each team's pace, and where batches land."""
+    """A period as it will be: each legal entity's cut-off, what will be left then, each team's pace, and where batches land."""
 
     period: str
-    cut_off: datetime
+    cut_offs: Mapping[str, datetime]
     outlook: Sequence[Outlook]
     paces: Sequence[Pace]
     slots: Sequence[Slot]
@@ -27,13 +27,11 @@ class Ahead:
 
 def ahead(store: Store, rules: Rules, period: str, now: datetime) -> Ahead:
     """Look ahead to the end of a period; nothing is written."""
-    cut_off = last_call(rules.entities[0], period)
+    cut_offs = {entity.id: last_call(entity, period) for entity in rules.having(period)}
     with store.look() as tx:
-        items = [Item(team=row.case.owner, cause=row.case.kind, currency=row.case.money.currency, amount=abs(row.case.money.amount),
-                      opened_at=row.case.opened_at, closed_at=row.closed_at) for row in tx.exceptions(
-                     rules.tenant, open_only=False, since=now - LATELY)]
+        items = _items(tx, rules.tenant, now)
         slots: list[Slot] = []
-        for entity in rules.entities:
+        for entity in rules.having(period):
             closed_at = {each.key: each.closed_at for each in tx.windows(rules.tenant, entity.id)}
             waiting = [(Waiting(legal_entity=entity.id, leg=queue.name, since=since), queue.window) for queue in queues(rules)
                        for _, since in tx.planned(rules.tenant, entity.id, kinds=queue.kinds)]
@@ -41,12 +39,22 @@ def ahead(store: Store, rules: Rules, period: str, now: datetime) -> Ahead:
                                  net=row.posting.net, currency=row.posting.currency), rules.window)
                         for row in tx.in_state(rules.tenant, entity.id, ON_ITS_WAY) if row.window]
             slots += schedule(waiting, entity, period, now)
-    return Ahead(period=period, cut_off=cut_off, outlook=outlook(items, now, cut_off), paces=tuple(paces(items, now).values()), slots=slots)
+    return Ahead(period=period, cut_offs=cut_offs, outlook=outlook(items, now, cut_offs), paces=tuple(paces(items, now).values()),
+                 slots=slots)
+
+
+def _items(tx: Tx, tenant: str, now: datetime) -> list[Item]:
+    """Give what is open or was closed lately, each with the legal entity whose return it is about."""
+    rows = tx.exceptions(tenant, open_only=False, since=now - LATELY)
+    whose = {ref: case.legal_entity for ref, case in tx.cases(tenant, {row.case.return_ref for row in rows}).items()}
+    return [Item(legal_entity=whose.get(row.case.return_ref, ""), team=row.case.owner, cause=row.case.kind,
+                 currency=row.case.money.currency, amount=abs(row.case.money.amount), opened_at=row.case.opened_at,
+                 closed_at=row.closed_at) for row in rows]
 
 
 def told(seen: Ahead) -> dict[str, Any]:
     """Say it in plain values."""
-    return {"period": seen.period, "cut_off": seen.cut_off,
+    return {"period": seen.period, "cut_off": min(seen.cut_offs.values()), "cut_offs": dict(seen.cut_offs),
             "forecast": [asdict(each) for each in seen.outlook],
             "paces": [{"team": each.team, "closed": each.closed, "days": each.days} for each in seen.paces],
             "plan": [asdict(each) | {"lands_on": each.lands_on.isoformat(), "landing": each.landing.value} for each in seen.slots]}

@@ -26,7 +26,7 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.mapped import version_for
 from backhaul.domain.matching import remarks
 from backhaul.domain.money import Money
-from backhaul.domain.period import predicted_posting
+from backhaul.domain.period import landing
 from backhaul.domain.placement import Placement, Where, arrived_since, at_hub, is_over, next_due, onward_due, place
 from backhaul.domain.plan import Plan, derive_postings
 from backhaul.domain.posting import (
@@ -472,7 +472,7 @@ class _Docket:
         matter = Matter(
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
-            made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=predicted_posting(self.entity, self.now),
+            made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=landing(self.entity, self.now),
             claims=Claims(lots=self.taken, history={customer: self.history.get(customer, NOTHING) - history}, today=self.today))
         found = validate(matter)
         self.rates[picture.case.ref, line.line_id] = matter.rate
@@ -515,7 +515,7 @@ class _Docket:
         """Give the rate of a charge: where the customer's group meets its service item's own, on the day the ERP posts."""
         taxes = self.master.taxes or self.rules.taxes.get(self.entity.id)
         customer, item = self.master.customers.get(case.customer or self.entity.no_customer_account), self.master.items.get(sku)
-        day = predicted_posting(self.entity, self.now)
+        day = landing(self.entity, self.now)
         return taxes.rate(customer.tax_group, item.tax_group, day) if taxes and customer and item else None
 
     def _cost(self, line: OrderLine, shares: Sequence[LotShare]) -> Decimal | None:

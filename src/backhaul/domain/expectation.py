@@ -16,7 +16,7 @@ from backhaul.domain.facts import RANK, Decided, Fact, Inspected, Matched, Stage
 from backhaul.domain.kits import Kit, explode
 from backhaul.domain.mapped import rows_for
 from backhaul.domain.money import rounded
-from backhaul.domain.period import due_by, predicted_posting
+from backhaul.domain.period import due_by, landing
 from backhaul.domain.personal import is_erased
 from backhaul.domain.placement import circumstance
 from backhaul.domain.proof import Accepted, Words
@@ -178,7 +178,7 @@ def _accepted(  # noqa: PLR0913  what `Accepted` says
         since = max([at, *(seen.freed[name] for name in (line_id, "") if name in seen.freed)])
         if seen.case.has_reached(seen.rules.triggers.fees if fee else seen.rules.triggers.goods):
             due = max(due_by(window, seen.entity, since) for window in _windows(seen.rules)) + _days(seen.rules.deadlines.erp_job)
-        earliest = seen.entity.calendar.on(predicted_posting(seen.entity, since))
+        earliest = seen.entity.calendar.on(landing(seen.entity, since))
         period = earliest.name if earliest is not None and due is not None and due in earliest else None
     return Accepted(
         words=words, units=units, net=net, fee=fee, announced=announced, stocked=stocked, sellable=sellable, scrapped=scrapped,

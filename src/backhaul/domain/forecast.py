@@ -5,7 +5,7 @@ times, and says on how much it rests.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ DAY: Final = timedelta(days=1)
 class Item:
     """One exception as a forecast sees it; `closed_at` is None while it is open."""
 
+    legal_entity: str = ""
     team: str
     cause: str
     currency: str
@@ -44,8 +45,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What is open of one cause, and how much of it will be left at the cut-off: the youngest, which come last."""
+    """What is open of one cause, and how much of it will be left at its legal entity's cut-off: the youngest, which come last."""
 
+    legal_entity: str = ""
     team: str
     cause: str
     currency: str
@@ -66,21 +68,25 @@ def paces(items: Sequence[Item], now: datetime) -> dict[str, Pace]:
     return found
 
 
-def outlook(items: Sequence[Item], now: datetime, cut_off: datetime) -> tuple[Outlook, ...]:
-    """Say of each cause what will be left at the cut-off; a cut-off that is over leaves what is open."""
-    speed, left_days = paces(items, now), max(_days(cut_off - now), Decimal(0))
+def outlook(items: Sequence[Item], now: datetime, cut_offs: Mapping[str, datetime]) -> tuple[Outlook, ...]:
+    """Say of each cause what will be left at its legal entity's cut-off; a cut-off that is over leaves what is open.
+
+    A team has one queue for all legal entities. What belongs to none of those with a cut-off is wanted at the earliest.
+    """
+    speed, earliest = paces(items, now), min(cut_offs.values())
     waiting = sorted((each for each in items if each.closed_at is None), key=lambda each: (each.opened_at, each.cause, each.amount))
-    able = {team: int(pace.a_day * left_days) for team, pace in speed.items()}
     done: Counter[str] = Counter()
-    found: dict[tuple[str, str, str], list[tuple[Item, bool]]] = {}
+    found: dict[tuple[str, str, str, str], list[tuple[Item, bool]]] = {}
     for each in waiting:
-        stays = done[each.team] >= able[each.team]
+        left_days = max(_days(cut_offs.get(each.legal_entity, earliest) - now), Decimal(0))
+        stays = done[each.team] >= int(speed[each.team].a_day * left_days)
         done[each.team] += 1
-        found.setdefault((each.team, each.cause, each.currency), []).append((each, stays))
+        found.setdefault((each.team, each.cause, each.legal_entity, each.currency), []).append((each, stays))
     return tuple(Outlook(
-        team=team, cause=cause, currency=currency, open=len(rows), amount=sum((each.amount for each, _ in rows), Decimal(0)),
-        left=sum(stays for _, stays in rows), left_amount=sum((each.amount for each, stays in rows if stays), Decimal(0)))
-        for (team, cause, currency), rows in sorted(found.items()))
+        legal_entity=entity, team=team, cause=cause, currency=currency, open=len(rows),
+        amount=sum((each.amount for each, _ in rows), Decimal(0)), left=sum(stays for _, stays in rows),
+        left_amount=sum((each.amount for each, stays in rows if stays), Decimal(0)))
+        for (team, cause, entity, currency), rows in sorted(found.items()))
 
 
 def _days(lasting: timedelta) -> Decimal:

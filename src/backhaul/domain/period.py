@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.rules import Close, LegalEntity, Window
 
 BEFORE: Final = timedelta(minutes=15)
@@ -42,15 +43,44 @@ def before_jobs(entity: LegalEntity, now: datetime) -> datetime:
     return at if at > now else at + timedelta(days=1)
 
 
+def turn(entity: LegalEntity, period: str) -> datetime:
+    """Say from when on what is sent is posted after a period: from its last day's first job, or from its end (UTC)."""
+    last = entity.calendar.last(period)
+    if entity.job_times:
+        return datetime.combine(last, min(entity.job_times), tzinfo=UTC)
+    return _at(last + timedelta(days=1), time(), ZoneInfo(entity.zone)).astimezone(UTC)
+
+
+def cut_off(entity: LegalEntity, period: str) -> datetime:
+    """Say when a period is cut off: nothing leaves for it from then on. As the profile says, and never after its turn (UTC)."""
+    told = entity.cut_offs.get(period)
+    if told is None and entity.cut_off is not None:
+        told = datetime.combine(entity.calendar.last(period), entity.cut_off)
+    if told is None:
+        return turn(entity, period)
+    return min(told.replace(tzinfo=ZoneInfo(entity.zone)).astimezone(UTC), turn(entity, period))
+
+
+def leaves(entity: LegalEntity, at: datetime) -> datetime:
+    """Say when what is due at a moment leaves: then, or, where its period is cut off already, once it lands in the next one."""
+    period = entity.calendar.period_of(predicted_posting(entity, at))
+    return at if not period or at < cut_off(entity, period) else max(at, turn(entity, period))
+
+
+def landing(entity: LegalEntity, at: datetime) -> date:
+    """Predict the day on which the ERP posts what is due at a moment."""
+    return predicted_posting(entity, leaves(entity, at))
+
+
 def closes(  # noqa: PLR0913  each is named at the call
     window: Window, entity: LegalEntity, *, oldest: datetime, count: int, last: datetime | None, now: datetime,
 ) -> bool:
     """Tell whether a window with `count` returns, the oldest due since `oldest`, closes now.
 
-    `last` is when the previous window of this entity closed. A full window always closes. A daily cut that
-    nobody was awake for is made up for; what became due after the cut waits for the next.
+    `last` is when the previous window of this entity closed. None closes between the cut-off of a period and its turn; else a full
+    window always does. A daily cut that nobody was awake for is made up for; what became due after the cut waits for the next.
     """
-    if count <= 0:
+    if count <= 0 or leaves(entity, now) > now:
         return False
     if window.close is Close.AT_ONCE or count >= window.cap:
         return True
@@ -63,7 +93,7 @@ def closes(  # noqa: PLR0913  each is named at the call
         cut = today if now >= today else _at(here.date() - timedelta(days=1), window.at, zone)
         return oldest <= cut and (last is None or last < cut)
     period = entity.calendar.on(here.date())
-    return period is not None and now >= _at(period.last, window.at, zone) - window.lead and predicted_posting(entity, now) in period
+    return period is not None and now >= _cut(window, entity, period) and predicted_posting(entity, now) in period
 
 
 def due_by(window: Window, entity: LegalEntity, since: datetime) -> date:
@@ -71,23 +101,26 @@ def due_by(window: Window, entity: LegalEntity, since: datetime) -> date:
 
     What comes after the cut of a period's window waits for the cut of the next one.
     """
-    zone = ZoneInfo(entity.zone)
-    closes_at = since
+    zone, closes_at = ZoneInfo(entity.zone), since
+    day = since.astimezone(zone).date()
     if window.close is Close.EVERY:
         closes_at = since + window.every
-    elif window.close is not Close.AT_ONCE:
-        lead = window.lead if window.close is Close.PERIOD else timedelta()
-        last = _cut_day(window, entity, since.astimezone(zone).date())
-        closes_at = _at(last, window.at, zone) - lead
-        if closes_at < since:
-            closes_at = _at(_cut_day(window, entity, last + timedelta(days=1)), window.at, zone) - lead
-    return predicted_posting(entity, closes_at)
+    elif window.close is Close.DAILY:
+        today = _at(day, window.at, zone)
+        closes_at = today if today >= since else _at(day + timedelta(days=1), window.at, zone)
+    elif window.close is Close.PERIOD:
+        period = entity.calendar.on(day)
+        if period is not None and _cut(window, entity, period) < since:
+            period = entity.calendar.on(period.last + timedelta(days=1))
+        closes_at = since if period is None else _cut(window, entity, period)
+    return landing(entity, closes_at)
 
 
-def _cut_day(window: Window, entity: LegalEntity, day: date) -> date:
-    """Give the day a window's cut is counted from: this one, or the last of its period; what is in no period is not waited for."""
-    period = entity.calendar.on(day) if window.close is Close.PERIOD else None
-    return period.last if period else day
+def _cut(window: Window, entity: LegalEntity, period: Period) -> datetime:
+    """Say from when on the window of a period closes: so long before its last day's time, or before its cut-off where that is earlier."""
+    latest, off = _at(period.last, window.at, ZoneInfo(entity.zone)), cut_off(entity, period.name)
+    told = entity.cut_off is not None or period.name in entity.cut_offs
+    return off - max(window.lead, BEFORE) if told and off < latest else latest - window.lead
 
 
 def _at(day: date, at: time, zone: ZoneInfo) -> datetime:

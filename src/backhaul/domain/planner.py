@@ -5,12 +5,11 @@ The ERP's jobs stamp their own day (books 5), so a batch lands by the job that f
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
-from backhaul.domain.period import due_by, predicted_posting
+from backhaul.domain.period import cut_off, due_by, landing, predicted_posting
 from backhaul.domain.rules import LegalEntity, Window
 
 
@@ -53,17 +52,14 @@ class Slot:
 
 
 def last_call(entity: LegalEntity, period: str) -> datetime:
-    """Give the moment before which something must leave to be posted inside a period: its last day's first job, or its end."""
-    last = entity.calendar.last(period)
-    if entity.job_times:
-        return datetime.combine(last, min(entity.job_times), tzinfo=UTC)
-    return datetime.combine(last + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
+    """Give the moment before which something must leave for a period: its cut-off, at the latest its last day's first job."""
+    return cut_off(entity, period)
 
 
 def lands_on(waiting: Waiting, window: Window, entity: LegalEntity, now: datetime) -> date:
     """Predict the day on which the ERP posts what waits; never a day whose job is over."""
     told = predicted_posting(entity, waiting.since) if waiting.batch else due_by(window, entity, waiting.since)
-    return told if told >= now.astimezone(UTC).date() else predicted_posting(entity, now)
+    return told if told >= now.astimezone(UTC).date() else landing(entity, now)
 
 
 def schedule(waiting: Iterable[tuple[Waiting, Window]], entity: LegalEntity, period: str, now: datetime) -> tuple[Slot, ...]:

@@ -231,6 +231,10 @@ class LegalEntity:
     no_customer_limit: Decimal = Decimal(0)
     job_times: tuple[time, ...] = ()
     calendar: Calendar = MONTHS
+    cut_off: time | None = None
+    """At what time of a period's last day nothing leaves for it any more; without one as long as the ERP still posts it inside."""
+    cut_offs: Mapping[str, datetime] = field(default_factory=dict)
+    """Other moments for single periods, by the entity's own clock."""
     closed_periods: frozenset[str] = frozenset()
     refund_booking: Booking = Booking.CLEARING
     currencies: Mapping[str, str] = field(default_factory=dict)

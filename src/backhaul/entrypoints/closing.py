@@ -85,13 +85,13 @@ def close_forecast(*, period: Period, tenant: Tenant = "", as_json: Json = False
 
     told = _ahead(period, tenant)
     if as_json:
-        say({name: told[name] for name in ("period", "cut_off", "forecast", "paces")})
+        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "forecast", "paces")})
         return
-    rows = Table("team", "cause", "open", "held", "left", "held then",
-                 title=f"At the cut-off of {told['period']}, {told['cut_off']:%d %B %H:%M} UTC")
+    rows = Table("entity", "team", "cause", "open", "held", "left", "held then",
+                 title=f"At the cut-off of {told['period']}, {_cut_offs(told)}")
     for each in told["forecast"]:
-        rows.add_row(each["team"], each["cause"], str(each["open"]), f"{each['amount']:f} {each['currency']}", str(each["left"]),
-                     f"{each['left_amount']:f} {each['currency']}")
+        rows.add_row(each["legal_entity"], each["team"], each["cause"], str(each["open"]), f"{each['amount']:f} {each['currency']}",
+                     str(each["left"]), f"{each['left_amount']:f} {each['currency']}")
     out.print(rows)
 
 
@@ -102,14 +102,22 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
 
     told = _ahead(period, tenant)
     if as_json:
-        say({name: told[name] for name in ("period", "cut_off", "plan")})
+        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan")})
         return
     rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing",
-                 title=f"Last call for {told['period']}: {told['cut_off']:%d %B %H:%M} UTC")
+                 title=f"Last call for {told['period']}: {_cut_offs(told)}")
     for each in told["plan"]:
         rows.add_row(each["legal_entity"], each["batch"] or each["leg"] or "next window", each["lands_on"], each["period"],
                      str(each["count"]), each["landing"])
     out.print(rows)
+
+
+def _cut_offs(told: dict[str, Any]) -> str:
+    """Say when each legal entity is cut off, once where that is one moment for all."""
+    moments = told["cut_offs"]
+    if len({*moments.values()}) == 1:
+        return f"{told['cut_off']:%d %B %H:%M} UTC"
+    return ", ".join(f"{entity} {at:%d %B %H:%M}" for entity, at in moments.items()) + " UTC"
 
 
 def _ahead(period: str, tenant: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from backhaul.application.process import Rehearsal, rehearse
 from backhaul.bootstrap import House, connect, recall
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.period import predicted_posting
+from backhaul.domain.period import landing
 from backhaul.domain.posting import PostingKind
 from backhaul.profile import Profile, load_profile
 
@@ -49,7 +49,7 @@ def preview(house: House, tenant: str, ref: str, *, mapping: str = "", now: date
 def _told(house: House, profile: Profile, ref: str, now: datetime) -> dict[str, Any] | None:
     rules = profile.rules
     erps, routes = _ask(house, profile)
-    periods = {entity.id: entity.calendar.period_of(predicted_posting(entity, now)) for entity in rules.entities}
+    periods = {entity.id: entity.calendar.period_of(landing(entity, now)) for entity in rules.entities}
     found = rehearse(house.store, erps, rules, routes, ref, periods=periods, now=now)
     return None if found is None else written(tenant=profile.tenant, version=profile.version, ref=ref, found=found)
 

@@ -38,7 +38,7 @@ from backhaul.bootstrap import House, connect
 from backhaul.domain import validation
 from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, RetryLater
 from backhaul.domain.legs import Queue, queues
-from backhaul.domain.period import closes, predicted_posting
+from backhaul.domain.period import closes, landing
 from backhaul.domain.posting import Route, in_words, per_currency
 from backhaul.domain.rules import LegalEntity, Rules
 
@@ -248,7 +248,7 @@ def _judge_again(house: House, desk: Desk, now: datetime) -> int:
         with held(house.store, rules.tenant, entity.id, holder=house.worker, now=now, lasting=house.lasting,
                   elapsed=house.elapsed) as lease:
             process.judge(LeasedStore(store=desk.store, lease=lease), LeasedErp(erp=desk.erp, lease=lease), rules, entity, desk.route, refs,
-                          window="", now=now, kinds=frozenset(), period=entity.calendar.period_of(predicted_posting(entity, now)))
+                          window="", now=now, kinds=frozenset(), period=entity.calendar.period_of(landing(entity, now)))
     except RetryLater as later:
         log.info("not_judged_again", extra={"tenant": rules.tenant, "legal_entity": entity.id, "why": str(later)})
         return 0
@@ -422,7 +422,7 @@ def _due_windows(desk: Desk, queue: Queue, now: datetime) -> Iterator[Sequence[s
 def _close(desk: Desk, queue: Queue, refs: Sequence[str], now: datetime) -> None:
     """Close a window: judge its returns, fix what may go of the queue, and remember the control totals."""
     rules, entity = desk.rules, desk.entity
-    period = entity.calendar.period_of(predicted_posting(entity, now))
+    period = entity.calendar.period_of(landing(entity, now))
     with desk.store.begin() as tx:
         number = 1 + sum((window.period, window.leg) == (period, queue.name) for window in tx.windows(rules.tenant, entity.id))
     key = ":".join((rules.tenant, entity.id, period, *([queue.name] if queue.name else []), str(number)))
