@@ -20,7 +20,7 @@ from backhaul.domain.facts import Corrected, Fact, LinesMinted
 from backhaul.domain.kits import explode
 from backhaul.domain.money import rounded
 from backhaul.domain.original import trace, unit_cost
-from backhaul.domain.placement import circumstance
+from backhaul.domain.placement import circumstance, is_over
 from backhaul.domain.posting import CreditNote, LotShare, OrderLine, PostingKey, Receipt, Transfer, intake
 from backhaul.domain.proof import Status
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
@@ -199,7 +199,7 @@ def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: R
     known = [fact for fact in facts if fact.at < over or isinstance(fact, WHENEVER)]
     if all(isinstance(fact, WHENEVER) for fact in known):
         return
-    case = explode(fold(ref, known), rules.kits)
+    case = now if len(known) == len(facts) else explode(fold(ref, known), rules.kits)
     since = min((fact.at for fact in known), default=over).astimezone(ZoneInfo(entity.zone)).date()
     for line in case.lines:
         if line.sku in rules.fees or line.blind or line.closed or case.called_off:
@@ -210,6 +210,8 @@ def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: R
         without = sum((part.quantity for part in line.parts if part.accepted and not _credits(case, line, part, rules, entity)), NOTHING)
         wanted = max(line.announced - line.rejected, line.accepted) - without
         came = min(max(max(line.received or NOTHING, line.graded) - line.rejected, line.accepted) - without, wanted)
+        if is_over(case, line, rules, over):
+            wanted = came
         if wanted > credited:
             prepared = next((document for row in kept if isinstance(document := row.posting.document, OrderLine)
                              and document.line_id == line.line_id and (document.lots or document.unit_cost)), None)
