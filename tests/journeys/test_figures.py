@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from backhaul.application.value import value
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.roll_forward import Flow
-from backhaul.domain.rules import Booking
+from backhaul.domain.rules import Booking, TiedTo
 from backhaul.domain.valuation import UNGRADED, Figures, Policy, Where, liabilities, valued
 from backhaul.entrypoints import valuing
 from backhaul.entrypoints.months import prove_month
@@ -97,6 +97,25 @@ def test_units_that_were_regraded_are_of_their_new_class_and_their_receipt_stand
         "outlet": (1, True), "sellable": (1, False)}
     assert sum(each.booked or 0 for each in told.returned) == sum(each.original or 0 for each in told.returned)
     assert told.remarks == ("[valuation] decides no write-down of outlet: nothing is taken off their cost",)
+
+
+@pytest.mark.parametrize("mode", ["A", "B"])
+def test_business_central_tells_as_much(central_erp: str, tmp_path: Path, mode: str) -> None:
+    tied = TiedTo(clearing="5990", received=("2111",), since=date(2010, 12, 1))
+    world = shop(central_erp, tmp_path, Booking.CLEARING, kind="business-central", mode=mode, tied=tied)
+    world.house.settings = replace(world.house.settings, state_dir=tmp_path)
+    world.tell(*life("R-1", [TEAS], at=world.at), *life("R-2", [POT], at=world.at)[:1])
+    world.pass_days(4)
+
+    told = figures(world)
+
+    (back,), (owed,) = valued(told.returned, told.policy), liabilities(told.owing, told.policy)
+    world.house.close()
+    assert (back.kind, back.units, back.value, back.compared) == ("sellable", 2, back.booked, 0)
+    assert back.booked > 0
+    assert (owed.where, owed.net, owed.tax) == (Where.EXPECTED, D("12.50"), D("2.50"))
+    assert owed.cost > 0
+    assert [tie.difference for tie in told.ties] == [0]
 
 
 def test_what_was_announced_before_go_live_or_for_nobody_of_ours_is_not_owed_here(scm: World) -> None:
