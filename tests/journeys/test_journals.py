@@ -1,5 +1,6 @@
 """Are journals proposed for what a month lacks, is what finance posted of them known again, and does what was posted by hand stand out?"""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -123,7 +124,11 @@ def test_what_somebody_posted_by_hand_on_accounts_of_returns_stands_out_and_what
 
     assert [(each.entry.voucher, each.role) for each in ledger(scm).posted if each.manual] == [
         ("HAND-1", "clearing"), ("HAND-2", "returns")]
-    assert {each.role for each in ledger(scm).posted if not each.manual} >= {"clearing", "returns", "received", "recoverable"}
+    with scm.house.store.look() as tx:
+        (file,) = [Path(each["file"]) for each in tx.proofs(TENANT, "2010-12")[0].extracts if each["side"] == "accounts"]
+    read = [json.loads(each) for each in file.read_text(encoding="utf-8").splitlines()]
+    assert {each["role"] for each in read if not each["manual"]} >= {"clearing", "returns", "received", "recoverable"}
+    assert {each.role for each in ledger(scm).posted if not each.manual} == {"recoverable"}, "the extract has the others"
 
 
 def test_the_pack_holds_all_of_the_months_end_and_a_spreadsheet_works_it_out_again(scm: World, tmp_path: Path) -> None:
