@@ -39,7 +39,8 @@ SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mapp
 """Pages whose image stands in the documentation."""
 
 
-NO_PAGES = ("/static", "/exports/", "/charts/", "/close-pack/", "/journal-lines/", "/evidence/", "/health", "/ready", "/sign-in/", "/messages/{number}/bytes",
+NO_PAGES = ("/static", "/exports/", "/charts/", "/close-pack/", "/journal-lines/",
+            "/evidence/", "/health", "/ready", "/sign-in/", "/messages/{number}/bytes",
             "/administration/personal-data")
 """Addresses that answer with a file, a figure or another address."""
 NOBODY = {
