@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from backhaul.application import pack as packs
-from backhaul.application.ledger import Ledger, Proposed, own_accounts
+from backhaul.application.ledger import Ledger, Proposed, own_accounts, read_ledger
 from backhaul.application.month_end import MONTH_END
 from backhaul.domain.availability import Compared, Standing as Stands
 from backhaul.domain.errors import NeedsOperator
@@ -25,7 +25,7 @@ from backhaul.entrypoints.months import prove_month
 from backhaul.entrypoints.spreadsheet import workbook
 from tests.journeys.stage import TENANT, World, life, line
 from tests.journeys.test_close import recalculated
-from tests.journeys.test_roll_forward import LEDGER, SCM, TEAS, paid, shop
+from tests.journeys.test_roll_forward import LEDGER, SCM, TEAS, paid, rolled, shop
 
 D = Decimal
 NAMED = {"clearing": "202900", "received": "140110", "returns": "401200", "tax": "202199", "liability": "209100", "recoverable": "149100",
@@ -183,6 +183,8 @@ def test_accounts_nobody_named_are_said_and_a_ledger_that_was_not_read_says_noth
     assert set(own_accounts(rules, rules.entity("gb01")).values()) == {Role.CLEARING, Role.RECEIVED}
     assert told[Sort.ACCRUAL].journal.missing == ("returns", "tax", "liability")
     assert not told[Sort.ACCRUAL].read
+    read = [read_ledger(world.house.store, {}, each, {}, rolled(world), world.at.date()) for each in (rules, replace(rules, accounts={}))]
+    assert [(set(each.accounts), each.unread) for each in read] == [({"gb01"}, {"gb01": "nothing is connected"}), (set(), {})]
     material = packs.gather(world.house.store, rules, "2010-12", lambda *_: None, journaling.month_end(world.house.store, rules, "2010-12"))
     assert [row[:2] for sheet in packs.pack(material) if sheet.name == "Posted by hand" for row in sheet.rows] == [("gb01", "not read")]
     world.house.close()
