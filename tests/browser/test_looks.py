@@ -20,6 +20,8 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
          "administration": "/administration", "flows": "/flows", "trail": "/trail", "approvals": "/approvals", "search": "/search?q=R-10",
          "waiting": "/waiting", "proof": "/proof", "close": "/close?period=2010-11",
          "roll-forward": "/roll-forward?period=2010-11",
+         "figures": "/figures?period=2010-11", "journals": "/journals?period=2010-11",
+         "lines of a figure": "/figures/lines?period=2010-11&entity=gb01&warehouse=GB-DC-01&currency=GBP&kind=sellable",
          "lines rolled forward": "/roll-forward/lines?period=2010-11&flow=paid&cell=closing",
          "availability": "/availability",
          "lines of a class": "/proof/2010-12/DECISION_AWAITED", "one cause": "/exceptions?kind=PRICE_ABOVE_SOLD",
@@ -37,7 +39,8 @@ SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mapp
 """Pages whose image stands in the documentation."""
 
 
-NO_PAGES = ("/static", "/exports/", "/charts/", "/close-pack/", "/evidence/", "/health", "/ready", "/sign-in/", "/messages/{number}/bytes",
+NO_PAGES = ("/static", "/exports/", "/charts/", "/close-pack/", "/journal-lines/",
+            "/evidence/", "/health", "/ready", "/sign-in/", "/messages/{number}/bytes",
             "/administration/personal-data")
 """Addresses that answer with a file, a figure or another address."""
 NOBODY = {

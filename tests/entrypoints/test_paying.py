@@ -12,6 +12,12 @@ from backhaul.entrypoints.cli import app
 
 __all__ = ["erp", "finance_scm", "shell"]
 HEAD = "Refund ID,status,amount,currency,day,returns,provider\n"
+ACCOUNTS = """
+[accounts.gb01]
+clearing = "202900"
+received = ["140110"]
+since = 2010-12-01
+"""
 MORE = """
 [payouts]
 credit_within = 14
@@ -23,17 +29,12 @@ source = "a notice"
 [payouts.file]
 provider = "psp"
 columns = { reference = "Refund ID" }
-
-[accounts.gb01]
-clearing = "202900"
-received = ["140110"]
-since = 2010-12-01
 """
 
 
 @pytest.fixture
 def shop(shell: Shell) -> Shell:
-    """A shell whose profile says how payments are read, and whose accounts it has."""
+    """A shell whose profile says how payments are read, beside the accounts it has."""
     profile = Path(shell.environment["BACKHAUL_PROFILE"])
     profile.write_text(profile.read_text(encoding="utf-8") + MORE, encoding="utf-8")
     return shell
@@ -78,6 +79,9 @@ def test_what_is_paid_and_not_credited_is_listed_and_rolled_forward_beside_the_a
 
 
 def test_a_profile_without_payouts_or_accounts_is_told_so(shell: Shell) -> None:
+    profile = Path(shell.environment["BACKHAUL_PROFILE"])
+    profile.write_text(profile.read_text(encoding="utf-8").replace(ACCOUNTS, ""), encoding="utf-8")
+
     assert "[payouts.file]" in sentence(shell.run("payouts", "import", taken(shell, "P-1,paid,4.00,GBP,2010-12-04,R-1,")))
     assert "names no clearing account" in shell.run("roll-forward", "--period", "2010-12").stdout
     assert "there is no period '2010-13'" in sentence(shell.run("roll-forward", "--period", "2010-13"))
@@ -88,10 +92,10 @@ def test_a_profile_without_payouts_or_accounts_is_told_so(shell: Shell) -> None:
     ('columns = { price = "x" }', "has no 'price'"), ("[accounts.gb09]", "there is no legal entity 'gb09'")])
 def test_what_cannot_be_in_the_part_on_payouts_is_refused_with_its_line(shop: Shell, mine: str, says: str) -> None:
     key = mine.split("=", maxsplit=1)[0].strip()
-    profile, told = Path(shop.environment["BACKHAUL_PROFILE"]), MORE
-    line = next((each for each in told.splitlines() if each.startswith(key) or (key.startswith("[acc") and each.startswith("[acc"))),
+    profile, told = Path(shop.environment["BACKHAUL_PROFILE"]), ACCOUNTS if key.startswith("[acc") else MORE
+    line = next((each for each in told.splitlines() if each.startswith(key[:4] if key[0] == "[" else key)),
                 "credit_within = 14")
-    profile.write_text(profile.read_text(encoding="utf-8").replace(MORE, told.replace(line, mine)), encoding="utf-8")
+    profile.write_text(profile.read_text(encoding="utf-8").replace(told, told.replace(line, mine)), encoding="utf-8")
 
     assert says in sentence(shop.run("payouts", "import", taken(shop, "P-1,paid,4.00,GBP,2010-12-04,R-1,")))
 

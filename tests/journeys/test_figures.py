@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,11 +11,11 @@ import pytest
 from backhaul.application.value import value
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.roll_forward import Flow
-from backhaul.domain.rules import Booking
+from backhaul.domain.rules import Booking, TiedTo
 from backhaul.domain.valuation import UNGRADED, Figures, Policy, Where, liabilities, valued
 from backhaul.entrypoints import valuing
 from backhaul.entrypoints.months import prove_month
-from tests.journeys.stage import TENANT, World, life, line
+from tests.journeys.stage import TENANT, World, life, line, message
 from tests.journeys.test_roll_forward import CUPS, POT, TEAS, clerk, closing, paid, rolled, shop
 
 D = Decimal
@@ -84,6 +84,53 @@ def test_what_came_back_is_valued_by_its_class_and_a_past_end_is_what_was_known_
     assert told.owing == ()
 
 
+def test_units_that_were_regraded_are_of_their_new_class_and_their_receipt_stands(scm: World) -> None:
+    scm.tell(*life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])], at=scm.at))
+    scm.pass_days(4)
+    scm.tell(message("R-1", "ReturnInspected", 9, [line("TEA", 2, "4.25", received=2, grades=[
+        ("A", "RESELL", 1, True), ("B", "OUTLET", 1, True)])], at=scm.at))
+    scm.pass_days(3)
+
+    told = figures(scm)
+
+    assert {row.kind: (row.units, row.value is None) for row in valued(told.returned, told.policy)} == {
+        "outlet": (1, True), "sellable": (1, False)}
+    assert sum(each.booked or 0 for each in told.returned) == sum(each.original or 0 for each in told.returned)
+    assert told.remarks == ("[valuation] decides no write-down of outlet: nothing is taken off their cost",)
+
+
+@pytest.mark.parametrize("mode", ["A", "B"])
+def test_business_central_tells_as_much(central_erp: str, tmp_path: Path, mode: str) -> None:
+    tied = TiedTo(clearing="5990", received=("2111",), since=date(2010, 12, 1))
+    world = shop(central_erp, tmp_path, Booking.CLEARING, kind="business-central", mode=mode, tied=tied)
+    world.house.settings = replace(world.house.settings, state_dir=tmp_path)
+    world.tell(*life("R-1", [TEAS], at=world.at), *life("R-2", [POT], at=world.at)[:1])
+    world.pass_days(4)
+
+    told = figures(world)
+
+    (back,), (owed,) = valued(told.returned, told.policy), liabilities(told.owing, told.policy)
+    world.house.close()
+    assert (back.kind, back.units, back.value, back.compared) == ("sellable", 2, back.booked, 0)
+    assert back.booked > 0
+    assert (owed.where, owed.net, owed.tax) == (Where.EXPECTED, D("12.50"), D("2.50"))
+    assert owed.cost > 0
+    assert [tie.difference for tie in told.ties] == [0]
+
+
+def test_what_was_announced_before_go_live_or_for_nobody_of_ours_is_not_owed_here(scm: World) -> None:
+    strange = life("R-3", [POT], at=scm.at)[0] | {"retailerCode": "NOBODY"}
+    scm.tell(*life("R-2", [POT], at=scm.at)[:1], strange)
+    scm.turn()
+    rules, now = scm.house.profiles[TENANT].rules, rolled(scm)
+
+    owed = [[each.return_ref for each in value(scm.house.store, {}, each, {}, about).owing] for each, about in (
+        (rules, now), (replace(rules, go_live=scm.at + timedelta(days=1)), now), (rules, replace(now, days={})),
+        (rules, replace(now, days={"gb02": now.within("gb01")})))]
+
+    assert owed == [["R-2"], [], ["R-2"], []]
+
+
 def test_the_figures_of_a_past_day_are_what_was_known_then(scm: World) -> None:
     began = scm.at.date()
     scm.tell(*life("R-1", [TEAS], at=scm.at))
@@ -97,6 +144,17 @@ def test_the_figures_of_a_past_day_are_what_was_known_then(scm: World) -> None:
 
     assert [(each.return_ref, each.where, each.net) for each in then.owing] == [("R-1", Where.RECEIVED, D("8.50"))]
     assert [(each.return_ref, each.where, each.net) for each in now.owing] == [("R-2", Where.EXPECTED, D("12.50"))]
+
+
+def test_what_did_not_come_until_its_deadline_is_owed_no_more(scm: World) -> None:
+    scm.tell(*life("R-2", [POT], at=scm.at)[:1])
+    scm.turn()
+    erps, rules = {"gb01": scm.house.desk(TENANT, "gb01").erp}, scm.house.profiles[TENANT].rules
+
+    owed = [sum(each.net for each in value(scm.house.store, erps, rules, {}, rolled(scm, day=scm.at.date() + timedelta(days=days))).owing)
+            for days in (1, 6)]
+
+    assert owed == [D("12.50"), 0]
 
 
 def test_an_erp_that_cannot_be_asked_is_a_remark_and_its_costs_are_not_known(scm: World) -> None:

@@ -1,5 +1,6 @@
 """Are journals proposed for what a month lacks, is what finance posted of them known again, and does what was posted by hand stand out?"""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from backhaul.application import pack as packs
-from backhaul.application.ledger import Ledger, Proposed, own_accounts
+from backhaul.application.ledger import Ledger, Proposed, own_accounts, read_ledger
 from backhaul.application.month_end import MONTH_END
 from backhaul.domain.availability import Compared, Standing as Stands
 from backhaul.domain.errors import NeedsOperator
@@ -24,7 +25,7 @@ from backhaul.entrypoints.months import prove_month
 from backhaul.entrypoints.spreadsheet import workbook
 from tests.journeys.stage import TENANT, World, life, line
 from tests.journeys.test_close import recalculated
-from tests.journeys.test_roll_forward import LEDGER, SCM, TEAS, paid, shop
+from tests.journeys.test_roll_forward import LEDGER, SCM, TEAS, paid, rolled, shop
 
 D = Decimal
 NAMED = {"clearing": "202900", "received": "140110", "returns": "401200", "tax": "202199", "liability": "209100", "recoverable": "149100",
@@ -123,7 +124,11 @@ def test_what_somebody_posted_by_hand_on_accounts_of_returns_stands_out_and_what
 
     assert [(each.entry.voucher, each.role) for each in ledger(scm).posted if each.manual] == [
         ("HAND-1", "clearing"), ("HAND-2", "returns")]
-    assert {each.role for each in ledger(scm).posted if not each.manual} >= {"clearing", "returns", "received", "recoverable"}
+    with scm.house.store.look() as tx:
+        (file,) = [Path(each["file"]) for each in tx.proofs(TENANT, "2010-12")[0].extracts if each["side"] == "accounts"]
+    read = [json.loads(each) for each in file.read_text(encoding="utf-8").splitlines()]
+    assert {each["role"] for each in read if not each["manual"]} >= {"clearing", "returns", "received", "recoverable"}
+    assert {each.role for each in ledger(scm).posted if not each.manual} == {"recoverable"}, "the extract has the others"
 
 
 def test_the_pack_holds_all_of_the_months_end_and_a_spreadsheet_works_it_out_again(scm: World, tmp_path: Path) -> None:
@@ -178,6 +183,8 @@ def test_accounts_nobody_named_are_said_and_a_ledger_that_was_not_read_says_noth
     assert set(own_accounts(rules, rules.entity("gb01")).values()) == {Role.CLEARING, Role.RECEIVED}
     assert told[Sort.ACCRUAL].journal.missing == ("returns", "tax", "liability")
     assert not told[Sort.ACCRUAL].read
+    read = [read_ledger(world.house.store, {}, each, {}, rolled(world), world.at.date()) for each in (rules, replace(rules, accounts={}))]
+    assert [(set(each.accounts), each.unread) for each in read] == [({"gb01"}, {"gb01": "nothing is connected"}), (set(), {})]
     material = packs.gather(world.house.store, rules, "2010-12", lambda *_: None, journaling.month_end(world.house.store, rules, "2010-12"))
     assert [row[:2] for sheet in packs.pack(material) if sheet.name == "Posted by hand" for row in sheet.rows] == [("gb01", "not read")]
     world.house.close()

@@ -8,7 +8,7 @@ finance has posted.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -95,8 +95,20 @@ def _vouchers(store: Store, rules: Rules, entries: Sequence[Entry]) -> Iterator[
 
 
 def _ours(entry: Booked, vouchers: Collection[str], references: Collection[str]) -> bool:
-    words = {word.upper() for word in (*WORDS.findall(entry.text), entry.voucher)}
-    return entry.voucher in vouchers or bool(words & set(references)) or any(MARK.fullmatch(word) for word in words)
+    return entry.voucher in vouchers or any(word in references for word in _words(entry)) or _marked(entry)
+
+
+def _words(entry: Booked) -> set[str]:
+    return {word.upper() for word in (*WORDS.findall(entry.text), entry.voucher)}
+
+
+def _marked(entry: Booked) -> bool:
+    return any(MARK.fullmatch(word) for word in _words(entry))
+
+
+def needed(ledger: Ledger) -> Ledger:
+    """Give what has to be remembered: what was posted by hand, and what may be a proposal of ours; the extract has all of it."""
+    return replace(ledger, posted=tuple(each for each in ledger.posted if each.manual or _marked(each.entry)))
 
 
 # --- what is proposed, and what of it stands there
@@ -127,4 +139,4 @@ def propose(rules: Rules, period: str, figures: Figures, ledger: Ledger, broken:
     return tuple(found)
 
 
-__all__ = ["Ledger", "Posted", "Proposed", "own_accounts", "propose", "read_ledger"]
+__all__ = ["Ledger", "Posted", "Proposed", "needed", "own_accounts", "propose", "read_ledger"]

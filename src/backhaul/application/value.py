@@ -12,16 +12,17 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from backhaul.application.ports import Erp, KeptPosting, PostingState, Store
+from backhaul.application.ports import Erp, KeptCase, KeptPosting, PostingState, Store
 from backhaul.domain.disposition import Outcome, choose
 from backhaul.domain.entry import Entry, Side
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.facts import Corrected, Fact, LinesMinted
 from backhaul.domain.kits import explode
+from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.mapped import rows_for
 from backhaul.domain.money import rounded
 from backhaul.domain.original import trace, unit_cost
-from backhaul.domain.placement import circumstance
+from backhaul.domain.placement import circumstance, is_over
 from backhaul.domain.posting import CreditNote, LotShare, OrderLine, PostingKey, Receipt, Transfer, intake
 from backhaul.domain.proof import Status
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
@@ -160,7 +161,7 @@ class _Open:
 def _owing(store: Store, erps: Erps, rules: Rules, rolled: Rolled, reasons: list[str]) -> Iterator[Owing]:
     in_erp = _in_erp(rolled)
     with store.look() as tx:
-        refs = sorted(tx.cases(rules.tenant))
+        refs = sorted(case.ref for case in tx.cases(rules.tenant).values() if not _was_over(case, rules, rolled))
     for at in range(0, len(refs), AT_ONCE):
         part = refs[at:at + AT_ONCE]
         with store.look() as tx:
@@ -173,6 +174,18 @@ def _owing(store: Store, erps: Erps, rules: Rules, rolled: Rolled, reasons: list
             for each in mine:
                 cost, rate = _terms(each, master, taxes, rules)
                 yield from _parted(each, cost, rate)
+
+
+def _was_over(case: KeptCase, rules: Rules, rolled: Rolled) -> bool:
+    """Tell whether a return was settled or closed by the end of its legal entity's days and nothing was learned of it since."""
+    entity = next((each for each in rules.entities if each.id == case.legal_entity), None)
+    return (entity is not None and case.state in {ReturnState.SETTLED, ReturnState.CLOSED} and case.updated_at is not None
+            and case.updated_at < _over(entity, rolled))
+
+
+def _over(entity: LegalEntity, rolled: Rolled) -> datetime:
+    """Give the moment at which the days of a legal entity are over there."""
+    return datetime.combine(rolled.within(entity.id).last + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone))
 
 
 def _in_erp(rolled: Rolled) -> Mapping[tuple[str, str], Decimal]:
@@ -195,12 +208,11 @@ def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: R
         return
     if rolled.days and entity.id not in rolled.days:
         return
-    day = rolled.within(entity.id).last
-    over = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone))
+    day, over = rolled.within(entity.id).last, _over(entity, rolled)
     known = [fact for fact in facts if fact.at < over or isinstance(fact, WHENEVER)]
     if all(isinstance(fact, WHENEVER) for fact in known):
         return
-    case = explode(fold(ref, known), rules.kits)
+    case = now if len(known) == len(facts) else explode(fold(ref, known), rules.kits)
     since = min((fact.at for fact in known), default=over).astimezone(ZoneInfo(entity.zone)).date()
     for line in case.lines:
         if line.sku in rules.fees or line.blind or line.closed or case.called_off:
@@ -211,6 +223,8 @@ def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: R
         without = sum((part.quantity for part in line.parts if part.accepted and not _credits(case, line, part, rules, entity)), NOTHING)
         wanted = max(line.announced - line.rejected, line.accepted) - without
         came = min(max(max(line.received or NOTHING, line.graded) - line.rejected, line.accepted) - without, wanted)
+        if is_over(case, line, rules, over):
+            wanted = came
         if wanted > credited:
             prepared = next((document for row in kept if isinstance(document := row.posting.document, OrderLine)
                              and document.line_id == line.line_id and (document.lots or document.unit_cost)), None)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from backhaul.application.close_ports import CloseStore
-from backhaul.application.ledger import Ledger, Proposed, propose
+from backhaul.application.ledger import Ledger, Proposed, needed, propose
 from backhaul.application.material import MonthEnd, Sheet
 from backhaul.application.ports import Store
 from backhaul.domain.errors import NeedsOperator
@@ -31,7 +31,7 @@ UNDER: Final = "ledger"
 def keep(store: Store, tenant: str, period: str, ledger: Ledger) -> None:
     """Remember what a month's last proof read of the accounts."""
     with store.begin() as tx:
-        tx.remember(tenant, f"{UNDER}:{period}", msgspec.to_builtins(ledger))
+        tx.remember(tenant, f"{UNDER}:{period}", msgspec.to_builtins(needed(ledger)))
 
 
 def kept(store: Store, tenant: str, period: str) -> Ledger | None:
