@@ -79,6 +79,7 @@ from backhaul.profile_tables import (
     Values,
     WindowTable,
 )
+from backhaul.profile_valuation import policy_of, valuation_flaws
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
@@ -230,6 +231,7 @@ def _payout_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Itera
     """Hold payments to columns that exist, days that pass, clocks with a source, and accounts of companies of ours."""
     known = {table.id for table in file.legal_entities}
     yield from ((f"accounts.{entity}", f"there is no legal entity '{entity}'") for entity in file.accounts if entity not in known)
+    yield from valuation_flaws(file.valuation, known)
     table = file.payouts
     if table is None:
         return
@@ -615,7 +617,8 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
             Escalation(team=row.team, late=_duration(row.late), kinds=_names(row.kinds)) for row in file.escalation),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
         offered=offered(file), payouts=_payouts(file.payouts), accounts={
-            entity: TiedTo(clearing=table.clearing, received=table.received, since=table.since) for entity, table in file.accounts.items()})
+            entity: TiedTo(clearing=table.clearing, received=table.received, since=table.since) for entity, table in file.accounts.items()},
+        valuation=policy_of(file.valuation))
 
 
 def _payouts(table: PayoutsTable | None) -> PayoutRules:

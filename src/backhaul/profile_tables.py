@@ -352,6 +352,19 @@ class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     since: date | None = None
 
 
+class ValuationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[valuation]`: what accountants decided about the worth of returned goods; `source` says where they decided it.
+
+    `classes` names the class of a disposition, `write_down` the part of its cost that a class loses, `recovery` what it costs a legal
+    entity to get one unit back.
+    """
+
+    source: str
+    classes: dict[str, str] = {}
+    write_down: dict[str, Decimal] = {}
+    recovery: dict[str, Decimal] = {}
+
+
 class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[tolerances]`, in currency units."""
 
@@ -430,5 +443,6 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     folders: tuple[FolderTable, ...] = ()
     payouts: PayoutsTable | None = None
     accounts: dict[str, AccountsTable] = {}
+    valuation: ValuationTable | None = None
     attempts: int = 8
     go_live: datetime | None = None

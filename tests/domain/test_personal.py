@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from backhaul.domain import facts
-from backhaul.domain.facts import Concluded, Correctable, Corrected, Decided, Decision, Fact, Matched, SentBack, kept_as
+from backhaul.domain.facts import Concluded, Correctable, Corrected, Decided, Decision, Fact, Mapped, Matched, SentBack, kept_as
 from backhaul.domain.personal import (
     ERASED,
     Erasure,
@@ -53,13 +53,15 @@ def test_whatever_people_wrote_down_beside_a_decision_goes() -> None:
                         actor="ann", reason="Jane wants it gone")
     back = SentBack(return_ref="R1", at=NOON, line_id="MUG#1", batch="W1", documents=("d",), actor="bob", reason="ask Jane first")
 
-    bare = [without(fact, WHOM) for fact in (outcome, back, replace(outcome, evidence=""))]
+    chosen = Mapped(return_ref="R1", at=NOON, profile="v1", actor="ann", approver="bob", reason="Jane sent it before")
+
+    bare = [without(fact, WHOM) for fact in (outcome, back, chosen, replace(outcome, evidence=""))]
 
     assert "Jane" not in repr(bare)
-    assert [fact.identity for fact in bare[:2]] == [outcome.identity, back.identity]
+    assert [fact.identity for fact in bare[:3]] == [outcome.identity, back.identity, chosen.identity]
     kinds = [each for each in vars(facts).values() if isinstance(each, type) and issubclass(each, Fact)]
     wordy = {each for each in kinds if "reason" in each.__annotations__}
-    assert wordy == {Matched, Decided, Corrected, Concluded, SentBack}, "a fact that holds words has a row in `without`"
+    assert wordy == {Matched, Decided, Corrected, Concluded, SentBack, Mapped}, "a fact that holds words has a row in `without`"
 
 
 def test_a_correction_of_the_customer_holds_as_it_did() -> None:

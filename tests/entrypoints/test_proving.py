@@ -49,6 +49,20 @@ def test_a_tolerance_of_the_tenant_lets_it_go(files: list[str], tmp_path: Path) 
     assert CliRunner().invoke(app, [*files, "--net", "1.00"]).exit_code == 0
 
 
+def test_two_companies_are_told_apart_and_no_two_currencies_are_added(files: list[str], tmp_path: Path) -> None:
+    left, right = LEFT.replace("line,", "line,entity,currency,", 1), RIGHT.format(net="8.50").replace("side,line,", "side,line,entity,", 1)
+    left = left.replace("R1,", "R1,gb01,GBP,").replace("R2,", "R2,ie01,EUR,")
+    (tmp_path / "left.csv").write_text(left, encoding="utf-8")
+    (tmp_path / "right.csv").write_text(right.replace("R1,", "R1,gb01,"), encoding="utf-8")
+
+    told = CliRunner().invoke(app, files, env={"COLUMNS": "200"})
+    answer = json.loads(CliRunner().invoke(app, [*files, "--json"]).stdout)
+
+    assert "ie01: 1 lines: 0 proved, 1 in timing, 0 broken" in told.stdout
+    assert {entity: own["awaited"] for entity, own in answer["entities"].items()} == {
+        "gb01": {}, "ie01": {"ERP_AWAITED": {"count": 1, "amount": {"EUR": "5.0000"}}}}
+
+
 @pytest.mark.parametrize(("more", "sentence"), [
     (["--day", "31.10.2026"], "is no day like 2026-10-31"), (["--net", "a"], "is no amount like 0.05"),
     (["--tax", "-1"], "must be nothing or more"),

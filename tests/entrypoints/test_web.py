@@ -1007,7 +1007,10 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": stock,
                "credit_difference": "1.5", "ledger_difference": "-1.5",
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
-               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}}}
+               "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}},
+               "entities": {"gb01": {"lines": 9, "proved": 8 - broken, "in_timing": 1, "broken": broken, "orphans": 1, "complete": complete,
+                                     "reasons": [], "stock_difference": stock, "credit_difference": {"GBP": "1.5", "EUR": "-0.25"},
+                                     "ledger_difference": {}, "by_class": {}, "awaited": {}}}}
     gap = Irregular(kind="EVENT_GAP", subject="=R<7>", sentence="Of return =R<7> message 2, 3 never came.", count=2)
     with store.begin() as tx:
         tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=complete, figures=figures,
@@ -1027,6 +1030,7 @@ def test_three_clicks_lead_from_a_balance_to_what_the_platform_sent(store: SqlSt
     month = browser.get("/proof").text
     assert "Credited beyond what was accepted" in month
     assert "abc123" in month
+    assert "-0.25 EUR, 1.5 GBP" in month
     for to in ("/proof/2010-12/WRONG_AMOUNT", f"/returns/{REF}", "/messages/1"):
         page = page or month
         assert f'href="{to}' in page, to

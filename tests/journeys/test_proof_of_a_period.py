@@ -464,6 +464,7 @@ def test_a_demo_is_proved_after_it_ended_and_one_removed_ledger_line_breaks_one_
     after = [told(period) for period in ("2010-12", "2011-01")]
 
     assert all(each["complete"] and not each["broken"] and not each["orphans"] for each in before)
+    assert {D(row["difference"]) for row in before[0]["roll_forward"]} == {D(0)}, "finance settles on the month's last evening"
     assert sum((net_of(each) for each in before), D(0)) - sum(
         (D(row["amount"]) for each in before for row in each["awaited"].values()), D(0)) == credited
     assert sum(each["broken"] for each in after) == 1

@@ -14,6 +14,7 @@ from typing import Final
 import duckdb
 
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, Books, Proof, prove, quoted
+from backhaul.application.shares import shares
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.proof import Tolerance
 
@@ -72,6 +73,7 @@ class History(Books):
                 told = ", ".join(f"{column} {kind}" for column, kind in columns.items())
                 self.run(f"CREATE TABLE IF NOT EXISTS kept.{part}_{name} (k UBIGINT, {told})")
             self.run(f"CREATE VIEW {name} AS SELECT * EXCLUDE (k) FROM kept.open_{name}")
+            self.run(f"CREATE VIEW whole_{name} AS FROM kept.open_{name} UNION ALL FROM kept.proved_{name}")
         self.run(f"CREATE TABLE IF NOT EXISTS kept.sums ({', '.join(f'{name} DECIMAL(38,4)' for name in SUMS)}, tolerance VARCHAR)")
         self.run("INSERT INTO kept.sums SELECT 0, 0, 0, 0, 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM kept.sums)")
         self.told = {name: frozenset(columns) for name, columns in KEPT.items()}
@@ -201,6 +203,7 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
     proof.credit_difference += sums["credited"] - sums["net"]
     proof.stock_difference += sums["received"] - sums["stocked"]
     proof.ledger_difference += sums["booked"] - sums["credited"] if booked else Decimal(0)
+    proof.entities = shares(history.rows, history.told["accepted"], accepted="whole_accepted", records="whole_records")
     history.settle(tolerance)
     return proof
 

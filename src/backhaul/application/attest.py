@@ -57,6 +57,8 @@ class Testimony:
     held: list[Row] = field(default_factory=list)
     payouts: list[Row] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    about: dict[str, Sequence[str]] = field(default_factory=dict)
+    """Which of the reasons are about one legal entity alone."""
     away: set[str] = field(default_factory=set)
     """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""
     stockless: set[str] = field(default_factory=set)
@@ -241,10 +243,12 @@ def _shown(entity: str, erp: Erp | BackhaulError | None, first: date, last: date
             raise erp or Misconfigured("nothing is connected")
         shown = erp.entries(first, last)
     except BackhaulError as away:
-        told.reasons.append(f"{entity}: the ERP was not read: {away}")
+        told.about[entity] = (f"{entity}: the ERP was not read: {away}",)
+        told.reasons += told.about[entity]
         told.away.add(entity)
         return ()
-    told.reasons += [f"{entity}: {sentence}" for sentence in shown.unread]
+    told.about[entity] = tuple(f"{entity}: {sentence}" for sentence in shown.unread)
+    told.reasons += told.about[entity]
     told.stockless |= {entity} if Side.STOCK in shown.missing else set()
     return shown.entries
 

@@ -13,6 +13,7 @@ from typing import Any
 from backhaul.application.ports import Tx
 from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore
 from backhaul.application.reconcile import Books, Proof
+from backhaul.application.shares import Share
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
@@ -31,8 +32,19 @@ def figures(proof: Proof) -> dict[str, Any]:
         "complete": proof.complete, "reasons": list(proof.reasons), "relied_on": proof.relied_on,
         "stock_difference": proof.stock_difference, "credit_difference": proof.credit_difference,
         "ledger_difference": proof.ledger_difference, "house": _house(proof),
+        "entities": {entity: _own(share, proof.reasons_of(entity)) for entity, share in proof.entities.items()},
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
         **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
+
+
+def _own(share: Share, reasons: Sequence[str]) -> dict[str, Any]:
+    """Say in plain values what is one legal entity's own; amounts stand by currency."""
+    return {
+        "lines": share.lines, "proved": share.proved, "in_timing": share.in_timing, "broken": share.broken, "orphans": share.orphans,
+        "by_class": {kind: {"count": count, "amount": amounts} for kind, (count, amounts) in share.by_class.items()},
+        "awaited": {why: {"count": count, "amount": amounts} for why, (count, amounts) in share.awaited.items()},
+        "complete": not reasons, "reasons": list(reasons), "stock_difference": share.stock_difference,
+        "credit_difference": share.credit_difference, "ledger_difference": share.ledger_difference}
 
 
 def _house(proof: Proof) -> dict[str, Any]:
@@ -50,6 +62,7 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
 
     A run as of an earlier day than the last one is kept, and changes nobody's work. What stands `beside` the lines is kept with it.
     """
+    proof.entities = {entity.id: Share() for entity in rules.entities} | proof.entities
     strays = [*_strays(books)]
     told, name = figures(proof), f"proof:{period}"
     broken: dict[str, list[KeptStray]] = {}
@@ -79,17 +92,15 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
 def _strays(books: Books) -> Iterator[KeptStray]:
     """Give what was not proved: broken lines, lines in timing, and records without a line."""
     for line, kind, amount, document, also, other, orphan, entity, currency, since in books.rows("""
-            SELECT f.line, f.kind, f.amount, coalesce(f.document, ''), array_to_string(f.also, ' '), f.other, f.orphan,
-                   coalesce(v.entity, r.entity, ''), coalesce(v.currency, r.currency, ''), v.since
-            FROM found f LEFT JOIN verdicts v ON v.line = f.line AND f.line <> ''
-            LEFT JOIN (SELECT document, min(entity) AS entity, min(currency) AS currency FROM records GROUP BY document) r
-                 ON r.document = f.document AND f.orphan
-            ORDER BY f.line, f.document"""):
+            SELECT f.line, f.kind, f.amount, coalesce(f.document, ''), array_to_string(f.also, ' '), f.other, f.orphan, f.entity,
+                   f.currency, v.since
+            FROM found f LEFT JOIN verdicts v ON v.line = f.line AND f.line <> '' ORDER BY f.line, f.document"""):
         ref, _, line_id = line.partition("|")
         yield KeptStray(line=line, return_ref=ref, line_id=line_id, standing="orphan" if orphan else "broken", kind=kind, amount=amount,
                         entity=entity, currency=currency, document=document, also=also, other=other, since=since)
     for line, why, amount, document, entity, currency, since in books.rows("""
-            SELECT line, why, net - credited, document, entity, currency, since FROM verdicts WHERE standing = 'timing' ORDER BY line"""):
+            SELECT line, why, net - credited, document, own_entity, own_currency, since FROM verdicts
+            WHERE standing = 'timing' ORDER BY line"""):
         ref, _, line_id = line.partition("|")
         yield KeptStray(line=line, return_ref=ref, line_id=line_id, standing="timing", kind=why, amount=amount, entity=entity,
                         currency=currency, document=document, since=since)

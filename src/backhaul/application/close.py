@@ -219,13 +219,14 @@ def _line(signature: Signature) -> str:
 
 
 def _numbers(tx: CloseTx, close: Close, now: datetime) -> tuple[Counted, Numbers, date | None]:
-    """Count a month's numbers, and say as of which day it was last proved."""
+    """Count a month's numbers, and say as of which day it was last proved; a run of before shares were kept has one figure for all."""
     until = min(now, close.ends)
     counted = tx.counted(close.rules.tenant, close.entity.id, close.period, until=until, now=now, sources=close.sources)
     run = next(iter(tx.proofs(close.rules.tenant, close.period, limit=1)), None)
     figures: Mapping[str, Any] = run.figures if run else {}
+    figures = figures.get("entities", {}).get(close.entity.id, figures)
     told = {
-        "proof_complete": "yes" if run and run.complete else "no", "lines": str(figures.get("lines", 0)),
+        "proof_complete": "yes" if run and figures.get("complete", run.complete) else "no", "lines": str(figures.get("lines", 0)),
         "stock_difference": str(figures.get("stock_difference", 0)), "broken_amount": _money(counted.broken_amount),
         "credited_net": _money(counted.credited_net), "held_amount": _money(counted.held_amount),
         "silent": str(sum(at is None or until - at > SILENT for at in counted.last_heard.values())),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from backhaul.application import batches, conclude, correct, grouping, people, privacy, resolve, versions
+from backhaul.application import batches, conclude, correct, grouping, people, privacy, rejudge, resolve, versions
 from backhaul.application.approvals import Acting, Effect, Subject, Within
 from backhaul.application.pausing import subject_of
 from backhaul.application.people_ports import PeopleTx
@@ -112,6 +112,7 @@ EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
     ProposalKind.CORRECT: correct.EFFECT,
     ProposalKind.OUTCOME: conclude.EFFECT,
     ProposalKind.GROUP: grouping.EFFECT,
+    ProposalKind.VERSION: rejudge.EFFECT,
     ProposalKind.UNPAUSE: Effect(looks=_pause_subject, acts=_unpause),
     ProposalKind.GRANT: Effect(looks=_grant_subject, acts=_give),
     ProposalKind.BATCH: batches.EFFECT,

@@ -107,7 +107,7 @@ def _waits(case: ReturnCase, line: ReturnLine, told: Uncredited, kept: Sequence[
     versions = [row.mapping_version for row in kept if row.posting.line_id == line.line_id and row.state in FIXED]
     return Waits(
         line=told.line, entity=told.entity, currency=told.currency, net=told.net, sku=line.sku,
-        fixed_under=max(versions, default=""), circumstances=tuple(
+        fixed_under=max({*versions} - {case.mapped.profile if case.mapped else ""}, default=""), circumstances=tuple(
             Circumstance(legal_entity=told.entity, warehouse=part.node or case.warehouse, disposition=part.disposition,
                          condition=part.condition, reason=line.reason) for part in line.parts if part.accepted))
 

@@ -178,27 +178,20 @@ def _totalled(rows: Sequence[Row], *columns: int) -> Iterator[Row]:
 
 
 def _tie_out(material: Material) -> Iterator[Row]:
-    """Set credited and stock against accepted, less what is only in timing, and tie the sums to the proof's own.
+    """Set credited and stock against accepted, less what is only in timing, and tie each difference to the proof's own.
 
-    A spreadsheet counts in binary fractions, so what is compared is rounded to the four places an extract has.
+    Two currencies are never added. A spreadsheet counts in binary fractions, so what is compared is rounded to an extract's four places.
     """
-    rows: list[Row] = []
+    own = material.proof.figures.get("entities", {})
     for number, (entity, currency, lines, net, credited, stocked, received) in enumerate(material.sides, start=2):
         timing = material.timing.get((entity, currency), NOTHING)
-        rows.append((entity, currency, lines, net, credited, timing,
-                     Formula(expression=f"ROUND(E{number}-D{number}+F{number},4)", value=credited - net + timing), stocked, received,
-                     Formula(expression=f"ROUND(I{number}-H{number},4)", value=received - stocked)))
-    told = Decimal(str(material.proof.figures.get("credit_difference", 0)))
-    yield from rows
-    if rows:
-        difference = sum((row[6].value for row in rows), NOTHING)
-        yield ("Total of all currencies, to tie only", "", *(_sum(column, [row[column] for row in rows]) for column in range(2, 6)),
-               _sum(6, [row[6].value for row in rows]), _sum(7, [row[7] for row in rows]), _sum(8, [row[8] for row in rows]),
-               _sum(9, [row[9].value for row in rows]))
-        at = len(rows) + 2
-        yield ("The proof's own difference of credit", "", None, None, None, None, told, None, None, None)
-        yield ("Tie", "", None, None, None, None, Formula(expression=f'IF(ROUND(G{at}-G{at + 1},4)=0,"ties","differs")',
-                                                         value="ties" if difference == told else "differs"), None, None, None)
+        difference = credited - net + timing
+        told = Decimal(str(own[entity]["credit_difference"].get(currency, 0))) if entity in own else None
+        yield (entity, currency, lines, net, credited, timing,
+               Formula(expression=f"ROUND(E{number}-D{number}+F{number},4)", value=difference), stocked, received,
+               Formula(expression=f"ROUND(I{number}-H{number},4)", value=received - stocked), told,
+               Formula(expression=f'IF(K{number}="","not kept",IF(ROUND(G{number}-K{number},4)=0,"ties","differs"))',
+                       value="not kept" if told is None else "ties" if difference == told else "differs"))
 
 
 def _classes(material: Material) -> Iterator[Row]:
@@ -309,7 +302,7 @@ class Section:
 SECTIONS: Final[Mapping[str, Section]] = {
     "Tie-out": Section(rows=_tie_out, headings=(
         "Legal entity", "Currency", "Lines", "Accepted", "Credited", "In timing", "Difference", "Units to stock", "Units in stock",
-        "Units more in stock")),
+        "Units more in stock", "Difference by the proof", "Tie")),
     "Not proved, by class": Section(rows=_classes, headings=("Legal entity", "Currency", "Standing", "Class", "Lines", "Amount")),
     "Not proved": Section(rows=_unproved, headings=(
         "Legal entity", "Standing", "Class", "Return", "Line", "Document", "Amount", "Currency", "Since")),

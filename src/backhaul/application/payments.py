@@ -198,7 +198,8 @@ def report(books: Books) -> None:
     """Put the broken claims beside the broken lines, so that a report has both."""
     books.run("""
         INSERT INTO found
-        SELECT claim, wrong[1].kind, wrong[1].amount, document, list_transform(wrong[2:], lambda each: each.kind), '', false
+        SELECT claim, wrong[1].kind, wrong[1].amount, document, list_transform(wrong[2:], lambda each: each.kind), '', false,
+               entity, currency
         FROM paid_verdicts WHERE standing = 'broken'""")
 
 

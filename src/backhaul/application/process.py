@@ -24,6 +24,7 @@ from backhaul.domain.facts import Fact, LinesMinted, Stage
 from backhaul.domain.kits import explode
 from backhaul.domain.legs import with_needs
 from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.mapped import version_for
 from backhaul.domain.matching import remarks
 from backhaul.domain.money import Money
 from backhaul.domain.period import landing
@@ -231,7 +232,7 @@ def _on_the_way(picture: Picture, rules: Rules, now: datetime) -> Iterable[Findi
         return
     arrived = arrived_since(case)
     for line in case.lines:
-        units = at_hub(line, rules, picture.entity)
+        units = at_hub(case, line, rules, picture.entity)
         if units and case.inspected_at and now >= case.inspected_at + rules.deadlines.onward:
             cost = next((row.posting.document.unit_cost for row in picture.kept if isinstance(row.posting.document, OrderLine)
                          and row.posting.line_id == line.line_id and row.posting.document.unit_cost is not None), None)
@@ -372,21 +373,24 @@ class _Undone(Exception):  # noqa: N818  raised and caught within a few lines
 
 def rehearse(  # noqa: PLR0913  the whole bench
     store: Store, erps: Mapping[str, Erp], rules: Rules, routes: Mapping[str, Route], ref: str, *,
-    periods: Mapping[str, str], now: datetime,
+    periods: Mapping[str, str], now: datetime, suppose: Sequence[Fact] = (),
 ) -> Rehearsal | None:
     """Play both passes about one return in a transaction that is never committed; None if nobody ever heard of it.
 
-    It is the code that plans and fixes, so what it shows is what will be sent, if nothing is learned until then.
+    It is the code that plans and fixes, so what it shows is what will be sent, if nothing is learned until then but what is supposed.
     """
     with store.begin() as tx:
-        if not tx.facts(rules.tenant, [ref]):
+        known = tx.facts(rules.tenant, [ref]).get(ref, ())
+        if not known:
             return None
         before = after = pictures(tx, rules, [ref])[ref]
+    before = replace(before, case=explode(fold(ref, [*known, *suppose]), rules.kits))
     entity, master = before.entity, None
     if entity is not None and entity.id in erps:
         with suppress(RetryLater):
             master = erps[entity.id].master_data(validation.questions(entity, rules, (before.case,)))
     with suppress(_Undone), store.begin() as tx:
+        tx.add_facts(rules.tenant, suppose)
         before = pictures(tx, rules, [ref])[ref]
         _take_stock(tx, before, rules, routes, now, unread=ref in unconfirmed(tx, rules, [ref]))
         if master is not None and entity is not None:
@@ -551,4 +555,5 @@ class _Docket:
             rate = self._service_rate(document.sku, self.known[posting.key.return_ref].case)
         if isinstance(document, CreditNote) and rate is not None:
             posting = replace(posting, document=replace(document, tax_rate=rate, tax=tax_of(document.net, rate, posting.currency)))
-        self.tx.fix(posting, mapping_version=self.rules.version, window=self.window, at=self.now)
+        version = version_for(self.known[posting.key.return_ref].case, self.rules)
+        self.tx.fix(posting, mapping_version=version, window=self.window, at=self.now)

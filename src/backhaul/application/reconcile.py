@@ -16,9 +16,10 @@ from typing import Any, Final, Self
 
 import duckdb
 
+from backhaul.application.shares import Share, added, shares
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.oversight import Irregular
-from backhaul.domain.proof import CANCELS, NAMED, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
+from backhaul.domain.proof import CANCELS, NAMED, NOTHING, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
 
 WORDS: Final = tuple(field.name for field in fields(Words))
 AMOUNT: Final = "DECIMAL(18,4)"
@@ -66,7 +67,11 @@ class Proof:
     stock_difference: Decimal = Decimal(0)
     credit_difference: Decimal = Decimal(0)
     ledger_difference: Decimal = Decimal(0)
+    entities: dict[str, Share] = field(default_factory=dict)
+    """What of all this is each legal entity's own, money by currency."""
     reasons: tuple[str, ...] = ()
+    about: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Which of the reasons are about one legal entity alone."""
     relied_on: str = ""
     """In one sentence: whether the platform was asked itself, or what it sent was relied on."""
     house: tuple[Irregular, ...] = ()
@@ -79,6 +84,11 @@ class Proof:
     def complete(self) -> bool:
         """Tell whether everything was read; a run that was not complete is never clean."""
         return not self.reasons
+
+    def reasons_of(self, entity: str) -> tuple[str, ...]:
+        """Give why not everything of a legal entity was read: what is said of it, or of none in particular."""
+        others = {reason for name, reasons in self.about.items() if name != entity for reason in reasons}
+        return tuple(reason for reason in self.reasons if reason not in others)
 
 
 class Books:
@@ -375,6 +385,8 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
                                  WHEN {AWAITED} <> '' THEN 'timing' ELSE 'proved' END AS standing,
                {AWAITED} AS why, a_accepted_on AS since, coalesce(c_document, s_document, l_document, '') AS document,
                coalesce(a_entity, c_entity, s_entity, '') AS entity, coalesce(a_currency, c_currency, '') AS currency,
+               CASE WHEN a_units IS NULL THEN coalesce(c_entity, s_entity, l_entity, '') ELSE coalesce(a_entity, '') END AS own_entity,
+               CASE WHEN a_units IS NULL THEN coalesce(c_currency, '') ELSE coalesce(a_currency, '') END AS own_currency,
                coalesce(a_net, 0) AS net, coalesce(c_net, 0) AS credited, coalesce(a_item, '') AS item,
                coalesce(c_item, s_item, '') AS told_item, coalesce(a_stocked, 0) - s_units AS units_awaited, a_units IS NOT NULL AS accepted
         FROM told""")
@@ -396,22 +408,25 @@ def _find(books: Books) -> None:
     books.run("""
         CREATE OR REPLACE TABLE found AS
         SELECT v.line, coalesce(p.kind, v.wrong[1].kind) AS kind, v.wrong[1].amount AS amount, v.document,
-               list_transform(v.wrong[2:], lambda each: each.kind) AS also, coalesce(p.other, '') AS other, false AS orphan
+               list_transform(v.wrong[2:], lambda each: each.kind) AS also, coalesce(p.other, '') AS other, false AS orphan,
+               v.own_entity AS entity, v.own_currency AS currency
         FROM verdicts v LEFT JOIN pairs p USING (line) WHERE v.standing = 'broken'""")
     strays = books.rows("""
         SELECT r.side, coalesce(r.document, ''), coalesce(r.net, r.cost, 0)::DECIMAL(18,4), a.line, v.standing IS DISTINCT FROM 'timing'
-               AND coalesce(v.wrong[1].kind, '') NOT IN ('MISSING_IN_ERP', 'STOCK_WITHOUT_CREDIT', 'FEE_MISSING') AS credited, r.number
+               AND coalesce(v.wrong[1].kind, '') NOT IN ('MISSING_IN_ERP', 'STOCK_WITHOUT_CREDIT', 'FEE_MISSING') AS credited,
+               coalesce(r.entity, ''), coalesce(r.currency, ''), r.number
         FROM (SELECT *, row_number() OVER (ORDER BY side, document, item, units, net) AS number FROM records
               WHERE side IN ('credit', 'stock') AND status = 'posted' AND coalesce(line, '') = '') r
         LEFT JOIN accepted a ON r.side = 'credit' AND r.item = a.item AND r.customer = a.customer AND r.units = a.units AND r.net = a.net
              AND coalesce(r.sale = a.sale, true)
         LEFT JOIN verdicts v ON v.line = a.line ORDER BY r.number""")
-    alike: dict[int, tuple[str, Decimal, list[tuple[str, bool]]]] = {}
-    for _, document, amount, line, credited, number in strays:
-        alike.setdefault(number, (document, amount, []))[2].extend([(line, credited)] if line else [])
-    rows = [("", kind, amount, document, other) for document, amount, lines in alike.values() for kind, other in [stray(lines)]]
+    alike: dict[int, tuple[tuple[str, ...], Decimal, list[tuple[str, bool]]]] = {}
+    for _, document, amount, line, credited, *whose, number in strays:
+        alike.setdefault(number, ((document, *whose), amount, []))[2].extend([(line, credited)] if line else [])
+    rows = [(kind, amount, document, other, *whose)
+            for (document, *whose), amount, lines in alike.values() for kind, other in [stray(lines)]]
     if rows:
-        books.engine.executemany("INSERT INTO found VALUES (?, ?, ?, ?, [], ?, true)", rows)
+        books.engine.executemany("INSERT INTO found VALUES ('', ?, ?, ?, [], ?, true, ?, ?)", rows)
 
 
 def _cancelling(books: Books) -> Iterator[Broken]:
@@ -425,21 +440,13 @@ def _cancelling(books: Books) -> Iterator[Broken]:
 
 
 def _summary(books: Books, *, ledger: bool) -> Proof:
-    """Count the lines, and set the totals of each side against what was accepted, less what is only in timing."""
-    lines, net, stocked = books.one("SELECT count(*), coalesce(sum(net), 0), coalesce(sum(stocked), 0) FROM accepted")
-    timing, net_awaited, units_awaited = books.one("""
-        SELECT count(*), coalesce(sum(net - credited), 0), coalesce(sum(units_awaited), 0) FROM verdicts WHERE standing = 'timing'""")
-    broken = books.one("SELECT count(*) FROM verdicts WHERE standing = 'broken' AND accepted")[0]
-    credited, received, booked = books.one("""
-        SELECT coalesce(sum(net) FILTER (side = 'credit' AND status = 'posted'), 0),
-               coalesce(sum(units) FILTER (side = 'stock' AND status = 'posted'), 0), coalesce(sum(net) FILTER (side = 'ledger'), 0)
-        FROM records""")
+    """Add up what is each legal entity's own: the lines, and the totals of each side against what was accepted, less what is in timing."""
+    own = shares(books.rows, books.told["accepted"])
+    parts = own.values()
     return Proof(
-        lines=lines, in_timing=timing, broken=broken, proved=lines - timing - broken,
-        orphans=books.one("SELECT count(*) FROM found WHERE orphan OR kind IN ('MISSING_AT_SOURCE', 'UNKNOWN_AT_SOURCE')")[0],
-        by_class={kind: (count, amount) for kind, count, amount in books.rows(
-            "SELECT kind, count(*), sum(amount) FROM found GROUP BY kind ORDER BY kind")},
-        awaited={why: (count, amount) for why, count, amount in books.rows(
-            "SELECT why, count(*), sum(net - credited) FROM verdicts WHERE standing = 'timing' GROUP BY why ORDER BY why")},
-        stock_difference=received - stocked + units_awaited, credit_difference=credited - net + net_awaited,
-        ledger_difference=booked - credited if ledger else Decimal(0))
+        entities=own, lines=sum(each.lines for each in parts), in_timing=sum(each.in_timing for each in parts),
+        broken=sum(each.broken for each in parts), proved=sum(each.proved for each in parts), orphans=sum(each.orphans for each in parts),
+        by_class=added(each.by_class for each in parts), awaited=added(each.awaited for each in parts),
+        stock_difference=sum((each.stock_difference for each in parts), NOTHING),
+        credit_difference=sum((sum(each.credit_difference.values(), NOTHING) for each in parts), NOTHING),
+        ledger_difference=sum((sum(each.ledger_difference.values(), NOTHING) for each in parts), NOTHING) if ledger else NOTHING)

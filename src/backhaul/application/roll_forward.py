@@ -200,10 +200,10 @@ def _received(told: OpenSides, entity: LegalEntity, known: _Known) -> Iterator[M
         price = (line.unit_price * came.units) if line else NOTHING
         tax = price * line.tax_rate / 100 if line and line.tax_rate else NOTHING
         one = Movement(flow=Flow.RECEIVED, whose=whose, name="received", item=item, day=came.day, amount=came.cost, return_ref=ref,
-                       line_id=line.line_id if line else "", document=came.document, price=price, tax=tax)
+                       line_id=line.line_id if line else "", document=came.document, price=price, tax=tax, units=came.units)
         yield one
         if came.credited_on:
-            yield replace(one, name="credited", day=came.credited_on, amount=-came.cost)
+            yield replace(one, name="credited", day=came.credited_on, amount=-came.cost, units=-came.units)
 
 
 def _of(came: Came, entity: LegalEntity, known: _Known) -> tuple[Whose, str, OrderLine | None]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from backhaul.domain.disposition import MappingRow
 from backhaul.domain.exception_case import Finding
+from backhaul.domain.mapped import rows_for
 from backhaul.domain.money import rounded
 from backhaul.domain.posting import OrderLine, Posting
 from backhaul.domain.returns import NOTHING, ReturnCase
@@ -93,7 +94,7 @@ def in_erp(line_id: str, row: MappingRow, case: ReturnCase, rules: Rules) -> Dec
 
 def services(case: ReturnCase, rules: Rules) -> Iterator[str]:
     """Name the service items a return's charges may need, so that the ERP can be asked about them."""
-    codes = {charge.code for charge in case.charges} | {row.charge for row in rules.mapping if row.charge}
+    codes = {charge.code for charge in case.charges} | {row.charge for row in rows_for(case, rules) if row.charge}
     yield from {rules.debit_item} - {""}
     yield from sorted({rules.fees[code].service_item for code in codes if code in rules.fees} - {""})
 
@@ -106,7 +107,7 @@ def _all(case: ReturnCase, rules: Rules, rows: Rows) -> Iterator[tuple[str, str,
         if rule and rule.customer_return and rule.effect is not Effect.PREPAID and not charge.prepaid:
             yield charge.code, charge.line_id, charge.amount, rule
     for line_id, mine in sorted(rows.items()):
-        for code in sorted({row.charge for row in mine if row.charge}):
+        for code in sorted({row.charge for row in mine} & rules.fees.keys()):
             rule, where = rules.fees[code], "" if rules.fees[code].per is Per.RETURN else line_id
             if {(code, where), (code, "")}.isdisjoint(told) and rule.effect is Effect.DEDUCT and rule.amount:
                 told.add((code, where))

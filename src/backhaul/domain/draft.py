@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from backhaul.domain.disposition import Circumstance
 from backhaul.domain.exception_case import Finding
+from backhaul.domain.mapped import rows_for
 from backhaul.domain.placement import circumstance
 from backhaul.domain.posting import Posting, PostingKey, PostingKind, Route
 from backhaul.domain.return_line import Part, ReturnLine
@@ -25,6 +26,7 @@ class Draft:
         self.postings: list[Posting] = []
         self.findings: list[Finding] = []
         self.customer = case.customer or entity.no_customer_account
+        self.mapping = rows_for(case, rules)
         self.warehouse = entity.warehouses.get(case.warehouse, "")
 
     def key(self, kind: PostingKind, subject: str, part: int = 1) -> PostingKey:

@@ -14,6 +14,7 @@ from backhaul.domain import charges
 from backhaul.domain.disposition import MappingRow, Outcome, choose
 from backhaul.domain.facts import RANK, Decided, Fact, Inspected, Matched, Stage
 from backhaul.domain.kits import Kit, explode
+from backhaul.domain.mapped import rows_for
 from backhaul.domain.money import rounded
 from backhaul.domain.period import due_by, landing
 from backhaul.domain.personal import is_erased
@@ -117,7 +118,7 @@ def _reached(case: ReturnCase, stage: Stage) -> datetime | None:
 
 
 def _row(seen: _Seen, line: ReturnLine, part: Part) -> MappingRow | None:
-    return choose(seen.rules.mapping, circumstance(seen.case, line, part, seen.entity))
+    return choose(rows_for(seen.case, seen.rules), circumstance(seen.case, line, part, seen.entity))
 
 
 def _goods(seen: _Seen, line: ReturnLine, targets: list[tuple[Part, MappingRow | None]]) -> Expected:

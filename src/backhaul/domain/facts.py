@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from backhaul.domain.disposition import MappingRow
 from backhaul.domain.money import Money
 from backhaul.domain.trail import digest, said
 
@@ -340,6 +341,20 @@ class SentBack(Fact):
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped(Fact):
+    """Two people said that a return's goods go by the mapping of an earlier version, whose `rows` for its legal entity these are.
+
+    Of several the newest decides; where `profile` names no version they go by the one that holds again.
+    """
+
+    profile: str = ""
+    rows: tuple[MappingRow, ...] = ()
+    actor: str
+    approver: str
+    reason: str
+
+
 class Correctable(StrEnum):
     """What people can say otherwise than the messages: a value of a line, of how its units were found, or of the whole return."""
 
@@ -404,7 +419,7 @@ class Confirmed(Fact):
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
     for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Concluded, Matched,
-                 SentBack, Corrected, Unreadable, Reread, Confirmed)
+                 SentBack, Mapped, Corrected, Unreadable, Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""
 

@@ -127,7 +127,7 @@ def _regrade(draft: Draft, line: ReturnLine, lots: list[Lot]) -> None:
             if moved <= 0:
                 continue
             left[like] -= moved
-            row = choose(draft.rules.mapping, draft.circumstance(line, part))
+            row = choose(draft.mapping, draft.circumstance(line, part))
             if not lot.moves and row is not None and row.outcome in GONE:
                 # No stock then and none now: what was scrapped at a hub never comes on, whoever repeats its grade.
                 lots.append(Lot(key=lot.key, part=lot.part, place=lot.place, like=like, first=lot.first, units=moved, moves=False))

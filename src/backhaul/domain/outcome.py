@@ -12,6 +12,7 @@ from typing import Final
 
 from backhaul.domain.disposition import Outcome as Target, choose
 from backhaul.domain.facts import Concluded, Decision
+from backhaul.domain.mapped import rows_for
 from backhaul.domain.placement import circumstance
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
 from backhaul.domain.rules import LegalEntity, Rules
@@ -103,5 +104,6 @@ def told(case: ReturnCase, rules: Rules, entity: LegalEntity | None) -> Iterator
 
 def _goes_back(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEntity | None) -> bool:
     """Tell whether the mapping itself sends back all that was rejected of a line."""
-    rows = [choose(rules.mapping, circumstance(case, line, part, entity)) if entity else None for part in line.parts if not part.accepted]
+    mine = rows_for(case, rules)
+    rows = [choose(mine, circumstance(case, line, part, entity)) if entity else None for part in line.parts if not part.accepted]
     return all(row is not None and row.outcome is Target.SENT_BACK for row in rows)

@@ -11,7 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from backhaul.domain.facts import Announced, Concluded, Correctable, Corrected, Decided, Fact, Matched, SentBack, Unreadable, kept_as
+from backhaul.domain.facts import (
+    Announced,
+    Concluded,
+    Correctable,
+    Corrected,
+    Decided,
+    Fact,
+    Mapped,
+    Matched,
+    SentBack,
+    Unreadable,
+    kept_as,
+)
 
 ERASED: Final = "erased"
 """What stands where words of or about a customer stood."""
@@ -82,7 +94,7 @@ def without(fact: Fact, erasure: Erasure) -> Fact:
             told = replace(fact, told=_name(fact.told, erasure) or "", value=_name(fact.value, erasure) or "", reason=ERASED)
         case Concluded():
             told = replace(fact, reason=ERASED, evidence=ERASED if fact.evidence else "")
-        case Corrected() | Decided() | SentBack():
+        case Corrected() | Decided() | Mapped() | SentBack():
             told = replace(fact, reason=ERASED)
         case Unreadable():
             told = replace(fact, sentence=ERASED, value="")

@@ -14,6 +14,7 @@ from typing import Final
 from backhaul.domain.charges import debited_line
 from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.facts import RANK, Stage
+from backhaul.domain.mapped import rows_for
 from backhaul.domain.posting import CreditNote, ErpDocument, Posting
 from backhaul.domain.return_line import Part
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
@@ -112,7 +113,7 @@ def _no_credit(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEn
         return NOTHING
     total = NOTHING
     for part in line.parts:
-        row = choose(rules.mapping, circumstance(case, line, part, entity)) if part.accepted else None
+        row = choose(rows_for(case, rules), circumstance(case, line, part, entity)) if part.accepted else None
         total += part.quantity if row is not None and not row.credit else NOTHING
     return total
 
@@ -127,7 +128,7 @@ def unmapped(case: ReturnCase, rules: Rules, entity: LegalEntity) -> tuple[Circu
     """Give, each once, the circumstances of accepted goods that no row of the mapping is for."""
     met = (circumstance(case, line, part, entity) for line in case.lines if line.sku not in rules.fees and not line.closed
            for part in line.parts if part.accepted)
-    return tuple(dict.fromkeys(when for when in met if choose(rules.mapping, when) is None))
+    return tuple(dict.fromkeys(when for when in met if choose(rows_for(case, rules), when) is None))
 
 
 def is_over(case: ReturnCase, line: ReturnLine, rules: Rules, now: datetime) -> bool:
@@ -167,13 +168,13 @@ def arrived_since(case: ReturnCase) -> datetime | None:
     return None if case.lost else min(waiting, default=None)
 
 
-def at_hub(line: ReturnLine, rules: Rules, entity: LegalEntity | None) -> Decimal:
+def at_hub(case: ReturnCase, line: ReturnLine, rules: Rules, entity: LegalEntity | None) -> Decimal:
     """Count the units of a line that became stock at a hub and have not come to their destination."""
     total = NOTHING
     for part in line.parts:
         when = Circumstance(legal_entity=entity.id if entity else "", warehouse=part.node, disposition=part.disposition,
                             condition=part.condition, reason=line.reason)
-        row = choose(rules.mapping, when) if part.node and part.accepted else None
+        row = choose(rows_for(case, rules), when) if part.node and part.accepted else None
         total += part.quantity if row is not None and row.outcome in AT_A_HUB else NOTHING
     return total
 
@@ -181,7 +182,7 @@ def at_hub(line: ReturnLine, rules: Rules, entity: LegalEntity | None) -> Decima
 def onward_due(case: ReturnCase, rules: Rules, entity: LegalEntity | None) -> datetime | None:
     """Say until when what is on its way on should have come: from a dock or hub that only reports it, or from stock at a hub."""
     since = [arrived_since(case)]
-    if any(at_hub(line, rules, entity) and not line.closed and "HUB_STOCK_OVERDUE" not in line.waived for line in case.lines):
+    if any(at_hub(case, line, rules, entity) and not line.closed and "HUB_STOCK_OVERDUE" not in line.waived for line in case.lines):
         since.append(case.inspected_at)
     due = min((each for each in since if each), default=None)
     return None if due is None or rules.deadlines.onward <= timedelta() else due + rules.deadlines.onward

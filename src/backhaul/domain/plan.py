@@ -188,11 +188,11 @@ class _Drafting(Draft):
         targets = []
         for part in line.parts:
             when = self.circumstance(line, part)
-            row = choose(self.rules.mapping, when)
+            row = choose(self.mapping, when)
             if not part.accepted and (row is None or part.instead or row.outcome is not Outcome.SENT_BACK):
                 continue
             if row is None:
-                near = ", ".join(near_misses(self.rules.mapping, when))
+                near = ", ".join(near_misses(self.mapping, when))
                 self.find("UNMAPPED_DISPOSITION", line,
                           f"{part.quantity} x {line.sku}: nobody mapped disposition '{part.disposition}', condition "
                           f"'{part.condition}', reason '{line.reason}' at '{self.case.warehouse}'.",
@@ -200,6 +200,9 @@ class _Drafting(Draft):
             elif not fit(row, self.rules.sellability, part.told):
                 self.find("DAMAGED_TO_SELLABLE", line,
                           f"{line.sku}: '{part.disposition}' would go on sale at {row.place.warehouse}/{row.place.location}.")
+            elif row.charge and row.charge not in self.rules.fees:  # a row of an earlier version
+                self.find("UNMAPPED_FEE", line, f"{line.sku}: the version this return goes by charges '{row.charge}', a fee the profile "
+                                                "no longer knows.")
             elif (decided := part.claimed or part.granted) is not (when.disposition in BY_DECISION) or (
                     decided and row.outcome is not Outcome.WITHOUT_GOODS):
                 self.find("UNMAPPED_DISPOSITION", line, f"{part.quantity} x {line.sku}: what was lost or rejected is credited by decision "

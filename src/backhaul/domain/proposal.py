@@ -37,6 +37,8 @@ class ProposalKind(StrEnum):
     """One decision about all exceptions of one cause."""
     BATCH = "batch"
     """What a window closed may leave; Backhaul proposes it."""
+    VERSION = "version"
+    """By which version's mapping one return goes."""
     PROFILE = "profile"
     UNPAUSE = "unpause"
     GRANT = "grant"
@@ -79,6 +81,8 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
                                      proposes=None, lasts=timedelta(days=30)),
     ProposalKind.PROFILE: ProposalRule(means="Let a new version of the profile, with mapping, limits and tolerances, come into force.",
                                        proposes=Action.PROPOSE_MAPPING, lasts=timedelta(days=30)),
+    ProposalKind.VERSION: ProposalRule(
+        means="Let one return go by the mapping of when its goods were accepted, or by the present one again."),
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),
     ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
     ProposalKind.ERASE: ProposalRule(means="Make what is held about a customer unreadable; what books need stays.",

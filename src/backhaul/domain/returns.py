@@ -32,6 +32,7 @@ from backhaul.domain.facts import (
     LineRef,
     LinesMinted,
     Lost,
+    Mapped,
     Matched,
     MintedLine,
     Progressed,
@@ -48,7 +49,7 @@ from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
 
-BESIDE = (Unreadable, Reread, LinesMinted, Decided, Concluded, Matched, SentBack, Corrected, Confirmed)
+BESIDE = (Unreadable, Reread, LinesMinted, Decided, Concluded, Matched, SentBack, Mapped, Corrected, Confirmed)
 """Facts that do not say that the goods moved: what nobody could read, and what we or people said beside the messages."""
 
 
@@ -69,7 +70,7 @@ class ReturnCase:
     `reached` says when each stage was first reached by any of them, `parcels` the same of each parcel the messages name. `lost`: the
     carrier lost it, or a parcel of it. `reread`: a message of it is read otherwise than it was at first. `corrections` are all that were
     made, oldest first; `holding` names those that hold. `sent_back` says which batches with documents of it somebody refused, oldest
-    first; `outcomes` what people said of what is not accepted.
+    first; `outcomes` what people said of what is not accepted; `mapped` by which earlier version its goods go, if two people said so.
     """
 
     ref: str
@@ -94,6 +95,7 @@ class ReturnCase:
     holding: frozenset[str] = frozenset()
     sent_back: tuple[SentBack, ...] = ()
     outcomes: tuple[Concluded, ...] = ()
+    mapped: Mapped | None = None
 
     @property
     def stage(self) -> Stage | None:
@@ -161,13 +163,18 @@ def fold(ref: str, facts: Iterable[Fact]) -> ReturnCase:
         lost=bool(_of(ordered, Lost)), lines=tuple(lines), refunds=refunds, charges=_charges(lines, _of(ordered, Charged), names, findings),
         exchange=next(reversed(_of(ordered, Exchanged)), None), findings=tuple(findings), unminted=names.fresh, reread=reread,
         corrections=tuple(corrections), holding=frozenset(beside.holding), sent_back=sent_back,
-        outcomes=tuple(_of(ordered, Concluded)),
+        outcomes=tuple(_of(ordered, Concluded)), mapped=_mapped(_of(ordered, Mapped)),
     )
 
 
 def _age(known: tuple[str, Fact]) -> tuple[int, datetime, str]:
     identity, fact = known
     return (-1 if fact.version is None else fact.version, fact.at, identity)
+
+
+def _mapped(said: Sequence[Mapped]) -> Mapped | None:
+    """Give the choice of an earlier version that stands; one of no version takes the others back."""
+    return said[-1] if said and said[-1].profile else None
 
 
 F = TypeVar("F", bound=Fact)

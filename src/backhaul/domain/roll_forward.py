@@ -49,7 +49,10 @@ class Whose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """One thing that changed what is open of one `item`: a payment, or units that came. `price` and `tax` are its memo at selling price."""
+    """One thing that changed what is open of one `item`: a payment, or units that came. `price` and `tax` are its memo at selling price.
+
+    `units` are those that came, negative where their credit took them back; nothing where the ERP does not count them.
+    """
 
     flow: Flow
     whose: Whose
@@ -62,6 +65,7 @@ class Movement:
     document: str = ""
     price: Decimal = NOTHING
     tax: Decimal = NOTHING
+    units: Decimal = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

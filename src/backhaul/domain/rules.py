@@ -18,6 +18,7 @@ from backhaul.domain.kits import Kit
 from backhaul.domain.payments import PayoutRules
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.tax import TaxTable
+from backhaul.domain.valuation import Policy
 
 
 class Effect(StrEnum):
@@ -291,6 +292,7 @@ class Rules:
     """By legal entity, the ERP's warehouses whose stock on sale is told to the platform."""
     payouts: PayoutRules = field(default_factory=PayoutRules)
     accounts: Mapping[str, TiedTo] = field(default_factory=dict)
+    valuation: Policy = field(default_factory=Policy)
 
     def entity_of(self, retailer: str) -> LegalEntity | None:
         """Find the legal entity a retailer code belongs to, by exact match."""

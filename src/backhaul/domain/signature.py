@@ -56,8 +56,8 @@ def _item(name: str, signer: Signer, means: str, *, grows: bool = False) -> Item
 
 _F, _W, _C, _I, _ = Signer
 ITEMS: Final = (
-    _item("proof_complete", _F, "The latest proof of the month could read everything"),
-    _item("lines", _F, "Lines accepted in the month, of all legal entities, as last proved"),
+    _item("proof_complete", _F, "The latest proof of the month could read everything of this legal entity"),
+    _item("lines", _F, "Lines accepted in the month, as last proved"),
     _item("broken", _F, "Lines and records that the latest proof calls broken"),
     _item("broken_amount", _F, "Money in them"),
     _item("credited", _F, "Credit notes of the month's batches that were read back"),
@@ -65,7 +65,7 @@ ITEMS: Final = (
     _item("held", _F, "Lines held for a person at the end of the month, each with its reason"),
     _item("held_amount", _F, "Money in them"),
     _item("unconfirmed", _F, "Documents of the month that nobody knows the fate of for more than a day", grows=True),
-    _item("stock_difference", _W, "Units in stock beyond those accepted, of all legal entities, as last proved"),
+    _item("stock_difference", _W, "Units in stock beyond those accepted, as last proved"),
     _item("unmapped", _W, "Lines held at the end of the month for a code that nobody mapped", grows=True),
     _item("silent", _W, "Sources that had told nothing for a day at the end of the month", grows=True),
     _item("promises_due", _C, "Promises to customers of the month that are past due, with nothing credited", grows=True),

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import typer
@@ -125,6 +126,38 @@ def _ahead(period: str, tenant: str) -> dict[str, Any]:
     month = month_of(period)
     with house_of() as (house, now):
         return close_ahead.told(close_ahead.ahead(house.store, house.profiles[tenant_of(house, tenant)].rules, month, now))
+
+
+@close_app.command("figures")
+def close_figures(
+    *, period: Period, lines: Annotated[bool, typer.Option("--lines", help="With --json, what the figures are made of.")] = False,
+    tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Show what came back in a month and what it is worth, and what is owed for returns without credit, as the last proof found it."""
+    from backhaul.entrypoints import valuing
+
+    month = month_of(period)
+    with house_of() as (house, _):
+        found = valuing.asked(house.store, tenant_of(house, tenant), month)
+    plain = valuing.told(found, lines=lines)
+    if as_json:
+        say({"period": month, **plain})
+        return
+    for title, rows in (("What came back", plain["returned"]), ("What is owed, and what is got for it", plain["refunds"]),
+                        ("Beside the roll-forward", plain["ties"])):
+        _table(f"{title}, {found.first} to {found.day}", rows)
+    for sentence in (*found.remarks, *plain["method"].values()):
+        out.print(sentence, highlight=False, markup=False)
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table(*(rows[0] if rows else ()), title=title)
+    for row in rows:
+        table.add_row(*("not known" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+                        for value in row.values()))
+    out.print(table if rows else f"{title}: nothing.")
 
 
 @close_app.command("pack")

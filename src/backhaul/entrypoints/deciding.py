@@ -10,7 +10,7 @@ from backhaul.domain.facts import Decision
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 exceptions_app: Final = typer.Typer(
-    no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match, correct.")
+    no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match, correct, by-version.")
 
 Who = Annotated[str, typer.Option(help="Who you are.")]
 Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
@@ -205,6 +205,36 @@ def exceptions_correct(  # noqa: PLR0913  each is an option
     else:
         out.print(f"Exception {number}: {what} is {done.after or 'nothing'}, was {done.before or 'nothing'}; decided by {actor}, "
                   f"approved by {approver}.", highlight=False)
+
+
+@exceptions_app.command("by-version")
+def exceptions_by_version(  # noqa: PLR0913  each is an option
+    which: Annotated[str, typer.Argument(metavar="NUMBER|RETURN", help="The exception's number, or the return letter by letter.")], *,
+    propose: Annotated[bool, typer.Option("--propose", help="Propose the version it does not go by; somebody else approves it.")] = False,
+    actor: Annotated[str, typer.Option(help="Who you are.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "",
+    tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Compare a return by the present mapping with the one its goods were accepted under, and propose the other one if told so."""
+    from backhaul.application import resolve
+    from backhaul.entrypoints import preview, rejudging
+
+    with opened() as house:
+        name, now = tenant_of(house, tenant), datetime.now(UTC)
+        rules = house.profiles[name].rules
+        with house.store.look() as tx:
+            ref = resolve.find_exception(tx, name, int(which)).case.return_ref if which.isdecimal() else which
+        told = rejudging.compare(house.store, rules, lambda entity: house.desk(name, entity).erp, ref, now=now)
+        asked = rejudging.propose(house.store, rules, told, proposer=actor, reason=reason, now=now) if propose else None
+    if as_json:
+        say({**told.told, "proposal": asked.id if asked else None})
+        return
+    preview.show(out, {**told.present, "difference": told.difference,
+                       "compared": {"in_force": told.present["version"], "with": told.original["version"]}})
+    preview.show(out, told.original)
+    if asked:
+        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False,
+                  soft_wrap=True)
 
 
 @exceptions_app.command("comment")

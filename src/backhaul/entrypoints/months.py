@@ -24,6 +24,7 @@ from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptStray
 from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.application.sweep import SOURCE
+from backhaul.application.value import value
 from backhaul.bootstrap import House, recall
 from backhaul.domain.disposition import MappingRow
 from backhaul.domain.errors import BackhaulError, Misconfigured
@@ -31,7 +32,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
 from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
-from backhaul.entrypoints import asking, rolling, worker
+from backhaul.entrypoints import asking, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -52,7 +53,7 @@ def prove_month(  # noqa: PLR0913  options
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house, proof.relied_on = tuple(irregular), relied_on
-        proof.reasons = (*told.reasons, *asking.unasked(house, tenant, now))
+        proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
@@ -64,6 +65,7 @@ def prove_month(  # noqa: PLR0913  options
                 rolling.own(house.store, rules, rolled, now=now)
         if rolled:
             rolling.keep(house.store, tenant, period, rolled)
+            valuing.keep(house.store, tenant, period, value(house.store, erps, rules, told.shown, rolled))
         if told.payouts:
             payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}

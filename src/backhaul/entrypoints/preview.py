@@ -42,7 +42,7 @@ def preview(house: House, tenant: str, ref: str, *, mapping: str = "", now: date
         message = f"{mapping} is a profile of tenant '{other.tenant}', not of '{tenant}'"
         raise Misconfigured(message)
     then = _told(house, other, ref, now) or {}
-    return {"difference": list(_differences(told, then)), "compared": {"in_force": told["version"], "with": then["version"]},
+    return {"difference": list(differences(told, then)), "compared": {"in_force": told["version"], "with": then["version"]},
             **then, "in_force": told}
 
 
@@ -51,7 +51,7 @@ def _told(house: House, profile: Profile, ref: str, now: datetime) -> dict[str, 
     erps, routes = _ask(house, profile)
     periods = {entity.id: entity.calendar.period_of(landing(entity, now)) for entity in rules.entities}
     found = rehearse(house.store, erps, rules, routes, ref, periods=periods, now=now)
-    return None if found is None else _written(profile, ref, found)
+    return None if found is None else written(tenant=profile.tenant, version=profile.version, ref=ref, found=found)
 
 
 def _ask(house: House, profile: Profile) -> tuple[Mapping[str, Erp], Mapping[str, Any]]:
@@ -66,7 +66,8 @@ def _ask(house: House, profile: Profile) -> tuple[Mapping[str, Erp], Mapping[str
     return erps, routes
 
 
-def _written(profile: Profile, ref: str, found: Rehearsal) -> dict[str, Any]:
+def written(*, tenant: str, version: str, ref: str, found: Rehearsal) -> dict[str, Any]:
+    """Write what a rehearsal showed."""
     fixed = {row.posting.key for row in found.before.kept if row.state in FIXED}
     rows = sorted(found.after.kept, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind), row.posting.key))
     documents = [_document(row, becomes=_becomes(row, fixed=row.posting.key in fixed, asked=found.asked)) for row in rows]
@@ -74,8 +75,8 @@ def _written(profile: Profile, ref: str, found: Rehearsal) -> dict[str, Any]:
     for row, document in zip(rows, documents, strict=True):
         money[document["becomes"]] = money.get(document["becomes"], Decimal(0)) + row.posting.net
     return {
-        "return": ref, "tenant": profile.tenant, "legal_entity": found.after.entity.id if found.after.entity else "",
-        "version": profile.version, "asked": found.asked, "not_checked": "" if found.asked else NOT_ASKED,
+        "return": ref, "tenant": tenant, "legal_entity": found.after.entity.id if found.after.entity else "",
+        "version": version, "asked": found.asked, "not_checked": "" if found.asked else NOT_ASKED,
         "currency": found.after.case.currency, "money": {name: str(amount) for name, amount in money.items()},
         "documents": documents,
         "findings": [
@@ -104,7 +105,7 @@ def _document(row: KeptPosting, *, becomes: str) -> dict[str, Any]:
     }
 
 
-def _differences(told: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def differences(told: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Say document by document, then finding by finding, what is another; what is the same is left out."""
     here, there = ({each["key"]: each for each in side["documents"]} for side in (told, then))
     for key in [*here, *(key for key in there if key not in here)]:

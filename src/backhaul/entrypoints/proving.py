@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from backhaul.domain.discrepancy import CLASSES
+from backhaul.domain.posting import in_words
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 SHOWN = 20
@@ -179,6 +180,12 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
     out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "
               f"{told['stock_difference']:f} more units are stock, and the ledger holds {told['ledger_difference']:f} more.",
               highlight=False)
+    for entity, own in told["entities"].items() if len(told["entities"]) > 1 else ():
+        money = {name: in_words(own[name]) or "nothing" for name in ("credit_difference", "ledger_difference")}
+        out.print(f"{entity or 'No legal entity'}: {own['lines']} lines: {own['proved']} proved, {own['in_timing']} in timing, "
+                  f"{own['broken']} broken; {own['orphans']} records beside them; {money['credit_difference']} more credited, "
+                  f"{own['stock_difference']:f} more units, {money['ledger_difference']} more in the ledger"
+                  f"{'' if own['complete'] else '; not all of it was read'}.", highlight=False)
     if paid := told.get("payouts"):
         out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
                   f"{paid['broken']} broken.", highlight=False)

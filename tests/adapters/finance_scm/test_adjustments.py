@@ -218,6 +218,17 @@ def test_the_environment_is_asked_for_inventory_journals_only_where_surplus_has_
     assert not any("number from outside" in note for note in bare.notes)
 
 
+def test_the_environment_is_asked_about_several_names_at_once_and_one_by_one_where_it_reads_no_or(yard: Yard) -> None:
+    together = yard.erp.capabilities()
+    before = yard.erp.odata.calls
+    yard.control("faults", [{"kind": "error-before", "status": 400, "path": "^/metadata/.*%20or%20", "times": 1000}])
+
+    apart = yard.erp.capabilities()
+
+    assert (apart.missing, apart.contract) == (together.missing, together.contract)
+    assert before < 15 < yard.erp.odata.calls - before
+
+
 def test_the_package_is_one_csv_file_of_the_entity_and_quotes_what_it_must() -> None:
     lines = [{"JournalNumber": "ZZB1", "ItemNumber": 'a "b", c', "UnitCost": ""},
              {"JournalNumber": "ZZB1", "ItemNumber": "m", "UnitCost": ""}]

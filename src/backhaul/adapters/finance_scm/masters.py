@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
-from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
+from backhaul.adapters.finance_scm.metadata import described_by
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.disposition import Place
 from backhaul.domain.period_status import Status, Told
@@ -214,9 +214,8 @@ def books(statuses: Iterable[Row], periods: Iterable[Row]) -> Sequence[Told]:
 
 def tax_values(odata: OData) -> str:
     """Find the public name of the set that holds tax rates by date; nothing where there is none."""
-    asked = " or ".join(f"Name eq {quoted(entity)}" for entity in TAX_VALUES)
-    page = odata.get(f"{odata.root}/metadata/DataEntities?$filter={quote(asked, safe='')}")
-    names = {row.get("Name"): str(row.get("PublicCollectionName") or "") for row in (odata.pages(page) if page else ())}
+    rows = described_by(odata, "DataEntities", "Name", TAX_VALUES)
+    names = {row.get("Name"): str(row.get("PublicCollectionName") or "") for row in rows}
     return next((names[entity] for entity in TAX_VALUES if names.get(entity)), "")
 
 

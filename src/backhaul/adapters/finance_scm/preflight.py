@@ -4,16 +4,15 @@ Read from the metadata service (facts/finance-scm 4 and 11.1): sets, fields, edi
 read can tell. Every unmet need is named, so that a mode is refused with a list and not with a guess.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.finance_scm.masters import BARCODES, COLUMNS, OPTIONAL, REASONS, RETURNED, VARIANTS, replacing, tax_values
+from backhaul.adapters.finance_scm.metadata import described_by
 from backhaul.adapters.finance_scm.routes import Mode
 from backhaul.adapters.odata import OData, Query, quoted
 from backhaul.domain.contract import Contract, Trait
-from backhaul.domain.errors import Misconfigured
 from backhaul.domain.posting import PostingKind as K
 
 WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -80,7 +79,7 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
     """
     apart = unused(mode, told, journals=journals)
     wanted = {name: columns for name, columns in {**wire.SELECT, **COLUMNS}.items() if name not in apart}
-    described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
+    described = described_by(odata, "PublicEntities", "EntitySetName", wanted)
     found = {str(row.get("EntitySetName")): _fields(row) for row in described}
     shown = {str(row.get("EntitySetName")): _traits(row) for row in described}
     optional = {name: columns for name, columns in wanted.items() if name in OPTIONAL}
@@ -92,13 +91,12 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
         missing += [f"{name}.{column} cannot be written" for column in columns if found.get(name, {}).get(column) is False]
     members_of = {name: members for name, members in MEMBERS.items() if name == "NoYes" or K.ORDER not in mode.sales}
     enums = {str(row.get("Name")): {str(member.get("Name")) for member in row.get("Members") or ()}
-             for name in members_of for row in _told(odata, "PublicEnumerations", "Name", name)}
+             for row in described_by(odata, "PublicEnumerations", "Name", members_of)}
     missing += [f"enumeration {name} lacks {', '.join(sorted(members - enums.get(name, set())))}"
                 for name, members in members_of.items() if members - enums.get(name, set())]
-    entities = [row for column, name in (("PublicCollectionName", wire.JOURNALS), ("PublicCollectionName", wire.JOURNAL_LINES),
-                                         ("Name", JOURNAL_NAMES)) for row in _told(odata, "DataEntities", column, name)]
-    entities = entities if mode.receives_by_journal else []
-    importable = [*entities, *(_told(odata, "DataEntities", "PublicCollectionName", wire.ADJUSTMENT_LINES) if journals else ())]
+    entities = [row for column, names in (("PublicCollectionName", (wire.JOURNALS, wire.JOURNAL_LINES)), ("Name", (JOURNAL_NAMES,)))
+                for row in described_by(odata, "DataEntities", column, names)] if mode.receives_by_journal else []
+    importable = [*entities, *(described_by(odata, "DataEntities", "PublicCollectionName", (wire.ADJUSTMENT_LINES,)) if journals else ())]
     missing += _not_importable(importable)
     if journals:
         notes.append(f"Whether a journal number from outside is kept ({wire.ADJUSTMENT_LINES}.JournalNumber) no metadata tells: "
@@ -132,30 +130,21 @@ def _of_returns(described: Iterable[Mapping[str, Any]], found: Mapping[str, Mapp
 
 def public_sets(odata: OData, entities: Mapping[T, str]) -> dict[T, str]:
     """Give the public set of each entity, by what it is asked for as; an entity without one is left out."""
-    return {kind: name for kind, entity in entities.items() for row in _told(odata, "DataEntities", "Name", entity)
-            if (name := str(row.get("PublicCollectionName") or ""))}
+    public = {str(row.get("Name")): str(row.get("PublicCollectionName") or "")
+              for row in described_by(odata, "DataEntities", "Name", entities.values())}
+    return {kind: public[entity] for kind, entity in entities.items() if public.get(entity)}
 
 
 def lacking(odata: OData, wanted: Mapping[str, Iterable[str]]) -> list[str]:
     """Name the sets and columns that the environment does not show of those wanted."""
-    described = [row for name in wanted for row in _told(odata, "PublicEntities", "EntitySetName", name)]
-    found = {str(row.get("EntitySetName")): _fields(row) for row in described}
+    found = {str(row.get("EntitySetName")): _fields(row) for row in described_by(odata, "PublicEntities", "EntitySetName", wanted)}
     return [line for name, columns in wanted.items() for line in _lacks(name, columns, found)]
 
 
 def links_original_lot(odata: OData) -> bool:
     """Tell whether the environment lets a return order line name the lot of the original sale (facts/finance-scm 8)."""
-    rows = _told(odata, "PublicEntities", "EntitySetName", wire.RETURN_LINES)
+    rows = described_by(odata, "PublicEntities", "EntitySetName", (wire.RETURN_LINES,))
     return any(_fields(row).get("ReturningInventoryLotId") is True for row in rows)
-
-
-def _told(odata: OData, name: str, column: str, value: str) -> Iterator[Mapping[str, Any]]:
-    """Ask the metadata service about one name: all of it would be thousands of entities with all their fields."""
-    page = odata.get(f"{odata.root}/metadata/{name}?$filter={quote(f'{column} eq {quoted(value)}', safe='')}")
-    if page is None:
-        message = f"The environment has no metadata service at /metadata/{name}; its mode cannot be checked."
-        raise Misconfigured(message)
-    return (row for row in odata.pages(page) if row.get(column) == value)
 
 
 def _fields(row: Mapping[str, Any]) -> dict[str, bool]:

@@ -32,6 +32,8 @@ DAY: Final = timedelta(days=1)
 CREDITS: Final = ("credit-note", "fee-credit-note")
 DOUBT: Final = ("sending", "unconfirmed")
 UNFINISHED: Final = ("ready", *DOUBT, "pending", "awaited", "posted")
+NOBODYS: Final = ("", "*")
+"""Whose what the proof found is where no record says it, or several say something else: everybody's until somebody says whose."""
 UNMAPPED: Final = ("UNMAPPED_DISPOSITION", "UNMAPPED_FEE")
 
 
@@ -75,7 +77,7 @@ class Closing(Erasing):
                 cases.c.legal_entity == legal_entity, exceptions.c.severity != "note", exceptions.c.opened_at < until,
                 or_(exceptions.c.closed_at.is_(None), exceptions.c.closed_at >= until))
         waits = (cases.c.tenant == tenant, cases.c.legal_entity == legal_entity, cases.c.waits_since < until)
-        broken = (proof_lines.c.tenant == tenant, proof_lines.c.period == period, proof_lines.c.entity.in_((legal_entity, "")),
+        broken = (proof_lines.c.tenant == tenant, proof_lines.c.period == period, proof_lines.c.entity.in_((legal_entity, *NOBODYS)),
                   proof_lines.c.standing.in_(("broken", "orphan")))
         came = (deliveries.c.tenant == tenant, deliveries.c.received_at < until)
         credited = self._money(table.net, table.currency, *mine, table.kind.in_(CREDITS), table.state == "verified")

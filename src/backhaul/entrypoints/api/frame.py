@@ -26,7 +26,7 @@ from backhaul.application import people
 from backhaul.application.approvals import Within
 from backhaul.application.close import Close
 from backhaul.application.close_ports import CloseTx
-from backhaul.application.ports import Clock, Fence, KeptException
+from backhaul.application.ports import Clock, Fence, KeptCase, KeptException
 from backhaul.application.post import Desk
 from backhaul.application.resolve import entity_of
 from backhaul.domain.access import Action, Person, Scope, account_seen, words_seen
@@ -35,6 +35,8 @@ from backhaul.domain.posting import Route
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
+from backhaul.entrypoints import rejudging
+from backhaul.entrypoints.rejudging import Compared
 from backhaul.entrypoints.versioning import Drafted, ReadableStore
 
 STATUS: Final[Mapping[type[BackhaulError], int]] = {NotAllowed: 403, NeedsOperator: 409, RetryLater: 503, Misconfigured: 500}
@@ -208,6 +210,13 @@ class Asked:
             what = f"proposal {number}"
             raise absent(what)
         return found
+
+    def by_version(self, ref: str) -> tuple[Compared, KeptCase]:
+        """Compare a return of the scope by the present mapping and the one its goods were accepted under."""
+        self.seen(ref)
+        with self.store.look() as tx:
+            case = tx.cases(self.tenant, [ref])[ref]
+        return rejudging.compare(self.store, self.rules, lambda entity: self.house.desk(self.tenant, entity).erp, ref, now=self.now), case
 
     def route(self, ref: str) -> Route:
         """Give the route of the legal entity a return belongs to."""

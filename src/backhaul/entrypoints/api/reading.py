@@ -15,7 +15,8 @@ from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
-from backhaul.entrypoints import rolling
+from backhaul.domain.trail import digest
+from backhaul.entrypoints import rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 from backhaul.entrypoints.packing import TYPES, made
@@ -71,6 +72,13 @@ def one_return(asked: Mine, ref: FromQuery[str]) -> Told:
                           "currency": row.posting.currency, "document": row.document.number if row.document else "",
                           "window": row.window, "mapping_version": row.mapping_version, "note": row.note} for row in told.postings],
             "events": [plain(event) for event in told.events], "outcomes": [plain(each) for each in can_say]}
+
+
+@get("/{tenant:str}/return/versions", action=Action.PROPOSE, sync_to_thread=True)
+def by_version(asked: Mine, ref: FromQuery[str]) -> Told:
+    """Compare a return by the present mapping with the one its goods were accepted under, the difference first; nothing is kept."""
+    compared, case = asked.by_version(ref)
+    return plain(asked.words({**compared.told, "shown": digest(compared.shown)}, case.legal_entity, case.customer))  # type: ignore[no-any-return]  # it is an object
 
 
 @get("/{tenant:str}/exceptions", action=Action.SEE, sync_to_thread=True)
@@ -267,6 +275,23 @@ def ahead(asked: Mine, period: FromQuery[str]) -> Told:
     return plain(close_ahead.told(close_ahead.ahead(asked.store, month.rules, month.period, asked.now)))  # type: ignore[no-any-return]  # an object
 
 
+@get("/{tenant:str}/close/figures", action=Action.SEE, sync_to_thread=True)
+def close_figures(asked: Mine, period: FromQuery[str]) -> Told:
+    """Give what came back in a month and what it is worth, what is owed for returns without credit, and how that is worked out."""
+    asked.whole()
+    found = valuing.kept(asked.store, asked.tenant, period)
+    return plain(valuing.told(found)) if found else {}
+
+
+@get("/{tenant:str}/close/figure-lines", action=Action.SEE, sync_to_thread=True)
+def close_figure_lines(asked: Mine, period: FromQuery[str], limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List what a month's figures are made of, line by line: what came back, then what is owed."""
+    asked.whole()
+    kept = valuing.kept(asked.store, asked.tenant, period)
+    found = [*valuing.lines_of(kept)] if kept else []
+    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
+
+
 @get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
 def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
     """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes."""
@@ -308,9 +333,9 @@ def tokens(asked: Mine) -> Told:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 
-ROUTES: Final = (me, returns, one_return, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals, pauses,
-                 proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_pack,
-                 personal_data, erasures, trail, everybody, tokens)
+ROUTES: Final = (me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals,
+                 pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_figures,
+                 close_figure_lines, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

@@ -129,6 +129,13 @@ class SayOutcome(Said, forbid_unknown_fields=True, kw_only=True):
     evidence: str = ""
 
 
+class ByVersion(Said, forbid_unknown_fields=True, kw_only=True):
+    """A return that is to go by the version it does not go by, and the hash of the difference that was shown."""
+
+    return_ref: str
+    shown: str
+
+
 class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a customer was told, and until when."""
 

@@ -15,13 +15,15 @@ from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.application.summon import WAITS, summon
 from backhaul.domain.access import Action
-from backhaul.domain.errors import NotAllowed
+from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.signature import Signer
-from backhaul.entrypoints import versioning
+from backhaul.domain.trail import digest
+from backhaul.entrypoints import rejudging, versioning
 from backhaul.entrypoints.api.frame import Asked, Key, Mine, Once, Told, absent
 from backhaul.entrypoints.api.shapes import (
     Approve,
+    ByVersion,
     Comment,
     Correct,
     Decide,
@@ -185,6 +187,17 @@ def say_outcome(asked: Mine, data: JSONBody[SayOutcome], key: Key) -> Response[T
     return asked.once(key, data, act)
 
 
+@post("/{tenant:str}/versions", action=Action.PROPOSE, sync_to_thread=True)
+def go_by(asked: Mine, data: JSONBody[ByVersion], key: Key) -> Response[Told]:
+    """Propose that a return goes by the version it does not go by, as `/return/versions` showed it; somebody else approves it."""
+    compared, _ = asked.by_version(data.return_ref)
+    if digest(compared.shown) != data.shown:
+        message = "what both versions come to changed since it was shown; look at it again and propose that"
+        raise NeedsOperator(message)
+    return asked.once(key, data, lambda store: offered(rejudging.propose(
+        store, asked.rules, compared, proposer=asked.person.actor, reason=data.reason, now=asked.now)))
+
+
 @post("/{tenant:str}/groups", action=Action.PROPOSE, sync_to_thread=True)
 def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
@@ -287,4 +300,4 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
 
 
 ROUTES: Final = (comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome,
-                 group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)
+                 go_by, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)

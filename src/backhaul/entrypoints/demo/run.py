@@ -30,6 +30,7 @@ from backhaul.entrypoints.demo.central_world import COMPANY, KEPT, load_central_
 from backhaul.entrypoints.demo.summary import summarise
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.demo.world import WorldCounts, load_world
+from backhaul.entrypoints.story import payments
 from backhaul.entrypoints.web.app import Running, create_app, serve
 from backhaul.secret import Secret
 
@@ -171,15 +172,17 @@ def _closing(running: Any) -> Iterator[Any]:  # noqa: ANN401  three kinds of ser
 
 
 def play(stage: Stage, turn: Callable[[str, datetime], Any], tell: Tell, *, last: date = LAST) -> None:
-    """Let the days pass: the ERP's night jobs, the platform's events and payouts, then Backhaul's turn."""
+    """Let the days pass: the ERP's night jobs, the platform's events and payouts, then Backhaul's turn; finance ends every month."""
     days = (last - FIRST).days + 1
-    paid_until = datetime.combine(FIRST, time(0), tzinfo=UTC)
+    paid_until, settled = datetime.combine(FIRST, time(0), tzinfo=UTC), set[tuple[str, str]]()
     for number in range(days):
         now = datetime.combine(FIRST + timedelta(days=number), EVENING, tzinfo=UTC)
         stage.control(stage.erp, "clock", {"now": now.isoformat()})
         stage.control(stage.platform, "clock", {"now": now.isoformat()})
         paid_until = _pay(stage, paid_until, now)
         turn(TENANT, now)
+        if (now + timedelta(days=1)).day == 1:
+            settled |= _settle(stage, now, settled)
         tell(f"{now:%d %b %Y}", number + 1, days)
 
 
@@ -192,6 +195,16 @@ def _pay(stage: Stage, since: datetime, now: datetime) -> datetime:
              "amount": each["amount"], "currency": each["currency"], "date": each["paidAt"], "booking": "clearing"}
             for each in paid]})
     return now
+
+
+def _settle(stage: Stage, now: datetime, settled: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Let finance book the settlements that are proposed and not booked yet; give them by payment and credit note."""
+    proposed = {(payment["reference"], each["document"]): each["amount"]
+                for payment in payments(stage.house, TENANT, now) for each in payment["settlements"]}
+    for reference, document in sorted(proposed.keys() - settled):
+        stage.control(stage.erp, "settlements", {"legalEntity": stage.show.company, "payout": reference, "creditNote": document,
+                                                 "amount": proposed[reference, document]})
+    return {*proposed}
 
 
 def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, compare: bool = True,  # noqa: PLR0913

@@ -30,11 +30,13 @@ from backhaul.entrypoints.web.pages import (
     administration,
     approvals,
     batches,
+    by_version,
     catalogue,
     causes,
     close,
     comparison,
     exceptions,
+    figures,
     flows,
     mappings,
     proof,
@@ -79,8 +81,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, sales, approvals, returns, waiting, batches, proof, roll_forward, close, mappings, comparison,
-    flows, search, trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, roll_forward, figures, close,
+    mappings, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

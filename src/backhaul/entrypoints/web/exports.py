@@ -31,10 +31,12 @@ from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
+from backhaul.domain.valuation import liabilities, valued
 from backhaul.entrypoints.spreadsheet import cell as as_cell, safe
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import asked_for, compared
+from backhaul.entrypoints.web.pages.figures import found as figured_month
 from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 
 MOST: Final = 50_000
@@ -201,6 +203,23 @@ def _roll_forward(console: Console, request: AnyRequest, _connection: Connection
                row.difference, _words(row.ageing), row.beside, row.price, row.tax)
 
 
+def _returned_stock(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    period, figures = figured_month(console, request)
+    for row in valued(figures.returned, figures.policy) if figures else ():
+        yield (period, *_whose(row.whose), row.kind, row.units, row.booked, row.original, row.compared, row.unbooked, row.untraced,
+               row.part, row.written_down, row.value)
+
+
+def _refund_figures(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    period, figures = figured_month(console, request)
+    for row in liabilities(figures.owing, figures.policy) if figures else ():
+        yield (period, *_whose(row.whose), row.where.value, row.units, row.net, row.tax, row.gross, row.untaxed, row.books, row.cost,
+               row.uncosted, row.recovery, row.decrease, row.undecided, row.asset)
+    for tie in figures.ties if figures else ():
+        yield (period, *_whose(tie.whose), "beside the roll-forward", None, tie.in_stock, tie.in_stock_tax, tie.gross, None, "",
+               *(None,) * 6, tie.memo, tie.memo_tax, tie.difference, tie.paid, tie.to_pay)
+
+
 def _uncredited(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     rules, period = console.house.profiles[reach.tenant].rules, query(request, "period")
     first, last = (MONTHS.first(period), MONTHS.last(period)) if MONTHS.has(period) else (date.min, console.clock.now().date())
@@ -284,6 +303,13 @@ SHEETS: Final[dict[str, Sheet]] = {
     "roll-forward": Sheet(action=Action.SEE, whole=True, rows=_roll_forward, headings=(
         "Month", "Flow", *WHOSE, "Opening", "Movements", "Closing", "Tied to", "Balance", "Difference", "By age in days",
         "Credited, not paid", "At selling price", "Its VAT")),
+    "returned-stock": Sheet(action=Action.SEE, whole=True, rows=_returned_stock, headings=(
+        "Month", *WHOSE, "Class", "Units", "Booked cost", "Original cost", "Difference", "Units without booked cost",
+        "Units without original cost", "Loses", "Written down", "Value")),
+    "refund-figures": Sheet(action=Action.SEE, whole=True, rows=_refund_figures, headings=(
+        "Month", *WHOSE, "Goods are", "Units", "Net", "VAT", "Liability", "Units without VAT", "Books in", "Cost", "Units without cost",
+        "To get them", "They lose", "Units of no policy", "Right to goods", "Memo of received", "Its VAT", "Difference", "Paid already",
+        "Still to pay")),
     "uncredited": Sheet(action=Action.SEE, whole=True, rows=_uncredited, headings=(
         *WHOSE, "Returns", "Provider", "Payment", "Paid on", "Paid", "Open", "Country", "Due on", "Late", "Clock by")),
     "settlements": Sheet(action=Action.SEE, whole=True, rows=_settlements, headings=(

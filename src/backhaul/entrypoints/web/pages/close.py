@@ -17,6 +17,7 @@ from backhaul.application import close, close_ahead
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.signature import ITEMS, Signer, may_sign
+from backhaul.entrypoints import valuing
 from backhaul.entrypoints.packing import TYPES, made
 from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
@@ -39,6 +40,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             packed = bool(tx.proofs(tenant, period, limit=1))
         coming = close_ahead.ahead(console.house.store, rules, period, now)
         return console.show(request, "close.html", coming=coming, period=period, months=months, mine=mine, packed=packed,
+                            figured=valuing.kept(console.house.store, tenant, period) is not None,
                             means={item.name: item.means for item in ITEMS})
 
     @post("/close/sign", action=Action.SIGN, whole=True, status_code=303)

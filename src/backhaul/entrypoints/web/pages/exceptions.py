@@ -28,6 +28,7 @@ from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
 from backhaul.domain.team import Team
+from backhaul.entrypoints import rejudging
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
@@ -203,6 +204,13 @@ def _unmapped(console: Console, tenant: str, found: lists.Work) -> Sequence[Circ
         return unmapped(fold(ref, tx.facts(tenant, [ref]).get(ref, ())), rules, entity)
 
 
+def _other_version(console: Console, tenant: str, found: lists.Work) -> str:
+    """Name the version by whose mapping the return of an open exception could go instead."""
+    if found.kept.closed_at:
+        return ""
+    return rejudging.choice_of(console.house.store, console.house.profiles[tenant].rules, found.kept.case.return_ref)
+
+
 def _meanwhile(request: AnyRequest, tenant: str, kind: str) -> Mapping[str, str]:
     """Say what an exception of this kind does meanwhile to the work of each team whoever asks is in."""
     visitor: Visitor = request.state.visitor
@@ -248,7 +256,8 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     fitting = [each for each in CHOICES if each.value in ways]
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
-            "notes": notes, "refused": refused, "corrections": _offered(console, request, choices), "longest": LONGEST,
+            "notes": notes, "refused": refused, "version": _other_version(console, reach.tenant, found),
+            "corrections": _offered(console, request, choices), "longest": LONGEST,
             "seekable": line is not None, "unmapped": _unmapped(console, reach.tenant, found),
             "meanwhile": _meanwhile(request, reach.tenant, case.kind) if kind else {},
             "teams": [team.value for team in Team if team.value != case.owner]}

@@ -23,6 +23,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.outcome import OUTCOMES
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.returns import ReturnCase, fold
+from backhaul.entrypoints import rejudging
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, whole
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.wording import NOTHING, plain, words
@@ -42,6 +43,7 @@ FACTS: Final[Mapping[str, str]] = {
     "Decided": "Somebody decided", "Matched": "Somebody found the sale",
     "Concluded": "Somebody said what becomes of goods that are not accepted",
     "SentBack": "Somebody sent its batch back", "Corrected": "Somebody corrected a value",
+    "Mapped": "Two people said by which version's mapping it goes",
     "Unreadable": "A message could not be read",
     "Reread": "A message was read again", "Confirmed": "The platform confirmed it when asked",
 }
@@ -122,7 +124,8 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
     told = {(each.line_id, each.what.value): each.told for each in case.corrections if each.identity in case.holding}
     postings = sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))
     return {"ref": ref, "kept": life.case, "case": case, "postings": postings, "sides": sides(case, postings),
-            "work": work, "told": told, "findings": findings, "sayable": _sayable(console, reach.tenant, ref), "outcomes": OUTCOMES,
+            "work": work, "told": told, "findings": findings, "sayable": _sayable(console, reach.tenant, ref),
+            "version": rejudging.choice_of(console.house.store, console.house.profiles[reach.tenant].rules, ref), "outcomes": OUTCOMES,
             "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
 
 
@@ -190,7 +193,8 @@ def headline(event: views.Event) -> str:
         where = f" of line {told['line_id']}" if told.get("line_id") else ""
         return f"{FACTS[kind]}: {words(told['what'])}{where}, told as {told['told'] or 'nothing'}, is {told['value'] or 'nothing'}"
     if event.sort == "fact":
-        more = next((words(told[name]) for name in ("stage", "outcome", "decision", "reference", "sentence") if told.get(name)), "")
+        says = ("stage", "outcome", "decision", "reference", "sentence")
+        more = next((words(told[name]) for name in says if told.get(name)), "")
         return FACTS.get(kind, plain(kind)) + (f": {more}" if more else "")
     if event.sort == "trail":
         about = words(told.get("kind") or told.get("posting") or "")

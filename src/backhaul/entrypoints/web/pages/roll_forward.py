@@ -12,6 +12,7 @@ from backhaul.adapters.sql import proofs
 from backhaul.adapters.sql.lists import PAGE
 from backhaul.domain.access import Action
 from backhaul.domain.roll_forward import AGES, NAMES, OLDEST, Flow, Rolled, RollForward, Whose, lines_under
+from backhaul.entrypoints import valuing
 from backhaul.entrypoints.rolling import kept
 from backhaul.entrypoints.web.console import Console, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
@@ -30,7 +31,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             raise NotFoundException(detail)
         parts = [(flow, TITLES[flow], NAMES[flow], [row for row in rolled.rows if row.flow is flow] if rolled else [])
                  for flow in (Flow.PAID, Flow.RECEIVED)]
-        return console.show(request, "roll_forward.html", period=period, rolled=rolled, months=months, parts_of=parts,
+        figured = valuing.kept(console.house.store, console.tenant(request), period) is not None
+        return console.show(request, "roll_forward.html", period=period, rolled=rolled, months=months, parts_of=parts, figured=figured,
                             ages=(*AGES, OLDEST))
 
     @get("/roll-forward/lines", action=Action.SEE, whole=True, sync_to_thread=True)

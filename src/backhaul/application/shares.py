@@ -1,0 +1,147 @@
+"""What of a proof is each legal entity's own?
+
+Who signs for a legal entity signs its numbers and no other's, and money is added within one currency alone. What no record says whose it
+is stands under no entity, which is written as an empty name, so that the shares always add up to the proof of all.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+NOTHING: Final = Decimal(0)
+Money = dict[str, Decimal]
+"""Amounts by currency."""
+Ask = Callable[[str], Iterator[tuple[Any, ...]]]
+"""Gives the rows that answer a question in SQL."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Share:
+    """What a run proved of one legal entity; its differences are credited less accepted, and booked less credited, by currency."""
+
+    lines: int = 0
+    in_timing: int = 0
+    broken: int = 0
+    orphans: int = 0
+    by_class: dict[str, tuple[int, Money]] = field(default_factory=dict)
+    awaited: dict[str, tuple[int, Money]] = field(default_factory=dict)
+    stock_difference: Decimal = NOTHING
+    credit_difference: Money = field(default_factory=dict)
+    ledger_difference: Money = field(default_factory=dict)
+
+    @property
+    def proved(self) -> int:
+        """Give how many lines are neither in timing nor broken."""
+        return self.lines - self.in_timing - self.broken
+
+
+def shares(ask: Ask, known: Collection[str], *, accepted: str = "accepted", records: str = "records") -> dict[str, Share]:
+    """Divide what the last `prove` found by legal entity.
+
+    `known` are the columns that what was accepted really has; `accepted` and `records` name the sides where they are read from.
+    """
+    found: defaultdict[str, Share] = defaultdict(Share)
+    entity, currency = (f"coalesce({name}, '')" if name in known else "''" for name in ("entity", "currency"))
+    for whose, coin, lines, net, stocked in ask(f"""
+            SELECT {entity}, {currency}, count(*), coalesce(sum(net), 0), coalesce(sum(stocked), 0) FROM {accepted} GROUP BY ALL"""):
+        found[whose].lines += lines
+        found[whose].stock_difference -= stocked
+        _add(found[whose].credit_difference, coin, -net)
+    told = _recorded(ask, known, accepted, records)
+    for whose, coin, credited, received, _ in told:
+        found[whose].stock_difference += received
+        _add(found[whose].credit_difference, coin or "", credited)
+    for whose, coin, lacks in _booked(ask, told, accepted, records):
+        _add(found[whose].ledger_difference, coin, lacks)
+    _judged(ask, found)
+    return {whose: share for whose, share in sorted(found.items()) if whose or share != Share()}
+
+
+Told = list[tuple[str, str | None, Decimal, Decimal, Decimal | None]]
+"""Whose, in which currency: credited, received, and booked where the ledger was read."""
+SUMS: Final = """coalesce(sum(r.net) FILTER (r.side = 'credit' AND r.status = 'posted'), 0),
+    coalesce(sum(r.units) FILTER (r.side = 'stock' AND r.status = 'posted'), 0), sum(r.net) FILTER (r.side = 'ledger')"""
+
+
+def _recorded(ask: Ask, known: Collection[str], accepted: str, records: str) -> Told:
+    """Add the ERP's records up; one that does not say whose it is, or in which currency, is its line's."""
+    names = [name for name in ("entity", "currency") if name in known]
+    silent = " OR ".join(f"(side {sides} AND {name} IS NULL)" for name, sides in (
+        ("entity", "IN ('credit', 'stock')"), ("currency", "= 'credit'")) if name in names)
+    join = silent and next(ask(f"SELECT count(*) FROM {records} WHERE line <> '' AND status = 'posted' AND ({silent})"))[0]
+    entity, currency = ((f"coalesce(r.{name}, a.{name}, '')" if join else f"coalesce(r.{name}, '')") if name in names else "''"
+                        for name in ("entity", "currency"))
+    return [*ask(f"""
+        SELECT {entity}, CASE r.side WHEN 'stock' THEN '' WHEN 'credit' THEN {currency} ELSE nullif({currency}, '') END, {SUMS}
+        FROM {records} r {f'LEFT JOIN {accepted} a ON r.line = a.line' if join else ''}
+        WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL""")]
+
+
+def _booked(ask: Ask, told: Told, accepted: str, records: str) -> Iterator[tuple[str, str, Decimal]]:
+    """Say by how much the ledger holds more than was credited; nothing where no ledger was read.
+
+    An entry that names no currency has that of its legal entity's credits, where they have one; else that of its voucher's.
+    """
+    if all(booked is None for *_, booked in told):
+        return
+    coins: defaultdict[str, set[str]] = defaultdict(set)
+    for whose, coin, credited, _, _ in told:
+        coins[whose] |= {coin or ""} if credited else set()
+        yield whose, coin or "", -credited
+    by_voucher: defaultdict[str, Money] = defaultdict(dict)
+    if any(booked and coin is None and len(coins[whose]) > 1 for whose, coin, _, _, booked in told):
+        for whose, coin, booked in ask(f"""
+                WITH c AS (SELECT coalesce(r.entity, '') AS entity, r.voucher, min(coalesce(r.currency, a.currency, '')) AS currency
+                           FROM {records} r LEFT JOIN {accepted} a ON r.line = a.line
+                           WHERE r.side = 'credit' AND r.status = 'posted' AND r.voucher <> '' GROUP BY ALL)
+                SELECT coalesce(g.entity, ''), coalesce(c.currency, ''), coalesce(sum(g.net), 0)
+                FROM {records} g LEFT JOIN c ON coalesce(g.entity, '') = c.entity AND g.voucher = c.voucher
+                WHERE g.side = 'ledger' AND g.currency IS NULL GROUP BY ALL"""):
+            by_voucher[whose][coin] = booked
+    for whose, coin, _, _, booked in told:
+        several = coin is None and len(coins[whose]) > 1
+        own = coin if coin is not None else next(iter(coins[whose]), "")
+        yield from ((whose, each, amount) for each, amount in (by_voucher[whose] if several else {own: booked or NOTHING}).items())
+
+
+def _judged(ask: Ask, found: defaultdict[str, Share]) -> None:
+    """Count what is in timing or broken, and take off the differences what is only in timing."""
+    for whose, coin, why, lines, net, units in ask("""
+            SELECT own_entity, own_currency, why, count(*), sum(net - credited), sum(units_awaited) FROM verdicts
+            WHERE standing = 'timing' GROUP BY ALL ORDER BY ALL"""):
+        found[whose].in_timing += lines
+        found[whose].stock_difference += units
+        _add(found[whose].credit_difference, coin, net)
+        _count(found[whose].awaited, why, coin, lines, net)
+    for whose, lines in ask("SELECT own_entity, count(*) FROM verdicts WHERE standing = 'broken' AND accepted GROUP BY ALL"):
+        found[whose].broken += lines
+    for whose, coin, kind, lines, amount, orphans in ask("""
+            SELECT entity, currency, kind, count(*), sum(amount),
+                   count(*) FILTER (orphan OR kind IN ('MISSING_AT_SOURCE', 'UNKNOWN_AT_SOURCE'))
+            FROM found GROUP BY ALL ORDER BY ALL"""):
+        found[whose].orphans += orphans
+        _count(found[whose].by_class, kind, coin, lines, amount)
+
+
+def _add(sums: Money, currency: str, amount: Decimal) -> None:
+    """Add an amount to those of its currency; nothing of a currency that is not there is left out."""
+    if amount or currency in sums:
+        sums[currency] = sums.get(currency, NOTHING) + amount
+
+
+def _count(rows: dict[str, tuple[int, Money]], name: str, currency: str, count: int, amount: Decimal) -> None:
+    before, sums = rows.get(name, (0, {}))
+    _add(sums, currency, amount)
+    rows[name] = (before + count, sums)
+
+
+def added(parts: Iterable[Mapping[str, tuple[int, Money]]]) -> dict[str, tuple[int, Decimal]]:
+    """Add classes up over legal entities; their amounts stand together for one thing only, that the shares add up to the whole."""
+    found: dict[str, tuple[int, Decimal]] = {}
+    for part in parts:
+        for name, (count, sums) in part.items():
+            before, amount = found.get(name, (0, NOTHING))
+            found[name] = (before + count, amount + sum(sums.values(), NOTHING))
+    return dict(sorted(found.items()))
