@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
+from backhaul.application import close
 from backhaul.application.attest import attest
 from backhaul.application.close_ahead import ahead
+from backhaul.application.pack import gather
 from backhaul.bootstrap import examine
 from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Weeks
 from backhaul.domain.planner import Landing
 from backhaul.domain.rules import Close, LegalEntity, Window
+from backhaul.domain.signature import Signer
 from backhaul.entrypoints import worker
+from backhaul.entrypoints.months import being_closed, prove_month
 from tests.journeys.stage import TENANT, World, life, line, open_world
 
 RETAIL = Calendar(listed=Weeks(pattern="4-4-5", begins=date(2010, 1, 31), years=2, year=2010).periods)
@@ -72,6 +76,37 @@ def test_a_return_of_a_periods_last_day_belongs_to_it_and_that_its_batch_lands_i
         assert [window.period for window in tx.windows(TENANT, "gb01")] == ["2010-12"]
     assert accepted(shop, "2010-11") == ["R-1"]
     assert accepted(shop, "2010-12") == []
+
+
+def test_a_retailers_period_is_proved_closed_and_signed_for_by_its_own_last_day(shop: World) -> None:
+    tell_one(shop, "R-1")
+    shop.turn()
+    shop.pass_evenings(3, turns=2)
+    mine = close.Close(rules=shop.house.profiles[TENANT].rules, period="2010-11", legal_entity="gb01")
+
+    with prove_month(shop.house, TENANT, "2010-11", shop.at.date(), now=shop.at) as (proof, _, _):
+        figures = (proof.lines, proof.proved, proof.broken, proof.complete)
+    seen = close.status(shop.house.store, mine, shop.at)
+    files = {row[0] for row in gather(shop.house.store, mine.rules, "2010-11", lambda _file, _sha: None).sample}
+    signed = close.sign(shop.house.store, mine, Signer.WAREHOUSE, shown=next(row.sha256 for row in seen.lists if row.signer == "warehouse"),
+                        actor="will", now=shop.at)
+
+    assert figures == (1, 1, 0, True)
+    assert (seen.over, seen.cut_off, seen.steps[3]["by"]) == (True, CHRISTMAS.replace(hour=1), "2010-12-26")
+    assert files == {"gb01"}
+    (fell,) = close.check(shop.house.store, replace(mine.rules, entities=(replace(mine.entity, calendar=Calendar(
+        listed=RETAIL.listed[12:])),)), sources=(), now=shop.at)
+    assert (fell.id, fell.moved) == (signed.id, ("the calendar has no period 2010-11 any more",))
+
+
+def test_each_legal_entitys_open_periods_are_proved_the_current_one_of_the_first_before_all(shop: World) -> None:
+    other = replace(shop.house.desk(TENANT, "gb01").entity, id="gb02", calendar=MONTHS)
+    change(shop, other)
+    rules = shop.house.profiles[TENANT].rules
+
+    assert [being_closed(rules, date(2010, 12, day)) for day in (5, 20, 26)] == [
+        ["2010-11", "2010-10", "2010-12"], ["2010-11", "2010-12"], ["2010-12", "2010-11"]]
+    assert being_closed(replace(rules, entities=rules.entities[:1]), date(2020, 1, 1)) == []
 
 
 def test_two_companies_of_one_tenant_give_the_same_name_to_other_days(shop: World) -> None:
@@ -131,6 +166,27 @@ def test_what_the_books_would_refuse_is_told_before_it_is_sent_with_the_period_t
         (row,) = tx.exceptions(TENANT)
     assert row.case.findings[0].sentence == "Period 2010-12 of gb01 is on hold."
     assert row.case.money.amount == Decimal("-4.25")
+
+
+def test_business_central_tells_its_periods_by_the_days_they_begin_and_takes_nothing_outside_its_range(central: World) -> None:
+    change(central, calendar=RETAIL)
+    central.at = CHRISTMAS
+    begins = {"P11": "2010-11-28", "P12": "2010-12-26", "P01": "2011-01-31"}
+    central.control("seed", {"rows": {"accountingPeriods": [
+        {"startingDate": day, "name": name, "closed": False} for name, day in begins.items()]}})
+    central.control("periods", {"to": "2010-12-25"})
+
+    told = examine(central.house.profiles[TENANT], "gb01", central.house.store, central.at)
+    tell_one(central, "R-1")
+    central.turn()
+    before = planned(central, "2010-11")
+    central.pass_evenings(1, turns=2)
+
+    assert told["calendar"] == [
+        "P12 in the ERP is 2010-12-26 to 2011-01-30, and period 2010-12 of the profile's calendar is 2010-12-26 to 2011-01-29"]
+    assert told["notes"][-1] == "periods: 2010-12-26 to 9999-12-31 is closed"
+    assert before == [("2010-12-25", "2010-11", Landing.IN, "")]
+    assert central.exceptions() == {"PERIOD_CLOSED": 1}, "the evening of the 26th is outside the range of posting dates"
 
 
 def test_an_erp_with_another_calendar_is_a_finding_of_the_doctor(shop: World) -> None:

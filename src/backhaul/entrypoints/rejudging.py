@@ -18,7 +18,7 @@ from backhaul.application.process import pictures, rehearse
 from backhaul.application.rejudge import Earlier
 from backhaul.bootstrap import recall
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.period import predicted_posting
+from backhaul.domain.period import landing
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.rules import Rules
 from backhaul.entrypoints.preview import differences, written
@@ -68,7 +68,8 @@ def compare(store: PeopleStore, rules: Rules, erp_of: ErpOf, ref: str, *, now: d
 
     def by(choice: Earlier) -> dict[str, Any]:
         found = rehearse(store, {entity.id: erp}, rules, {entity.id: erp.route}, ref, now=now,
-                         periods={entity.id: entity.calendar.period_of(predicted_posting(entity, now))}, suppose=[rejudge.supposed(ref, choice, LAST)])
+                         periods={entity.id: entity.calendar.period_of(landing(entity, now))},
+                         suppose=[rejudge.supposed(ref, choice, LAST)])
         if found is None:
             message = f"tenant '{rules.tenant}' has no return '{ref}'"
             raise NeedsOperator(message)

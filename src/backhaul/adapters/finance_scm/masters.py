@@ -195,7 +195,7 @@ class Masters:
 
 
 def books(statuses: Iterable[Row], periods: Iterable[Row]) -> Sequence[Told]:
-    """Say which days take postings: the periods of the company's ledger, by the days its calendar gives them (facts/finance-scm 1.7).
+    """Say which days take postings: the periods of the company's ledger, by the days its calendar gives them (facts/finance-scm 1.5).
 
     A status nobody knows takes none. Opening and closing periods are no days of their own, but those of an operating one again.
     """
