@@ -56,7 +56,6 @@ from backhaul.domain.rules import (
     OriginRule,
     Rules,
     Surplus,
-    TiedTo,
     Tolerances,
     Triggers,
     Window,
@@ -79,7 +78,7 @@ from backhaul.profile_tables import (
     Values,
     WindowTable,
 )
-from backhaul.profile_valuation import policy_of, valuation_flaws
+from backhaul.profile_valuation import policy_of, tied_to, valuation_flaws
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
 from backhaul.toml_lines import TomlLines
@@ -617,7 +616,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
             Escalation(team=row.team, late=_duration(row.late), kinds=_names(row.kinds)) for row in file.escalation),
         deadlines=Deadlines(**waits), teams=dict(file.teams), attempts=file.attempts, read_back=read_back_of(file), go_live=file.go_live,
         offered=offered(file), payouts=_payouts(file.payouts), accounts={
-            entity: TiedTo(clearing=table.clearing, received=table.received, since=table.since) for entity, table in file.accounts.items()},
+            entity: tied_to(table) for entity, table in file.accounts.items()},
         valuation=policy_of(file.valuation))
 
 

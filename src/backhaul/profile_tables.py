@@ -344,12 +344,21 @@ class AccountsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """`[accounts.ENTITY]`: the accounts the roll-forwards are tied to, and since which day these were empty.
 
     `clearing` is the refund clearing account, `received` are those of packing slips or interim accounts; without them open transactions
-    are what they are tied to.
+    are what they are tied to. The others are where proposed journals go.
     """
 
     clearing: str = ""
     received: tuple[str, ...] = ()
     since: date | None = None
+    returns: str = ""
+    tax: str = ""
+    liability: str = ""
+    recoverable: str = ""
+    cost: str = ""
+    customers: str = ""
+    write_down: str = ""
+    allowance: str = ""
+    differences: str = ""
 
 
 class ValuationTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,9 +1,11 @@
-"""What did accountants decide about the worth of returned goods, and can that be?"""
+"""What did accountants decide about the worth of returned goods, which accounts did they name, and can that be?"""
 
 from collections.abc import Collection, Iterator
 
+from backhaul.domain.general_journal import Role
+from backhaul.domain.rules import TiedTo
 from backhaul.domain.valuation import Policy
-from backhaul.profile_tables import ValuationTable
+from backhaul.profile_tables import AccountsTable, ValuationTable
 from backhaul.profile_values import Flaw
 
 
@@ -12,6 +14,14 @@ def policy_of(table: ValuationTable | None) -> Policy:
     if table is None:
         return Policy()
     return Policy(source=table.source, classes=dict(table.classes), write_down=dict(table.write_down), recovery=dict(table.recovery))
+
+
+def tied_to(table: AccountsTable) -> TiedTo:
+    """Give the accounts of a legal entity; where several take in receipts, none of them is the one a journal goes to."""
+    only = table.received[0] if len(table.received) == 1 else ""
+    named = {role.value: only if role is Role.RECEIVED else getattr(table, role.value) for role in Role}
+    return TiedTo(clearing=table.clearing, received=table.received, since=table.since,
+                  named={role: account for role, account in named.items() if account})
 
 
 def valuation_flaws(table: ValuationTable | None, known: Collection[str]) -> Iterator[Flaw]:

@@ -18,10 +18,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from backhaul.adapters.finance_scm.emulator import serve as serve_erp
-from backhaul.application import approvals, receive
+from backhaul.application import approvals, receive, versions
 from backhaul.application.effects import EFFECTS
 from backhaul.application.proof_ports import KeptStatement
-from backhaul.bootstrap import keep
+from backhaul.bootstrap import keep, kept_as
 from backhaul.config import SignIn
 from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
@@ -83,6 +83,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     world = open_world(erp.base_url, f"sqlite:///{folder / 'backhaul.sqlite'}", window=DAILY)
     fill(world)
     store = world.house.store
+    reign(world)
     keep(store, world.house.profiles[TENANT], world.at)
     while count(store, world.house.profiles[TENANT].rules):
         pass
@@ -106,6 +107,16 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(url=server.base_url, world=world, clock=clock, server=server)
     world.house.close()
     erp.close()
+
+
+def reign(world: World) -> None:
+    """Let another version have held before, which mapped a code that the present one does not."""
+    row = {"legal_entity": "gb01", "warehouse": "GB-DC-01", "disposition": "MYSTERY", "condition": "A", "reason": ["Changed my mind"],
+           "outcome": "non_sellable", "erp_disposition": "ZQUAR", "location": "QUAR"}
+    before = world.house.mapped(TENANT, row, version="2025-12")
+    with world.house.store.begin() as tx:
+        for days, profile in ((400, before), (0, world.house.profiles[TENANT])):
+            versions.begin(tx, kept_as(profile), by_approval=False, now=world.at - timedelta(days=days))
 
 
 def tell(world: World, *messages: dict[str, Any]) -> None:

@@ -24,6 +24,9 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
          "availability": "/availability",
          "lines of a class": "/proof/2010-12/DECISION_AWAITED", "one cause": "/exceptions?kind=PRICE_ABOVE_SOLD",
          "plan": "/causes?kind=PRICE_ABOVE_SOLD&entity=gb01&currency=GBP&decision=waive",
+         "by version": "/by-version?ref=R-2002",
+         "wrong values": "/causes?kind=SKU_UNKNOWN&entity=gb01&currency=GBP&decision=correct",
+         "correction of all": "/causes?kind=SKU_UNKNOWN&entity=gb01&currency=GBP&decision=correct&what=sku&told=MUG&value=CUP",
          "mapping-draft": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=MYSTERY&condition=A&reason=Changed+my+mind"
                           "&outcome=scrapped&location=SCRAP&erp_disposition=ZSCRAP&version=2026-01.1",
          "mapping-wrong": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=DONATE&condition=D&outcome=restocked"

@@ -618,6 +618,25 @@ def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_
     assert shop.call("GET", f"/acme/groups/{asked['id']}", clerk).json()["todo"] == 2
 
 
+def test_one_correction_of_all_in_which_the_same_value_is_wrong_is_listed_planned_and_proposed_by_who_may_correct_it(shop: Shop) -> None:
+    cause = {"kind": "PRICE_ABOVE_SOLD", "legal_entity": "gb", "currency": "GBP"}
+    for ref in ("R1", "R2"):
+        shop.trouble(ref)
+    clerk, lead = shop.token(Role.FINANCE), shop.token(Role.WAREHOUSE)
+
+    [wrong] = [each for each in shop.call("GET", "/acme/wrong-values", clerk, **cause).json()["values"] if each["what"] == "unit-price"]
+    correction = {**cause, "decision": "correct", "what": "unit-price", "told": wrong["told"], "value": "1"}
+    plan = shop.call("GET", "/acme/plan", clerk, **correction).json()
+    other = shop.call("POST", "/acme/groups", lead, json={**correction, "reason": "price list"})
+    strange = shop.call("GET", "/acme/plan", clerk, **{**correction, "what": "colour"})
+    asked = shop.call("POST", "/acme/groups", clerk, json={**correction, "reason": "price list"})
+
+    assert (wrong["count"], len(plan["exceptions"]), plan["of"]["value"]) == (2, 2, "1")
+    assert (other.status_code, strange.status_code, asked.status_code) == (403, 409, 201)
+    assert {name: asked.json()["content"][name] for name in ("what", "told", "value")} == {
+        "what": "unit-price", "told": wrong["told"], "value": "1"}
+
+
 def test_what_becomes_of_goods_that_are_not_accepted_is_said_alone_or_proposed(shop: Shop) -> None:
     shop.trouble()
     clerk, wanted = shop.token(Role.OPERATOR), {"return_ref": "R1", "reason": "worn"}

@@ -1,15 +1,23 @@
 """People, approvals and pauses from a terminal: one JSON object for programs, one sentence for whoever typed something wrong."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.journeys.stage import EXAMPLES, life, line
+from tests.journeys.stage import EXAMPLES, TENANT, life, line
 from typer.testing import CliRunner, Result
 
+from backhaul.adapters.sql.store import SqlStore
+from backhaul.application.ports import KeptCase
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.lifecycle import ReturnState
+from backhaul.domain.money import Money
 from backhaul.entrypoints import cli
+from backhaul.testing import builders
 
 DECIDED = ("--actor", "ann", "--reason", "agreed")
 AT = "2010-12-01T09:00:00"
@@ -108,6 +116,30 @@ def test_what_cannot_be_decided_together_says_so(shell: Shell) -> None:
     result = shell.run("exceptions", "plan", "SKU_UNKNOWN", "--decision", "waive", "--entity", "gb01", "--currency", "GBP")
 
     assert "cannot be decided about all" in str(result.exception)
+
+
+def test_the_values_that_one_correction_could_mend_are_listed_before_one_is_planned(shell: Shell) -> None:
+    shell.run("migrate")
+    with SqlStore(shell.environment["BACKHAUL_DATABASE_URL"]).begin() as tx:
+        for ref in ("R-1", "R-2"):
+            tx.add_facts(TENANT, [replace(builders.announced(builders.line("OLD-7")), return_ref=ref)])
+            tx.save_case(KeptCase(tenant=TENANT, ref=ref, legal_entity="gb01", state=ReturnState.HELD, updated_at=builders.NOON))
+            tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref=ref, line_id="OLD-7#1", money=Money(amount=Decimal(-5), currency="GBP"), now=builders.NOON,
+                teams={}, findings=(Finding(code="SKU_UNKNOWN", sentence="nobody knows it", line_id="OLD-7#1"),)))
+    cause = ("exceptions", "plan", "SKU_UNKNOWN", "--decision", "correct", "--entity", "gb01", "--currency", "GBP")
+    said = (*cause, "--what", "sku", "--told", "OLD-7", "--value", "NEW-7")
+
+    listed, values = shell.run(*cause), shell.told(*cause)["values"]
+    none = shell.run(*("SKU_BLOCKED" if word == "SKU_UNKNOWN" else word for word in cause))
+    plan = shell.run(*said, "--propose", *DECIDED)
+
+    assert "sku OLD-7: 2 exceptions, -10" in listed.output
+    assert [(each["what"], each["told"], each["count"]) for each in values] == [("sku", "OLD-7", 2)]
+    assert "No value that can be corrected" in none.output
+    assert "sku OLD-7 becomes NEW-7" in plan.output
+    assert "2 exceptions" in plan.output
+    assert "waits for somebody else" in plan.output
 
 
 def test_a_plan_is_shown_proposed_listed_and_refused(shell: Shell) -> None:

@@ -904,6 +904,33 @@ def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_
     assert "0 decided, 2 to do; stopped" in browser.get(f"/approvals/{number}").text
 
 
+def test_one_correction_of_all_in_which_the_same_value_is_wrong_begins_on_the_page_of_one(
+        server: Running, browser: Browser, store: SqlStore, clock: Now) -> None:
+    with store.begin() as tx:
+        for ref in ("A-1", "A-2"):
+            tx.add_facts(TENANT, [replace(announced(line("OLD-7")), return_ref=ref)])
+            tx.save_case(KeptCase(tenant=TENANT, ref=ref, legal_entity="gb01", state=ReturnState.HELD, updated_at=clock.at))
+            number = tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref=ref, line_id="OLD-7#1", money=Money(amount=Decimal("-2.50"), currency="GBP"), now=clock.at,
+                teams={}, findings=(Finding(code="SKU_UNKNOWN", sentence="nobody knows it", line_id="OLD-7#1"),)))
+    cause = {"kind": "SKU_UNKNOWN", "entity": "gb01", "currency": "GBP", "decision": "correct", "what": "sku", "told": "OLD-7"}
+
+    page = browser.get(f"/exceptions/{number}").text
+    values = browser.get(f"/causes?{urlencode(cause)}").text
+    plan = browser.get(f"/causes?{urlencode(cause | {'value': 'NEW-7'})}")
+    asked = browser.post("/causes/propose", **browser.fill(plan, reason="The supplier renamed it"))
+    anton = inside(server, "Anton Approver")
+    shown = anton.get(asked.headers["location"]).text
+
+    assert "is told in 1 others: correct all" in page
+    assert "OLD-7" in values
+    assert 'name="value"' in values
+    assert "<strong>NEW-7</strong>" in plan.text
+    assert asked.status_code == 303
+    assert "NEW-7" in shown
+    assert browser.get(f"/causes?{urlencode(cause | {'value': 'OLD-7'})}").text.count("Nothing is open of this cause") == 1
+
+
 def test_what_came_up_after_the_plan_was_shown_is_not_decided_with_it(browser: Browser, store: SqlStore, clock: Now) -> None:
     trouble(store, clock, "R001")
     plan = browser.get(f"/causes?{urlencode(CAUSE)}")

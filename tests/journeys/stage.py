@@ -283,7 +283,7 @@ def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse |
     if window:
         profile = replace(profile, rules=replace(profile.rules, window=window))
     entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
-    profile = replace(profile, rules=replace(profile.rules, entities=entities))
+    profile = replace(profile, rules=replace(profile.rules, entities=entities, accounts={}))
     house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url} | environ), store=store, profiles={TENANT: profile},
                   capabilities=PROBED.setdefault(f"{kind} {mode}", {}))
     if fuse:

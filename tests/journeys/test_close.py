@@ -26,6 +26,7 @@ from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.signature import TEAMS, Signer
 from backhaul.entrypoints import months, packing, spreadsheet
 from backhaul.entrypoints.cli import app
+from backhaul.entrypoints.journaling import month_end
 from backhaul.entrypoints.months import prove_month
 from backhaul.entrypoints.packing import archive
 from tests.journeys.stage import DAILY, EXAMPLES, MORNING, TENANT, World, life, line, open_world, sold
@@ -265,7 +266,8 @@ def test_a_pack_is_worked_out_again_by_another_spreadsheet_and_comes_to_what_pap
                 now=datetime(2010, 12, day, 9, tzinfo=UTC)))
     for team in TEAMS:
         sign(december, team)
-    sheets = packs.pack(packs.gather(december.house.store, month(december).rules, "2010-12", lambda *_: None))
+    sheets = packs.pack(packs.gather(december.house.store, month(december).rules, "2010-12", lambda *_: None,
+                                     month_end(december.house.store, month(december).rules, "2010-12")))
 
     made = archive(december.house.store, month(december).rules, "2010-12", state_dir=tmp_path, actor="fiona", now=december.at)
     again = archive(december.house.store, month(december).rules, "2010-12", state_dir=tmp_path / "b", actor="fiona", now=december.at)

@@ -13,6 +13,7 @@ from typing import Protocol
 from backhaul.application.people_ports import PeopleTx
 from backhaul.application.ports import Fence, KeptException
 from backhaul.application.proof_ports import KeptStray, ProofTx
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.signature import Signature
 
 
@@ -51,6 +52,10 @@ class CloseTx(ProofTx, PeopleTx, Protocol):
 
     def strays(self, tenant: str, period: str) -> Sequence[KeptStray]:
         """Give what the latest proof of a month did not prove, in a fixed order."""
+        ...
+
+    def house(self, tenant: str, period: str) -> Sequence[Irregular]:
+        """Give what the latest proof of a month found of the house as a whole, in a fixed order."""
         ...
 
     def open_at(self, tenant: str, legal_entity: str, until: datetime) -> Sequence[KeptException]:

@@ -62,37 +62,38 @@ def correct(store: Store, rules: Rules, content: Mapping[str, Any], *, actor: st
     with store.begin() as tx:
         row = find_exception(tx, rules.tenant, int(content["exception"]))
         four_eyes(row, actor, approver, reason)
-        weighed = _weigh(tx, rules, row, content)
+        came_to = weighed(tx, rules, row, content)
         ref = row.case.return_ref
         earlier = [fact.at + TICK for fact in tx.facts(rules.tenant, [ref]).get(ref, ()) if isinstance(fact, Corrected)]
         tx.add_facts(rules.tenant, [Corrected(
-            return_ref=ref, at=max(now, *earlier) if earlier else now, what=weighed.what, line_id=weighed.line_id, told=weighed.told,
-            value=weighed.after, actor=actor, approver=approver, reason=reason)])
+            return_ref=ref, at=max(now, *earlier) if earlier else now, what=came_to.what, line_id=came_to.line_id, told=came_to.told,
+            value=came_to.after, actor=actor, approver=approver, reason=reason)])
         tx.record(rules.tenant, subject=ref, action="exception.correct", at=now, actor=actor, detail={
-            "exception": row.id, "approver": approver, "reason": reason, **_said(weighed)})
-    return weighed
+            "exception": row.id, "approver": approver, "reason": reason, **_said(came_to)})
+    return came_to
 
 
-def _weigh(tx: Tx, rules: Rules, row: KeptException, content: Mapping[str, Any]) -> Weighed:
+def weighed(tx: Tx, rules: Rules, row: KeptException, content: Mapping[str, Any]) -> Weighed:
+    """Say what a correction of a value of an exception would come to, or stop with the reason why it cannot be made."""
     facts = tx.facts(rules.tenant, [row.case.return_ref]).get(row.case.return_ref, ())
     wanted = Corrected(return_ref=row.case.return_ref, at=LAST, what=Correctable(content["what"]), line_id=str(content["line"]),
                        told=str(content["told"]), value=str(content["value"]), actor="", approver="", reason="")
     return weigh(correctable(tx, rules.tenant, row), facts, wanted, rules.sellability)
 
 
-def _said(weighed: Weighed) -> Mapping[str, Any]:
-    return asdict(weighed) | {"what": weighed.what.value, "net_before": str(weighed.net_before), "net_after": str(weighed.net_after)}
+def _said(told: Weighed) -> Mapping[str, Any]:
+    return asdict(told) | {"what": told.what.value, "net_before": str(told.net_before), "net_after": str(told.net_after)}
 
 
 def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
     """Give what a correction comes to, with the exception, its lines and how many documents stand already."""
     row = find_exception(tx, rules.tenant, int(content["exception"]))
-    ref, weighed = row.case.return_ref, _weigh(tx, rules, row, content)
+    ref, came_to = row.case.return_ref, weighed(tx, rules, row, content)
     case = tx.cases(rules.tenant, [ref]).get(ref)
     made = sum(kept.state in FIXED for kept in tx.postings(rules.tenant, [ref]).get(ref, ()))
-    worth = max(abs(row.case.money.amount), weighed.net_before, weighed.net_after)
+    worth = max(abs(row.case.money.amount), came_to.net_before, came_to.net_after)
     return Subject(name=ref, legal_entity=case.legal_entity if case else "", money=Money(amount=-worth, currency=row.case.money.currency),
-                   state={**_said(weighed), "documents_made": made, **state_of(tx, rules, row)})
+                   state={**_said(came_to), "documents_made": made, **state_of(tx, rules, row)})
 
 
 def _acts(tx: PeopleTx, acting: Acting) -> str:

@@ -6,18 +6,21 @@ exception that is not what it was in the plan is left alone and named.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from backhaul.application import resolve
-from backhaul.application.approvals import Acting, Effect, Subject, Within
+from backhaul.application import alike, resolve
+from backhaul.application.alike import Otherwise
+from backhaul.application.approvals import Acting, Effect, Subject, Within, propose
+from backhaul.application.people import require
 from backhaul.application.people_ports import PeopleStore, PeopleTx
 from backhaul.application.ports import KeptException, PostingState
 from backhaul.application.shown import state_of
-from backhaul.domain.access import Scope
+from backhaul.domain.access import Action, Person, Scope
+from backhaul.domain.correction import CORRECTIONS
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.facts import Decision
@@ -29,15 +32,19 @@ from backhaul.domain.trail import digest
 
 MOST: Final = 1_000
 """Exceptions of one plan, at most; the rest is another plan."""
+NO_NET: Final = (Decimal(0), Decimal(0))
 CHUNK: Final = 100
 """Exceptions that one turn decides, at most."""
-TOGETHER: Final = frozenset({Resolution.WAIVE, Resolution.CLOSE, Resolution.CLAIM})
-"""What can be decided alike about many: the others say something of each."""
+TOGETHER: Final = frozenset({Resolution.WAIVE, Resolution.CLOSE, Resolution.CLAIM, Resolution.CORRECT})
+"""What can be decided alike about many; a correction of those in which the same value is wrong. The others say something of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one decision would touch: exceptions with the hash of their state, the money they hold, documents that wait behind them."""
+    """What one decision would touch: exceptions with the hash of their state, the money they hold, documents that wait behind them.
+
+    A correction says `of` which value what it is; `net` is the announced net of what it is about, before and after.
+    """
 
     kind: str
     legal_entity: str
@@ -48,12 +55,15 @@ class Plan:
     more: int = 0
     batch: str = ""
     """Only those of this batch, where the kind is about batches."""
+    of: Otherwise | None = None
+    net: tuple[Decimal, Decimal] = NO_NET
 
     @property
     def content(self) -> Mapping[str, Any]:
         """Give what a proposal of it says."""
         return {"kind": self.kind, "legal_entity": self.legal_entity, "decision": self.decision, "currency": self.money.currency,
-                "exceptions": dict(self.exceptions), **({"batch": self.batch} if self.batch else {})}
+                "exceptions": dict(self.exceptions), **({"batch": self.batch} if self.batch else {}),
+                **(self.of.content if self.of else {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,42 +78,65 @@ class Progress:
 
 
 def plan(store: PeopleStore, rules: Rules, *, kind: str, legal_entity: str, currency: str, decision: str,  # noqa: PLR0913  each is named
-         batch: str = "") -> Plan:
+         batch: str = "", of: Otherwise | None = None) -> Plan:
     """Say what a decision about all open exceptions of a kind in one legal entity and currency would touch; nothing is changed.
 
-    With a `batch`: about those of them that are held because just that batch was sent back.
+    With a `batch`: about those of them that are held because just that batch was sent back. A correction is about those `of` which
+    the messages tell the same wrong value.
     """
     with store.look() as tx:
-        return _plan(tx, rules, kind, legal_entity, currency, decision, batch)
+        return _plan(tx, rules, kind, legal_entity, currency, decision, batch, of)
+
+
+def wrong_values(store: PeopleStore, rules: Rules, *, kind: str, legal_entity: str, currency: str) -> list[alike.Wrong]:
+    """Give the values that could be corrected once for many open exceptions of a kind, what is told in most of them first."""
+    with store.look() as tx:
+        return alike.wrong_values(tx, rules, alike.of_cause(tx, rules, kind, legal_entity, currency))
+
+
+def ask(store: PeopleStore, rules: Rules, person: Person, planned: Plan, *, reason: str, now: datetime) -> Proposal:  # noqa: PLR0913  each is named
+    """Propose a plan, if this person has the right to decide that; a correction takes the right of its value beside it."""
+    require(person, Action.PROPOSE, rules.tenant, planned.legal_entity)
+    if planned.of:
+        require(person, CORRECTIONS[planned.of.what].right, rules.tenant, planned.legal_entity)
+    return propose(store, {ProposalKind.GROUP: EFFECT}, rules, ProposalKind.GROUP, planned.content, proposer=person.actor, reason=reason,
+                   now=now)
 
 
 def _plan(tx: PeopleTx, rules: Rules, kind: str, legal_entity: str, currency: str, decision: str,  # noqa: PLR0913, PLR0917  private
-          batch: str) -> Plan:
+          batch: str, of: Otherwise | None) -> Plan:
     if kind not in KINDS or decision not in TOGETHER or Resolution(decision) not in ways_out([kind]):
         message = f"'{decision}' cannot be decided about all of '{kind}'; together go {', '.join(sorted(TOGETHER))}, where they fit"
         raise NeedsOperator(message)
-    rows = [row for row in tx.exceptions(rules.tenant) if row.case.kind == kind and row.case.money.currency == currency
+    if (Resolution(decision) is Resolution.CORRECT) is not (of is not None):
+        message = "a correction says which value is wrong, what the messages tell of it, and what it is; any other decision says none of it"
+        raise NeedsOperator(message)
+    mine = [row for row in alike.of_cause(tx, rules, kind, legal_entity, currency)
+            if Resolution(decision) in ways_out([finding.code for finding in row.case.findings])
             and (not batch or any(finding.code == "BATCH_SENT_BACK" and finding.hint == batch for finding in row.case.findings))]
-    cases = tx.cases(rules.tenant, {row.case.return_ref for row in rows})
-    mine = [row for row in rows if row.case.return_ref in cases and cases[row.case.return_ref].legal_entity == legal_entity
-            and Resolution(decision) in ways_out([finding.code for finding in row.case.findings])]
+    about = alike.meant(tx, rules, mine, of) if of else {}
+    mine = [row for row in mine if of is None or row.id in about]
     chosen = mine[:MOST]
     waiting: Counter[str] = Counter()
     for kept in tx.postings(rules.tenant, {row.case.return_ref for row in chosen}).values():
         waiting.update(each.posting.key.kind.value for each in kept if each.state is PostingState.HELD)
-    return Plan(kind=kind, legal_entity=legal_entity, decision=decision, more=len(mine) - len(chosen), batch=batch,
+    return Plan(kind=kind, legal_entity=legal_entity, decision=decision, more=len(mine) - len(chosen), batch=batch, of=of,
+                net=alike.weighed(tx, rules, chosen, of) if of else NO_NET,
                 money=Money(amount=sum((row.case.money.amount for row in chosen), Decimal(0)), currency=currency),
                 exceptions={str(row.id): digest(state_of(tx, rules, row)) for row in chosen}, postings=dict(sorted(waiting.items())))
 
 
 def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
     now = _plan(tx, rules, content["kind"], content["legal_entity"], content["currency"], content["decision"],
-                content.get("batch", ""))
+                content.get("batch", ""), alike.otherwise(content))
     if not content["exceptions"] or any(now.exceptions.get(number) != state for number, state in content["exceptions"].items()):
         message = f"what is open of {content['kind']} is not what was planned; make the plan anew"
         raise NeedsOperator(message)
-    return Subject(name=f"group {content['kind']}", legal_entity=content["legal_entity"], money=now.money,
-                   state={"exceptions": dict(content["exceptions"])})
+    worth = max(abs(now.money.amount), *now.net) if now.of else -now.money.amount
+    corrects = {**now.of.content, "net_before": str(now.net[0]), "net_after": str(now.net[1])} if now.of else {}
+    return Subject(name=f"group {content['kind']}", legal_entity=content["legal_entity"],
+                   money=Money(amount=-worth, currency=now.money.currency),
+                   state={"exceptions": dict(content["exceptions"]), **corrects})
 
 
 def _acts(tx: PeopleTx, acting: Acting) -> str:
@@ -135,18 +168,30 @@ def _next(store: PeopleStore, rules: Rules, number: int, now: datetime) -> bool:
         proposal, group = _group(tx, rules.tenant, number)
         if not group["todo"] or group["cancelled"]:
             return False
-        first, *rest = group["todo"]
-        row = next((row for row in tx.exceptions(rules.tenant) if row.id == int(first)), None)
-        wrong = _changed(tx, rules, row, proposal.content["exceptions"][first])
-        if not wrong:
-            resolve.decide(Within(tx=tx), rules.tenant, int(first), Decision(proposal.content["decision"]), actor=proposal.proposer,
-                           approver=proposal.ended_by, reason=proposal.reason, now=now)
-        left, done = {**group["left"], **({first: wrong} if wrong else {})}, group["done"] + (not wrong)
+        open_now = {str(row.id): row for row in tx.exceptions(rules.tenant)}
+        first = group["todo"][0]
+        whole = open_now[first].case.return_ref if first in open_now and alike.otherwise(proposal.content) else None
+        turn = [each for each in group["todo"] if each == first or (  # what corrects a line changes what its neighbours are seen with
+            whole is not None and each in open_now and open_now[each].case.return_ref == whole)]
+        rest = [each for each in group["todo"] if each not in turn]
+        wrong = {each: why for each in turn if (why := _changed(tx, rules, open_now.get(each), proposal.content["exceptions"][each]))}
+        _decide(tx, rules, proposal, [open_now[each] for each in turn if each not in wrong], now)
+        left, done = {**group["left"], **wrong}, group["done"] + len(turn) - len(wrong)
         tx.remember(rules.tenant, _name(number), {**group, "todo": rest, "done": done, "left": left})
         if not rest:
             tx.record(rules.tenant, subject=proposal.subject, action="group.finished", at=now, actor="backhaul", detail={
                 "proposal": number, "done": done, "left": left})
     return True
+
+
+def _decide(tx: PeopleTx, rules: Rules, proposal: Proposal, rows: Sequence[KeptException], now: datetime) -> None:
+    """Do to these what was approved: one exception, or all of one return that a correction is about."""
+    if alike.otherwise(proposal.content):
+        alike.correct_all(tx, rules, rows, proposal, now=now)
+        return
+    for row in rows:
+        resolve.decide(Within(tx=tx), rules.tenant, row.id, Decision(proposal.content["decision"]), actor=proposal.proposer,
+                       approver=proposal.ended_by, reason=proposal.reason, now=now)
 
 
 def _changed(tx: PeopleTx, rules: Rules, row: KeptException | None, planned: str) -> str:

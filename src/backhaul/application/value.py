@@ -41,7 +41,8 @@ Erps = Mapping[str, Erp | BackhaulError]
 def value(store: Store, erps: Erps, rules: Rules, shown: Mapping[str, Sequence[Entry]], rolled: Rolled) -> Figures:
     """Give the figures for the days of a roll-forward, from what each legal entity's books have `shown` of them; nothing is written."""
     reasons: list[str] = []
-    returned = tuple(each for entity in rules.entities for each in _returned(store, rules, entity, shown.get(entity.id, ()), rolled))
+    mine = [entity for entity in rules.entities if not rolled.days or entity.id in rolled.days]
+    returned = tuple(each for entity in mine for each in _returned(store, rules, entity, shown.get(entity.id, ()), rolled))
     owing = tuple(_owing(store, erps, rules, rolled, reasons))
     return Figures(first=rolled.first, day=rolled.day, policy=rules.valuation, returned=returned, owing=owing, ties=tied(owing, rolled),
                    reasons=tuple(dict.fromkeys(reasons)))
@@ -52,8 +53,9 @@ def value(store: Store, erps: Erps, rules: Rules, shown: Mapping[str, Sequence[E
 
 def _returned(store: Store, rules: Rules, entity: LegalEntity, entries: Sequence[Entry], rolled: Rolled) -> Iterator[Returned]:
     """Give what receipts of the period brought in, each with the class its units have by the end of it."""
+    days = rolled.within(entity.id)
     mine = [each for each in entries if each.side is Side.STOCK and each.status is Status.POSTED and each.mark and not each.journal
-            and each.units and each.units > 0 and each.posted_on and rolled.first <= each.posted_on <= rolled.day]
+            and each.units and each.units > 0 and each.posted_on and days.first <= each.posted_on <= days.last]
     with store.look() as tx:
         keys = tx.marked(rules.tenant, {each.mark for each in mine})
     refs = sorted({key.return_ref for key in keys.values()})
@@ -65,7 +67,7 @@ def _returned(store: Store, rules: Rules, entity: LegalEntity, entries: Sequence
         for each in mine:
             key = keys.get(each.mark)
             if key is not None and key.return_ref in part:
-                yield from _classed(each, key, kept.get(key.return_ref, ()), left, rules, entity, rolled.day)
+                yield from _classed(each, key, kept.get(key.return_ref, ()), left, rules, entity, days.last)
 
 
 def _classed(  # noqa: PLR0913, PLR0917  what it is of
@@ -162,7 +164,7 @@ def _owing(store: Store, erps: Erps, rules: Rules, rolled: Rolled, reasons: list
         part = refs[at:at + AT_ONCE]
         with store.look() as tx:
             facts, kept = tx.facts(rules.tenant, part), tx.postings(rules.tenant, part)
-        found = [each for ref in part for each in _open(ref, facts.get(ref, ()), kept.get(ref, ()), rules, rolled.day, in_erp)]
+        found = [each for ref in part for each in _open(ref, facts.get(ref, ()), kept.get(ref, ()), rules, rolled, in_erp)]
         for entity in rules.entities:
             mine = [each for each in found if each.entity.id == entity.id]
             master = _asked(erps.get(entity.id), entity, [each for each in mine if each.prepared is None], reasons)
@@ -176,20 +178,23 @@ def _in_erp(rolled: Rolled) -> Mapping[tuple[str, str], Decimal]:
     """Count the units of each line that the ERP has and did not credit; one whose units it does not count stands as all that are here."""
     amounts, units = dict[tuple[str, str], Decimal](), dict[tuple[str, str], Decimal]()
     for move in rolled.movements:
-        if move.flow is Flow.RECEIVED and move.day <= rolled.day and move.line_id:
+        if move.flow is Flow.RECEIVED and move.day <= rolled.within(move.whose.entity).last and move.line_id:
             at = (move.return_ref, move.line_id)
             amounts[at] = amounts.get(at, NOTHING) + move.amount
             units[at] = units.get(at, NOTHING) + move.units
     return {at: units[at] or Decimal("Infinity") for at, amount in amounts.items() if amount or units[at]}
 
 
-def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: Rules, day: date,  # noqa: PLR0913, PLR0917  what is known
+def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: Rules, rolled: Rolled,  # noqa: PLR0913, PLR0917  what is known
           in_erp: Mapping[tuple[str, str], Decimal]) -> Iterator[_Open]:
-    """Give the lines of a return that were not credited whole at the end of a day, by what was known then."""
+    """Give the lines of a return that were not credited whole at the end of its legal entity's days, by what was known then."""
     now = explode(fold(ref, facts), rules.kits)
     entity = rules.entity_of(now.retailer)
     if entity is None or (rules.go_live and now.announced_at and now.announced_at < rules.go_live):
         return
+    if rolled.days and entity.id not in rolled.days:
+        return
+    day = rolled.within(entity.id).last
     over = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone))
     known = [fact for fact in facts if fact.at < over or isinstance(fact, WHENEVER)]
     if all(isinstance(fact, WHENEVER) for fact in known):
@@ -263,20 +268,21 @@ def _parted(each: _Open, cost: Decimal | None, rate: Decimal | None) -> Iterator
     left = {Where.IN_STOCK: min(each.here, each.in_erp), Where.RECEIVED: max(each.here - each.in_erp, NOTHING),
             Where.EXPECTED: each.units - each.here}
     gone, currency = each.credited, each.whose.currency
-    kinds: list[tuple[str, Decimal]] = []
+    kinds: list[tuple[str, Decimal, bool]] = []
     for kind, units in each.kinds:
         credited = min(gone, units)
         gone -= credited
-        kinds += [(kind, units - credited)] if units > credited else []
-    kinds.append((UNGRADED, each.units))
+        kinds += [(kind, units - credited, True)] if units > credited else []
+    kinds.append((UNGRADED, each.units, False))
     for where, count_of in left.items():
         rest = count_of
         while rest > 0:
-            kind, there = kinds[0]
+            kind, there, accepted = kinds[0]
             count = min(rest, there)
             rest -= count
-            kinds = [(kind, there - count), *kinds[1:]] if there > count else kinds[1:]
+            kinds = [(kind, there - count, accepted), *kinds[1:]] if there > count else kinds[1:]
             net = rounded(count * (each.line.unit_price or NOTHING), currency)
             yield Owing(whose=each.whose, where=where, kind=kind, units=count, net=net, books=each.entity.currency, since=each.since,
                         return_ref=each.case.ref, line_id=each.line.line_id, tax=None if rate is None else tax_of(net, rate, currency),
-                        cost=NOTHING if kind == NO_GOODS else None if cost is None else rounded(cost * count, each.entity.currency))
+                        cost=NOTHING if kind == NO_GOODS else None if cost is None else rounded(cost * count, each.entity.currency),
+                        accepted=accepted)

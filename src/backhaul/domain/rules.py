@@ -201,11 +201,15 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiedTo:
-    """The accounts of one legal entity that the roll-forwards are tied to, none of them used before the day `since`."""
+    """The accounts of one legal entity that the roll-forwards are tied to, none of them used before the day `since`.
+
+    `named` are those that proposed journals go to, by what they are for.
+    """
 
     clearing: str = ""
     received: tuple[str, ...] = ()
     since: date | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

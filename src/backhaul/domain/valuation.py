@@ -128,7 +128,10 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owing:
-    """Units of one line that are to be refunded: net and VAT in the currency of the return, cost in that of the `books`."""
+    """Units of one line that are to be refunded: net and VAT in the currency of the return, cost in that of the `books`.
+
+    `accepted`: the warehouse said by then that they are; the others may be refused yet.
+    """
 
     whose: Whose
     where: Where
@@ -141,6 +144,7 @@ class Owing:
     line_id: str
     tax: Decimal | None = None
     cost: Decimal | None = None
+    accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -148,6 +149,41 @@ def close_figures(
         _table(f"{title}, {found.first} to {found.day}", rows)
     for sentence in (*found.remarks, *plain["method"].values()):
         out.print(sentence, highlight=False, markup=False)
+
+
+@close_app.command("journals")
+def close_journals(
+    *, period: Period,
+    to: Annotated[Path | None, typer.Option(help="Write the lines that can be posted to this .xlsx or .csv, in the shape of their ERP.",
+                                            dir_okay=False)] = None,
+    entity: Annotated[str, typer.Option(help="Of this legal entity alone.")] = "", tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """List the journals proposed to finance for a month, and which of them stand in the ledger; none is posted by us."""
+    from backhaul.entrypoints import journaling
+
+    month = month_of(period)
+    if to and to.suffix not in {".xlsx", ".csv"}:
+        message = f"--to '{to}' is no .xlsx and no .csv"
+        raise typer.BadParameter(message)
+    with house_of() as (house, _):
+        rules = house.profiles[tenant_of(house, tenant)].rules
+        found = [each for each in journaling.asked(house.store, rules, month) if entity in {"", each.journal.entity}]
+        sheets = journaling.sheets(rules, found, entity)
+    if to:
+        to.write_bytes(journaling.written(sheets, to.suffix[1:]))
+    plain = [journaling.told(each) for each in found]
+    if as_json:
+        say({"period": month, "journals": plain, **({"file": str(to), "lines": sum(len(each.rows) for each in sheets)} if to else {})})
+        return
+    for each in plain:
+        back = f", taken back on {each['reverses_on']}" if each["reverses_on"] else ""
+        out.print(f"\n{each['marker']}  {each['sort']}, {each['entity']}: {each['standing']}. On {each['day']}{back}. {each['why']}.",
+                  highlight=False, markup=False)
+        for leg in each["legs"]:
+            account = leg["account"] or f"nobody named an account for {leg['for']}"
+            out.print(f"   {account:<12} debit {leg['debit']:f}  credit {leg['credit']:f} {each['currency']}", highlight=False,
+                      markup=False)
+    out.print(f"\n{len(plain)} journals proposed, none posted by us.", highlight=False)
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> None:

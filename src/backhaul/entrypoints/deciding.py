@@ -265,10 +265,13 @@ def exceptions_hand_over(  # noqa: PLR0913  each is an option
 @exceptions_app.command("plan")
 def exceptions_plan(  # noqa: PLR0913  each is an option
     kind: Annotated[str, typer.Argument(help="The kind of exception.")], *,
-    decision: Annotated[str, typer.Option(help="waive, close or claim.")],
+    decision: Annotated[str, typer.Option(help="waive, close, claim or correct.")],
     entity: Annotated[str, typer.Option(help="The legal entity.")],
     currency: Annotated[str, typer.Option(help="The returns' currency.")],
     batch: Annotated[str, typer.Option(help="Only those that are held because this batch was sent back.")] = "",
+    what: Annotated[str, typer.Option(help="Which value is wrong, to correct it: as of `exceptions correct`.")] = "",
+    told: Annotated[str, typer.Option(help="What the messages tell of it.")] = "",
+    value: Annotated[str, typer.Option(help="What it is; without it, the values that are told are listed.")] = "",
     propose: Annotated[bool, typer.Option("--propose", help="Propose it as planned; somebody else approves it.")] = False,
     actor: Annotated[str, typer.Option(help="Who you are.")] = "",
     reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "",
@@ -277,21 +280,42 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
     """Say what one decision about all open exceptions of a cause would touch, and propose it if told so."""
     from dataclasses import asdict
 
-    from backhaul.application import approvals, grouping
+    from backhaul.application import alike, approvals, grouping
     from backhaul.application.effects import EFFECTS
     from backhaul.domain.proposal import ProposalKind
+    from backhaul.domain.resolution import Resolution
 
     with opened() as house:
         rules = house.profiles[tenant_of(house, tenant)].rules
-        plan = grouping.plan(house.store, rules, kind=kind, legal_entity=entity, currency=currency, decision=decision, batch=batch)
+        if decision == Resolution.CORRECT and not value:
+            _wrong_values(grouping.wrong_values(house.store, rules, kind=kind, legal_entity=entity, currency=currency), as_json=as_json)
+            return
+        plan = grouping.plan(house.store, rules, kind=kind, legal_entity=entity, currency=currency, decision=decision, batch=batch,
+                             of=alike.otherwise({"what": what, "told": told, "value": value}))
         asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.GROUP, plan.content,
                                   proposer=actor, reason=reason, now=datetime.now(UTC)) if propose else None
     if as_json:
         say({**asdict(plan), "proposal": asked.id if asked else None})
         return
+    if plan.of:
+        out.print(f"{plan.of.what.value} {plan.of.told or 'nothing'} becomes {plan.of.value or 'nothing'}: announced net "
+                  f"{plan.net[0]} before, {plan.net[1]} after.", markup=False, highlight=False)
     waits = ", ".join(f"{count} {name}" for name, count in plan.postings.items()) or "none"
     out.print(f"{len(plan.exceptions)} exceptions, {plan.money.amount} {plan.money.currency}; documents that wait: {waits}; "
               f"{plan.more} more are left for another plan.", highlight=False)
     if asked:
         out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False,
                   soft_wrap=True)
+
+
+def _wrong_values(found: Any, *, as_json: bool) -> None:  # noqa: ANN401  a list of `Wrong`, imported late
+    """Show which values are told in how many of the exceptions of a cause."""
+    from dataclasses import asdict
+
+    if as_json:
+        say({"values": [asdict(each) for each in found]})
+        return
+    for each in found:
+        out.print(f"{each.what.value} {each.told or 'nothing'}: {each.count} exceptions, {each.money}", markup=False, highlight=False)
+    if not found:
+        out.print("No value that can be corrected is told in what is open of this cause.")

@@ -19,6 +19,7 @@ from backhaul.application.certify import certify
 from backhaul.application.claims import claims
 from backhaul.application.extracts import SIDES, numbered, write
 from backhaul.application.lease import HeldElsewhere, held
+from backhaul.application.ledger import read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptStray
@@ -32,7 +33,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
 from backhaul.domain.proof import NOTHING, Tolerance
 from backhaul.domain.rules import Rules
-from backhaul.entrypoints import asking, rolling, valuing, worker
+from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 MEMORY: Final = "proof"
@@ -57,15 +58,19 @@ def prove_month(  # noqa: PLR0913  options
         unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
+        figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
+        ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
+        extracts += [journaling.extract(ledger, files["records"].with_name(f"accounts-{day.isoformat()}.jsonl"))] if ledger else []
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid)
         if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
                 rolling.own(house.store, rules, rolled, now=now)
-        if rolled:
+        if rolled and figures and ledger:
             rolling.keep(house.store, tenant, period, rolled)
-            valuing.keep(house.store, tenant, period, value(house.store, erps, rules, told.shown, rolled))
+            valuing.keep(house.store, tenant, period, figures)
+            journaling.keep(house.store, tenant, period, ledger)
         if told.payouts:
             payments.report(books)
         yield proof, books, {"proof": number, "extracts": extracts}

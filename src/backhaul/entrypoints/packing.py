@@ -11,6 +11,7 @@ from backhaul.application import pack as packs
 from backhaul.application.close_ports import CloseStore
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints.journaling import month_end
 from backhaul.entrypoints.spreadsheet import paper, workbook
 
 TYPES: Final[Mapping[str, str]] = {
@@ -28,7 +29,7 @@ class Packed:
 
 def made(store: CloseStore, rules: Rules, period: str, kind: str) -> bytes:
     """Make a month's pack as one kind of file, from extracts that are as they were when it was proved."""
-    return _made(packs.gather(store, rules, period, _whole), kind)
+    return _made(packs.gather(store, rules, period, _whole, month_end(store, rules, period)), kind)
 
 
 def _made(material: packs.Material, kind: str) -> bytes:
@@ -40,7 +41,7 @@ def archive(  # noqa: PLR0913  each is named at the call
     store: CloseStore, rules: Rules, period: str, *, state_dir: Path, actor: str, now: datetime,
 ) -> Packed:
     """Make a month's pack and archive it under the hash of its workbook; both hashes go into the trail."""
-    material = packs.gather(store, rules, period, _whole)
+    material = packs.gather(store, rules, period, _whole, month_end(store, rules, period))
     content = {kind: _made(material, kind) for kind in TYPES}
     sha256 = {kind: hashlib.sha256(each).hexdigest() for kind, each in content.items()}
     folder = state_dir / "packs" / rules.tenant / period

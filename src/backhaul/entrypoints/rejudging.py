@@ -64,11 +64,10 @@ def compare(store: PeopleStore, rules: Rules, erp_of: ErpOf, ref: str, *, now: d
     profile = recall(store, rules.tenant, rejudge.name_of(then))
     earlier = Earlier(version=profile.version, sha256=profile.sha256,
                       rows=tuple(row for row in profile.rules.mapping if row.when.legal_entity == entity.id))
-    erp = erp_of(entity.id)
+    erp, period = erp_of(entity.id), entity.calendar.period_of(landing(entity, now))
 
     def by(choice: Earlier) -> dict[str, Any]:
-        found = rehearse(store, {entity.id: erp}, rules, {entity.id: erp.route}, ref, now=now,
-                         periods={entity.id: entity.calendar.period_of(landing(entity, now))},
+        found = rehearse(store, {entity.id: erp}, rules, {entity.id: erp.route}, ref, now=now, periods={entity.id: period},
                          suppose=[rejudge.supposed(ref, choice, LAST)])
         if found is None:
             message = f"tenant '{rules.tenant}' has no return '{ref}'"

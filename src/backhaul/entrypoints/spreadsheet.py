@@ -15,7 +15,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 
-from backhaul.application.pack import Formula, Sheet
+from backhaul.application.material import Formula, Sheet
 
 CELL: Final = 32_000
 """Characters in one cell; a spreadsheet holds few more."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, up
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.erasing import Erasing
 from backhaul.adapters.sql.lists import total
-from backhaul.adapters.sql.proofs import strays
+from backhaul.adapters.sql.proofs import house, strays
 from backhaul.adapters.sql.tables import (
     attempts,
     cases,
@@ -26,6 +26,7 @@ from backhaul.adapters.sql.tables import (
 from backhaul.application.close_ports import Counted
 from backhaul.application.ports import KeptException
 from backhaul.application.proof_ports import KeptStray
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.signature import Signature, Signer
 
 DAY: Final = timedelta(days=1)
@@ -97,6 +98,10 @@ class Closing(Erasing):
     def strays(self, tenant: str, period: str) -> Sequence[KeptStray]:
         """Give what the latest proof of a month did not prove, in a fixed order."""
         return strays(self._connection, tenant, period)
+
+    def house(self, tenant: str, period: str) -> Sequence[Irregular]:
+        """Give what the latest proof of a month found of the house as a whole, in a fixed order."""
+        return house(self._connection, tenant, period)
 
     def open_at(self, tenant: str, legal_entity: str, until: datetime) -> Sequence[KeptException]:
         """Give the exceptions about returns of a legal entity that were open at a moment, the oldest first."""

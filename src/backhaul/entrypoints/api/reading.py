@@ -9,14 +9,15 @@ from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
-from backhaul.application import casework, close as closing, close_ahead, conclude, grouping, pausing, people, privacy, resolve
+from backhaul.application import alike, casework, close as closing, close_ahead, conclude, grouping, pausing, people, privacy, resolve
 from backhaul.application.seek import seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
+from backhaul.domain.facts import Correctable
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import rolling, valuing
+from backhaul.entrypoints import journaling, rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 from backhaul.entrypoints.packing import TYPES, made
@@ -123,11 +124,20 @@ def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", c
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
 def plan(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], currency: FromQuery[str], decision: FromQuery[str],  # noqa: PLR0913, PLR0917  each is a parameter
-         batch: FromQuery[str] = "") -> Told:
+         batch: FromQuery[str] = "", what: FromQuery[str] = "", told: FromQuery[str] = "", value: FromQuery[str] = "") -> Told:
     """Say what one decision about all open exceptions of a cause would touch; nothing is changed."""
     asked.covers(legal_entity)
     return plain(grouping.plan(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency,  # type: ignore[no-any-return]  # a record becomes an object
-                               decision=decision, batch=batch))
+                               decision=decision, batch=batch, of=alike.otherwise({"what": what, "told": told, "value": value})))
+
+
+@get("/{tenant:str}/wrong-values", action=Action.SEE, sync_to_thread=True)
+def wrong_values(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], currency: FromQuery[str]) -> Told:
+    """List the values that one correction could say of many open exceptions of a kind, what is told in most of them first."""
+    asked.covers(legal_entity)
+    found = grouping.wrong_values(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency)
+    return {"values": [{**plain(each), "told": asked.account(each.told, legal_entity) if each.what is Correctable.CUSTOMER else each.told}
+                       for each in found]}
 
 
 @get("/{tenant:str}/groups/{number:int}", action=Action.SEE, sync_to_thread=True)
@@ -292,6 +302,13 @@ def close_figure_lines(asked: Mine, period: FromQuery[str], limit: FromQuery[int
     return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
 
 
+@get("/{tenant:str}/close/journals", action=Action.SEE, sync_to_thread=True)
+def close_journals(asked: Mine, period: FromQuery[str]) -> Told:
+    """List the journals proposed to finance for a month, and how each stands in the ledger; none is posted by us."""
+    asked.whole()
+    return {"journals": plain([journaling.told(each) for each in journaling.proposed(asked.store, asked.rules, period)])}
+
+
 @get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
 def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
     """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes."""
@@ -333,9 +350,10 @@ def tokens(asked: Mine) -> Told:
         return {"tokens": plain(tx.tokens(asked.person.number))}
 
 
-ROUTES: Final = (me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, group, evidence, waiting, proposals,
-                 pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines, close, ahead, close_figures,
-                 close_figure_lines, close_pack, personal_data, erasures, trail, everybody, tokens)
+ROUTES: Final = (
+    me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting, proposals,
+    pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines,
+    close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 
 def _most(limit: int) -> int:

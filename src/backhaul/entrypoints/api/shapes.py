@@ -104,13 +104,19 @@ class Erase(Said, forbid_unknown_fields=True, kw_only=True):
 
 
 class Group(Said, forbid_unknown_fields=True, kw_only=True):
-    """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it."""
+    """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it.
+
+    A correction names `what` is wrong, as it is `told`, and its `value`: it is about all in which just that is told.
+    """
 
     kind: str
     legal_entity: str
     currency: str
-    decision: Literal["waive", "close", "claim"]
+    decision: Literal["waive", "close", "claim", "correct"]
     batch: str = ""
+    what: Literal["", "sku", "quantity", "unit-price", "order", "condition", "disposition", "customer", "warehouse"] = ""
+    told: str = ""
+    value: str = ""
 
 
 class Version(Said, forbid_unknown_fields=True, kw_only=True):

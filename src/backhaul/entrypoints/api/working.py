@@ -10,7 +10,7 @@ from litestar import Response, post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import approvals, casework, close, conclude, correct, grouping, pausing, people, privacy, resolve
+from backhaul.application import alike, approvals, casework, close, conclude, correct, grouping, pausing, people, privacy, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.application.summon import WAITS, summon
@@ -203,8 +203,10 @@ def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
     asked.covers(data.legal_entity)
     planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
-                            decision=data.decision, batch=data.batch)
-    return _propose(asked, key, data, ProposalKind.GROUP, planned.content)
+                            decision=data.decision, batch=data.batch,
+                            of=alike.otherwise({"what": data.what, "told": data.told, "value": data.value}))
+    return asked.once(key, data, lambda store: offered(grouping.ask(
+        store, asked.rules, asked.person, planned, reason=data.reason, now=asked.now)))
 
 
 @post("/{tenant:str}/groups/{number:int}/cancel", action=Action.PROPOSE, sync_to_thread=True)

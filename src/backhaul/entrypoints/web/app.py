@@ -38,6 +38,7 @@ from backhaul.entrypoints.web.pages import (
     exceptions,
     figures,
     flows,
+    journals,
     mappings,
     proof,
     returns,
@@ -81,8 +82,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, roll_forward, figures, close,
-    mappings, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, roll_forward, figures, journals,
+    close, mappings, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

@@ -32,6 +32,7 @@ from backhaul.domain.errors import BackhaulError
 from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
 from backhaul.domain.valuation import liabilities, valued
+from backhaul.entrypoints.journaling import proposed
 from backhaul.entrypoints.spreadsheet import cell as as_cell, safe
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
@@ -220,6 +221,16 @@ def _refund_figures(console: Console, request: AnyRequest, _connection: Connecti
                *(None,) * 6, tie.memo, tie.memo_tax, tie.difference, tie.paid, tie.to_pay)
 
 
+def _journals(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    period, figures = figured_month(console, request)
+    for each in proposed(console.house.store, console.house.profiles[reach.tenant].rules, period) if figures else ():
+        journal = each.journal
+        for leg in journal.legs:
+            yield (period, journal.entity, journal.sort.value, journal.subject, journal.marker,
+                   each.standing.value if each.read else "not read", journal.day, journal.reverses_on, leg.account or "not named",
+                   leg.role.value, leg.debit, leg.credit, journal.currency, leg.text, journal.why)
+
+
 def _uncredited(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     rules, period = console.house.profiles[reach.tenant].rules, query(request, "period")
     first, last = (MONTHS.first(period), MONTHS.last(period)) if MONTHS.has(period) else (date.min, console.clock.now().date())
@@ -310,6 +321,9 @@ SHEETS: Final[dict[str, Sheet]] = {
         "Month", *WHOSE, "Goods are", "Units", "Net", "VAT", "Liability", "Units without VAT", "Books in", "Cost", "Units without cost",
         "To get them", "They lose", "Units of no policy", "Right to goods", "Memo of received", "Its VAT", "Difference", "Paid already",
         "Still to pay")),
+    "journals": Sheet(action=Action.SEE, whole=True, rows=_journals, headings=(
+        "Month", "Legal entity", "Why", "About", "Marker", "Stands", "On", "Taken back on", "Account", "For", "Debit", "Credit", "Currency",
+        "Text", "Says")),
     "uncredited": Sheet(action=Action.SEE, whole=True, rows=_uncredited, headings=(
         *WHOSE, "Returns", "Provider", "Payment", "Paid on", "Paid", "Open", "Country", "Due on", "Late", "Clock by")),
     "settlements": Sheet(action=Action.SEE, whole=True, rows=_settlements, headings=(

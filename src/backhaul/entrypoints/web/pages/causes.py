@@ -8,21 +8,21 @@ from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from backhaul.application import approvals, grouping
-from backhaul.application.effects import EFFECTS
+from backhaul.application import alike, grouping
+from backhaul.application.alike import Wrong
 from backhaul.application.grouping import TOGETHER, Plan
 from backhaul.application.people import require
-from backhaul.domain.access import Action
+from backhaul.domain.access import Action, may
+from backhaul.domain.correction import CORRECTIONS, LONGEST
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.proposal import ProposalKind
-from backhaul.domain.resolution import ways_out
+from backhaul.domain.resolution import Resolution, ways_out
 from backhaul.domain.trail import digest
 from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.approvals import found
 
-NAMES: Final = ("kind", "entity", "currency", "decision", "batch")
-"""What says which open exceptions are meant, and what would be decided about them."""
+NAMES: Final = ("kind", "entity", "currency", "decision", "batch", "what", "told", "value")
+"""What says which open exceptions are meant, and what would be decided about them; of a correction which value, as told and as it is."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -31,6 +31,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     @get("/causes", action=Action.PROPOSE, sync_to_thread=True)
     def show(request: AnyRequest) -> Response[str]:
         told = {name: query(request, name) for name in NAMES}
+        if told["decision"] == Resolution.CORRECT and not told["value"]:
+            return console.show(request, "wrong_values.html", asked_for=told, longest=LONGEST, values=_wrong(console, request, told))
         plan = _plan(console, request, told)
         return console.show(request, "cause.html", plan=plan, asked_for=told, shown=digest(plan.content))
 
@@ -51,12 +53,25 @@ def decisions(kind: str) -> list[str]:
     return sorted(way.value for way in TOGETHER & set(ways_out([kind])))
 
 
+def _wrong(console: Console, request: AnyRequest, told: Mapping[str, str]) -> list[Wrong]:
+    """Give the values of a cause that this person may correct, each once."""
+    visitor: Visitor = request.state.visitor
+    tenant = console.tenant(request)
+    require(visitor.person, Action.PROPOSE, tenant, told["entity"])
+    found = grouping.wrong_values(console.house.store, console.house.profiles[tenant].rules, kind=told["kind"],
+                                  legal_entity=told["entity"], currency=told["currency"])
+    return [each for each in found if may(visitor.person, CORRECTIONS[each.what].right, tenant, told["entity"])
+            and told["what"] in {"", each.what.value} and (not told["what"] or told["told"] == each.told)]
+
+
 def _plan(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Plan:
     visitor: Visitor = request.state.visitor
-    tenant, entity = console.tenant(request), told.get("entity", "")
+    tenant, entity, of = console.tenant(request), told.get("entity", ""), alike.otherwise(told)
     require(visitor.person, Action.PROPOSE, tenant, entity)
+    if of:
+        require(visitor.person, CORRECTIONS[of.what].right, tenant, entity)
     return grouping.plan(console.house.store, console.house.profiles[tenant].rules, kind=told.get("kind", ""), legal_entity=entity,
-                         currency=told.get("currency", ""), decision=told.get("decision", ""), batch=told.get("batch", ""))
+                         currency=told.get("currency", ""), decision=told.get("decision", ""), batch=told.get("batch", ""), of=of)
 
 
 def _propose(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
@@ -65,9 +80,8 @@ def _propose(console: Console, request: AnyRequest, told: Mapping[str, str]) -> 
     if digest(plan.content) != told.get("shown"):
         message = "what is open of this cause changed since the plan was shown; look at it again and propose that"
         raise NeedsOperator(message)
-    made = approvals.propose(
-        console.house.store, EFFECTS, console.house.profiles[console.tenant(request)].rules, ProposalKind.GROUP, plan.content,
-        proposer=visitor.person.actor, reason=told.get("reason", ""), now=console.clock.now())
+    made = grouping.ask(console.house.store, console.house.profiles[console.tenant(request)].rules, visitor.person, plan,
+                        reason=told.get("reason", ""), now=console.clock.now())
     return done(request, f"/approvals/{made.id}", "proposed")
 
 

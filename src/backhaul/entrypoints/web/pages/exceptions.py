@@ -13,7 +13,7 @@ from litestar.params import FromPath
 from sqlalchemy import select
 
 from backhaul.adapters.sql import lists, tables, views
-from backhaul.application import casework, correct, resolve
+from backhaul.application import alike, casework, correct, resolve
 from backhaul.application.people_ports import KeptNote
 from backhaul.application.ports import KeptException, PostingState
 from backhaul.application.seek import is_unsold, open_search
@@ -246,6 +246,8 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
                    if each.content.get("exception") == number]
         notes = tx.notes(reach.tenant, [number])
         choices = () if found.kept.closed_at else correct.correctable(tx, reach.tenant, found.kept)
+        wrong = [] if found.kept.closed_at else alike.others(
+            tx, console.house.profiles[reach.tenant].rules, found.kept, found.legal_entity)
         line = None if found.kept.closed_at else open_search(tx, reach.tenant, found.kept)
         refused = case.kind == "UNREADABLE" or any(
             row.state is PostingState.REJECTED and row.posting.line_id in {case.line_id, ""}
@@ -257,6 +259,8 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
             "notes": notes, "refused": refused, "version": _other_version(console, reach.tenant, found),
+            "alike": [each for each in wrong if console.may(request, CORRECTIONS[each.what].right)],
+            "many": any(each.count > alike.LOOKED_AT for each in wrong),
             "corrections": _offered(console, request, choices), "longest": LONGEST,
             "seekable": line is not None, "unmapped": _unmapped(console, reach.tenant, found),
             "meanwhile": _meanwhile(request, reach.tenant, case.kind) if kind else {},
