@@ -168,6 +168,22 @@ def test_what_the_books_would_refuse_is_told_before_it_is_sent_with_the_period_t
     assert row.case.money.amount == Decimal("-4.25")
 
 
+@pytest.mark.parametrize("closes", list(Close))
+def test_after_its_calendars_last_day_a_line_is_held_where_people_see_it(shop: World, closes: Close) -> None:
+    change(shop, calendar=Calendar(listed=RETAIL.listed[:11]))
+    shop.change_rules(window=Window(close=closes))
+    shop.at = CHRISTMAS + timedelta(days=2)
+    tell_one(shop, "R-1")
+    shop.turn()
+    shop.pass_evenings(1, turns=2)
+
+    told = examine(shop.house.profiles[TENANT], "gb01", shop.house.store, shop.at)
+
+    assert (shop.exceptions(), shop.credits) == ({"PERIOD_CLOSED": 1}, [])
+    assert "No period of the calendar of gb01 holds 2010-12-" in shop.open()[0].case.findings[0].sentence
+    assert told["calendar"] == ["the profile's calendar ends on 2010-12-25; nothing is posted on a day after that"]
+
+
 def test_business_central_tells_its_periods_by_the_days_they_begin_and_takes_nothing_outside_its_range(central: World) -> None:
     change(central, calendar=RETAIL)
     central.at = CHRISTMAS
