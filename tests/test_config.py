@@ -14,7 +14,7 @@ from backhaul.domain.disposition import Circumstance, Outcome, choose
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.routing import ESCALATION, Escalation
-from backhaul.domain.rules import Close, Leg, Window
+from backhaul.domain.rules import Close, Leg, Tolerances, Window
 from backhaul.secret import Hidden
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -81,6 +81,42 @@ def test_a_leg_may_have_a_window_of_its_own(tmp_path: Path) -> None:
 
     assert rules.window.close is Close.PERIOD
     assert rules.windows == {Leg.ORDER: Window(close=Close.AT_ONCE), Leg.FEES: Window(every=timedelta(hours=2), cap=7)}
+
+
+ROW = """[[tolerances]]
+of = "tax"
+amount = "0.02"
+currency = "GBP"
+owner = "finance"
+reason = "rounded by document"
+since = 2010-01-01
+"""
+
+
+def test_what_may_differ_is_said_by_rows_and_what_no_row_speaks_of_may_not(tmp_path: Path) -> None:
+    rows = changed(tmp_path, '[tolerances]\namount = "0.01"\n', ROW)
+    rules, usual = load_profile(rows, ENVIRON).rules, load_profile(PROFILE, ENVIRON).rules
+    day = date(2010, 12, 1)
+
+    assert [(row.name, row.amount, row.owner, row.reason) for row in rules.tolerances.rows] == [
+        ("tax GBP 2010-01-01", Decimal("0.02"), "finance", "rounded by document")]
+    assert rules.tolerances_of("gb01", "GBP", day) == Tolerances(amount=Decimal(0), tax=Decimal("0.02"), cost=Decimal(0))
+    assert rules.tolerances_of("gb01", "EUR", day) == Tolerances(amount=Decimal(0), tax=Decimal(0), cost=Decimal(0))
+    assert (rules.tolerance.books, usual.tolerance.net, usual.tolerance.rounding) == ({"gb01": "GBP"}, Decimal(0), Decimal("0.01"))
+    assert usual.tolerances_of("gb01", "GBP", day) is usual.tolerances
+
+
+@pytest.mark.parametrize(("old", "new", "says"), [
+    ("0.02", "-1", "an amount is not negative"), ('"finance"', '" "', "needs a currency, an owner and a reason"),
+    ('"GBP"', '"GBP"\nlegal_entity = "xx"', "there is no legal entity 'xx'"), ("2010-01-01\n", f"2010-01-01\n{ROW}", "stands twice"),
+])
+def test_a_tolerance_without_an_owner_or_that_nobody_could_tell_from_another_is_refused(
+    tmp_path: Path, old: str, new: str, says: str,
+) -> None:
+    path = changed(tmp_path, '[tolerances]\namount = "0.01"\n', ROW.replace(old, new, 1))
+
+    with pytest.raises(Misconfigured, match=says):
+        load_profile(path, ENVIRON)
 
 
 def test_overdue_work_comes_before_whom_the_profile_says_and_before_management_where_it_says_nothing(tmp_path: Path) -> None:

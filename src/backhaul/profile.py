@@ -56,7 +56,6 @@ from backhaul.domain.rules import (
     OriginRule,
     Rules,
     Surplus,
-    Tolerances,
     Triggers,
     Window,
 )
@@ -78,6 +77,7 @@ from backhaul.profile_tables import (
     Values,
     WindowTable,
 )
+from backhaul.profile_tolerances import tolerance_flaws, tolerances_of
 from backhaul.profile_valuation import policy_of, tied_to, valuation_flaws
 from backhaul.profile_values import Flaw, duration as _duration, duration_flaw as _duration_flaw, secret_flaw as _secret_flaw
 from backhaul.secret import Hidden, Secret
@@ -223,6 +223,7 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _detail_flaws(file)
     yield from folder_flaws(file.folders, tuple(file.source), environ)
     yield from _time_flaws(file)
+    yield from tolerance_flaws(file)
     yield from _payout_flaws(file, environ)
 
 
@@ -609,7 +610,7 @@ def _rules(file: ProfileFile, version: str, environ: Mapping[str, str] | None) -
         debit_item=file.debit_item, triggers=Triggers(order=file.triggers.order, goods=file.triggers.goods, fees=file.triggers.fees),
         window=_window(file.window), windows={leg: _window(table) for leg, table in _windows(file)},
         limits=Limits(**{name: getattr(file.limits, name) for name in file.limits.__struct_fields__}),
-        tolerances=Tolerances(amount=file.tolerances.amount, tax=file.tolerances.tax, cost=file.tolerances.cost),
+        tolerances=tolerances_of(file),
         routing=tuple(RoutingRule(team=row.team, kinds=_names(row.kinds), retailers=_names(row.retailers), above=row.above,
                                   legal_entities=_names(row.legal_entities), warehouses=_names(row.warehouses)) for row in file.routing),
         escalation=ESCALATION if file.escalation is None else tuple(

@@ -20,6 +20,7 @@ from backhaul.domain.disposition import JournalType, Outcome
 from backhaul.domain.facts import Stage
 from backhaul.domain.kits import KitMode
 from backhaul.domain.rules import Booking, By, Close, Effect, OriginRule, Per, Prefer
+from backhaul.domain.tolerance import Measure
 
 Values: TypeAlias = str | tuple[str, ...]
 """One exact value, or a list of them. There are no wildcards."""
@@ -382,6 +383,19 @@ class TolerancesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     cost: Decimal = Decimal("0.05")
 
 
+class ToleranceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[tolerances]]`: by how much one figure may differ, who says so, and why."""
+
+    of: Measure
+    amount: Decimal
+    currency: str
+    owner: str
+    reason: str
+    since: date
+    legal_entity: str = ""
+    account: str = ""
+
+
 class DeadlinesTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[deadlines]`: how long we wait for what should come."""
 
@@ -442,7 +456,7 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     triggers: TriggersTable = TriggersTable()
     window: WindowTable = WindowTable()
     windows: WindowsTable = WindowsTable()
-    tolerances: TolerancesTable = TolerancesTable()
+    tolerances: TolerancesTable | tuple[ToleranceTable, ...] = TolerancesTable()
     limits: LimitsTable = LimitsTable()
     deadlines: DeadlinesTable = DeadlinesTable()
     teams: dict[str, str] = {}

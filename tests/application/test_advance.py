@@ -14,7 +14,7 @@ from backhaul.application.advance import Arrived, History, advance
 from backhaul.application.extracts import write
 from backhaul.application.reconcile import Books, Proof, prove
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.proof import Tolerance
+from backhaul.domain.tolerance import Tolerance
 
 D = Decimal
 FIRST = date(2026, 10, 1)

@@ -198,6 +198,13 @@ def test_a_word_that_is_no_value_is_told_with_those_there_are() -> None:
         alike.otherwise({"what": "colour"})
 
 
+def test_a_group_that_corrects_says_of_which_value(three: SqlStore) -> None:
+    asked = approve(three, ask(three))
+
+    with three.begin() as tx, pytest.raises(NeedsOperator, match="says of no value what it is"):
+        alike.correct_all(tx, RULES, [], replace(asked, content={}), now=NOON)
+
+
 def test_a_value_of_the_whole_return_is_corrected_once_for_it(store: SqlStore) -> None:
     for ref in ("R1", "R2"):
         for about in ("MUG#1", "MUG#2"):

@@ -11,7 +11,7 @@ import pytest
 
 from backhaul.application.extracts import write
 from backhaul.application.reconcile import Books, Proof, prove
-from backhaul.domain.proof import Tolerance
+from backhaul.domain.tolerance import Tolerance
 
 D = Decimal
 DAY = date(2026, 10, 31)

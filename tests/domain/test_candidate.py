@@ -68,3 +68,13 @@ def test_what_speaks_most_stands_first_and_equals_stand_by_their_names() -> None
     found = candidates(replace(SOUGHT, customer="C2", price=Decimal(8)), sales, {}, {"SO-9": "R1"})
 
     assert [each.order for each in found] == ["SO-9", "SO-3", "SO-4", "SO-2"]
+
+
+def test_of_those_found_by_days_alone_what_was_sold_last_stands_first_and_another_item_is_told_against_it() -> None:
+    seen = replace(SOUGHT, span=(date(2026, 2, 1), CAME), line_sku="CUP")
+    days = {"SO-1": date(2026, 2, 3), "SO-2": date(2026, 2, 27), "SO-3": None, "SO-4": date(2026, 3, 4)}
+
+    found = candidates(seen, [sale(number, sold_on=day) for number, day in days.items()], {}, {})
+
+    assert [each.order for each in found if each.sold_on] == ["SO-2", "SO-1", "SO-4"]
+    assert all(each.against[-1] == "it sold MUG, and the line is CUP: correct that first" for each in found)

@@ -20,7 +20,6 @@ from backhaul.domain.proof import (
     Records,
     Standing,
     Status,
-    Tolerance,
     Verdict,
     Words,
     classify,
@@ -29,6 +28,7 @@ from backhaul.domain.proof import (
     paired,
     stray,
 )
+from backhaul.domain.tolerance import LetGo, Measure, Tolerance, ToleranceRow, ambiguous
 
 D = Decimal
 DAY = date(2026, 10, 31)
@@ -254,3 +254,37 @@ def test_a_record_without_our_mark_is_suggested_never_matched() -> None:
     assert stray([]) == ("EXTRA_IN_ERP", "")
     assert stray([("b", False), ("a", False)]) == ("SUGGESTED_MATCH", "a")
     assert stray([("a", False), ("b", True)]) == ("DUPLICATE_BY_HAND", "b")
+
+
+# --- tolerances
+
+
+def row(amount: str, measure: Measure = Measure.NET, **more: Any) -> ToleranceRow:
+    return ToleranceRow(measure=measure, amount=D(amount), currency="GBP", **more)
+
+
+def test_a_difference_within_a_tolerance_is_let_go_under_the_name_of_its_row_and_proves_the_line() -> None:
+    rows = Tolerance(rows=(row("0.02"), row("0.05", Measure.TAX, entity="gb01"), row("1", Measure.COST)))
+
+    near = classify(line(credit__net=D("8.52"), credit__tax=D("1.65"), stock__cost=D("4.50"), read_back=None), DAY, rows)
+    far = classify(line(credit__net=D("8.53"), stock__cost=D("4.50"), read_back=None), DAY, rows)
+
+    assert (near.standing, near.discrepancies) == (Standing.PROVED, ())
+    assert near.let_go == (LetGo(measure=Measure.NET, amount=D("0.02"), row="net GBP"),
+                           LetGo(measure=Measure.TAX, amount=D("-0.05"), row="tax GBP gb01"),
+                           LetGo(measure=Measure.COST, amount=D("0.50"), row="cost GBP"))
+    assert (kinds(far), [each.row for each in far.let_go]) == ([("WRONG_AMOUNT", D("0.03"))], ["cost GBP"])
+
+
+def test_the_most_particular_row_holds_and_of_these_the_latest_that_began() -> None:
+    began, later = date(2026, 10, 1), date(2026, 10, 20)
+    rows = Tolerance(net=D("0.09"), books={"ie01": "EUR"}, rows=(
+        row("1"), row("2", entity="gb01"), row("3", account="4030"), row("4", entity="gb01", since=began),
+        row("5", entity="gb01", since=later), row("6", Measure.COST)))
+
+    def chosen(measure: Measure = Measure.NET, entity: str = "gb01", currency: str = "GBP", account: str = "") -> Decimal:
+        return rows.choose(measure, entity=entity, currency=currency, account=account, on=date(2026, 10, 5)).amount
+
+    assert [chosen(), chosen(entity="ie01"), chosen(account="4030"), chosen(currency="EUR")] == [D(4), D(1), D(3), D("0.09")]
+    assert [chosen(Measure.COST), chosen(Measure.COST, entity="ie01")] == [D(6), D(0)]  # a cost is in the currency of the books
+    assert list(ambiguous((*rows.rows, row("7", since=began), row("8", entity="gb01", since=began)))) == ["net GBP gb01 2026-10-01"]

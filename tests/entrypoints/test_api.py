@@ -17,7 +17,7 @@ from litestar.testing import TestClient
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import people
 from backhaul.application.ports import KeptCase
-from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
 from backhaul.domain.access import RIGHTS, Action, Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected, Decided
@@ -270,7 +270,8 @@ def test_what_a_month_did_not_prove_is_told_run_by_run_and_line_by_line(shop: Sh
                              since=since) for kind, since in (("LATE", NOON.date()), ("WRONG_AMOUNT", None)))
     with shop.store.begin() as tx:
         tx.keep_proof(run, [])
-        tx.keep_proof(run, [late, wrong])
+        tx.keep_proof(run, [late, wrong], within=[KeptWithin(line="R1|TAX", return_ref="R1", line_id="TAX", measure="tax", row="tax GBP",
+                                                             amount=Decimal("0.01"))])
         tx.keep_proof(replace(run, period="2011-01"), [])
     viewer = shop.token(Role.VIEWER)
 
@@ -279,6 +280,9 @@ def test_what_a_month_did_not_prove_is_told_run_by_run_and_line_by_line(shop: Sh
     lines = shop.call("GET", "/acme/proof-lines", viewer, period="2011-02").json()
     one = shop.call("GET", "/acme/proof-lines", viewer, period="2011-02", kind="LATE", limit=1).json()["lines"]
 
+    let_go = shop.call("GET", "/acme/proof-within", viewer, period="2011-02", row="tax GBP").json()
+
+    assert (let_go["total"], [(each["line_id"], each["amount"]) for each in let_go["lines"]]) == (1, [("TAX", "0.01")])
     assert [(each["period"], each["id"]) for each in latest] == [("2011-02", 2), ("2011-01", 3)]
     assert [(each["id"], each["day"], each["extracts"][0]["sha256"]) for each in runs] == [(2, "2011-03-01", "ab"), (1, "2011-03-01", "ab")]
     assert (lines["total"], [each["since"] for each in lines["lines"]]) == (2, ["2011-03-01", None])
@@ -672,7 +676,11 @@ def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_see_custo
     assert (told["line_id"], told["matches"], told["sought"]["sku"]) == ("MUG#1", False, "MUG")
     assert [(each["order"], each["unit_price"], each["against"]) for each in told["found"]] == [
         ("SO-1", "6.25", ["it was sold at 6.25, not at 10.00"])]
+    days = shop.call("GET", path.format(number), shop.token(Role.OPERATOR), sold_from="2026-02-01", sold_to="2026-03-01").json()
+    far = shop.call("GET", path.format(number), shop.token(Role.OPERATOR), sold_from="2020-02-01", sold_to="2026-03-01")
+
     assert nobody.status_code == 409
+    assert (days["sought"]["span"], days["more"], far.status_code) == (["2026-02-01", "2026-03-01"], False, 409)
     assert shop.call("GET", path.format(number), shop.token(Role.WAREHOUSE), order="SO-1").status_code == 403
 
 

@@ -332,7 +332,12 @@ def test_the_sale_of_goods_that_nobody_placed_is_looked_for_in_the_erp(shell: Sh
     shown = shell.run("exceptions", "candidates", number, "--order", "500001").output.replace("\n", " ")
     nothing = shell.run("exceptions", "candidates", number, "--order", "500002", "--customer", "10002").output
 
-    assert [each["order"] for each in told["found"]] == ["500001"]
+    days = shell.told("exceptions", "candidates", number, "--from", "2010-11-19", "--to", "2010-11-21")
+    wrong = shell.run("exceptions", "candidates", number, "--item", "CUP", "--from", "2010-11-19", "--to", "2010-11-21").output
+
+    assert [each["order"] for each in told["found"]] == [each["order"] for each in days["found"]] == ["500001"]
+    assert (days["sought"]["span"], days["more"]) == (["2010-11-19", "2010-11-21"], False)
+    assert "the line is TEA: correct that first" in " ".join(wrong.split())
     assert "500001 at 4.25 GBP, 10001: it is the order that was named; 10001 bought it" in shown
     assert "Nothing that was found sold TEA." in nothing
     assert "no number like 12.50" in sentence(shell.run("exceptions", "candidates", number, "--price", "much"))

@@ -29,7 +29,7 @@ from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import books, casework, pausing, people
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.ports import KeptCase, PostingState
-from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
+from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray, KeptWithin
 from backhaul.application.receive import digest, keep
 from backhaul.application.summon import conclude
 from backhaul.config import SignIn, load_profile
@@ -753,7 +753,9 @@ class Selling:
         lines = {name: SaleLine(sku="CUP", quantity=Decimal(units), unit_price=Decimal("2.95"), lot=f"{name}/1")
                  for name, units in (("SO-1", 2), ("SO-2", 1))}
         told = {name: Sale(number=name, customer=EVIL, currency="GBP", lines=(line,)) for name, line in lines.items()}
-        return MasterData(sales={name: sale for name, sale in told.items() if name in questions.orders or EVIL in questions.buyers})
+        wanted = EVIL in questions.buyers or questions.sold is not None
+        return MasterData(sales={name: sale for name, sale in told.items() if name in questions.orders or wanted},
+                          left_out=questions.sold is not None)
 
 
 @dataclass
@@ -787,6 +789,8 @@ def test_a_sale_is_looked_for_shown_with_its_reasons_and_chosen(store: SqlStore,
         nothing = fiona.get(f"/exceptions/{number}/sales?order=SO-9").text
         found = fiona.get(f"/exceptions/{number}/sales?{urlencode({'customer': EVIL})}")
         choices = [html.unescape(each) for each in re.findall(r'type="radio" name="choice" value="([^"]*)"', found.text)]
+        on_days = fiona.get(f"/exceptions/{number}/sales?from=2010-11-19&to=2010-11-21").text
+        no_day = fiona.get(f"/exceptions/{number}/sales?from=yesterday")
         wrong = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice="SO-1", reason="x")
         asked = fiona.post(f"/exceptions/{number}/choose", **fiona.fill(found), choice=choices[0], reason="The slip says so")
         wanda = inside(asking, "Wanda Warehouse").get(f"/exceptions/{number}/sales").status_code
@@ -798,6 +802,9 @@ def test_a_sale_is_looked_for_shown_with_its_reasons_and_chosen(store: SqlStore,
     assert found.text.index("SO-1") < found.text.index("SO-2"), "of two units, an order of one is not the first"
     assert "1 of 1 are not returned yet, and 2 came" in found.text
     assert EVIL not in found.text
+    assert "19 Nov 2010 to 21 Nov 2010; there are more sales than are shown" in on_days
+    assert 'value="2010-11-19"' in on_days
+    assert (no_day.status_code, "a day is written like 2026-03-01" in no_day.text) == (409, True)
     assert (wrong.status_code, asked.status_code, wanda, anton, missing) == (409, 303, 403, 403, 404)
     with store.begin() as tx:
         [proposal] = tx.proposals(Scope.whole(TENANT))
@@ -1035,6 +1042,8 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                "reasons": [] if complete else ["gb01: the ERP was not read: <b>away</b>"], "stock_difference": stock,
                "credit_difference": "1.5", "ledger_difference": "-1.5",
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
+               "within": 1, "let_go": [{"row": "tax GBP <2>", "limit": "0.02", "owner": "finance", "reason": "by document", "count": 1,
+                                        "amount": {"GBP": "-0.01"}, "gross": {"GBP": "0.01"}}],
                "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}},
                "entities": {"gb01": {"lines": 9, "proved": 8 - broken, "in_timing": 1, "broken": broken, "orphans": 1, "complete": complete,
                                      "reasons": [], "stock_difference": stock, "credit_difference": {"GBP": "1.5", "EUR": "-0.25"},
@@ -1042,7 +1051,9 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
     gap = Irregular(kind="EVENT_GAP", subject="=R<7>", sentence="Of return =R<7> message 2, 3 never came.", count=2)
     with store.begin() as tx:
         tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=at.date(), at=at, actor="backhaul", complete=complete, figures=figures,
-                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines, [gap])
+                                extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines, [gap], [
+            KeptWithin(line=f"{ref}|TEA", return_ref=ref, line_id="TEA", measure="tax", amount=Decimal("-0.01"), row="tax GBP <2>",
+                       entity="gb01", currency="GBP", document="CN-1")])
 
 
 def test_a_month_that_was_never_proved_says_how_to_prove_it(browser: Browser) -> None:
@@ -1064,6 +1075,20 @@ def test_three_clicks_lead_from_a_balance_to_what_the_platform_sent(store: SqlSt
         assert f'href="{to}' in page, to
         page = browser.get(to).text
     assert REF in page
+
+
+def test_what_a_tolerance_let_go_is_shown_with_its_owner_and_line_by_line(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF)
+
+    month = browser.get("/proof").text
+    lines = browser.get("/proof/2010-12/WITHIN_TOLERANCE?row=tax GBP <2>").text
+    sheet = list(csv.reader(io.StringIO(browser.get("/exports/within.csv").content.decode("utf-8-sig"))))
+
+    assert "tax GBP &lt;2&gt;" in month
+    assert "by document" in month
+    assert f'href="/returns/{REF}' in lines
+    assert browser.get("/proof/2010-12/WITHIN_TOLERANCE?row=other").status_code == 404
+    assert [row[1:3] for row in sheet[1:]] == [["tax GBP <2>", "tax"]]
 
 
 def test_a_run_that_could_not_read_everything_says_so_and_why(store: SqlStore, browser: Browser) -> None:

@@ -21,7 +21,8 @@ from backhaul.application.reconcile import Found, Proof
 from backhaul.domain.entry import Shown, Side
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.facts import Decision
-from backhaul.domain.rules import Close
+from backhaul.domain.rules import Close, Tolerances
+from backhaul.domain.tolerance import Measure, ToleranceRow
 from backhaul.entrypoints import months, worker
 from backhaul.entrypoints.cli import app
 from backhaul.entrypoints.demo import run
@@ -115,6 +116,20 @@ def test_an_entry_of_a_receipts_voucher_that_is_gone_breaks_one_line_and_so_does
     assert (len(entries), proof.broken) == (2, 1)
     assert [(each.line, each.kind, abs(each.amount)) for each in found] == [
         ("C900002|POT#1", "LEDGER_DIFFERS", abs(D(str(entries[0]["AccountingCurrencyAmount"]))))]
+
+
+def test_what_a_tolerance_lets_go_is_proved_within_it_and_listed_under_its_row(month: World) -> None:
+    pot = next(row for row in month.rows(STOCK) if row["ItemId"] == "POT" and row["Qty"] == 1)
+    name = "CostAmountPosted" if pot["CostAmountPosted"] else "CostAmountPhysical"
+    change(month, STOCK, pot, **{name: pot[name] + 0.03})
+
+    proof, found = proved(month)
+    month.change_rules(tolerances=Tolerances(rows=(ToleranceRow(measure=Measure.COST, amount=D("0.02"), currency="GBP"),)))
+    strict, broken = proved(month)
+
+    assert (proof.within, proof.broken, found) == (1, 0, [])
+    assert {row: (each.count, each.amount) for row, each in proof.let_go.items()} == {"cost": (1, {"GBP": D("0.03")})}
+    assert (strict.within, classes(broken)) == (0, [("C900002|POT#1", "VALUATION_DRIFT", D("0.03"))])
 
 
 def test_two_lines_with_each_others_amount_are_named_although_every_total_is_right(month: World) -> None:

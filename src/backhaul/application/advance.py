@@ -16,7 +16,7 @@ import duckdb
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, Books, Proof, prove, quoted
 from backhaul.application.shares import shares
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.proof import Tolerance
+from backhaul.domain.tolerance import Tolerance
 
 KEPT: Final = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD}
 SUMS: Final = ("lines", "net", "stocked", "credited", "received", "booked")
@@ -72,6 +72,8 @@ class History(Books):
             for part in ("open", "proved"):
                 told = ", ".join(f"{column} {kind}" for column, kind in columns.items())
                 self.run(f"CREATE TABLE IF NOT EXISTS kept.{part}_{name} (k UBIGINT, {told})")
+                for column, kind in columns.items():  # a history of before has fewer
+                    self.run(f"ALTER TABLE kept.{part}_{name} ADD COLUMN IF NOT EXISTS {column} {kind}")
             self.run(f"CREATE VIEW {name} AS SELECT * EXCLUDE (k) FROM kept.open_{name}")
             self.run(f"CREATE VIEW whole_{name} AS FROM kept.open_{name} UNION ALL FROM kept.proved_{name}")
         self.run(f"CREATE TABLE IF NOT EXISTS kept.sums ({', '.join(f'{name} DECIMAL(38,4)' for name in SUMS)}, tolerance VARCHAR)")
@@ -147,8 +149,8 @@ class History(Books):
     # --- what stays
 
     def settle(self, tolerance: Tolerance) -> None:
-        """Lay the lines aside that are proved, with the ledger's entries no open line is about."""
-        self._names("unproved", "k UBIGINT", "SELECT hash(line) FROM verdicts WHERE standing <> 'proved'")
+        """Lay the lines aside that are proved without any tolerance, with the ledger's entries no open line is about."""
+        self._names("unproved", "k UBIGINT", "SELECT hash(line) FROM verdicts WHERE standing <> 'proved' OR len(let_go) > 0")
         self.run("BEGIN")
         self._move("open", "proved", "k IS NOT NULL AND k NOT IN (FROM unproved)", "false")
         self._names("vouchers", VOUCHER, CREDITED)
@@ -203,7 +205,7 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
     proof.credit_difference += sums["credited"] - sums["net"]
     proof.stock_difference += sums["received"] - sums["stocked"]
     proof.ledger_difference += sums["booked"] - sums["credited"] if booked else Decimal(0)
-    proof.entities = shares(history.rows, history.told["accepted"], accepted="whole_accepted", records="whole_records")
+    proof.entities = shares(history.rows, history.told["accepted"], tolerance.books, accepted="whole_accepted", records="whole_records")
     history.settle(tolerance)
     return proof
 
@@ -214,4 +216,4 @@ def _listed(names: Iterable[str], column: str) -> str:
 
 
 def _said(tolerance: Tolerance) -> str:
-    return f"{tolerance.net} {tolerance.tax} {tolerance.cost} {tolerance.rounding}"
+    return "; ".join(f"{row.name} {row.amount}" for row in tolerance.every())

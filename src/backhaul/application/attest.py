@@ -3,7 +3,8 @@
 Three testimonies, each from its own source (INV-24): what was accepted, folded from the platform's stored facts; what the books of every
 legal entity's ERP show, read by date and brought to its line by its mark or the committed batch; and what we hold, a third opinion. A line
 belongs to the period of its acceptance in its entity's zone and calendar. What could not be read is a reason, and a proof with a reason
-is never clean.
+is never clean. Only returns of which something changed since the last proof are folded; of the others what was worked out then still
+holds.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from backhaul.application.fold_ports import FoldStore, FoldTx
+from backhaul.application.folded import Effort, Sort, folded
 from backhaul.application.ports import FIXED, Erp, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.charges import debited_line
 from backhaul.domain.entry import Entry, Side
@@ -22,14 +25,12 @@ from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.kits import explode
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
 from backhaul.domain.proof import Held, Words
-from backhaul.domain.returns import NOTHING, ReturnCase, fold
-from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.returns import NOTHING, fold
+from backhaul.domain.rules import Rules
 
 Row = dict[str, Any]
 Line = tuple[str, str]
 """A line of a return: the return's reference, and its own."""
-AT_ONCE: Final = 500
-"""So many returns are folded in one transaction."""
 BEFORE: Final = timedelta(days=31)
 """How long before a period its records are looked for: a credit can be dated before the goods were accepted, which is a finding."""
 ZONES: Final = timedelta(hours=15)
@@ -65,18 +66,32 @@ class Testimony:
     """Legal entities whose ERP told nothing of stock."""
     shown: dict[str, Sequence[Entry]] = field(default_factory=dict)
     """Everything the books of each legal entity showed, whoever wrote it."""
+    effort: Effort = field(default_factory=Effort)
+    """How much of the platform's side had to be worked out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Return:
-    """One return as it is judged: its case, whose it is, and what should follow from each of its lines."""
+class Opinion:
+    """What we hold of a line ourselves, by its id: `read_back` is the net amount its credit notes were read back with."""
 
-    ref: str
-    case: ReturnCase
-    entity: LegalEntity | None
-    kept: Sequence[KeptPosting]
-    exceptions: Sequence[KeptException]
-    expected: Sequence[Expected]
+    line_id: str
+    state: Held
+    read_back: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One return as a proof takes it: whose it is, what should follow from each of its lines, and what we hold of them.
+
+    `unowned_on`: since when it has accepted units although its retailer belongs to no legal entity.
+    """
+
+    retailer: str
+    announced: bool
+    entity: str | None
+    unowned_on: date | None = None
+    expected: tuple[Expected, ...] = ()
+    held: tuple[Opinion, ...] = ()
 
 
 def forget(told: Testimony, refs: Collection[str]) -> None:
@@ -87,10 +102,12 @@ def forget(told: Testimony, refs: Collection[str]) -> None:
     told.held += [{"line": row["line"], "state": Held.POSTED.value, "read_back": None} for row in mine if row["line"] not in known]
 
 
-def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, period: str, day: date) -> Testimony:
+def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rules, period: str, day: date, *,  # noqa: PLR0913  whose, and how
+           turn: int = 0, anew: bool = False) -> Testimony:
     """Hear all three about a period, as of the end of a day.
 
-    `erps` gives each legal entity's ERP, or what stands in the way of asking it. Nothing is written, in the ERP or here.
+    `erps` gives each legal entity's ERP, or what stands in the way of asking it. In the ERP nothing is written; here what was worked out
+    is kept under a `turn`, and taken from before unless everything is to be worked out `anew`.
     """
     told, whole = Testimony(), rules.span(period)
     spans = {entity.id: entity.calendar.span(period) for entity in rules.having(period)}
@@ -102,10 +119,10 @@ def attest(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, 
         refs = {*tx.moved(rules.tenant, *_span(whole)), *marks.refs}
     mine: dict[Line, Expected | None] = {}
     beside: set[str] = set()
-    for each in _returns(store, rules, sorted(refs)):
-        if each.case.announced_at and not each.expected:
-            beside.add(each.ref)
-        _judge(each, whole, told, mine)
+    for ref, each in folded(store, rules, JUDGED, sorted(refs), turn=turn, anew=anew, effort=told.effort):
+        if each.announced and not each.expected:
+            beside.add(ref)
+        _judge(ref, each, rules, whole, told, mine)
     marks.recompute(rules, (line for line, expected in mine.items() if expected))
     _choose(_records(rules, shown, marks), period, mine, beside, told)
     return told
@@ -129,27 +146,32 @@ def _unread(tx: Tx, tenant: str, period: Period, reasons: list[str]) -> None:
         reasons.append(f"{dead} deliveries of the platform could not be read, or not whole")
 
 
-def _returns(store: Store, rules: Rules, refs: Sequence[str]) -> Iterator[_Return]:
-    for at in range(0, len(refs), AT_ONCE):
-        part = refs[at:at + AT_ONCE]
-        with store.look() as tx:
-            facts, kept = tx.facts(rules.tenant, part), tx.postings(rules.tenant, part)
-            opened: dict[str, list[KeptException]] = {}
-            for row in tx.exceptions(rules.tenant, open_only=False, refs=part):
-                opened.setdefault(row.case.return_ref, []).append(row)
-        for ref in part:
-            yield _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), rules)
+def judged(tx: FoldTx, rules: Rules, refs: Sequence[str]) -> Mapping[str, Judged]:
+    """Fold returns, and say what should follow from them and what we hold of that."""
+    facts, kept = tx.facts(rules.tenant, refs), tx.postings(rules.tenant, refs)
+    opened: dict[str, list[KeptException]] = {}
+    for row in tx.exceptions(rules.tenant, open_only=False, refs=refs):
+        opened.setdefault(row.case.return_ref, []).append(row)
+    return {ref: _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), rules) for ref in refs}
 
 
-def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException], rules: Rules) -> _Return:
+def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException], rules: Rules) -> Judged:
     case = explode(fold(ref, facts), rules.kits)
-    entity = rules.entity_of(case.retailer)
+    entity, announced = rules.entity_of(case.retailer), case.announced_at is not None
+    if entity is None:
+        accepted = case.inspected_at and any(line.accepted for line in case.lines)
+        return Judged(retailer=case.retailer, announced=announced, entity=None,
+                      unowned_on=case.inspected_at.date() if case.inspected_at and accepted else None)
     freed: dict[str, datetime] = {}
     for row in exceptions:
         if row.closed_at is not None and row.case.holds:
             freed[row.case.line_id] = max(row.closed_at, freed.get(row.case.line_id, row.closed_at))
-    expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept), freed=freed)) if entity else ()
-    return _Return(ref=ref, case=case, entity=entity, kept=kept, exceptions=exceptions, expected=expected)
+    expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept), freed=freed))
+    return Judged(retailer=case.retailer, announced=announced, entity=entity.id, expected=expected,
+                  held=tuple(opinion for each in expected for opinion in _held(each.line_id, kept, exceptions)))
+
+
+JUDGED: Final = Sort(name="proof", form=1, kind=Judged, work_out=judged)
 
 
 def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
@@ -164,20 +186,22 @@ def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
     return found
 
 
-def _judge(each: _Return, period: Period, told: Testimony, mine: dict[tuple[str, str], Expected | None]) -> None:
+def _judge(ref: str, each: Judged, rules: Rules, period: Period, told: Testimony,  # noqa: PLR0913, PLR0917  of what, and where to
+           mine: dict[Line, Expected | None]) -> None:
     """Take the lines of a return that were accepted in the period, and what we hold of them; remember of the others that they are known."""
     if each.entity is None:
-        at = each.case.inspected_at
-        if at and at.date() in period and any(line.accepted for line in each.case.lines):
-            told.reasons.append(f"return {each.ref} has accepted units, and its retailer '{each.case.retailer}' belongs to no legal entity")
+        if each.unowned_on and each.unowned_on in period:
+            told.reasons.append(f"return {ref} has accepted units, and its retailer '{each.retailer}' belongs to no legal entity")
         return
+    held = {opinion.line_id: opinion for opinion in each.held if each.entity not in told.away}
     for expected in each.expected:
         day = expected.accepted.accepted_on
-        inside = bool(expected.accepted.units) and day is not None and each.entity.calendar.period_of(day) == period.name
-        mine[each.ref, expected.line_id] = expected if inside or not expected.accepted.units else None
+        inside = bool(expected.accepted.units) and day is not None and rules.entity(each.entity).calendar.period_of(day) == period.name
+        mine[ref, expected.line_id] = expected if inside or not expected.accepted.units else None
         if inside:
-            told.accepted.append(_known(told, each.entity.id, _accepted_row(each.ref, expected)))
-            told.held += _held(each, expected) if each.entity.id not in told.away else ()
+            told.accepted.append(_known(told, each.entity, _accepted_row(ref, expected)))
+            if opinion := held.get(expected.line_id):
+                told.held.append({"line": name_of(ref, expected.line_id), "state": opinion.state.value, "read_back": opinion.read_back})
 
 
 def _known(told: Testimony, entity: str, row: Row) -> Row:
@@ -190,7 +214,7 @@ def _known(told: Testimony, entity: str, row: Row) -> Row:
 def _accepted_row(ref: str, expected: Expected) -> Row:
     accepted = expected.accepted
     told = {name: getattr(accepted, name) for name in (
-        "fee", "announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost", "accepted_on", "due_on", "period")}
+        "fee", "announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost", "accepted_on", "due_on", "period", "account")}
     return {"line": name_of(ref, expected.line_id), **told, **_words(accepted.words)}
 
 
@@ -209,28 +233,26 @@ def name_of(ref: str, line_id: str) -> str:
 # --- our own opinion
 
 
-def _held(each: _Return, expected: Expected) -> Iterator[Row]:
+def _held(line_id: str, kept: Sequence[KeptPosting], exceptions: Sequence[KeptException]) -> Iterator[Opinion]:
     """Say what we believe of a line: in doubt, waiting for a decision, drafted, or posted with the amount we read back."""
-    line_id = expected.line_id
-    notes = [row for row in each.kept if row.posting.key.kind in CREDITS and line_id in {row.posting.line_id, debited_line(row.posting)}]
-    drafts = [row for row in each.kept if row.posting.key.kind in DRAFTS and row.posting.line_id == line_id]
-    row: Row = {"line": name_of(each.ref, line_id), "read_back": None}
+    notes = [row for row in kept if row.posting.key.kind in CREDITS and line_id in {row.posting.line_id, debited_line(row.posting)}]
+    drafts = [row for row in kept if row.posting.key.kind in DRAFTS and row.posting.line_id == line_id]
     if any(note.state in UNSETTLED for note in (*notes, *drafts)):
-        yield row | {"state": Held.UNCONFIRMED.value}
-    elif _waits(each, line_id):
-        yield row | {"state": Held.WAITING.value}
+        yield Opinion(line_id=line_id, state=Held.UNCONFIRMED)
+    elif _waits(line_id, exceptions):
+        yield Opinion(line_id=line_id, state=Held.WAITING)
     elif notes and all(note.state is PostingState.VERIFIED and note.document for note in notes):
         net = [note.document.net for note in notes if note.document]
         known = None if None in net else -sum((amount for amount in net if amount is not None), NOTHING)
-        yield row | {"state": Held.POSTED.value, "read_back": known}
+        yield Opinion(line_id=line_id, state=Held.POSTED, read_back=known)
     elif drafts and all(draft.state is PostingState.VERIFIED for draft in drafts):
-        yield row | {"state": Held.DRAFT.value}
+        yield Opinion(line_id=line_id, state=Held.DRAFT)
 
 
-def _waits(each: _Return, line_id: str) -> bool:
+def _waits(line_id: str, exceptions: Sequence[KeptException]) -> bool:
     """Tell whether an open exception holds a line for a person, for another reason than that it is late or broken."""
     return any(row.closed_at is None and row.case.holds and row.case.line_id in {line_id, ""}
-               and any(finding.code not in LATE_ALREADY for finding in row.case.findings) for row in each.exceptions)
+               and any(finding.code not in LATE_ALREADY for finding in row.case.findings) for row in exceptions)
 
 
 # --- the ERP's side
@@ -417,4 +439,4 @@ def _ledger_of(ledger: Iterable[Row], vouchers: Collection[tuple[str, str]], lef
                          "against": None if row["against"] is None else row["against"] - less + beside}
 
 
-__all__ = ["Testimony", "attest", "forget", "name_of"]
+__all__ = ["Testimony", "attest", "forget", "judged", "name_of"]

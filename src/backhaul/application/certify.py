@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from backhaul.application.ports import Tx
-from backhaul.application.proof_ports import KeptProof, KeptStray, ProofStore
+from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin, ProofStore
 from backhaul.application.reconcile import Books, Proof
-from backhaul.application.shares import Share
+from backhaul.application.shares import Counted, Share
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
@@ -21,6 +21,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.proposal import SYSTEM
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
+from backhaul.domain.tolerance import Measure
 
 
 def figures(proof: Proof) -> dict[str, Any]:
@@ -32,9 +33,17 @@ def figures(proof: Proof) -> dict[str, Any]:
         "complete": proof.complete, "reasons": list(proof.reasons), "relied_on": proof.relied_on,
         "stock_difference": proof.stock_difference, "credit_difference": proof.credit_difference,
         "ledger_difference": proof.ledger_difference, "house": _house(proof),
+        "within": proof.within, "let_go": [_let_go(proof, row, each) for row, each in proof.let_go.items()],
         "entities": {entity: _own(share, proof.reasons_of(entity)) for entity, share in proof.entities.items()},
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
         **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
+
+
+def _let_go(proof: Proof, name: str, counted: Counted) -> dict[str, Any]:
+    """Say of one tolerance whose it is and why, and what it let go: what that comes to, and what it would if nothing cancelled."""
+    row = next(row for row in proof.tolerances if row.name == name)
+    return {"row": name, "limit": row.amount, "owner": row.owner, "reason": row.reason, "count": counted.count, "amount": counted.amount,
+            "gross": counted.gross}
 
 
 def _own(share: Share, reasons: Sequence[str]) -> dict[str, Any]:
@@ -43,6 +52,8 @@ def _own(share: Share, reasons: Sequence[str]) -> dict[str, Any]:
         "lines": share.lines, "proved": share.proved, "in_timing": share.in_timing, "broken": share.broken, "orphans": share.orphans,
         "by_class": {kind: {"count": count, "amount": amounts} for kind, (count, amounts) in share.by_class.items()},
         "awaited": {why: {"count": count, "amount": amounts} for why, (count, amounts) in share.awaited.items()},
+        "within": share.within, "let_go": {row: {"count": each.count, "amount": each.amount, "gross": each.gross}
+                                           for row, each in share.let_go.items()},
         "complete": not reasons, "reasons": list(reasons), "stock_difference": share.stock_difference,
         "credit_difference": share.credit_difference, "ledger_difference": share.ledger_difference}
 
@@ -63,7 +74,7 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
     A run as of an earlier day than the last one is kept, and changes nobody's work. What stands `beside` the lines is kept with it.
     """
     proof.entities = {entity.id: Share() for entity in rules.entities} | proof.entities
-    strays = [*_strays(books)]
+    strays, within = [*_strays(books)], [*_within(books, rules.tolerance.books)]
     told, name = figures(proof), f"proof:{period}"
     broken: dict[str, list[KeptStray]] = {}
     for each in strays:
@@ -72,7 +83,7 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
     with store.begin() as tx:
         before = tx.proofs(rules.tenant, period, limit=1)
         number = tx.keep_proof(KeptProof(tenant=rules.tenant, period=period, day=day, at=now, actor=actor, complete=proof.complete,
-                                         figures=told, extracts=extracts), [*strays, *beside], proof.house)
+                                         figures=told, extracts=extracts), [*strays, *beside], proof.house, within)
         tx.record(rules.tenant, subject=name, action="proof.run", at=now, actor=actor, detail={
             "proof": number, "day": day.isoformat(), "extracts": {each["side"]: each["sha256"] for each in extracts}, **told})
         if before and day < before[0].day:
@@ -104,6 +115,16 @@ def _strays(books: Books) -> Iterator[KeptStray]:
         ref, _, line_id = line.partition("|")
         yield KeptStray(line=line, return_ref=ref, line_id=line_id, standing="timing", kind=why, amount=amount, entity=entity,
                         currency=currency, document=document, since=since)
+
+
+def _within(books: Books, currencies: Mapping[str, str]) -> Iterator[KeptWithin]:
+    """Give what tolerances let go, line by line; a cost is in the currency of the books."""
+    for line, measure, amount, row, entity, currency, document in books.rows("""
+            SELECT line, each.measure, each.amount, each.row, own_entity, own_currency, document
+            FROM (SELECT *, unnest(let_go) AS each FROM verdicts) ORDER BY line, each.measure"""):
+        ref, _, line_id = line.partition("|")
+        yield KeptWithin(line=line, return_ref=ref, line_id=line_id, measure=measure, amount=amount, row=row, entity=entity,
+                         currency=currencies.get(entity, currency) if measure == Measure.COST else currency, document=document)
 
 
 def accepted(tx: Tx, tenant: str, name: str) -> Mapping[str, Sequence[Finding]]:

@@ -1,7 +1,8 @@
 """Which returns are paid together, what was credited of them, and what did customers get?
 
 What a provider's own records say is the proof where the profile names a provider; else what the platform announced stands in for it.
-Nothing here believes the ERP's ledger: credit notes are those that were read back when they were posted.
+Nothing here believes the ERP's ledger: credit notes are those that were read back when they were posted. Of a return to which nothing
+happened since it was last folded, the little that matters here is kept, so that a long history costs no folding.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,10 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from backhaul.application.fold_ports import FoldTx
+from backhaul.application.folded import Sort, folded
 from backhaul.application.payment_ports import PaymentStore
+from backhaul.application.ports import KeptPosting
 from backhaul.application.process import Picture, pictures
 from backhaul.domain.facts import Decided, Decision
 from backhaul.domain.payments import AS_TOLD, Claim, Clock, Credit, Payment, PaymentStatus, answers, newest, together
@@ -21,8 +25,14 @@ from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Whose
 from backhaul.domain.rules import Rules
 
-AT_ONCE: Final = 500
-"""So many returns are folded in one transaction."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One return of a claim: whose it is, and the vouchers its credit notes were booked under."""
+
+    ref: str
+    whose: Whose
+    vouchers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +44,17 @@ class Owed:
 
     claim: Claim
     whose: Whose
-    refs: tuple[str, ...]
+    parts: tuple[Part, ...]
     told: tuple[Payment, ...]
     given_up_on: date | None = None
     country: str = ""
     clock: Clock = field(default_factory=lambda: Clock(days=0, source=""))
     swaps: tuple[str, ...] = ()
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """Name the returns in it."""
+        return tuple(part.ref for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +88,7 @@ class _Case:
     """What matters of one return."""
 
     ref: str
+    vouchers: tuple[str, ...]
     whose: Whose
     country: str
     credits: tuple[Credit, ...]
@@ -83,9 +99,19 @@ class _Case:
     given_up_on: date | None
 
 
-def claims(store: PaymentStore, rules: Rules) -> tuple[Owed, ...]:
-    """Give every claim there is something of: a credit note, or a payment."""
-    cases = {case.ref: case for case in _cases(store, rules)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Matters:
+    """What matters of a return, if it is of a legal entity: those of none have no books."""
+
+    case: _Case | None = None
+
+
+def claims(store: PaymentStore, rules: Rules, *, turn: int = 0, anew: bool = False) -> tuple[Owed, ...]:
+    """Give every claim there is something of: a credit note, or a payment.
+
+    What was worked out of returns is kept under a `turn`, and taken from before unless everything is to be worked out `anew`.
+    """
+    cases = {case.ref: case for case in _cases(store, rules, turn=turn, anew=anew)}
     told = _payments(store, rules, cases)
     pays = _pays(store, rules, cases, told)
     tied = together((payment.name, pays[payment.name]) for payment in told)
@@ -106,17 +132,25 @@ def claims(store: PaymentStore, rules: Rules) -> tuple[Owed, ...]:
 # --- what is known of each return
 
 
-def _cases(store: PaymentStore, rules: Rules) -> Iterator[_Case]:
+def _cases(store: PaymentStore, rules: Rules, *, turn: int, anew: bool) -> Iterator[_Case]:
     with store.look() as tx:
         refs = sorted(tx.cases(rules.tenant))
-    for at in range(0, len(refs), AT_ONCE):
-        with store.look() as tx:
-            part = refs[at:at + AT_ONCE]
-            known, facts = pictures(tx, rules, part), tx.facts(rules.tenant, part)
-        for ref, picture in known.items():
-            closed = [fact.at for fact in facts.get(ref, ()) if isinstance(fact, Decided) and fact.decision is Decision.CLOSE]
-            if picture.entity is not None:
-                yield _case(picture, rules, max(closed).astimezone(ZoneInfo(picture.entity.zone)).date() if closed else None)
+    for _, each in folded(store, rules, MATTERS, refs, turn=turn, anew=anew):
+        if each.case is not None:
+            yield each.case
+
+
+def _mattering(tx: FoldTx, rules: Rules, refs: Sequence[str]) -> Mapping[str, _Matters]:
+    known, facts = pictures(tx, rules, refs), tx.facts(rules.tenant, refs)
+    found: dict[str, _Matters] = {}
+    for ref, picture in known.items():
+        closed = [fact.at for fact in facts.get(ref, ()) if isinstance(fact, Decided) and fact.decision is Decision.CLOSE]
+        found[ref] = _Matters() if picture.entity is None else _Matters(case=_case(
+            picture, rules, max(closed).astimezone(ZoneInfo(picture.entity.zone)).date() if closed else None))
+    return found
+
+
+MATTERS: Final = Sort(name="claim", form=1, kind=_Matters, work_out=_mattering)
 
 
 def _case(picture: Picture, rules: Rules, closed_on: date | None) -> _Case:
@@ -133,13 +167,19 @@ def _case(picture: Picture, rules: Rules, closed_on: date | None) -> _Case:
     if case.exchange and case.exchange.difference and case.exchange.difference.amount < 0:
         back = -case.exchange.difference.amount
     return _Case(
-        ref=case.ref, country=case.country, credits=credited, more=_more(picture),
+        ref=case.ref, country=case.country, credits=credited, more=_more(picture), vouchers=tuple(sorted(vouchers_of(picture.kept))),
         whose=Whose(entity=entity.id, brand=case.retailer, warehouse=case.warehouse, currency=case.currency or entity.currency),
         exchanged=max(whole - back, NOTHING) if case.exchange else NOTHING, swap=case.exchange.reference if case.exchange else "",
         given_up_on=closed_on if closed_on and given_up(case, picture.credited) else None,
         refunds=tuple(Payment(provider=AS_TOLD, reference=refund.reference, status=PaymentStatus.PAID, amount=refund.money.amount,
                               currency=refund.money.currency, day=refund.at.astimezone(zone).date(), returns=(case.ref,))
                       for refund in case.refunds))
+
+
+def vouchers_of(kept: Sequence[KeptPosting]) -> set[str]:
+    """Name the vouchers a return's credit notes were booked under, those of its packing slips included."""
+    notes = [row.document for row in kept if row.document and isinstance(row.posting.document, CreditNote)]
+    return {voucher for note in notes for voucher in (note.voucher, *note.ids.get("VoucherPhysical", "").split(","))} - {""}
 
 
 def _more(picture: Picture) -> bool:
@@ -197,8 +237,9 @@ def _owed(rules: Rules, key: str, currency: str, cases: Sequence[_Case], told: S
         credit_by=min(paid) + wait if paid else None)
     written_off = sum((each.amount for each in answers(claim, given_up_on) if not each.document), NOTHING)
     claim = replace(claim, written_off=written_off)
-    return Owed(claim=claim, whose=whose, refs=tuple(case.ref for case in cases), told=tuple(told), given_up_on=given_up_on,
-                country=country, clock=replace(clock, days=wait.days), swaps=tuple(case.swap for case in mine if case.swap))
+    parts = tuple(Part(ref=case.ref, whose=case.whose, vouchers=case.vouchers) for case in cases)
+    return Owed(claim=claim, whose=whose, parts=parts, told=tuple(told), given_up_on=given_up_on, country=country,
+                clock=replace(clock, days=wait.days), swaps=tuple(case.swap for case in mine if case.swap))
 
 
 # --- lists

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from backhaul.application.fold_ports import FoldTx
 from backhaul.application.ports import Fence
 from backhaul.application.proof_ports import ProofTx
 from backhaul.domain.payments import Payment
@@ -26,7 +27,7 @@ class KeptSheet:
     at: datetime
 
 
-class PaymentTx(ProofTx, Protocol):
+class PaymentTx(ProofTx, FoldTx, Protocol):
     """One transaction that also knows payments."""
 
     def keep_sheet(self, sheet: KeptSheet) -> bool:

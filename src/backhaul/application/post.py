@@ -383,7 +383,8 @@ class _Entry:
 
     def breaks(self, posting: Posting, document: ErpDocument) -> list[Break]:
         """Give every way in which the ERP's document is not what was wanted."""
-        return [*classify(posting, document, self.desk.rules.tolerances), *self.on_sale(posting, document)]
+        return [*classify(posting, document, self.desk.rules.tolerances_of(
+            self.desk.entity.id, posting.currency, self.now.date())), *self.on_sale(posting, document)]
 
     def on_sale(self, posting: Posting, document: ErpDocument) -> Iterable[Break]:
         """Notice goods that may not be sold and were brought to where stock is sold, whatever was wanted (INV-06)."""

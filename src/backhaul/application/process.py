@@ -44,7 +44,7 @@ from backhaul.domain.posting import (
 )
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine, fold
 from backhaul.domain.routing import Whereabouts, owner_of
-from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.domain.rules import LegalEntity, Rules, Tolerances
 from backhaul.domain.sending_back import unchanged
 from backhaul.domain.tax import posted_differences, tax_of
 from backhaul.domain.validation import Claims, MasterData, Matter, Origin, Taken, validate
@@ -88,6 +88,10 @@ class Picture:
     def verified(self) -> tuple[tuple[Posting, ErpDocument], ...]:
         """Give every document that was read back and stands."""
         return tuple((row.posting, row.document) for row in self.kept if row.state is PostingState.VERIFIED and row.document)
+
+    def allowed(self, rules: Rules, now: datetime) -> Tolerances:
+        """Say by how much its documents may differ from what was wanted."""
+        return rules.tolerances_of(self.entity.id if self.entity else "", self.case.currency, now.date())
 
     @property
     def credited(self) -> tuple[tuple[Posting, ErpDocument], ...]:
@@ -144,8 +148,8 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
         plan = _plan(picture, rules, routes)
         found = (*picture.case.findings, *plan.findings, *_late(picture.case, rules, now), *_on_the_way(picture, rules, now),
                  *taken(tx, picture.kept), *_in_trouble(picture), *unchanged(picture.case, plan.postings),
-                 *posted_differences(picture.credited, rules.tolerances.tax),
-                 *remarks(picture.verified, rules.tolerances, picture.entity.currency if picture.entity else "GBP"),
+                 *posted_differences(picture.credited, picture.allowed(rules, now).tax),
+                 *remarks(picture.verified, picture.allowed(rules, now), picture.entity.currency if picture.entity else "GBP"),
                  *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))
         held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
     tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
@@ -447,7 +451,7 @@ class _Docket:
         blocked |= {""} if ref in self.unread else set()
         blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings, *unchanged(picture.case, plan.postings))
                     if finding.blocks and not _is_waived(picture.case, finding)}
-        found = [*posted_differences(picture.credited, self.rules.tolerances.tax)]
+        found = [*posted_differences(picture.credited, picture.allowed(self.rules, self.now).tax)]
         for line in picture.case.lines:
             mine = [posting for posting in plan.postings if line.line_id in (posting.line_id, debited_line(posting))]
             if mine:

@@ -50,6 +50,21 @@ class KeptStray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptWithin:
+    """One difference that a tolerance let go: of which line and figure, how much, by which row."""
+
+    line: str
+    return_ref: str
+    line_id: str
+    measure: str
+    amount: Decimal
+    row: str
+    entity: str = ""
+    currency: str = ""
+    document: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptStatement:
     """A file in which the shop or the platform stated something, whole: `sort` is availability or totals."""
 
@@ -67,8 +82,9 @@ class KeptStatement:
 class ProofTx(Tx, Protocol):
     """One transaction that also knows proofs."""
 
-    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = ()) -> int:
-        """Keep a run, and of its period only its own lines and what it found of the house; give its number."""
+    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = (),
+                   within: Iterable[KeptWithin] = ()) -> int:
+        """Keep a run, and of its period only its own lines, what tolerances let go, and what it found of the house; give its number."""
         ...
 
     def proofs(self, tenant: str, period: str = "", *, limit: int = 100) -> Sequence[KeptProof]:

@@ -16,10 +16,11 @@ from typing import Any, Final, Self
 
 import duckdb
 
-from backhaul.application.shares import Share, added, shares
+from backhaul.application.shares import Counted, Share, added, shares, together
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.oversight import Irregular
-from backhaul.domain.proof import CANCELS, NAMED, NOTHING, Broken, Discrepancy, Standing, Tolerance, Verdict, Words, paired, stray
+from backhaul.domain.proof import CANCELS, NAMED, NOTHING, Broken, Discrepancy, Standing, Verdict, Words, paired, stray
+from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
 
 WORDS: Final = tuple(field.name for field in fields(Words))
 AMOUNT: Final = "DECIMAL(18,4)"
@@ -27,7 +28,7 @@ AMOUNT: Final = "DECIMAL(18,4)"
 ACCEPTED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("line", "period", *WORDS), "VARCHAR"), "fee": "BOOLEAN",
     **dict.fromkeys(("announced", "units", "stocked", "sellable", "scrapped", "net", "tax", "cost"), AMOUNT),
-    **dict.fromkeys(("accepted_on", "expected_on", "due_on"), "DATE")}
+    **dict.fromkeys(("accepted_on", "expected_on", "due_on"), "DATE"), "account": "VARCHAR"}
 """What the platform accepted: one row per line, unique by `line`."""
 RECORDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("side", "line", "document", "voucher", "status", "period", *WORDS), "VARCHAR"),
@@ -67,6 +68,11 @@ class Proof:
     stock_difference: Decimal = Decimal(0)
     credit_difference: Decimal = Decimal(0)
     ledger_difference: Decimal = Decimal(0)
+    within: int = 0
+    """How many of the proved lines are proved within a tolerance."""
+    let_go: Mapping[str, Counted] = field(default_factory=dict)
+    """What each tolerance let go, by the name of its row."""
+    tolerances: Sequence[ToleranceRow] = ()
     entities: dict[str, Share] = field(default_factory=dict)
     """What of all this is each legal entity's own, money by currency."""
     reasons: tuple[str, ...] = ()
@@ -197,7 +203,9 @@ def prove(books: Books, day: date, tolerance: Tolerance) -> Proof:
     _candidates(books)
     _verdicts(books, day, tolerance)
     _find(books)
-    return _summary(books, ledger=ledger)
+    proof = _summary(books, tolerance.books, ledger=ledger)
+    proof.tolerances = tuple(tolerance.every())
+    return proof
 
 
 def _candidates(books: Books) -> None:
@@ -313,7 +321,40 @@ EXISTENCE: Final[Sequence[Row]] = (
 """The first that holds decides, as in `proof._existence`."""
 
 
-def _contents(tolerance: Tolerance) -> Iterator[Row]:
+def _fits(tolerance: Tolerance, row: ToleranceRow, day: date) -> str:
+    """Say in SQL of which lines a row of tolerances speaks."""
+    coin = "coalesce(a_currency, '')"
+    if row.measure is Measure.COST and tolerance.books:
+        books = " ".join(f"WHEN {quoted(entity)} THEN {quoted(currency)}" for entity, currency in sorted(tolerance.books.items()))
+        coin = f"CASE coalesce(a_entity, '') {books} ELSE {coin} END"
+    told = [f"{column} = {quoted(word)}" for column, word in (
+        (coin, row.currency), ("a_entity", row.entity), ("a_account", row.account)) if word]
+    if row.since:
+        told.append(f"coalesce(a_accepted_on, DATE '{day.isoformat()}') >= DATE '{row.since.isoformat()}'")
+    return " AND ".join(f"coalesce({each}, false)" for each in told) or "true"
+
+
+def _allowed(tolerance: Tolerance, day: date) -> Iterator[str]:
+    """Give, for each figure, by how much a line's may differ and the name of the row that says so."""
+    for measure in Measure:
+        rows = [(_fits(tolerance, row, day), row) for row in tolerance.ranked(measure)]
+        yield f"CASE {' '.join(f'WHEN {fits} THEN {row.amount}::{AMOUNT}' for fits, row in rows)} END AS t_{measure.value}"
+        yield f"CASE {' '.join(f'WHEN {fits} THEN {quoted(row.name)}' for fits, row in rows)} END AS r_{measure.value}"
+
+
+SAME: Final = "c_posted > 0 AND c_units = a_units AND NOT coalesce(c_currency <> a_currency, false)"
+EDITED: Final = "(h_read IS NOT NULL AND c_net IS DISTINCT FROM h_read)"
+COMPARED: Final = (
+    ("net", f"{SAME} AND NOT {EDITED} AND abs({OVER}) <= t_net", OVER),
+    ("tax", f"{SAME} AND NOT {EDITED} AND abs({OVER}) <= t_net AND abs(c_tax - a_tax) <= t_tax", "c_tax - a_tax"),
+    ("cost", "s_posted > 0 AND s_units = a_stocked AND abs(s_cost - a_cost) <= t_cost", "s_cost - a_cost"))
+"""Which figure, when it is within its tolerance, and by how much it differs."""
+LET_GO: Final = "list_filter([" + ", ".join(
+    f"CASE WHEN {holds} AND {amount} <> 0 THEN {{'measure': '{name}', 'amount': ({amount})::{AMOUNT}, 'row': r_{name}}} END"
+    for name, holds, amount in COMPARED) + "], lambda each: each.measure IS NOT NULL)"
+
+
+def _contents() -> Iterator[Row]:
     """Give the checks of `proof._contents`, in its order."""
     for kind, name, credited, stocked in NAMED:
         apart = {side: f"({side}_posted > 0 AND {side}_{name} <> a_{name})"
@@ -328,13 +369,12 @@ def _contents(tolerance: Tolerance) -> Iterator[Row]:
     yield f"NOT {credit_apart} AND {stock_apart}", "'WRONG_QUANTITY'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"
     yield (f"NOT {credit_apart} AND s_posted > 0 AND s_units = a_stocked AND s_sellable <> a_sellable",
            "CASE WHEN s_sellable > a_sellable THEN 'DAMAGED_ON_SALE' ELSE 'SELLABLE_KEPT_BACK' END", "coalesce(s_cost, 0)")
-    same = "c_posted > 0 AND c_units = a_units AND NOT coalesce(c_currency <> a_currency, false)"
-    edited, net_apart = "(h_read IS NOT NULL AND c_net IS DISTINCT FROM h_read)", f"(abs({OVER}) > {tolerance.net})"
-    yield f"{same} AND {edited}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
-    yield (f"{same} AND NOT {edited} AND {net_apart}",
-           f"CASE WHEN abs({OVER}) <= {tolerance.rounding} THEN 'ROUNDING_DRIFT' ELSE 'WRONG_AMOUNT' END", OVER)
-    yield f"{same} AND NOT {edited} AND NOT {net_apart} AND abs(c_tax - a_tax) > {tolerance.tax}", "'WRONG_TAX_AMOUNT'", "c_tax - a_tax"
-    yield f"s_posted > 0 AND s_units = a_stocked AND abs(s_cost - a_cost) > {tolerance.cost}", "'VALUATION_DRIFT'", "s_cost - a_cost"
+    net_apart = f"(abs({OVER}) > t_net)"
+    yield f"{SAME} AND {EDITED}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
+    yield (f"{SAME} AND NOT {EDITED} AND {net_apart}",
+           f"CASE WHEN abs({OVER}) <= t_rounding THEN 'ROUNDING_DRIFT' ELSE 'WRONG_AMOUNT' END", OVER)
+    yield f"{SAME} AND NOT {EDITED} AND NOT {net_apart} AND abs(c_tax - a_tax) > t_tax", "'WRONG_TAX_AMOUNT'", "c_tax - a_tax"
+    yield "s_posted > 0 AND s_units = a_stocked AND abs(s_cost - a_cost) > t_cost", "'VALUATION_DRIFT'", "s_cost - a_cost"
     days = {"CREDIT_BEFORE_ACCEPTANCE": "c_first_on < a_accepted_on", "WRONG_PERIOD": "c_period <> a_period",
             "LATE": "c_last_on > a_due_on", "WRONG_DATE": "c_last_on <> a_expected_on"}
     first = " ".join(f"WHEN {wrong} THEN '{kind}'" for kind, wrong in days.items())
@@ -375,13 +415,15 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
         FROM keys LEFT JOIN a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line) LEFT JOIN l_side l USING (line)
         LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
     existence = " ".join(f"WHEN {holds} THEN {_pair(kind, amount)}" for holds, kind, amount in EXISTENCE)
-    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents(tolerance))
+    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents())
     books.run(f"""
         CREATE OR REPLACE TABLE verdicts AS
-        WITH judged AS (SELECT *, CASE {existence} END AS existence FROM wide),
+        WITH allowed AS (SELECT *, {', '.join(_allowed(tolerance, day))} FROM wide),
+        judged AS (SELECT *, CASE {existence} END AS existence FROM allowed),
         told AS (SELECT *, CASE WHEN existence.kind IS NOT NULL THEN [existence] WHEN coalesce(a_units, 0) = 0 THEN []
                            ELSE list_filter([{contents}], lambda each: each.kind IS NOT NULL) END AS wrong FROM judged)
-        SELECT line, wrong, CASE WHEN len(wrong) > 0 THEN 'broken' WHEN coalesce(a_units, 0) = 0 THEN 'proved'
+        SELECT line, wrong, CASE WHEN existence.kind IS NOT NULL OR coalesce(a_units, 0) = 0 THEN [] ELSE {LET_GO} END AS let_go,
+               CASE WHEN len(wrong) > 0 THEN 'broken' WHEN coalesce(a_units, 0) = 0 THEN 'proved'
                                  WHEN {AWAITED} <> '' THEN 'timing' ELSE 'proved' END AS standing,
                {AWAITED} AS why, a_accepted_on AS since, coalesce(c_document, s_document, l_document, '') AS document,
                coalesce(a_entity, c_entity, s_entity, '') AS entity, coalesce(a_currency, c_currency, '') AS currency,
@@ -439,13 +481,14 @@ def _cancelling(books: Books) -> Iterator[Broken]:
         yield Broken(verdict=verdict, **dict(zip(names, told, strict=True)))
 
 
-def _summary(books: Books, *, ledger: bool) -> Proof:
+def _summary(books: Books, currencies: Mapping[str, str], *, ledger: bool) -> Proof:
     """Add up what is each legal entity's own: the lines, and the totals of each side against what was accepted, less what is in timing."""
-    own = shares(books.rows, books.told["accepted"])
+    own = shares(books.rows, books.told["accepted"], currencies)
     parts = own.values()
     return Proof(
         entities=own, lines=sum(each.lines for each in parts), in_timing=sum(each.in_timing for each in parts),
         broken=sum(each.broken for each in parts), proved=sum(each.proved for each in parts), orphans=sum(each.orphans for each in parts),
+        within=sum(each.within for each in parts), let_go=together(each.let_go for each in parts),
         by_class=added(each.by_class for each in parts), awaited=added(each.awaited for each in parts),
         stock_difference=sum((each.stock_difference for each in parts), NOTHING),
         credit_difference=sum((sum(each.credit_difference.values(), NOTHING) for each in parts), NOTHING),

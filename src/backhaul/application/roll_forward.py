@@ -12,15 +12,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from backhaul.application.claims import AT_ONCE, Owed, claims
+from backhaul.application.claims import Owed, claims, vouchers_of
+from backhaul.application.folded import AT_ONCE
 from backhaul.application.payment_ports import PaymentStore
-from backhaul.application.ports import Erp, KeptPosting
+from backhaul.application.ports import Erp
 from backhaul.application.process import pictures
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.open_side import Booked, Came, OpenSides
 from backhaul.domain.payments import PaymentStatus, answers
-from backhaul.domain.posting import CreditNote, OrderLine, PostingKey
+from backhaul.domain.posting import OrderLine, PostingKey
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, RollForward, Tie, Whose, roll
 from backhaul.domain.rules import Booking, LegalEntity, Rules, TiedTo
@@ -38,13 +39,14 @@ class _Known:
     marks: Mapping[str, tuple[Whose, str, OrderLine | None]]
 
 
-def roll_forward(store: PaymentStore, erps: Mapping[str, Erp | BackhaulError], rules: Rules, days: Mapping[str, Period], *,
-                 today: date) -> Rolled:
+def roll_forward(store: PaymentStore, erps: Mapping[str, Erp | BackhaulError], rules: Rules, days: Mapping[str, Period], *,  # noqa: PLR0913  whose, and of which days
+                 today: date, owed: Sequence[Owed] | None = None) -> Rolled:
     """Roll both forward from the beginning of the first of its `days` to the end of the last for each legal entity, as it is known `today`.
 
-    `erps` gives each legal entity's ERP, or what stands in the way of asking it; nothing is written, there or here.
+    `erps` gives each legal entity's ERP, or what stands in the way of asking it; `owed` are the claims, if they are at hand. Nothing is
+    written, there or here.
     """
-    owed = claims(store, rules)
+    owed = claims(store, rules) if owed is None else owed
     sides, reasons = dict[str, OpenSides](), list[str]()
     mine = [(entity, days[entity.id].last) for entity in rules.entities if entity.id in days]
     for entity, day in mine:
@@ -237,11 +239,12 @@ def _tied_goods(told: OpenSides, rules: Rules, entity: LegalEntity, known: _Know
 def _known(store: PaymentStore, rules: Rules, owed: Sequence[Owed], sides: Mapping[str, OpenSides]) -> _Known:
     """Bring references to their claims, vouchers to the returns whose documents they are of, and marks to lines."""
     references = {payment.reference.upper(): each for each in owed for payment in each.told}
+    parts = {part.ref: part for each in owed for part in each.parts}
+    vouchers = {(part.whose.entity, voucher): (part.whose, ref) for ref, part in sorted(parts.items()) for voucher in part.vouchers}
     marks = {came.mark for told in sides.values() for came in told.came} - {""}
     with store.look() as tx:
         keys = tx.marked(rules.tenant, marks)
-        refs = sorted({ref for each in owed for ref in each.refs} | {key.return_ref for key in keys.values()})
-    vouchers: dict[tuple[str, str], tuple[Whose, str]] = {}
+    refs = sorted({key.return_ref for key in keys.values()})
     lines: dict[PostingKey, tuple[Whose, str, OrderLine | None]] = {}
     for at in range(0, len(refs), AT_ONCE):
         with store.look() as tx:
@@ -251,13 +254,8 @@ def _known(store: PaymentStore, rules: Rules, owed: Sequence[Owed], sides: Mappi
                 continue
             whose = Whose(entity=picture.entity.id, brand=picture.case.retailer, warehouse=picture.case.warehouse,
                           currency=picture.case.currency or picture.entity.currency)
-            vouchers |= {(picture.entity.id, voucher): (whose, ref) for row in picture.kept for voucher in _vouchers(row)}
+            vouchers |= {(picture.entity.id, voucher): (whose, ref) for voucher in vouchers_of(picture.kept)}
             lines |= {row.posting.key: (whose, ref, row.posting.document if isinstance(row.posting.document, OrderLine) else None)
                       for row in picture.kept}
     return _Known(references=references, vouchers=vouchers,
                   marks={mark: lines[key] for mark, key in keys.items() if key in lines})
-
-
-def _vouchers(row: KeptPosting) -> Iterator[str]:
-    if row.document and isinstance(row.posting.document, CreditNote):
-        yield from {row.document.voucher, *row.document.ids.get("VoucherPhysical", "").split(",")} - {""}

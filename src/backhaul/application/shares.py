@@ -18,6 +18,22 @@ Ask = Callable[[str], Iterator[tuple[Any, ...]]]
 
 
 @dataclass(slots=True, kw_only=True)
+class Counted:
+    """What one tolerance let go: how many differences, what they come to, and what they come to when none cancels another."""
+
+    count: int = 0
+    amount: Money = field(default_factory=dict)
+    gross: Money = field(default_factory=dict)
+
+    def add(self, count: int, amount: Money, gross: Money) -> None:
+        """Count more of them."""
+        self.count += count
+        for sums, more in ((self.amount, amount), (self.gross, gross)):
+            for currency, money in more.items():
+                sums[currency] = sums.get(currency, NOTHING) + money
+
+
+@dataclass(slots=True, kw_only=True)
 class Share:
     """What a run proved of one legal entity; its differences are credited less accepted, and booked less credited, by currency."""
 
@@ -27,6 +43,9 @@ class Share:
     orphans: int = 0
     by_class: dict[str, tuple[int, Money]] = field(default_factory=dict)
     awaited: dict[str, tuple[int, Money]] = field(default_factory=dict)
+    within: int = 0
+    """How many lines are proved within a tolerance."""
+    let_go: dict[str, Counted] = field(default_factory=dict)
     stock_difference: Decimal = NOTHING
     credit_difference: Money = field(default_factory=dict)
     ledger_difference: Money = field(default_factory=dict)
@@ -37,10 +56,12 @@ class Share:
         return self.lines - self.in_timing - self.broken
 
 
-def shares(ask: Ask, known: Collection[str], *, accepted: str = "accepted", records: str = "records") -> dict[str, Share]:
+def shares(ask: Ask, known: Collection[str], books: Mapping[str, str], *, accepted: str = "accepted",
+           records: str = "records") -> dict[str, Share]:
     """Divide what the last `prove` found by legal entity.
 
-    `known` are the columns that what was accepted really has; `accepted` and `records` name the sides where they are read from.
+    `known` are the columns that what was accepted really has, `books` the currency of each legal entity's books; `accepted` and
+    `records` name the sides where they are read from.
     """
     found: defaultdict[str, Share] = defaultdict(Share)
     entity, currency = (f"coalesce({name}, '')" if name in known else "''" for name in ("entity", "currency"))
@@ -56,6 +77,7 @@ def shares(ask: Ask, known: Collection[str], *, accepted: str = "accepted", reco
     for whose, coin, lacks in _booked(ask, told, accepted, records):
         _add(found[whose].ledger_difference, coin, lacks)
     _judged(ask, found)
+    _let_go(ask, found, books)
     return {whose: share for whose, share in sorted(found.items()) if whose or share != Share()}
 
 
@@ -123,6 +145,26 @@ def _judged(ask: Ask, found: defaultdict[str, Share]) -> None:
             FROM found GROUP BY ALL ORDER BY ALL"""):
         found[whose].orphans += orphans
         _count(found[whose].by_class, kind, coin, lines, amount)
+
+
+def _let_go(ask: Ask, found: defaultdict[str, Share], books: Mapping[str, str]) -> None:
+    """Count what tolerances let go; a cost is in the currency of the books."""
+    for whose, lines in ask("""SELECT own_entity, count(*) FROM verdicts WHERE standing = 'proved' AND len(let_go) > 0 GROUP BY ALL"""):
+        found[whose].within += lines
+    for whose, coin, measure, row, count, amount, gross in ask("""
+            SELECT own_entity, own_currency, each.measure, each.row, count(*), sum(each.amount), sum(abs(each.amount))
+            FROM (SELECT own_entity, own_currency, unnest(let_go) AS each FROM verdicts) GROUP BY ALL ORDER BY ALL"""):
+        currency = books.get(whose, coin) if measure == "cost" else coin
+        found[whose].let_go.setdefault(row, Counted()).add(count, {currency: amount}, {currency: gross})
+
+
+def together(parts: Iterable[Mapping[str, Counted]]) -> dict[str, Counted]:
+    """Put what tolerances let go together over legal entities."""
+    found: defaultdict[str, Counted] = defaultdict(Counted)
+    for part in parts:
+        for row, each in part.items():
+            found[row].add(each.count, each.amount, each.gross)
+    return dict(sorted(found.items()))
 
 
 def _add(sums: Money, currency: str, amount: Decimal) -> None:

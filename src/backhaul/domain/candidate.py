@@ -20,7 +20,10 @@ RECENT: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """What is known of the goods: item, units, currency, and whatever else somebody could tell."""
+    """What is known of the goods: item, units, currency, and whatever else somebody could tell.
+
+    `line_sku` is what the line is said to be, where another item is looked for; `span` the days its sale is looked for on.
+    """
 
     sku: str
     units: Decimal
@@ -29,6 +32,8 @@ class Sought:
     order: str = ""
     price: Decimal | None = None
     came_on: date | None = None
+    line_sku: str = ""
+    span: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +54,17 @@ class Candidate:
 
 def candidates(sought: Sought, sales: Iterable[Sale], taken: Mapping[tuple[str, str], Taken],
                awaited: Mapping[str, str]) -> tuple[Candidate, ...]:
-    """Give every line of these sales that sold the item, what speaks most first.
+    """Give every line of these sales that sold the item, what speaks most first; of those found by days alone, what was sold last.
 
     `taken` is what our returns take by order and lot, `awaited` the return that announced the item of an order and still waits for it.
     """
     found = [_candidate(sought, sale, line, lot, taken.get((sale.number, lot), Taken()), awaited.get(sale.number, ""))
              for sale in sales for lot, line in zip(names(sale.of(sought.sku)), sale.of(sought.sku), strict=True)]
-    return tuple(sorted(found, key=lambda each: (tuple(not speaks for speaks in each.rank), len(each.against), each.order, each.lot)))
+    def how(each: Candidate) -> tuple[object, ...]:
+        days = (sought.came_on - each.sold_on).days if sought.span and sought.came_on and each.sold_on else 0
+        return tuple(not speaks for speaks in each.rank), len(each.against), days < 0, abs(days), each.order, each.lot
+
+    return tuple(sorted(found, key=how))
 
 
 def _candidate(sought: Sought, sale: Sale, line: SaleLine, lot: str, taken: Taken, awaited: str) -> Candidate:  # noqa: PLR0913, PLR0917  private
@@ -76,6 +85,8 @@ def _candidate(sought: Sought, sale: Sale, line: SaleLine, lot: str, taken: Take
     against = [no for speaks, _, no in told if speaks is False]
     if sale.currency != sought.currency:
         against.append(f"it was sold in {sale.currency}, the return is in {sought.currency}")
+    if sought.line_sku not in {"", sought.sku}:
+        against.append(f"it sold {sought.sku}, and the line is {sought.line_sku}: correct that first")
     return Candidate(
         order=sale.number, lot=lot, customer=sale.customer, currency=sale.currency, unit_price=line.unit_price, sold_on=sale.sold_on,
         left=left, why=tuple(yes for speaks, yes, _ in told if speaks), against=tuple(against),

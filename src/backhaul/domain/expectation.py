@@ -124,11 +124,12 @@ def _row(seen: _Seen, line: ReturnLine, part: Part) -> MappingRow | None:
 def _goods(seen: _Seen, line: ReturnLine, targets: list[tuple[Part, MappingRow | None]]) -> Expected:
     """Expect credit for accepted units, and stock for those of them that are goods; what has no target yet is credited nevertheless."""
     units = net = stocked = sellable = scrapped = NOTHING
-    places = set()
+    places, accounts = set(), set()
     for part, row in targets:
         if row is not None and not row.credit:
             continue
         units += part.quantity
+        accounts.add(row.expected_account if row else "")
         net += rounded(part.quantity * (line.unit_price or NOTHING), seen.case.currency)
         if row is None or row.outcome is Outcome.WITHOUT_GOODS:
             continue
@@ -146,6 +147,7 @@ def _goods(seen: _Seen, line: ReturnLine, targets: list[tuple[Part, MappingRow |
     at = seen.ats.get(line.line_id)
     return Expected(line_id=line.line_id, at=at if units else None, accepted=_accepted(
         seen, line.line_id, at, units=units, net=net, announced=line.announced, stocked=stocked, sellable=sellable, scrapped=scrapped,
+        account=next(iter(accounts)) if len(accounts) == 1 else "",
         words=_words(seen, seen.fixed.get(line.line_id, Fixed()).item or line.sku, sale=sale, warehouse=warehouse, location=location)))
 
 
@@ -169,6 +171,7 @@ def _words(seen: _Seen, item: str, *, sale: str | None = None, warehouse: str | 
 def _accepted(  # noqa: PLR0913  what `Accepted` says
     seen: _Seen, line_id: str, at: datetime | None, *, units: Decimal, net: Decimal, words: Words, announced: Decimal | None = None,
     stocked: Decimal = NOTHING, sellable: Decimal = NOTHING, scrapped: Decimal = NOTHING, fee: bool = False,
+    account: str = "",
 ) -> Accepted:
     """Add when it should be posted: from acceptance, or from when a person let it go on, until the ERP's last job for its window."""
     fixed, zone = seen.fixed.get(line_id, Fixed()), ZoneInfo(seen.entity.zone)
@@ -182,7 +185,8 @@ def _accepted(  # noqa: PLR0913  what `Accepted` says
         period = earliest.name if earliest is not None and due is not None and due in earliest else None
     return Accepted(
         words=words, units=units, net=net, fee=fee, announced=announced, stocked=stocked, sellable=sellable, scrapped=scrapped,
-        tax=fixed.tax if fixed.units == units else None, accepted_on=at.astimezone(zone).date() if at else None, due_on=due, period=period)
+        tax=fixed.tax if fixed.units == units else None, accepted_on=at.astimezone(zone).date() if at else None, due_on=due, period=period,
+        account=account or None)
 
 
 def _windows(rules: Rules) -> tuple[Window, ...]:

@@ -14,6 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from backhaul.domain.tolerance import LetGo, Measure, Tolerance, ToleranceRow
+
 NOTHING: Final = Decimal(0)
 SEVERAL: Final = "*"
 """What stands for a word that the records of one side do not agree about; it equals nothing."""
@@ -75,6 +77,8 @@ class Accepted:
     expected_on: date | None = None
     due_on: date | None = None
     period: str | None = None
+    account: str | None = None
+    """Where the ledger should book it, as far as one account is expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,16 +166,6 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """What may differ without being a discrepancy, and up to where a difference is rounding. In the currency of the line."""
-
-    net: Decimal = NOTHING
-    tax: Decimal = NOTHING
-    cost: Decimal = NOTHING
-    rounding: Decimal = Decimal("0.01")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Discrepancy:
     """One way in which the sides differ: a class of the catalogue, and the money it is about, positive where too much was credited."""
 
@@ -181,13 +175,17 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is to be said of one line. The first discrepancy is its class; the others stand beside it."""
+    """What is to be said of one line. The first discrepancy is its class; the others stand beside it.
+
+    `let_go` are differences within a tolerance: the line is proved with them, and they are no less there.
+    """
 
     key: str
     standing: Standing
     discrepancies: tuple[Discrepancy, ...] = ()
     why: str = ""
     since: date | None = None
+    let_go: tuple[LetGo, ...] = ()
 
 
 def classify(line: Line, day: date, tolerance: Tolerance) -> Verdict:
@@ -198,11 +196,13 @@ def classify(line: Line, day: date, tolerance: Tolerance) -> Verdict:
         return Verdict(key=line.key, standing=Standing.BROKEN, discrepancies=(existence,))
     if accepted is None or not accepted.units:
         return Verdict(key=line.key, standing=Standing.PROVED)
-    if told := tuple(_contents(line, accepted, tolerance, late=late)):
-        return Verdict(key=line.key, standing=Standing.BROKEN, discrepancies=told)
+    found = tuple(_contents(line, accepted, tolerance, day, late=late))
+    let_go = tuple(each for each in found if isinstance(each, LetGo))
+    if told := tuple(each for each in found if isinstance(each, Discrepancy)):
+        return Verdict(key=line.key, standing=Standing.BROKEN, discrepancies=told, let_go=let_go)
     if awaited := _awaited(line, accepted):
-        return Verdict(key=line.key, standing=Standing.TIMING, why=awaited, since=accepted.accepted_on)
-    return Verdict(key=line.key, standing=Standing.PROVED)
+        return Verdict(key=line.key, standing=Standing.TIMING, why=awaited, since=accepted.accepted_on, let_go=let_go)
+    return Verdict(key=line.key, standing=Standing.PROVED, let_go=let_go)
 
 
 # --- is it there, once?
@@ -275,11 +275,11 @@ NAMED: Final[tuple[tuple[str, str, bool, bool], ...]] = (
 """Class, word, whether the credit note is compared, whether the stock movement is."""
 
 
-def _contents(line: Line, accepted: Accepted, tolerance: Tolerance, *, late: bool) -> Iterator[Discrepancy]:
-    """Give every way in which what is posted says something else than what was accepted."""
+def _contents(line: Line, accepted: Accepted, tolerance: Tolerance, day: date, *, late: bool) -> Iterator[Discrepancy | LetGo]:
+    """Give every way in which what is posted says something else than what was accepted, and what of it a tolerance lets go."""
     yield from _words(line, accepted)
     yield from _quantities(line, accepted, late=late)
-    yield from _amounts(line, accepted, tolerance)
+    yield from _amounts(line, accepted, tolerance, day)
     yield from _days(line, accepted)
     if line.lacking:
         kind = "LEDGER_MISSING" if line.lacking == line.credit.net else "LEDGER_DIFFERS"
@@ -309,20 +309,30 @@ def _quantities(line: Line, accepted: Accepted, *, late: bool) -> Iterator[Discr
         yield Discrepancy(kind=kind, amount=_known(stock.cost))
 
 
-def _amounts(line: Line, accepted: Accepted, tolerance: Tolerance) -> Iterator[Discrepancy]:
+def _amounts(line: Line, accepted: Accepted, tolerance: Tolerance, day: date) -> Iterator[Discrepancy | LetGo]:
     """Compare money where the units are the same; a document that was changed after it was read back is called that."""
-    credit, stock = line.credit, line.stock
+    credit, stock, words = line.credit, line.stock, accepted.words
+    rows = {measure: tolerance.choose(measure, entity=words.entity or "", currency=words.currency or "", account=accepted.account or "",
+                                      on=accepted.accepted_on or day) for measure in Measure}
     if credit.posted and credit.units == accepted.units and not _differs(credit.words.currency, accepted.words.currency):
         net, tax = _known(credit.net) - accepted.net, _apart(credit.tax, accepted.tax)
         if line.read_back is not None and credit.net != line.read_back:
             yield Discrepancy(kind="EDITED_AFTER_POSTING", amount=_known(credit.net) - line.read_back)
-        elif abs(net) > tolerance.net:
-            yield Discrepancy(kind="ROUNDING_DRIFT" if abs(net) <= tolerance.rounding else "WRONG_AMOUNT", amount=net)
-        elif abs(tax) > tolerance.tax:
-            yield Discrepancy(kind="WRONG_TAX_AMOUNT", amount=tax)
-    cost = _apart(stock.cost, accepted.cost)
-    if stock.posted and stock.units == accepted.stocked and abs(cost) > tolerance.cost:
-        yield Discrepancy(kind="VALUATION_DRIFT", amount=cost)
+        elif abs(net) > rows[Measure.NET].amount:
+            yield Discrepancy(kind="ROUNDING_DRIFT" if abs(net) <= rows[Measure.ROUNDING].amount else "WRONG_AMOUNT", amount=net)
+        else:
+            yield from _within(rows[Measure.NET], net, "WRONG_AMOUNT")
+            yield from _within(rows[Measure.TAX], tax, "WRONG_TAX_AMOUNT")
+    if stock.posted and stock.units == accepted.stocked:
+        yield from _within(rows[Measure.COST], _apart(stock.cost, accepted.cost), "VALUATION_DRIFT")
+
+
+def _within(row: ToleranceRow, apart: Decimal, kind: str) -> Iterator[Discrepancy | LetGo]:
+    """Say what a difference is: let go by a row, or a discrepancy; nothing is neither."""
+    if abs(apart) > row.amount:
+        yield Discrepancy(kind=kind, amount=apart)
+    elif apart:
+        yield LetGo(measure=row.measure, amount=apart, row=row.name)
 
 
 def _days(line: Line, accepted: Accepted) -> Iterator[Discrepancy]:

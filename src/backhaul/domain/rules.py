@@ -18,6 +18,7 @@ from backhaul.domain.kits import Kit
 from backhaul.domain.payments import PayoutRules
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.tax import TaxTable
+from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
 from backhaul.domain.valuation import Policy
 
 
@@ -164,11 +165,15 @@ class Leg(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tolerances:
-    """How far the ERP's figures may be from ours, in currency units, before a person looks."""
+    """How far the ERP's figures may be from ours, in currency units, before a person looks.
+
+    By `rows`, which have an owner and a reason; a profile that has none of them says three amounts for everything.
+    """
 
     amount: Decimal = Decimal("0.01")
     cost: Decimal = Decimal("0.05")
     tax: Decimal = Decimal("0.01")
+    rows: tuple[ToleranceRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +326,21 @@ class Rules:
         """Give the journals that decisions of a legal entity name, by type; an empty name is the adapter's own."""
         rows = {(row.journal_type, row.journal) for row in self.mapping if row.when.legal_entity == entity}
         return frozenset(rows | {(rule.journal_type, rule.journal) for (owner, _), rule in self.surplus.items() if owner == entity})
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """Give what may differ in a proof. Without rows not a cent of net is let go, but what finance calls rounding is called that."""
+        usual, books = self.tolerances, {entity.id: entity.currency for entity in self.entities}
+        if usual.rows:
+            return Tolerance(rounding=Decimal(0), rows=usual.rows, books=books)
+        return Tolerance(tax=usual.tax, cost=usual.cost, rounding=usual.amount, books=books)
+
+    def tolerances_of(self, entity: str, currency: str, on: date) -> Tolerances:
+        """Give what may differ where a document is compared with what was wanted, of one legal entity, currency and day."""
+        if not self.tolerances.rows:
+            return self.tolerances
+        told = {measure: self.tolerance.choose(measure, entity=entity, currency=currency, account="", on=on).amount for measure in Measure}
+        return Tolerances(amount=max(told[Measure.NET], told[Measure.ROUNDING]), tax=told[Measure.TAX], cost=told[Measure.COST])
 
     def entity(self, id: str) -> LegalEntity:  # noqa: A002  the ERP's own word
         """Give a legal entity of this tenant by its id; another id is `Misconfigured`."""

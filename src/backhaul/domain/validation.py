@@ -111,22 +111,40 @@ def with_components(sale: Sale, rules: Rules) -> Sale:
 
 NEWEST: Final = 50
 """Sales of the buyers that are asked about, at most."""
+OF_ITEM: Final = 100
+"""Lines of sales of an item in a span of days that are looked at, at most, the newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """An item that was sold, by the code our messages give it, and the days between which it may have been, both included."""
+
+    item: str
+    first: date
+    last: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What to ask the ERP about a set of cases. Of `buyers`, the newest sales are told beside the orders, however they are called."""
+    """What to ask the ERP about a set of cases. Of `buyers`, the newest sales are told beside the orders, however they are called.
+
+    So are the newest of an item in a span of days, as `sold` says; its item is one of `items`.
+    """
 
     legal_entity: str
     items: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
     buyers: frozenset[str] = frozenset()
+    sold: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterData:
-    """The ERP's answers. What is not in a mapping, the ERP does not have. `places` are exact codes."""
+    """The ERP's answers. What is not in a mapping, the ERP does not have. `places` are exact codes.
+
+    `left_out`: an item was sold more often in its span of days than is looked at; the oldest of its sales are not among these.
+    """
 
     items: Mapping[str, Item] = field(default_factory=dict)
     customers: Mapping[str, Customer] = field(default_factory=dict)
@@ -140,6 +158,7 @@ class MasterData:
     periods: Sequence[Told] = ()
     """What the books say of their days; of days nobody says anything of, the profile's calendar alone decides."""
     taxes: TaxTable = field(default_factory=TaxTable)
+    left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,13 +156,16 @@ def exceptions_candidates(  # noqa: PLR0913  each is an option
     order: Annotated[str, typer.Option(help="An order it could be.")] = "",
     customer: Annotated[str, typer.Option(help="The account of who may have bought it.")] = "",
     price: Annotated[str, typer.Option(help="Net price of one unit, if somebody knows it.")] = "",
+    item: Annotated[str, typer.Option(help="The item, if it is another than the line's.")] = "",
+    sold_from: Annotated[str, typer.Option("--from", help="Look through the item's sales from this day on, like 2026-03-01.")] = "",
+    sold_to: Annotated[str, typer.Option("--to", help="And until this day.")] = "",
     tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Look for the sale of goods whose sale nobody knows; what speaks most for a sale stands first."""
     from dataclasses import asdict
 
     from backhaul.adapters.sql import views
-    from backhaul.application.seek import seek
+    from backhaul.application.seek import days_of, seek
     from backhaul.domain.access import Scope
 
     with opened() as house:
@@ -171,13 +174,15 @@ def exceptions_candidates(  # noqa: PLR0913  each is an option
             related = views.refs_about(connection, Scope.whole(name), customer) if customer else ()
         desk = _desk(house, name, number)
         told = seek(house.store, desk.erp, desk.rules, desk.entity, number, order=order, customer=customer,
-                    price=_number("--price", price) if price else None, related=related)
+                    price=_number("--price", price) if price else None, related=related, days=days_of(sold_from, sold_to, item))
     if as_json:
         say(asdict(told))
         return
     for each in told.found:
         out.print(f"{each.order} at {each.unit_price} {each.currency}, {each.customer or 'nobody'}: {'; '.join(each.why) or 'nothing'}"
                   f" speaks for it, {'; '.join(each.against) or 'nothing'} against it", markup=False, highlight=False)
+    if told.more:
+        out.print("There are more sales on these days than are looked at; ask for fewer days.")
     if not told.found:
         out.print(f"Nothing that was found sold {told.sought.sku}.", markup=False, highlight=False)
 

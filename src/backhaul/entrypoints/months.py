@@ -6,18 +6,19 @@ The extracts stay as Parquet in the state folder, each with its SHA-256, so that
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from backhaul.application import close, payments, summon as summoning
+from backhaul.application import close, folded, payments, summon as summoning
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
 from backhaul.application.certify import certify
-from backhaul.application.claims import claims
+from backhaul.application.claims import Owed, claims
 from backhaul.application.extracts import SIDES, numbered, write
+from backhaul.application.folded import Effort
 from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.ledger import read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
@@ -31,7 +32,7 @@ from backhaul.domain.disposition import MappingRow
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
-from backhaul.domain.proof import NOTHING, Tolerance
+from backhaul.domain.proof import NOTHING
 from backhaul.domain.rules import Rules
 from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
@@ -43,20 +44,22 @@ MEMORY: Final = "proof"
 @contextmanager
 def prove_month(  # noqa: PLR0913  options
     house: House, tenant: str, period: str, day: date, *, now: datetime, actor: str = "backhaul", memory: str = "700MB",
+    anew: bool = False,
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
     rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
     until = min(day, rules.span(period).last)
-    told, irregular, relied_on = _hear(house, tenant, period, day, erps, now)
+    heard = _hear(house, tenant, period, day, erps, now, anew=anew)
+    told, irregular = heard.told, heard.irregular
     files = _write(house, tenant, period, day, told)
     with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
-        proof = prove(books, day, tolerance_of(rules))
+        proof = prove(books, day, rules.tolerance)
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
-        proof.house, proof.relied_on = tuple(irregular), relied_on
+        proof.house, proof.relied_on = tuple(irregular), heard.relied_on
         proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
-        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date()) if rules.accounts else None
+        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date(), owed=heard.owed) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
         figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
@@ -73,22 +76,43 @@ def prove_month(  # noqa: PLR0913  options
             journaling.keep(house.store, tenant, period, ledger)
         if told.payouts:
             payments.report(books)
-        yield proof, books, {"proof": number, "extracts": extracts}
+        yield proof, books, {"proof": number, "extracts": extracts, "effort": asdict(told.effort)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What platform and ERPs say, what is irregular about it, on whose word of the platform it rests, and every claim there is."""
+
+    told: Testimony
+    irregular: list[Irregular]
+    relied_on: str
+    owed: Sequence[Owed]
 
 
 def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError],  # noqa: PLR0913, PLR0917  private
-          now: datetime) -> tuple[Testimony, list[Irregular], str]:
-    """Ask platform and ERPs: what all of them say, what is irregular about it, and on whose word of the platform it rests."""
+          now: datetime, *, anew: bool) -> _Heard:
+    """Ask platform and ERPs; of returns nothing happened to since the last proof, what was worked out then is taken."""
     rules, whole = house.profiles[tenant].rules, house.profiles[tenant].rules.span(period)
     asked = ask_the_platform(house, tenant, now)
     summoning.tell(house.store, tenant, "reads the books of the ERPs")
-    told = attest(house.store, erps, rules, period, day)
+    turn = folded.begin(house.store, rules)
+    told = attest(house.store, erps, rules, period, day, turn=turn, anew=anew)
     told.reasons += asked.reasons
     forget(told, asked.unknown)
     irregular = appraise(house.store, erps, rules, told)
-    owed = [each for each in claims(house.store, rules) if rules.payouts.providers or each.told]
-    told.payouts += map(dict, payments.rows_of(owed, whole.first, min(day, whole.last)))
-    return told, irregular, asked.relied_on
+    owed = claims(house.store, rules, turn=turn, anew=anew)
+    compared = [each for each in owed if rules.payouts.providers or each.told]
+    told.payouts += map(dict, payments.rows_of(compared, whole.first, min(day, whole.last)))
+    return _Heard(told=told, irregular=irregular, owed=owed, relied_on=f"{asked.relied_on}; {_said(told.effort, anew=anew)}")
+
+
+def _said(effort: Effort, *, anew: bool) -> str:
+    """Say in plain words how much of the platform's side was worked out for this run, and why, if it was all of it."""
+    if anew:
+        return f"all {effort.worked_out} returns were worked out anew, as was asked"
+    if effort.other_rules:
+        return f"{effort.worked_out} returns were worked out anew, {effort.other_rules} of them because the rules changed since"
+    return f"{effort.worked_out} returns were worked out, those of the other {effort.kept} to which nothing happened since still hold"
 
 
 def _write(house: House, tenant: str, period: str, day: date, told: Testimony) -> Mapping[str, Path]:
@@ -256,8 +280,3 @@ def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, 
 
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:
     return {"side": name, "file": str(path), "rows": rows, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def tolerance_of(rules: Rules) -> Tolerance:
-    """Give what may differ: not a cent of net is let go, but what finance calls rounding is called that."""
-    return Tolerance(tax=rules.tolerances.tax, cost=rules.tolerances.cost, rounding=rules.tolerances.amount)

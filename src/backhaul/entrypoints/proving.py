@@ -36,6 +36,8 @@ def reconcile(  # noqa: PLR0913  a command line
     report: Annotated[str, typer.Option(help="Write every discrepancy to this file: .csv or .parquet.")] = "",
     memory: Annotated[str, typer.Option(help="What the engine may hold before it goes to disk.")] = "700MB",
     actor: Annotated[str, typer.Option(help="Who you are; a run of --period is kept under that name.")] = "backhaul",
+    anew: Annotated[bool, typer.Option("--anew", help="Work out every return of --period again, whether anything happened to it or not."
+                                       )] = False,
     tenant: Tenant = "",
     as_json: Json = False,
 ) -> None:
@@ -48,12 +50,13 @@ def reconcile(  # noqa: PLR0913  a command line
     from backhaul.application.certify import figures
     from backhaul.application.reconcile import Books, Proof, prove
     from backhaul.domain.payments import Waits
-    from backhaul.domain.proof import Tolerance
+    from backhaul.domain.tolerance import Tolerance
 
     extracts = left or right or history
-    if bool(period) == bool(extracts) or (bool(left) != bool(right) and not history) or (payouts and (period or history)):
+    unfit = (payouts and (period or history)) or (anew and not period)
+    if bool(period) == bool(extracts) or (bool(left) != bool(right) and not history) or unfit:
         message = ("say either --period YYYY-MM, or --left FILE and --right FILE, of what came since where --history names a file; "
-                   "--payouts goes with extracts without a history")
+                   "--payouts goes with extracts without a history, --anew with --period")
         raise typer.BadParameter(message)
 
     def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
@@ -89,7 +92,7 @@ def reconcile(  # noqa: PLR0913  a command line
         name = tenant_of(house, tenant)
         zone = ZoneInfo(house.profiles[name].rules.entities[0].zone)
         until = day_of(day, now.astimezone(zone).date())
-        with prove_month(house, name, month, until, actor=actor, now=now, memory=memory) as (proof, books, more):
+        with prove_month(house, name, month, until, actor=actor, now=now, memory=memory, anew=anew) as (proof, books, more):
             tell(proof, books, {"period": month, **more})
 
 
@@ -186,6 +189,9 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
                   f"{own['broken']} broken; {own['orphans']} records beside them; {money['credit_difference']} more credited, "
                   f"{own['stock_difference']:f} more units, {money['ledger_difference']} more in the ledger"
                   f"{'' if own['complete'] else '; not all of it was read'}.", highlight=False)
+    for row in told["let_go"]:
+        out.print(f"Let go within the tolerance {row['row']} of {row['owner']}, which allows {row['limit']:f}: {row['count']} differences, "
+                  f"{in_words(row['amount'])} together, {in_words(row['gross'])} if none cancels another.", highlight=False)
     if paid := told.get("payouts"):
         out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
                   f"{paid['broken']} broken.", highlight=False)

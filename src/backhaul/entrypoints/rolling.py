@@ -3,7 +3,7 @@
 A look asks every ERP, so that pages show what the last proof of the month kept; the command looks anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from backhaul.application.claims import Owed
 from backhaul.application.ports import Erp, Store
 from backhaul.application.roll_forward import roll_forward
 from backhaul.bootstrap import House
@@ -26,12 +27,13 @@ UNDER: Final = "roll-forward"
 SAYS: Final[Mapping[Flow, str]] = {Flow.PAID: "paid and not credited", Flow.RECEIVED: "received and not credited"}
 
 
-def roll_month(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError], *, today: date) -> Rolled:  # noqa: PLR0913
-    """Roll a period forward to the end of a day in it, for each legal entity by its own calendar."""
+def roll_month(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError], *, today: date,  # noqa: PLR0913
+               owed: Sequence[Owed] | None = None) -> Rolled:
+    """Roll a period forward to the end of a day in it, for each legal entity by its own calendar; `owed` are the claims, if at hand."""
     rules = house.profiles[tenant].rules
     spans = {entity.id: entity.calendar.span(period) for entity in rules.having(period)}
     days = {entity: replace(span, last=min(day, span.last)) for entity, span in spans.items()}
-    return roll_forward(house.store, erps, rules, days, today=today)
+    return roll_forward(house.store, erps, rules, days, today=today, owed=owed)
 
 
 def figures(row: RollForward) -> Mapping[str, Any]:

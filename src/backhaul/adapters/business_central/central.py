@@ -36,9 +36,9 @@ class Ask(Query):
     def _address(self, root: str, values: Sequence[str]) -> str:
         any_of = " or ".join(f"{self.column} eq {value if self.numeric else quoted(value)}" for value in values)
         condition = " and ".join(part for part in (self.where, f"({any_of})" if any_of else "") if part)
-        options = {"$filter": condition, "$select": ",".join(self.select), "$expand": self.expand}
-        told = "".join(f"&{name}={quote(text, safe=SAFE)}" for name, text in options.items() if text)
-        return f"{root}/{self.entity_set}?$count=true{told}"
+        options = {**self.limited, "$filter": condition, "$select": ",".join(self.select), "$expand": self.expand}
+        told = "&".join(f"{name}={quote(text, safe=SAFE)}" for name, text in options.items() if text)
+        return f"{root}/{self.entity_set}?{told}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

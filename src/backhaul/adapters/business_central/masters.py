@@ -23,7 +23,18 @@ from backhaul.domain.disposition import Place
 from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.tax import TaxSpan, TaxTable
-from backhaul.domain.validation import NEWEST, Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
+from backhaul.domain.validation import (
+    NEWEST,
+    OF_ITEM,
+    Customer,
+    Item,
+    ItemState,
+    MasterData,
+    Questions,
+    Sale,
+    SaleLine,
+    Span,
+)
 
 ITEMS: Final = "items"
 VARIANTS: Final = "itemVariants"
@@ -77,7 +88,8 @@ class Masters:
 
         A third one reads what the first said was changed, of what is asked about.
         """
-        questions = replace(questions, orders=questions.orders | self._bought(questions.buyers))
+        sold, left_out = self._sold_between(questions.sold)
+        questions = replace(questions, orders=questions.orders | self._bought(questions.buyers) | sold)
         oldest = self.clock() - self.told.master_ttl
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
@@ -98,7 +110,36 @@ class Masters:
             self._keep(changed[0], *self.central.read(self._about(*changed)))
         invoices = [row for row in rows[2] if plain(row.get("status")) in SOLD]
         sales = self._sales(questions, invoices, rows[3])
-        return self._told(questions, sales, self._taxes(invoices), books(rows[4], rows[5]))
+        return replace(self._told(questions, sales, self._taxes(invoices), books(rows[4], rows[5])), left_out=left_out)
+
+    def _sold_between(self, span: Span | None) -> tuple[frozenset[str], bool]:
+        """Name the orders by which an item went out on these days, the newest entries of them, and say whether there are more.
+
+        Lines of invoices can only be asked for below their invoice; an item ledger entry names its item, its day and its document,
+        which is the shipment, or the invoice where there is none (facts/business-central 10).
+        """
+        if span is None:
+            return frozenset(), False
+        if span.item not in self.items:  # what it is called in the ERP
+            self._keep({span.item}, *self.central.read(self._about({span.item}, ())))
+        item = self.items[span.item][1].erp if span.item in self.items else None
+        days = f"postingDate ge {span.first.isoformat()} and postingDate le {span.last.isoformat()}"
+        (entries,) = self.central.read([Ask(
+            entity_set=STOCK, select=COLUMNS[STOCK], where=days, column="itemNumber", values=(item.number if item else span.item,),
+            order="postingDate desc", top=OF_ITEM + 1)])
+        gone = tuple({str(row["documentNumber"]) for row in entries[:OF_ITEM]
+                      if plain(row.get("entryType")) == "Sale" and number(row.get("quantity")) < 0})
+        shipped, invoiced = self.central.read([Ask(entity_set=SHIPMENTS, select=COLUMNS[SHIPMENTS], column="number", values=gone),
+                                               self._invoiced("number", gone)])
+        named = self.told.order_field
+        if named == "number":  # an order is called as its invoice is, which a shipment does not name
+            (more,) = self.central.read([self._invoiced("orderNumber", {str(row.get("orderNumber") or "") for row in shipped} - {""})])
+            shipped, invoiced = [], [*invoiced, *more]
+        orders = {str(row.get(named) or row.get("orderNumber") or "") for row in (*shipped, *invoiced)}
+        return frozenset(orders - {""}), len(entries) > OF_ITEM
+
+    def _invoiced(self, column: str, values: Iterable[str]) -> Ask:
+        return Ask(entity_set=wire.INVOICES, select=wire.SELECT[wire.INVOICES], column=column, values=tuple(values))
 
     def _bought(self, buyers: frozenset[str]) -> frozenset[str]:
         """Name the orders of the newest posted invoices of these accounts; asked for each time, as orders are."""

@@ -19,7 +19,18 @@ from backhaul.domain.disposition import Place
 from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import ErpItem
 from backhaul.domain.tax import TaxSpan, TaxTable
-from backhaul.domain.validation import NEWEST, Customer, Item, ItemState, MasterData, Questions, Sale, SaleLine
+from backhaul.domain.validation import (
+    NEWEST,
+    OF_ITEM,
+    Customer,
+    Item,
+    ItemState,
+    MasterData,
+    Questions,
+    Sale,
+    SaleLine,
+    Span,
+)
 
 PRODUCTS: Final = "ReleasedProductsV2"
 ORDER_SETTINGS: Final = "ProductDefaultOrderSettings"
@@ -82,7 +93,8 @@ class Masters:
 
     def answer(self, questions: Questions) -> MasterData:
         """Answer with what is young enough and one `$batch` for the rest; raise `RetryLater` when that is not whole."""
-        questions = replace(questions, orders=questions.orders | self._bought(questions.buyers))
+        sold, left_out = self._sold_between(questions.sold)
+        questions = replace(questions, orders=questions.orders | self._bought(questions.buyers) | sold)
         now, oldest = self.clock(), self.clock() - self.told.master_ttl
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
@@ -109,7 +121,26 @@ class Masters:
         if places:
             self.places = now, dict(zip(lists, rows[9:], strict=True))
         sales = _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6]), self._names(questions.items))
-        return self._told(questions, sales, rows[7])
+        return replace(self._told(questions, sales, rows[7]), left_out=left_out)
+
+    def _sold_between(self, span: Span | None) -> tuple[frozenset[str], bool]:
+        """Name the orders by which an item was invoiced on these days, the newest lines of them, and say whether there are more.
+
+        An invoice line names its item and day, and no order; its invoice does. What takes more than it gives is no sale.
+        """
+        if span is None:
+            return frozenset(), False
+        if span.item not in self.items:  # what it is called in the ERP
+            self.answer(Questions(legal_entity=self.told.company, items=frozenset({span.item})))
+        item = self.items[span.item][1].erp if span.item in self.items else None
+        where = (f"dataAreaId eq {quoted(self.told.company)} and InvoiceDate ge {span.first.isoformat()}T00:00:00Z and "
+                 f"InvoiceDate le {span.last.isoformat()}T23:59:59Z and InvoicedQuantity gt 0")
+        (lines,) = self.odata.read([Query(
+            entity_set=wire.INVOICE_LINES, select=wire.SELECT[wire.INVOICE_LINES], where=where, column="ProductNumber",
+            values=(item.number if item else span.item,), order="InvoiceDate desc", top=OF_ITEM + 1)])
+        mine = [row for row in self._mine(lines) if item is None or not item.dimensions or wire.item_of(row, "ProductNumber") == item]
+        (heads,) = self.odata.read([self._query(wire.INVOICES, "InvoiceNumber", {str(row["InvoiceNumber"]) for row in mine[:OF_ITEM]})])
+        return frozenset(str(row.get("SalesOrderNumber") or "") for row in self._mine(heads)) - {""}, len(lines) > OF_ITEM
 
     def _bought(self, buyers: frozenset[str]) -> frozenset[str]:
         """Name the newest orders of these accounts; asked for each time, as orders are."""

@@ -53,7 +53,10 @@ def keyed(entity_set: str, **keys: str | Decimal) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What to read: a set, the columns, a fixed condition, and one column that must equal one of many values, texts or numbers."""
+    """What to read: a set, the columns, a fixed condition, and one column that must equal one of many values, texts or numbers.
+
+    With `top` only so many records of each address, in this `order`; then no count is asked for, which would be of all there are.
+    """
 
     entity_set: str
     select: tuple[str, ...] = ()
@@ -62,6 +65,8 @@ class Query:
     values: tuple[str, ...] = ()
     expand: str = ""
     numeric: bool = False
+    order: str = ""
+    top: int = 0
 
     def addresses(self, root: str) -> Iterator[str]:
         """Give as many addresses as keep each below the longest URL; none when there is nothing to ask for."""
@@ -81,6 +86,11 @@ class Query:
     def _address(self, root: str, values: Sequence[str]) -> str:
         any_of = " or ".join(f"{self.column} eq {value if self.numeric else quoted(value)}" for value in values)
         condition = " and ".join(part for part in (self.where, f"({any_of})" if any_of else "") if part)
-        options = {"$filter": condition, "$select": ",".join(self.select), "$expand": self.expand}
+        options = {**self.limited, "$filter": condition, "$select": ",".join(self.select), "$expand": self.expand}
         told = "".join(f"&{name}={quote(text, safe='$,()')}" for name, text in options.items() if text)
-        return f"{root}/data/{self.entity_set}?cross-company=true&$count=true{told}"
+        return f"{root}/data/{self.entity_set}?cross-company=true{told}"
+
+    @property
+    def limited(self) -> dict[str, str]:
+        """Give the options by which only the first are read, or all and counted."""
+        return {"$orderby": self.order, "$top": str(self.top)} if self.top else {"$count": "true"}

@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, literal, or_, select, update
 
 from backhaul.adapters.sql import coverage, rows, tables
-from backhaul.adapters.sql.payments import Payments
+from backhaul.adapters.sql.folds import Folds
 from backhaul.adapters.sql.session import chunks
 from backhaul.application.people_ports import Held, KeptErasure
 from backhaul.domain.facts import Announced
@@ -25,7 +25,7 @@ ABOUT_MESSAGES: Final = "delivery:"
 """How the reference of work about a message begins that nobody could read."""
 
 
-class Erasing(Payments):
+class Erasing(Folds):
     """What is held about a customer, and erasing it."""
 
     def returns_of(self, tenant: str, account: str) -> Sequence[str]:
@@ -123,6 +123,9 @@ class Erasing(Payments):
         self._erase_said(erasure, held)
         self._erase_words(erasure, held)
         self._erase_memories(erasure, reasons)
+        for part in chunks(held.about):
+            self._connection.execute(delete(tables.folds).where(
+                tables.folds.c.tenant == erasure.tenant, tables.folds.c.return_ref.in_(part)))
         proof = {"counts": dict(held.counts), "sha256": gone}
         self._connection.execute(update(table).where(table.c.id == number).values(done_at=erasure.at, proof=rows.written(proof)))
         for kept in (self._cases, self._rows, self._whole, self._known):

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.casework import Casework
-from backhaul.adapters.sql.tables import proof_house, proof_lines, proofs
-from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.adapters.sql.tables import proof_house, proof_lines, proof_within, proofs
+from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
 from backhaul.domain.oversight import Irregular
 
 
@@ -23,13 +23,14 @@ class Proofs(Casework):
         self._flush_inbox()
         self._flush_trail()
 
-    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = ()) -> int:
-        """Keep a run, and of its period only its own lines and what it found of the house; give its number."""
+    def keep_proof(self, proof: KeptProof, strays: Iterable[KeptStray], house: Iterable[Irregular] = (),
+                   within: Iterable[KeptWithin] = ()) -> int:
+        """Keep a run, and of its period only its own lines, what tolerances let go, and what it found of the house; give its number."""
         number: int = self._connection.execute(insert(proofs).returning(proofs.c.id), {
             "tenant": proof.tenant, "period": proof.period, "day": proof.day.isoformat(), "at": proof.at, "actor": proof.actor,
             "complete": proof.complete, "figures": rows.written(proof.figures),
             "extracts": rows.written({"extracts": list(proof.extracts)})}).scalar_one()
-        for table in (proof_lines, proof_house):
+        for table in (proof_lines, proof_house, proof_within):
             self._connection.execute(delete(table).where(table.c.tenant == proof.tenant, table.c.period == proof.period))
         told = [{"proof": number, "tenant": proof.tenant, "period": proof.period, "line": each.line, "return_ref": each.return_ref,
                  "line_id": each.line_id, "standing": each.standing, "kind": each.kind, "amount": each.amount, "entity": each.entity,
@@ -42,6 +43,11 @@ class Proofs(Casework):
                    "currency": each.currency} for each in house]
         if beside:
             self._connection.execute(insert(proof_house), beside)
+        let_go = [{"proof": number, "tenant": proof.tenant, "period": proof.period, "line": each.line, "return_ref": each.return_ref,
+                   "line_id": each.line_id, "measure": each.measure, "amount": each.amount, "row": each.row, "entity": each.entity,
+                   "currency": each.currency, "document": each.document} for each in within]
+        if let_go:
+            self._connection.execute(insert(proof_within), let_go)
         return number
 
     def proofs(self, tenant: str, period: str = "", *, limit: int = 100) -> Sequence[KeptProof]:
@@ -70,6 +76,16 @@ def strays(connection: Connection, tenant: str, period: str, *, kind: str = "", 
     query = query.where(table.kind == kind) if kind else query
     query = query if entities is None else query.where(table.entity.in_(sorted(entities)))
     return [_stray(row) for row in connection.execute(query.order_by(table.standing, table.kind, table.line, table.document, table.id))]
+
+
+def within(connection: Connection, tenant: str, period: str, *, row: str = "") -> list[KeptWithin]:
+    """Give what tolerances let go in a period's latest run, by one row or by all."""
+    table = proof_within.c
+    query = select(proof_within).where(table.tenant == tenant, table.period == period)
+    query = query.where(table.row == row) if row else query
+    return [KeptWithin(line=each.line, return_ref=each.return_ref, line_id=each.line_id, measure=each.measure, amount=each.amount,
+                       row=each.row, entity=each.entity, currency=each.currency, document=each.document)
+            for each in connection.execute(query.order_by(table.row, table.line, table.id))]
 
 
 def house(connection: Connection, tenant: str, period: str, *, kind: str = "") -> list[Irregular]:

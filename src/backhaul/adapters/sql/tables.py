@@ -522,6 +522,18 @@ proof_house = Table(
     sqlite_autoincrement=True,
 )
 
+proof_within = Table(
+    "proof_within", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    Column("proof", SERIAL, ForeignKey("proofs.id"), nullable=False),
+    _words("tenant"), _words("period"), _words("line"), _words("return_ref"), _words("line_id"), _words("measure"),
+    Column("amount", Exact(), nullable=False),
+    _words("row"), _words("entity"), _words("currency"), _words("document"),
+    CheckConstraint("\"row\" <> ''", name="proof_within_row"),
+    Index("proof_within_row_of", "tenant", "period", "row"),
+    sqlite_autoincrement=True,
+)
+
 statements = Table(
     "statements", metadata,
     Column("id", SERIAL, primary_key=True, autoincrement=True),
@@ -591,8 +603,32 @@ erased = Table(
 )
 """What each erasure is about: returns, and messages that nobody could read."""
 
+folds = Table(
+    "folds", metadata,
+    _words("tenant"), _words("sort"), _words("return_ref"), _words("version"), _words("body"),
+    PrimaryKeyConstraint("tenant", "sort", "return_ref", name="folds_return"),
+)
+"""What was worked out of each return, by sort, and under which rules."""
+
+stirred = Table(
+    "stirred", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("return_ref"),
+    Index("stirred_return", "tenant", "return_ref"),
+    sqlite_autoincrement=True,
+)
+"""Returns of which something changed since their folds were last let go; triggers write it, a row for each change."""
+
+foldings = Table(
+    "foldings", metadata,
+    Column("tenant", WORDS, primary_key=True),
+    Column("turn", BigInteger, nullable=False),
+)
+"""How often folds were let go: what was worked out before that is not kept after it."""
+
 ERASABLE: Final = frozenset({
     "deliveries", "facts", "cases", "postings", "attempts", "exceptions", "notes", "promises", "proposals", "words", "answers", "memories",
+    "folds",
 })
 """Tables that may hold what is about a customer."""
 
@@ -626,6 +662,8 @@ GUARDS: Final = frozenset({
     "payments_stay", "payments_fixed", "paysheets_stay", "paysheets_fixed",
     "words_stay", "words_fixed", "erasures_stay", "erasures_approved", "erasures_done", "erased_stay", "erased_fixed", "erased_settled",
     "signatures_stay", "signatures_fixed", "signatures_apart", "signatures_last",
+    "facts_stir_insert", "facts_stir_update", "postings_stir_insert", "postings_stir_update", "postings_stir_delete",
+    "exceptions_stir_insert", "exceptions_stir_update",
 })
 """Triggers the migrations create; `SqlStore.check` refuses to work without them."""
 

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
 from backhaul.application import alike, casework, close as closing, close_ahead, conclude, grouping, pausing, people, privacy, resolve
-from backhaul.application.seek import seek
+from backhaul.application.seek import days_of, seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.facts import Correctable
@@ -112,14 +112,18 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
 
 
 @get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.SEE_PERSONAL, sync_to_thread=True)
-def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", customer: FromQuery[str] = "") -> Told:
-    """Look for the sale of goods whose sale nobody knows, by order or customer: what speaks for each and what does not, the best first."""
+def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", customer: FromQuery[str] = "", item: FromQuery[str] = "",  # noqa: PLR0913, PLR0917  each is a parameter
+               sold_from: FromQuery[str] = "", sold_to: FromQuery[str] = "") -> Told:
+    """Look for the sale of goods whose sale nobody knows, by order, customer, or days it was sold on: what speaks for and against each.
+
+    `more` of the answer: the item was sold more often on these days than is looked at.
+    """
     ref = asked.exception(number).case.return_ref
     with asked.store.read() as connection:
         related = views.refs_about(connection, asked.scope, customer) if customer else ()
     entity = asked.rules.entity(resolve.entity_of(asked.store, asked.rules, ref))
     return plain(seek(asked.store, asked.house.desk(asked.tenant, entity.id).erp, asked.rules, entity, number, order=order,  # type: ignore[no-any-return]  # a record becomes an object
-                      customer=customer, related=related))
+                      customer=customer, related=related, days=days_of(sold_from, sold_to, item)))
 
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
@@ -232,6 +236,16 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
     shown = found[max(offset, 0):max(offset, 0) + _most(limit)]
     return {"total": len(found), "lines": [
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
+
+
+@get("/{tenant:str}/proof-within", action=Action.SEE, sync_to_thread=True)
+def proof_within(asked: Mine, period: FromQuery[str], row: FromQuery[str] = "", limit: FromQuery[int] = 50,
+                 offset: FromQuery[int] = 0) -> Told:
+    """List the differences that tolerances let go in the last run of a month, by one row or by all."""
+    asked.whole()
+    with asked.store.read() as connection:
+        found = kept_proofs.within(connection, asked.tenant, period, row=row)
+    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
 
 
 @get("/{tenant:str}/proof-house", action=Action.SEE, sync_to_thread=True)
@@ -352,7 +366,7 @@ def tokens(asked: Mine) -> Told:
 
 ROUTES: Final = (
     me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting, proposals,
-    pauses, proofs, proof_lines, proof_house, availability, roll_forward, roll_forward_lines,
+    pauses, proofs, proof_lines, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
     close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 

@@ -194,6 +194,13 @@ def _house(_: Console, request: AnyRequest, connection: Connection, reach: Reach
         yield (period, row.kind, CLASSES[row.kind].owner.value, row.subject, row.entity, row.count, row.amount, row.currency, row.sentence)
 
 
+def _within(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    months = proofs.latest(connection, reach.tenant)
+    period = query(request, "period") or (months[0].period if months else "")
+    for row in proofs.within(connection, reach.tenant, period, row=query(request, "row")):
+        yield (period, row.row, row.measure, row.return_ref, row.line_id, row.entity, row.document, row.amount, row.currency)
+
+
 def _availability(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
     for row in statements.differing(connection, reach.tenant, standing=query(request, "standing")):
         yield (row.sku, row.at, row.entity, row.warehouse, row.shop, row.erp, row.apart, row.told, row.standing.value)
@@ -309,6 +316,8 @@ SHEETS: Final[dict[str, Sheet]] = {
         "Means")),
     "house": Sheet(action=Action.SEE, whole=True, rows=_house, headings=(
         "Month", "Class", "Team", "About", "Legal entity", "Found", "Amount", "Currency", "Says")),
+    "within": Sheet(action=Action.SEE, whole=True, rows=_within, headings=(
+        "Month", "Tolerance", "Figure", "Return", "Line", "Legal entity", "Document", "Amount", "Currency")),
     "availability": Sheet(action=Action.SEE, whole=True, rows=_availability, headings=(
         "SKU", "Shop's place", "Legal entity", "Warehouse", "Offered", "On sale", "Apart", "Told last", "Stands")),
     "roll-forward": Sheet(action=Action.SEE, whole=True, rows=_roll_forward, headings=(

@@ -33,6 +33,8 @@ WAITS = {
     "PAYOUT_PENDING": "The provider works on the payment.",
 }
 """What a line in timing waits for."""
+WITHIN = "WITHIN_TOLERANCE"
+"""Under this name stand the differences that tolerances let go."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -58,12 +60,14 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         tenant, first = console.tenant(request), whole(query(request, "after")) or 0
         of_house = kind in CLASSES and CLASSES[kind].level is Level.HOUSE
         with console.house.store.read() as connection:
-            found = [*(proofs.house if of_house else proofs.strays)(connection, tenant, period, kind=kind)]
+            found: list[Any] = [*proofs.within(connection, tenant, period, row=query(request, "row"))] if kind == WITHIN else [
+                *(proofs.house if of_house else proofs.strays)(connection, tenant, period, kind=kind)]
         if not found:
             detail = "the last proof of this month found no such line"
             raise NotFoundException(detail)
         rest = found[first + PAGE:]
-        return console.show(request, "proof_house.html" if of_house else "proof_class.html", period=period, kind=kind,
+        page = "proof_within.html" if kind == WITHIN else "proof_house.html" if of_house else "proof_class.html"
+        return console.show(request, page, period=period, kind=kind,
                             found=found[first:first + PAGE], count=len(found), first=not first, after=str(first + PAGE) if rest else "",
                             known=CLASSES.get(kind), waits=WAITS.get(kind, ""))
 

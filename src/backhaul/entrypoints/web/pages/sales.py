@@ -14,7 +14,7 @@ from backhaul.adapters.sql import views
 from backhaul.application import approvals, correct
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
-from backhaul.application.seek import Search, is_unsold, open_search, seek
+from backhaul.application.seek import Search, days_of, is_unsold, open_search, seek
 from backhaul.domain.access import Action
 from backhaul.domain.candidate import Candidate
 from backhaul.domain.errors import NeedsOperator
@@ -36,7 +36,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/exceptions/{number:int}/sales", action=Action.SEE_PERSONAL, sync_to_thread=True)
     def show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
-        asked = {name: query(request, name) for name in ("order", "customer")}
+        asked = {name: query(request, name) for name in ("order", "customer", "item", "from", "to")}
         ref, entity, named = _about(console, request, number)
         told = _seek(console, request, number, entity, asked) if any(asked.values()) or named else None
         rows = [(each, msgspec.json.encode(_choice(each, named)).decode()) for each in told.found] if told else []
@@ -72,7 +72,7 @@ def _seek(console: Console, request: AnyRequest, number: int, entity: str, asked
         with console.house.store.read() as connection:
             related = tuple(views.refs_about(connection, console.scope(request), asked["customer"]))
     return seek(console.house.store, console.erp_of(tenant, entity), rules, rules.entity(entity), number, order=asked["order"],
-                customer=asked["customer"], related=related)
+                customer=asked["customer"], related=related, days=days_of(asked["from"], asked["to"], asked["item"]))
 
 
 def _choice(found: Candidate, named: str) -> Choice:
