@@ -15,18 +15,21 @@ from pathlib import Path
 from secrets import token_hex
 from socket import gethostname
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.client import Moment, ZigZagClient
 from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
-from backhaul.application import drift, listening, versions
+from backhaul.application import books, drift, listening, versions
 from backhaul.application.lease import LASTING
 from backhaul.application.ports import Capabilities, Clock, Erp, KeptProfile, Platform, Store
 from backhaul.application.post import Desk
 from backhaul.application.sweep import SOURCE
 from backhaul.config import Settings
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.period_status import Status, apart, ending
 from backhaul.domain.rules import LegalEntity
+from backhaul.domain.validation import Questions
 from backhaul.profile import Profile, load_profile, read_profile
 from backhaul.toml_rows import with_row
 
@@ -162,24 +165,46 @@ def connect(profile: Profile, legal_entity: str) -> Erp:
     return erp
 
 
-def examine(profile: Profile, legal_entity: str, store: Store) -> Mapping[str, Any]:
-    """Say what a legal entity's ERP can do, what its mode lacks and what differs from its recorded contract.
+ABOUT: Final = timedelta(days=92)
+"""So far before and after today an ERP's periods are looked at."""
+
+
+def examine(profile: Profile, legal_entity: str, store: Store, now: datetime) -> Mapping[str, Any]:
+    """Say what a legal entity's ERP can do, what its mode lacks, and what differs from its recorded contract and from its calendar.
 
     That nobody answers is a need unmet as well.
     """
     entity = profile.rules.entity(legal_entity)
     about = {"legal_entity": entity.id, "erp": entity.erp, "deployment": entity.deployment}
     try:
-        able = connect(profile, legal_entity).capabilities()
+        erp = connect(profile, legal_entity)
+        able = erp.capabilities()
     except (Misconfigured, RetryLater) as wrong:
-        return about | {"missing": [str(wrong)], "notes": [], "drift": [], "documents": {}}
+        return about | {"missing": [str(wrong)], "notes": [], "drift": [], "calendar": [], "documents": {}}
+    calendar, periods = _periods(erp, entity, store, profile.tenant, now)
     with store.begin() as tx:
         differs = drift.seen(tx, profile.rules, entity, able)
         heard = [told] if (told := listening.note(tx, profile.tenant, entity)) else []
     missing = [*able.missing, *(f"to tell stock to the platform: {need}" for need in able.untold)]
-    return about | {"missing": missing, "notes": [*able.notes, *(f"contract: {note}" for note in differs.notes), *heard],
-                    "drift": list(differs.stops),
+    return about | {"missing": missing, "notes": [*able.notes, *(f"contract: {note}" for note in differs.notes), *heard, *periods],
+                    "drift": list(differs.stops), "calendar": calendar,
                     "documents": {kind.value: able.route.nature[kind].value for kind in able.route.steps}}
+
+
+def _periods(erp: Erp, entity: LegalEntity, store: Store, tenant: str, now: datetime) -> tuple[list[str], list[str]]:
+    """Ask the books for their periods and remember them: where the profile's calendar differs, and what takes no postings now."""
+    try:
+        told = erp.master_data(Questions(legal_entity=entity.id)).periods
+    except (Misconfigured, RetryLater) as away:
+        return [], [f"periods were not read: {away}"]
+    with store.begin() as tx:
+        books.keep(tx, tenant, entity, told, now)
+    today = now.astimezone(ZoneInfo(entity.zone)).date()
+    recent = [each for each in told if each.last >= today - ABOUT and each.first <= today + ABOUT]
+    found = [*apart(entity.calendar, recent), *ending(entity.calendar, today)]
+    if not told:
+        return found, ["periods: the ERP tells none, so that the profile's calendar and closed_periods alone decide"]
+    return found, [f"periods: {each}" for each in recent if each.status is not Status.OPEN]
 
 
 def keep(store: Store, profile: Profile, now: datetime) -> None:

@@ -175,10 +175,10 @@ def test_a_window_of_a_retailers_period_closes_before_the_end_of_its_fifth_week(
     assert due_by(PERIOD, shop, utc(2025, 12, 29)) == date(2026, 1, 30)
 
 
-def test_after_the_last_period_that_is_laid_out_a_periods_window_never_closes() -> None:
+def test_after_the_last_period_that_is_laid_out_a_periods_window_waits_for_none() -> None:
     shop = entity(calendar=Calendar(listed=RETAIL.listed[:12]), zone="UTC")
 
-    assert not shuts(PERIOD, utc(2026, 3, 30, 18), whose=shop)
+    assert shuts(PERIOD, utc(2026, 3, 2, 18), whose=shop)
     assert due_by(PERIOD, shop, utc(2026, 3, 1)) == date(2026, 3, 1)
     assert due_by(PERIOD, shop, utc(2026, 1, 31)) == date(2026, 1, 31)
 

@@ -72,6 +72,18 @@ def test_what_neither_moved_nor_stands_anywhere_is_no_row() -> None:
     assert roll(moves, (), TIED, DAYS) == ()
 
 
+def test_each_legal_entity_is_rolled_over_the_days_of_its_own_period_and_one_without_it_is_left_out() -> None:
+    days = {"gb02": Period(name="2026-10", first=date(2026, 10, 2), last=date(2026, 11, 1))}
+
+    (row,) = rows = roll(MOVES, TIES, TIED, days)
+    told = Rolled(first=FIRST, day=DAY, rows=rows, movements=MOVES, days=days)
+
+    assert (row.whose, row.first, row.day) == (OTHER, date(2026, 10, 2), date(2026, 11, 1))
+    assert (row.opening, row.movements["payouts"]) == (D(3), D(0))
+    assert [line.days for line in lines_under(told, Flow.PAID, OTHER, "opening")] == [31]
+    assert told.within("gb01") == Period(name="", first=FIRST, last=DAY)
+
+
 def test_what_a_customer_was_paid_is_open_until_the_day_it_is_closed() -> None:
     paid = Outstanding(customer="C1", document="V1", day=FIRST, currency="GBP", amount=D(10), left=D(4))
     closed = Outstanding(customer="C1", document="V1", day=FIRST, currency="GBP", amount=D(10), left=D(0), closed_on=DAY)

@@ -26,7 +26,7 @@ from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, WIRE, Browser
 from backhaul.adapters.sql import lists
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
-from backhaul.application import casework, pausing, people
+from backhaul.application import books, casework, pausing, people
 from backhaul.application.extracts import SIDES, write
 from backhaul.application.ports import KeptCase, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray, KeptWithin
@@ -42,6 +42,7 @@ from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
+from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, ReturnOrder
 from backhaul.domain.resolution import meanwhile
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, Whose, roll
@@ -1257,6 +1258,21 @@ def test_a_close_looks_ahead_on_its_page_in_its_chart_and_by_no_month_that_is_no
     assert "Nothing waits for a window or is on its way." in page
     assert "left at the cut-off" in chart.text
     assert "Nothing to show" in browser.get("/charts/close.svg?period=2010-13").text
+
+
+def test_a_close_says_what_the_books_would_refuse_and_which_period_would_take_it(browser: Browser, store: SqlStore, clock: Now) -> None:
+    here = PROFILE.rules.entity("gb01")
+    head = Effect(key=PostingKey(tenant=TENANT, legal_entity="gb01", return_ref="R-9", subject="order:500002", kind=PostingKind.ORDER),
+                  document=ReturnOrder(return_ref="R-9", customer="15834", currency="GBP", warehouse="11"), currency="GBP")
+    with store.begin() as tx:
+        tx.plan(TENANT, "R-9", [head], held_lines=(), now=clock.at)
+        books.keep(tx, TENANT, here, [Told(first=clock.at.date(), last=date.max, status=Status.ON_HOLD, module="sales")], clock.at)
+    period = here.calendar.period_of(clock.at.date())
+
+    page = browser.get(f"/close?period={period}").text
+
+    assert "is on hold for sales. It could be posted in no period yet." in page
+    assert ">Refused<" in page
 
 
 def test_a_month_is_signed_on_its_page_and_what_moves_then_is_told_there(store: SqlStore, server: Running, clock: Now) -> None:

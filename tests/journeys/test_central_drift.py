@@ -50,7 +50,7 @@ def test_a_field_that_was_never_there_and_a_set_nobody_may_read_are_named_at_sta
     field = FIELDS[world.house.desk(TENANT, "gb01").entity.deployment]
     world.control("seed", {"settings": {"gone": [field], "forbidden": ["customers"]}, "rows": {}})
 
-    told = examine(profile, "gb01", world.house.store)
+    told = examine(profile, "gb01", world.house.store, world.at)
 
     assert any(field in each for each in told["missing"]) or told["drift"]
     assert any("entity set customers" in each and "permissions prevented" in each for each in told["missing"])

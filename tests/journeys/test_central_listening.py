@@ -79,7 +79,7 @@ def test_it_is_asked_once_to_tell_of_memos_items_and_customers_and_asks_back_whe
     assert sorted(told) == ["customers", "items", "salesCreditMemos"]
     assert {row["clientState"] for row in told.values()} == {STATE}
     assert server.app.census == {200: 3}, "one handshake each, and no second asking"
-    notes = examine(world.house.profiles[TENANT], "gb01", world.house.store)["notes"]
+    notes = examine(world.house.profiles[TENANT], "gb01", world.house.store, world.at)["notes"]
     assert any("tells http" in note and "of changes until 2010-12-04" in note for note in notes)
 
 

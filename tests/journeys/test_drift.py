@@ -100,7 +100,7 @@ def test_what_is_new_and_what_nobody_uses_is_a_note_of_the_doctor_and_stops_noth
     drifted(daily, gone="ReturnOrderLinesV2.ReturnAddressCity")
 
     daily.pass_days(4)
-    told = examine(daily.house.profiles[TENANT], "gb01", daily.house.store)
+    told = examine(daily.house.profiles[TENANT], "gb01", daily.house.store, daily.at)
 
     assert len(daily.credits) == 1
     assert daily.exceptions() == {}

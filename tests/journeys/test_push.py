@@ -268,10 +268,10 @@ def test_doctor_names_what_an_environment_lacks_to_tell_stock_and_no_posting_wai
     shop: World, platform: str, tmp_path: Path, change: tuple[str, str], lacks: str,
 ) -> None:
     pushing = profile(shop, platform, tmp_path, change=change)
-    whole = examine(pushing, "gb01", shop.house.store)
+    whole = examine(pushing, "gb01", shop.house.store, shop.at)
     shop.control("metadata", {"gone": [f"{lacks}.AvailableOnHandQuantity"], "changed": {}})
 
-    without = examine(pushing, "gb01", shop.house.store)
+    without = examine(pushing, "gb01", shop.house.store, shop.at)
 
     assert whole["missing"] == []
     assert without["missing"] == [f"to tell stock to the platform: {lacks}.AvailableOnHandQuantity"]

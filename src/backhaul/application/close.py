@@ -171,18 +171,21 @@ def check(store: CloseStore, rules: Rules, *, sources: Sequence[str], now: datet
         months = sorted({(each.period, each.legal_entity) for each in tx.signatures(rules.tenant, standing=True)})
     here = {entity.id: entity for entity in rules.entities}
     for period, legal_entity in months:
-        if legal_entity in here and here[legal_entity].calendar.has(period):
+        if legal_entity in here:
             close = Close(rules=rules, period=period, legal_entity=legal_entity, sources=sources)
             with store.begin() as tx:
-                found += _fell(tx, close, _numbers(tx, close, now)[1], now)
+                found += _fell(tx, close, _numbers(tx, close, now)[1] if here[legal_entity].calendar.has(period) else None, now)
     return found
 
 
-def _fell(tx: CloseTx, close: Close, numbers: Numbers, now: datetime) -> list[Signature]:
-    """Let fall what was signed over numbers that moved: an entry of the trail, and work for the team whose list it is."""
+def _fell(tx: CloseTx, close: Close, numbers: Numbers | None, now: datetime) -> list[Signature]:
+    """Let fall what was signed over numbers that moved: an entry of the trail, and work for the team whose list it is.
+
+    A period the calendar has no more has no numbers, and whatever was signed of it falls.
+    """
     fallen = []
     for each in tx.signatures(close.rules.tenant, close.period, close.entity.id, standing=True):
-        told = moved(each.numbers, listed(numbers, each.signer))
+        told = moved(each.numbers, listed(numbers, each.signer)) if numbers else (f"the calendar has no period {each.period} any more",)
         if told and tx.fell(each.id, moved=told, at=now):
             fallen.append(replace(each, fallen_at=now, moved=told))
             tx.record(each.tenant, subject=_subject(each.period), action="close.fell", at=now, actor="backhaul", detail={

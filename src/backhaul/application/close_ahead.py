@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from backhaul.application import books
 from backhaul.application.ports import PostingState, Store, Tx
 from backhaul.domain.forecast import LATELY, Item, Outlook, Pace, outlook, paces
 from backhaul.domain.legs import queues
@@ -38,7 +39,7 @@ def ahead(store: Store, rules: Rules, period: str, now: datetime) -> Ahead:
             waiting += [(Waiting(legal_entity=entity.id, leg="", batch=row.window, since=closed_at.get(row.window, now),
                                  net=row.posting.net, currency=row.posting.currency), rules.window)
                         for row in tx.in_state(rules.tenant, entity.id, ON_ITS_WAY) if row.window]
-            slots += schedule(waiting, entity, period, now)
+            slots += schedule(waiting, entity, period, now, books.last(tx, rules.tenant, entity))
     return Ahead(period=period, cut_offs=cut_offs, outlook=outlook(items, now, cut_offs), paces=tuple(paces(items, now).values()),
                  slots=slots)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from backhaul.application import books
 from backhaul.application.ports import FIXED, Erp, KeptCase, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.application.read_back import finding as unconfirmed_finding, unconfirmed
 from backhaul.application.taken import taken
@@ -356,6 +357,7 @@ def judge(  # noqa: PLR0913, PLR0917  the whole bench
     master = replace(master, sales={name: validation.with_components(sale, rules) for name, sale in master.sales.items()})
     with store.begin() as tx:
         known = pictures(tx, rules, refs)
+        books.keep(tx, rules.tenant, entity, master.periods, now)
         docket = _Docket(tx, rules, entity, route, master, known, window, period, now, kinds)
         return sum(docket.hear(ref) for ref in refs)
 

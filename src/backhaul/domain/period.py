@@ -93,7 +93,9 @@ def closes(  # noqa: PLR0913  each is named at the call
         cut = today if now >= today else _at(here.date() - timedelta(days=1), window.at, zone)
         return oldest <= cut and (last is None or last < cut)
     period = entity.calendar.on(here.date())
-    return period is not None and now >= _cut(window, entity, period) and predicted_posting(entity, now) in period
+    if period is None:  # so that what waits is judged, and held where people see it
+        return True
+    return now >= _cut(window, entity, period) and predicted_posting(entity, now) in period
 
 
 def due_by(window: Window, entity: LegalEntity, since: datetime) -> date:

@@ -4,16 +4,18 @@ An ERP tells its periods by their days, never by our names: its calendar may be 
 is judged by what the books say of that day.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from backhaul.domain.fiscal_calendar import Calendar, Period
 from backhaul.domain.rules import LegalEntity
 
 ONE: Final = timedelta(days=1)
+SOON: Final = timedelta(days=60)
+"""How long before a calendar ends it is said."""
 
 
 class Status(StrEnum):
@@ -42,6 +44,18 @@ class Told:
     def __str__(self) -> str:
         """Say it in words."""
         return f"{self.name or f'{self.first} to {self.last}'} is {self.status.value}{f' for {self.module}' if self.module else ''}"
+
+
+def plain(told: Iterable[Told]) -> list[dict[str, Any]]:
+    """Write what the books say as plain values."""
+    return [{"first": each.first.isoformat(), "last": each.last.isoformat(), "status": each.status.value, "name": each.name,
+             "module": each.module, "shape": each.shape} for each in told]
+
+
+def read(rows: Iterable[Mapping[str, Any]]) -> list[Told]:
+    """Read what the books said as it was written."""
+    return [Told(first=date.fromisoformat(row["first"]), last=date.fromisoformat(row["last"]), status=Status(row["status"]),
+                 name=row["name"], module=row["module"], shape=row["shape"]) for row in rows]
 
 
 def refusal(told: Iterable[Told], day: date) -> Told | None:
@@ -73,13 +87,19 @@ def why_refused(entity: LegalEntity, told: Sequence[Told], period: str, day: dat
 
 
 def opens(entity: LegalEntity, told: Sequence[Told], period: str) -> str:
-    """Name the first period after this one that takes postings; empty where the calendar lists none."""
+    """Name the first period after this one that takes postings, of the next three years; empty where there is none."""
     name = entity.calendar.following(period) if entity.calendar.has(period) else ""
     for _ in range(36):
         if not name or not why_refused(entity, told, name):
-            return name
+            break
         name = entity.calendar.following(name)
-    return ""
+    return name if name and not why_refused(entity, told, name) else ""
+
+
+def ending(calendar: Calendar, today: date) -> Iterator[str]:
+    """Say that a calendar that is laid out period by period soon lists no more of them."""
+    if calendar.listed and calendar.listed[-1].last < today + SOON:
+        yield f"the profile's calendar ends on {calendar.listed[-1].last}; nothing is posted on a day after that"
 
 
 def apart(calendar: Calendar, told: Sequence[Told]) -> Iterator[str]:

@@ -3,13 +3,14 @@
 The ERP's jobs stamp their own day (books 5), so a batch lands by the job that finds it, not by when its goods were accepted.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from backhaul.domain.period import cut_off, due_by, landing, predicted_posting
+from backhaul.domain.period_status import Told, opens, why_refused
 from backhaul.domain.rules import LegalEntity, Window
 
 
@@ -49,6 +50,10 @@ class Slot:
     count: int
     net: Decimal
     currency: str
+    refused: str = ""
+    """Why the books would not take it then; empty where they do."""
+    instead: str = ""
+    """The period in which it would be taken instead, once a person has agreed to another date."""
 
 
 def last_call(entity: LegalEntity, period: str) -> datetime:
@@ -62,8 +67,12 @@ def lands_on(waiting: Waiting, window: Window, entity: LegalEntity, now: datetim
     return told if told >= now.astimezone(UTC).date() else landing(entity, now)
 
 
-def schedule(waiting: Iterable[tuple[Waiting, Window]], entity: LegalEntity, period: str, now: datetime) -> tuple[Slot, ...]:
-    """Say where everything that waits lands, as one row for each batch, or for each day, leg and currency."""
+def schedule(waiting: Iterable[tuple[Waiting, Window]], entity: LegalEntity, period: str, now: datetime,
+             told: Sequence[Told] = ()) -> tuple[Slot, ...]:
+    """Say where everything that waits lands, as one row for each batch, or for each day, leg and currency.
+
+    `told` is what the books say of their periods: what they would refuse is said with the row.
+    """
     call, last = last_call(entity, period), entity.calendar.last(period)
     found: dict[tuple[date, str, str, str, Landing], tuple[int, Decimal]] = {}
     for each, window in waiting:
@@ -73,6 +82,13 @@ def schedule(waiting: Iterable[tuple[Waiting, Window]], entity: LegalEntity, per
         key = (day, each.leg, each.batch, each.currency, landing)
         count, net = found.get(key, (0, Decimal(0)))
         found[key] = (count + 1, net + each.net)
-    return tuple(Slot(legal_entity=entity.id, leg=leg, batch=batch, lands_on=day, period=entity.calendar.period_of(day), landing=landing,
-                      count=count, net=net, currency=currency)
+    return tuple(_refused(entity, told, Slot(
+        legal_entity=entity.id, leg=leg, batch=batch, lands_on=day, period=entity.calendar.period_of(day), landing=landing, count=count,
+        net=net, currency=currency))
                  for (day, leg, batch, currency, landing), (count, net) in sorted(found.items()))
+
+
+def _refused(entity: LegalEntity, told: Sequence[Told], slot: Slot) -> Slot:
+    """Say of a row whether the books take it, and if not, where they would."""
+    sentence = why_refused(entity, told, slot.period, slot.lands_on)
+    return replace(slot, refused=sentence, instead=opens(entity, told, slot.period)) if sentence else slot

@@ -321,7 +321,7 @@ def doctor(  # noqa: PLR0913  each is an option
     actor: Annotated[str, typer.Option(help="Who accepts it.")] = "", approver: Annotated[str, typer.Option(help="Who agrees.")] = "",
     reason: Annotated[str, typer.Option(help="Why.")] = "", tenant: Tenant = "", as_json: Json = False,
 ) -> None:
-    """Ask each legal entity's ERP what it can do, what its mode lacks and what differs from its contract; status 1 if any does."""
+    """Ask each legal entity's ERP what it can do, what its mode lacks, what differs from contract or calendar; status 1 if any does."""
     from backhaul.bootstrap import examine
     from backhaul.entrypoints import worker
 
@@ -329,18 +329,20 @@ def doctor(  # noqa: PLR0913  each is an option
         name = tenant_of(house, tenant)
         if accept:
             worker.accept_contract(house, name, accept, datetime.now(UTC), actor=actor, approver=approver, reason=reason)
-        told = [dict(examine(house.profiles[name], entity.id, house.store)) for entity in house.profiles[name].rules.entities]
+        told = [dict(examine(house.profiles[name], entity.id, house.store, datetime.now(UTC)))
+                for entity in house.profiles[name].rules.entities]
     if as_json:
         say({"tenant": name, "legal_entities": told})
     else:
         for row in told:
-            verdict = "[red]lacks[/]" if row["missing"] else "[red]has drifted[/]" if row["drift"] else "has all it needs"
+            verdict = "[red]lacks[/]" if row["missing"] else "[red]has drifted[/]" if row["drift"] \
+                else "[red]has another calendar[/]" if row["calendar"] else "has all it needs"
             out.print(f"[bold]{row['legal_entity']}[/]: {row['erp']}, deployment {row['deployment']}, {verdict}", highlight=False)
-            for sentence in (*row["missing"], *row["drift"]):
+            for sentence in (*row["missing"], *row["drift"], *row["calendar"]):
                 out.print(f"  - {sentence}", highlight=False, markup=False)
             for sentence in row["notes"]:
                 out.print(f"  note: {sentence}", highlight=False, markup=False)
-    if any(row["missing"] or row["drift"] for row in told):
+    if any(row["missing"] or row["drift"] or row["calendar"] for row in told):
         raise typer.Exit(1)
 
 

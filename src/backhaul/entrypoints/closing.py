@@ -104,11 +104,12 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
     if as_json:
         say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan")})
         return
-    rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing",
+    rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing", "refused",
                  title=f"Last call for {told['period']}: {_cut_offs(told)}")
     for each in told["plan"]:
         rows.add_row(each["legal_entity"], each["batch"] or each["leg"] or "next window", each["lands_on"], each["period"],
-                     str(each["count"]), each["landing"])
+                     str(each["count"]), each["landing"],
+                     f"{each['refused']} It could be posted in {each['instead'] or 'no period yet'}." if each["refused"] else "")
     out.print(rows)
 
 

@@ -251,10 +251,7 @@ def current(rules: Rules, day: date) -> str:
 
 
 def being_closed(rules: Rules, day: date) -> Sequence[str]:
-    """Name the periods that are proved on a day: each legal entity's current one, and the one before while that is being closed.
-
-    The tenant's current one comes last, so that what it says is what stands.
-    """
+    """Name the periods proved on a day, the tenant's current one first: each legal entity's, and the one before while that is closed."""
     found: set[str] = set()
     for calendar in (entity.calendar for entity in rules.entities):
         if (period := calendar.on(day)) is not None:

@@ -165,10 +165,33 @@ def test_a_closed_period_keeps_the_document_until_it_is_open_again(env: Any) -> 
 
     (entry,) = env.run("invoice")
     assert (entry["outcome"], env.ledgers()["creditNotes"]) == ("failed", [])
-    assert env.rows("LedgerFiscalCalendarPeriods", "cross-company=true")[0]["PeriodStatus"] == "Closed"
+    assert env.rows("LedgerFiscalPeriodsV2")[0]["PeriodStatus"] == "Closed"
 
     env.control("periods", {"month": "2025-01", "status": "open"})
     env.run("invoice")
+    assert len(env.ledgers()["creditNotes"]) == 1
+
+
+def test_a_period_that_is_open_takes_no_returns_while_nobody_may_post_in_their_module(env: Any) -> None:
+    env.arrive("B1", env.line(env.header()), (3, "CR", "DOCK"))
+    env.run("arrivals", "packing-slip")
+    env.control("periods", {"month": "2025-01", "status": "open", "modules": {"Cust": "None"}})
+
+    (entry,) = env.run("invoice")
+    assert (entry["outcome"], env.ledgers()["creditNotes"]) == ("failed", [])
+
+    env.control("periods", {"month": "2025-01", "status": "open", "modules": {"Cust": "All"}})
+    env.run("invoice")
+    assert len(env.ledgers()["creditNotes"]) == 1
+
+
+def test_a_closing_period_over_the_same_days_keeps_nothing_out_of_the_operating_one(env: Any) -> None:
+    env.arrive("B1", env.line(env.header()), (3, "CR", "DOCK"))
+    env.run("arrivals", "packing-slip")
+    env.control("periods", {"from": "2025-01-01", "to": "2025-01-31", "status": "closed", "name": "Closing", "type": "Closing"})
+
+    env.run("invoice")
+
     assert len(env.ledgers()["creditNotes"]) == 1
 
 

@@ -436,6 +436,17 @@ def test_closed_periods_come_from_the_environment(shop: Shop) -> None:
     assert (told.first, told.last, told.status) == (date(2024, 12, 1), date(2024, 12, 31), Status.CLOSED)
 
 
+def test_a_period_on_hold_and_a_module_nobody_may_post_in_are_told_with_their_days(shop: Shop) -> None:
+    shop.control("periods", [{"from": "2024-12-01", "to": "2024-12-28", "status": "on hold", "name": "P11", "year": "2024"},
+                             {"from": "2024-12-29", "to": "2025-02-01", "status": "open", "name": "P12", "modules": {"Invent": "None"}},
+                             {"from": "2024-12-29", "to": "2024-12-29", "status": "closed", "name": "Closing", "type": "Closing"}])
+
+    told = shop.erp.master_data(Questions(legal_entity="usmf")).periods
+
+    assert [str(each) for each in told] == ["P11 of 2024 is on hold", "P12 of 2024 is open", "P12 of 2024 is on hold for inventory"]
+    assert [(str(each.first), str(each.last)) for each in told[:2]] == [("2024-12-01", "2024-12-28"), ("2024-12-29", "2025-02-01")]
+
+
 def test_a_lone_case_of_letters_is_another_item(shop: Shop) -> None:
     told = shop.erp.master_data(Questions(legal_entity="usmf", items=frozenset({"m"})))
 

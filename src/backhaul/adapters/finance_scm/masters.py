@@ -7,7 +7,7 @@ again each time, original orders are never kept.
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
@@ -40,14 +40,21 @@ CODES: Final = {"variant": (VARIANTS, "ProductVariantNumber"), "barcode": (BARCO
 """Where a SKU is looked up that is no item number, by the option `sku`."""
 CUSTOMERS: Final = "CustomersV3"
 STOCK: Final = wire.STOCK
-PERIODS: Final = "LedgerFiscalCalendarPeriods"
+PERIODS: Final = "FiscalPeriods"
+PERIOD_STATUSES: Final = "LedgerFiscalPeriodsV2"
+SHARED: Final[Mapping[str, str]] = {PERIODS: "", PERIOD_STATUSES: "LegalEntityId"}
+"""Sets that belong to no company: all calendars' periods, and by which column the status of a ledger's is that of a company."""
 STATUSES: Final = {"Open": Status.OPEN, "OnHold": Status.ON_HOLD, "Closed": Status.CLOSED}
+NOBODY: Final = "None"
+MODULES: Final = {"LedgerAccessLevel": "the ledger", "SalesAccessLevel": "sales", "CustAccessLevel": "customers",
+                  "InventAccessLevel": "inventory"}
+"""The modules that returns are posted by; one that nobody may post in takes nothing of a period that is open otherwise."""
 REASONS: Final = "ReturnReasonCodeBiEntities"
 TAX_GROUPS: Final = "TaxGroupDatas"
 TAX_ITEM_GROUPS: Final = "TaxItemGroups"
 TAX_VALUES: Final = ("TaxCodeValueV2Entity", "TaxCodeValueEntity")
 """Entities of tax rates by date; the name of their set is unknown and asked of the environment (facts/finance-scm 1.5)."""
-OPTIONAL: Final = frozenset({STOCK, PERIODS, REASONS, TAX_GROUPS, TAX_ITEM_GROUPS})
+OPTIONAL: Final = frozenset({STOCK, PERIODS, PERIOD_STATUSES, REASONS, TAX_GROUPS, TAX_ITEM_GROUPS})
 """Sets whose name or reach the facts leave open (1.2, 1.5, 1.6): without them no cost, period status, list of reason codes or tax rate."""
 RETURNED: Final = "ReturnOrderLines"
 """Navigation from a return order to its lines, spelt as in fo-odata-contract.json; return-order-v2-schema.json has a small first letter."""
@@ -60,7 +67,8 @@ COLUMNS: Final = {
     BARCODES: ("dataAreaId", "ItemNumber", "Barcode", "ProductQuantityUnitSymbol", "ProductQuantity", *wire.PRODUCT),
     CUSTOMERS: ("dataAreaId", "CustomerAccount", "OnHoldStatus", "SalesTaxGroup", "SalesCurrencyCode"),
     STOCK: wire.SELECT[STOCK],
-    PERIODS: ("dataAreaId", "PeriodName", "StartDate", "EndDate", "PeriodStatus"),
+    PERIODS: ("Calendar", "FiscalYear", "PeriodName", "StartDate", "EndDate", "Type"),
+    PERIOD_STATUSES: ("LegalEntityId", "Calendar", "YearName", "PeriodName", "PeriodStatus", *MODULES),
     REASONS: ("dataAreaId", "ReasonCodeId"),
     TAX_GROUPS: ("dataAreaId", "TaxGroupId", "TaxCodeId", "ExemptTax"),
     TAX_ITEM_GROUPS: ("dataAreaId", "TaxItemGroupCode", "TaxCodeId", "ExemptTax"),
@@ -91,7 +99,8 @@ class Masters:
         items = questions.items - {name for name, (at, _) in self.items.items() if at > oldest}
         customers = questions.customers - {name for name, (at, _) in self.customers.items() if at > oldest}
         places = self.places is None or self.places[0] <= oldest
-        lists: tuple[str, ...] = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS, TAX_GROUPS, TAX_ITEM_GROUPS)
+        lists: tuple[str, ...] = ("Warehouses", "WarehouseLocations", "ReturnDispositionCodes", REASONS, TAX_GROUPS, TAX_ITEM_GROUPS,
+                                  PERIODS)
         if places and (values := self._tax_values()):
             lists = (*lists, values)
         codes, column = CODES.get(self.told.sku, (VARIANTS, "ProductVariantNumber"))
@@ -102,7 +111,7 @@ class Masters:
             self._query(wire.SALES_LINES, "SalesOrderNumber", questions.orders),
             self._query(STOCK, "ReferenceId", questions.orders),
             self._query(wire.RETURN_ORDERS, "CustomerRequisitionNumber", questions.orders, RETURNED),
-            self._query(PERIODS),  # never kept: a period closed at noon is closed at one past noon
+            self._query(PERIOD_STATUSES),  # never kept: a period closed at noon is closed at one past noon
             self._query(codes, column, items if self.told.sku in CODES else ()),
             *([self._query(name) for name in lists] if places else []),
         ]
@@ -184,10 +193,16 @@ class Masters:
 
     def _query(self, name: str, column: str = "", values: Iterable[str] = (), expand: str = "") -> Query:
         return Query(entity_set=name, select=wire.SELECT.get(name) or COLUMNS.get(name) or RATES,
-                     where=f"dataAreaId eq {quoted(self.told.company)}", column=column, values=tuple(values), expand=expand)
+                     where=self._of_company(name), column=column, values=tuple(values), expand=expand)
+
+    def _of_company(self, name: str) -> str:
+        column = SHARED.get(name, "dataAreaId")
+        return f"{column} eq {quoted(self.told.company)}" if column else ""
 
     def _mine(self, rows: Sequence[Row]) -> list[Row]:
-        return [row for row in rows if str(row.get("dataAreaId")).casefold() == self.told.company.casefold()]
+        """Keep the rows of the company, and those of no company at all."""
+        mine = self.told.company.casefold()
+        return [row for row in rows if str(row.get("dataAreaId", row.get("LegalEntityId", mine))).casefold() == mine]
 
     def _told(self, questions: Questions, sales: dict[str, Sale], periods: Sequence[Row]) -> MasterData:
         """Give the answers; codes that differ only in case or blanks come along as hints, exactness is the judge's."""
@@ -207,14 +222,25 @@ class Masters:
             replacing=frozenset(replacing(places.get("ReturnDispositionCodes", ()))),
             reason_codes=_codes(places, REASONS, "ReasonCodeId"),
             taxes=_taxes(places, self.tax_values or ""),
-            periods=books(periods))
+            periods=books(periods, places.get(PERIODS, ())))
 
 
-def books(periods: Iterable[Row]) -> Sequence[Told]:
-    """Say which days take postings, by the periods of the ledger's calendar; a status nobody knows takes none."""
-    return [Told(first=first, last=last, status=STATUSES.get(str(row.get("PeriodStatus")), Status.ON_HOLD),
-                 name=str(row.get("PeriodName") or "")) for row in periods
-            if (first := day_of(row.get("StartDate"))) and (last := day_of(row.get("EndDate")))]
+def books(statuses: Iterable[Row], periods: Iterable[Row]) -> Sequence[Told]:
+    """Say which days take postings: the periods of the company's ledger, by the days its calendar gives them (facts/finance-scm 1.5).
+
+    A status nobody knows takes none. Opening and closing periods are no days of their own, but those of an operating one again.
+    """
+    days = {(row.get("Calendar"), row.get("FiscalYear"), row.get("PeriodName")): (first, last) for row in periods
+            if row.get("Type") not in {"Opening", "Closing"}
+            and (first := day_of(row.get("StartDate"))) and (last := day_of(row.get("EndDate")))}
+    told: list[Told] = []
+    for row in statuses:
+        if (span := days.get((row.get("Calendar"), row.get("YearName"), row.get("PeriodName")))) is not None:
+            name, status = f"{row.get('PeriodName')} of {row.get('YearName')}", STATUSES.get(str(row.get("PeriodStatus")), Status.ON_HOLD)
+            told.append(Told(first=span[0], last=span[1], status=status, name=name))
+            told += [Told(first=span[0], last=span[1], status=Status.ON_HOLD, name=name, module=module, shape=False)
+                     for column, module in MODULES.items() if row.get(column) == NOBODY]
+    return told
 
 
 def tax_values(odata: OData) -> str:

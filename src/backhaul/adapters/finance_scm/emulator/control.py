@@ -18,7 +18,7 @@ from backhaul.adapters.loopback import Faults
 from backhaul.adapters.odata_server import coerce, instant, no_such_property
 
 Told = Mapping[str, Any]
-PERIOD_STATES: Mapping[str, str] = {"open": "Open", "closed": "Closed", "stopped": "Stopped", "on hold": "Stopped"}
+PERIOD_STATES: Mapping[str, str] = {"open": "Open", "closed": "Closed", "on hold": "OnHold"}
 
 
 class Control:
@@ -139,26 +139,33 @@ class Control:
             return {"registered": [_public(line) for line in jobs.arrive(self.world, told)]}
 
     def set_periods(self, told: Told | list[Told]) -> object:
-        """Open or close fiscal periods: by month, or from a day to a day."""
+        """Open, hold or close fiscal periods: by month, or from a day to a day; `modules` says who may post in each of them."""
         given: list[Told] = told if isinstance(told, list) else told.get("periods", [told])
         for period in given:
-            status = PERIOD_STATES[str(period["status"]).lower()]
             begins, ends = _month(str(period["month"])) if "month" in period else (str(period["from"]), str(period["to"]))
             everyone = [r["LegalEntityId"] for r in self.world.tables.rows("LegalEntities")] or [self.world.settings["defaultCompany"]]
             for company in [period["legalEntity"]] if period.get("legalEntity") else everyone:
-                self._set_period(company, noon(instant(begins)), noon(instant(ends)), status)
-        return {"periods": [_public(r) for r in self.world.tables.rows("LedgerFiscalCalendarPeriods")]}
+                self._set_period(str(company), noon(instant(begins)), noon(instant(ends)), period)
+        return {"periods": [_public(r) for r in self.world.tables.rows("LedgerFiscalPeriodsV2")]}
 
-    def _set_period(self, company: str, begins: str, ends: str, status: str) -> None:
-        name = "LedgerFiscalCalendarPeriods"
+    def _set_period(self, company: str, begins: str, ends: str, told: Told) -> None:
+        """Change every period of a company's calendar that lies between two days; where none is just these days, there is one more."""
+        changes = {"PeriodStatus": PERIOD_STATES[str(told["status"]).lower()],
+                   **{f"{module}AccessLevel": level for module, level in told.get("modules", {}).items()}}
         exact = False
-        for row in list(self.world.tables.rows(name)):
-            if row["dataAreaId"] == company and begins <= row["StartDate"] and row["EndDate"] <= ends:
-                self.world.keep(name, row, PeriodStatus=status)
-                exact = exact or (row["StartDate"], row["EndDate"]) == (begins, ends)
+        for row in list(self.world.tables.rows("LedgerFiscalPeriodsV2")):
+            period = self.world.one("FiscalPeriods", row["Calendar"], row["YearName"], row["PeriodName"]) or {}
+            if row["LegalEntityId"] == company and begins <= period["StartDate"] and period["EndDate"] <= ends:
+                self.world.keep("LedgerFiscalPeriodsV2", row, **changes)
+                exact = exact or (period["StartDate"], period["EndDate"]) == (begins, ends)
         if not exact:
-            key = {"dataAreaId": company, "CalendarId": "Fiscal", "FiscalYear": begins[:4], "PeriodName": f"{begins[:10]}..{ends[:10]}"}
-            self.world.keep(name, {**key, "StartDate": begins, "EndDate": ends, "PeriodStatus": status})
+            calendar, year = f"Fiscal {company}", str(told.get("year", begins[:4]))
+            name = str(told.get("name", f"{begins[:10]}..{ends[:10]}"))
+            self.world.keep("FiscalPeriods", {"Calendar": calendar, "FiscalYear": year, "PeriodName": name, "StartDate": begins,
+                                              "EndDate": ends, "Type": str(told.get("type", "Operating"))})
+            self.world.keep("LedgerFiscalPeriodsV2", {
+                "LedgerName": company, "Calendar": calendar, "YearName": year, "PeriodName": name, "LegalEntityId": company,
+                **{f"{module}AccessLevel": "All" for module in ("Ledger", "Sales", "Cust", "Invent")}, **changes})
 
     def drift(self, told: Told) -> object:
         """Let the metadata tell something else: what is `gone` by name, what is `changed` by name and property; nothing told repairs it."""

@@ -219,7 +219,7 @@ def _post_packing_slip(world: World, company: str, number: str) -> str:
     document = Document(
         company=company, voucher=f"{slip}-V", number=slip, date=date, currency=order["CurrencyCode"], text=f"Return {number}"
     )
-    require_open(world, company, date)
+    require_open(world, company, date, "Sales", "Invent")
     lines = _lines_with(world, company, number, "Registered")
     for line in lines:
         _receive(world, document, order, line)
@@ -292,7 +292,7 @@ def post_invoices(world: World) -> int:
 
 def _post_credit_note(world: World, company: str, number: str) -> str:
     order, date = world.one(ORDERS, company, number) or {}, world.today()
-    require_open(world, company, date)
+    require_open(world, company, date, "Sales", "Cust", "Invent")
     lines = _lines_with(world, company, number, "Received")
     credited = [line for line in lines if line["_action"] != "ReturnToCust"]
     customer, currency = world.one("CustomersV3", company, order["InvoiceCustomerAccountNumber"]) or {}, order["CurrencyCode"]

@@ -61,13 +61,19 @@ class Document:
     text: str
 
 
-def require_open(world: World, company: str, date: str) -> None:
-    """Refuse a date whose period is not open; a date no period covers is open."""
-    for period in world.tables.rows("LedgerFiscalCalendarPeriods"):
-        covers = period["dataAreaId"] == company and period["StartDate"][:10] <= date[:10] <= period["EndDate"][:10]
-        if covers and period["PeriodStatus"] != "Open":
+def require_open(world: World, company: str, date: str, *modules: str) -> None:
+    """Refuse a date whose period is not open, or in which nobody may post in one of these modules; a date no period covers is open."""
+    for status in world.tables.rows("LedgerFiscalPeriodsV2"):
+        period = world.one("FiscalPeriods", status["Calendar"], status["YearName"], status["PeriodName"])
+        if status["LegalEntityId"] != company or not period or not period["StartDate"][:10] <= date[:10] <= period["EndDate"][:10]:
+            continue
+        if period["Type"] == "Operating" and status["PeriodStatus"] != "Open":
             message = f"Fiscal period for {date[:10]} is not open in ledger {company}."
             raise PostingFailed(message)
+        for module in ("Ledger", *modules):
+            if period["Type"] == "Operating" and status[f"{module}AccessLevel"] == "None":
+                message = f"Period {status['PeriodName']} is closed for module {module} in ledger {company}."
+                raise PostingFailed(message)
 
 
 def home(world: World, company: str, otherwise: str = "GBP") -> str:

@@ -27,7 +27,8 @@ READ_ONLY = frozenset({
     "SalesInvoiceHeadersV2", "SalesInvoiceV2Lines", "InventTransBiEntities", "GeneralJournalAccountEntries", "CustTransBiEntities",
     "InventoryJournalTableBiEntities", "InventoryJournalTransBiEntities", "WarehousesOnHandV2", "BatchJobs", "ReturnReasonCodeBiEntities",
     "WarehouseInventoryStatusesOnHandV2",
-    "LedgerFiscalCalendarPeriods", "InventoryAdjustmentJournalNames", "InventoryMovementJournalNames", "InventoryTransferJournalNames",
+    "FiscalPeriods", "LedgerFiscalPeriodsV2",
+    "InventoryAdjustmentJournalNames", "InventoryMovementJournalNames", "InventoryTransferJournalNames",
 })  # fmt: skip
 
 INDEXED: Mapping[str, tuple[str, ...]] = {
