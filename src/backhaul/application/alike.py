@@ -14,7 +14,7 @@ from backhaul.application import correct
 from backhaul.application.approvals import Within
 from backhaul.application.people_ports import PeopleTx
 from backhaul.application.ports import KeptException, Tx
-from backhaul.domain.correction import CORRECTIONS, Choice, choices
+from backhaul.domain.correction import CORRECTIONS, Choice, both, chosen
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.facts import Correctable
 from backhaul.domain.proposal import Proposal
@@ -131,6 +131,7 @@ def _content(row: KeptException, choice: Choice, said: Otherwise) -> dict[str, A
 
 
 def _offered(tx: Tx, rules: Rules, rows: Sequence[KeptException]) -> list[tuple[KeptException, tuple[Choice, ...]]]:
-    facts = tx.facts(rules.tenant, {row.case.return_ref for row in rows})
-    return [(row, choices(row.case.return_ref, facts.get(row.case.return_ref, ()), {finding.code for finding in row.case.findings},
-                          row.case.line_id)) for row in rows]
+    refs = {row.case.return_ref for row in rows}
+    facts = tx.facts(rules.tenant, refs)
+    folded = {ref: both(ref, facts.get(ref, ())) for ref in refs}
+    return [(row, chosen(*folded[row.case.return_ref], {finding.code for finding in row.case.findings}, row.case.line_id)) for row in rows]

@@ -88,7 +88,16 @@ def fitting(codes: Collection[str]) -> tuple[Correctable, ...]:
 
 def choices(ref: str, facts: Sequence[Fact], codes: Collection[str], line_id: str = "") -> tuple[Choice, ...]:
     """Give every value that could be corrected for what was found about a line (`line_id` empty: about all of the return)."""
-    plain, now = fold(ref, (fact for fact in facts if not isinstance(fact, Corrected))), fold(ref, facts)
+    return chosen(*both(ref, facts), codes, line_id)
+
+
+def both(ref: str, facts: Sequence[Fact]) -> tuple[ReturnCase, ReturnCase]:
+    """Fold a return as its messages tell it, and as it is with what was corrected."""
+    return fold(ref, (fact for fact in facts if not isinstance(fact, Corrected))), fold(ref, facts)
+
+
+def chosen(plain: ReturnCase, now: ReturnCase, codes: Collection[str], line_id: str = "") -> tuple[Choice, ...]:
+    """Give the choices of a return that is folded already: one of many lines is folded once for all that was found about it."""
     return tuple(choice for what in fitting(codes) for choice in _values(what, plain, now) if _is_about(choice.line_id, line_id))
 
 
