@@ -1,14 +1,11 @@
 """By how much may figures differ, as a profile says it: rows with an owner and a reason, or three amounts for everything?"""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from backhaul.domain.rules import Tolerances
-from backhaul.domain.tolerance import ToleranceRow, ambiguous
+from backhaul.domain.tolerance import NOTHING, ToleranceRow, ambiguous
 from backhaul.profile_tables import ProfileFile, TolerancesTable
 from backhaul.profile_values import Flaw
-
-NOTHING = Decimal(0)
 
 
 def tolerances_of(file: ProfileFile) -> Tolerances:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from backhaul.application.attest import Row, Testimony, name_of
+from backhaul.application.parts import parts
 from backhaul.application.ports import FIXED, Erp, PostingState, Store
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.money import rounded
@@ -18,7 +19,6 @@ from backhaul.domain.posting import OrderLine
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.validation import MasterData, Questions, SaleLine
 
-AT_ONCE = 500
 """So many lines are asked about together."""
 Ordered = tuple[str, Sequence[OrderLine]]
 """A line by its name, and what was fixed of it."""
@@ -57,8 +57,7 @@ def _appraised(part: Sequence[Ordered], rows: Mapping[str, Row], master: MasterD
 
 def _ordered(store: Store, rules: Rules, lines: Sequence[str]) -> Iterator[Sequence[Ordered]]:
     """Give lines with the order lines that were fixed of them and not refused, some at a time."""
-    for at in range(0, len(lines), AT_ONCE):
-        part = lines[at:at + AT_ONCE]
+    for part in parts(lines):
         with store.look() as tx:
             kept = tx.postings(rules.tenant, {line.partition("|")[0] for line in part})
         fixed: dict[str, list[OrderLine]] = {}

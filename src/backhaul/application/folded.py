@@ -7,17 +7,16 @@ would be worked out now. Who only looks keeps nothing.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from backhaul.application.fold_ports import FoldStore, FoldTx
+from backhaul.application.parts import parts
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
 
 T = TypeVar("T")
-AT_ONCE: Final = 500
-"""So many returns are worked out in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +48,7 @@ def folded(store: FoldStore, rules: Rules, sort: Sort[T], refs: Sequence[str], *
            anew: bool = False, effort: Effort | None = None) -> Iterator[tuple[str, T]]:
     """Give what follows of each of these returns, in their order; with a `turn` what was worked out is kept, `anew` takes nothing."""
     version, counted = f"{sort.form} {said(rules)}", effort or Effort()
-    for at in range(0, len(refs), AT_ONCE):
-        part = refs[at:at + AT_ONCE]
+    for part in parts(refs):
         with store.look() as tx:
             known = {} if anew else tx.folds(rules.tenant, sort.name, part)
             held = {ref: msgspec.json.decode(body, type=sort.kind) for ref, (under, body) in known.items() if under == version}

@@ -6,25 +6,20 @@ accounts of clearing, receipts and returns somebody posted by hand (books 10). F
 finance has posted.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
 
 from backhaul.application.ports import Erp, Store
 from backhaul.application.proof_ports import KeptStray
 from backhaul.domain.entry import Entry
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.general_journal import OWN, Apart, Ends, Journal, Role, Standing, journals, standing
-from backhaul.domain.open_side import Booked
+from backhaul.domain.open_side import Booked, words
+from backhaul.domain.posting import is_mark
 from backhaul.domain.roll_forward import Rolled
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.valuation import Figures
-
-MARK: Final = re.compile(r"ZZ[A-Z2-7]{18}")
-"""How every mark of ours looks."""
-WORDS: Final = re.compile(r"[^\s,;()]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +94,11 @@ def _ours(entry: Booked, vouchers: Collection[str], references: Collection[str])
 
 
 def _words(entry: Booked) -> set[str]:
-    return {word.upper() for word in (*WORDS.findall(entry.text), entry.voucher)}
+    return {*words(entry.text), entry.voucher.upper()}
 
 
 def _marked(entry: Booked) -> bool:
-    return any(MARK.fullmatch(word) for word in _words(entry))
+    return any(map(is_mark, _words(entry)))
 
 
 def needed(ledger: Ledger) -> Ledger:

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from backhaul.application.attest import Testimony
+from backhaul.application.parts import parts
 from backhaul.application.ports import FIXED, Erp, KeptPosting, Store
 from backhaul.domain import oversight
 from backhaul.domain.disposition import Circumstance, MappingRow
@@ -23,7 +24,6 @@ from backhaul.domain.rules import Rules
 from backhaul.domain.trail import first_break
 from backhaul.domain.validation import ItemState, Questions
 
-AT_ONCE = 500
 """So many returns or items are read together."""
 
 
@@ -65,7 +65,7 @@ def oversee(  # noqa: PLR0913, PLR0917  all that is looked at
     found += oversight.remapped(waiting, rules.mapping, before)
     if beside.counted:
         refs = sorted({row["line"].partition("|")[0] for row in told.accepted})
-        found += [each for part in _parts(refs) for each in oversight.gaps(_facts(store, rules, part))]
+        found += [each for part in parts(refs) for each in oversight.gaps(_facts(store, rules, part))]
     found += oversight.miscounted((total for total in beside.totals if _whole(rules, total.day, period)), _counted(told))
     return found + _ourselves(store, rules)
 
@@ -91,7 +91,7 @@ def _waiting(store: Store, rules: Rules, lines: Sequence[Uncredited]) -> Iterato
     by_ref: dict[str, list[Uncredited]] = {}
     for line in lines:
         by_ref.setdefault(line.line.partition("|")[0], []).append(line)
-    for part in _parts(sorted(by_ref)):
+    for part in parts(sorted(by_ref)):
         with store.look() as tx:
             facts, kept = tx.facts(rules.tenant, part), tx.postings(rules.tenant, part)
         for ref in part:
@@ -120,7 +120,7 @@ def _stopped(erps: Mapping[str, Erp | BackhaulError], waiting: Sequence[Waits], 
         if erp is None or isinstance(erp, BackhaulError):
             continue
         try:
-            for part in _parts(sorted({line.sku for line in waiting if line.entity == entity})):
+            for part in parts(sorted({line.sku for line in waiting if line.entity == entity})):
                 master = erp.master_data(Questions(legal_entity=entity, items=frozenset(part)))
                 found |= {(entity, sku) for sku in part if (item := master.items.get(sku)) and item.state is not ItemState.ACTIVE}
         except BackhaulError as away:
@@ -163,7 +163,3 @@ def _ourselves(store: Store, rules: Rules) -> list[Irregular]:
         found.append(Irregular(kind="AUDIT_GAP", subject=f"entry {broken.sequence}", sentence=(
             f"The trail's chain is broken at entry {broken.sequence}, {broken.action} on {broken.subject} at {broken.at}.")))
     return found
-
-
-def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (names[at:at + AT_ONCE] for at in range(0, len(names), AT_ONCE))

@@ -5,7 +5,6 @@ day on which the profile says they were empty. An entry is a return's where it c
 documents; what belongs to none stands in a row of its own, so that nothing the ERP has is left out.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,13 +12,13 @@ from decimal import Decimal
 from typing import Final
 
 from backhaul.application.claims import Owed, claims, vouchers_of
-from backhaul.application.folded import AT_ONCE
+from backhaul.application.parts import parts
 from backhaul.application.payment_ports import PaymentStore
 from backhaul.application.ports import Erp
 from backhaul.application.process import pictures
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.fiscal_calendar import Period
-from backhaul.domain.open_side import Booked, Came, OpenSides
+from backhaul.domain.open_side import Booked, Came, OpenSides, words
 from backhaul.domain.payments import PaymentStatus, answers
 from backhaul.domain.posting import OrderLine, PostingKey
 from backhaul.domain.returns import NOTHING
@@ -27,7 +26,6 @@ from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, RollFo
 from backhaul.domain.rules import Booking, LegalEntity, Rules, TiedTo
 
 BEGINNING: Final = date(2000, 1, 1)
-WORDS: Final = re.compile(r"[^\s,;()]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +167,7 @@ def _tied_payments(told: OpenSides, rules: Rules, entity: LegalEntity, known: _K
                           return_ref=ref, open=_in(entry, whose))
         return
     for each in told.outstanding:
-        owed = next((known.references[word] for word in _words(each.text) if word in known.references), None)
+        owed = next((known.references[word] for word in words(each.text) if word in known.references), None)
         whose = owed.whose if owed else Whose(entity=entity.id, currency=each.currency)
         if left := each.open_on(day):
             yield Tie(flow=Flow.PAID, whose=whose, account=each.customer, document=each.document, day=each.day, text=each.text, open=left,
@@ -177,14 +175,10 @@ def _tied_payments(told: OpenSides, rules: Rules, entity: LegalEntity, known: _K
 
 
 def _whose(entry: Booked, entity: LegalEntity, known: _Known) -> tuple[Whose, str]:
-    owed = next((known.references[word] for word in _words(entry.text) if word in known.references), None)
+    owed = next((known.references[word] for word in words(entry.text) if word in known.references), None)
     if owed:
         return owed.whose, owed.refs[0] if owed.refs else ""
     return known.vouchers.get((entity.id, entry.voucher), (Whose(entity=entity.id, currency=entry.currency or entity.currency), ""))
-
-
-def _words(text: str) -> Iterator[str]:
-    return (word.upper() for word in WORDS.findall(text))
 
 
 def _in(entry: Booked, whose: Whose) -> Decimal:
@@ -239,16 +233,16 @@ def _tied_goods(told: OpenSides, rules: Rules, entity: LegalEntity, known: _Know
 def _known(store: PaymentStore, rules: Rules, owed: Sequence[Owed], sides: Mapping[str, OpenSides]) -> _Known:
     """Bring references to their claims, vouchers to the returns whose documents they are of, and marks to lines."""
     references = {payment.reference.upper(): each for each in owed for payment in each.told}
-    parts = {part.ref: part for each in owed for part in each.parts}
-    vouchers = {(part.whose.entity, voucher): (part.whose, ref) for ref, part in sorted(parts.items()) for voucher in part.vouchers}
+    mine = {part.ref: part for each in owed for part in each.parts}
+    vouchers = {(part.whose.entity, voucher): (part.whose, ref) for ref, part in sorted(mine.items()) for voucher in part.vouchers}
     marks = {came.mark for told in sides.values() for came in told.came} - {""}
     with store.look() as tx:
         keys = tx.marked(rules.tenant, marks)
     refs = sorted({key.return_ref for key in keys.values()})
     lines: dict[PostingKey, tuple[Whose, str, OrderLine | None]] = {}
-    for at in range(0, len(refs), AT_ONCE):
+    for part in parts(refs):
         with store.look() as tx:
-            known = pictures(tx, rules, refs[at:at + AT_ONCE])
+            known = pictures(tx, rules, part)
         for ref, picture in known.items():
             if picture.entity is None:
                 continue

@@ -7,11 +7,12 @@ nothing was prepared for yet, cost of issue and rate are asked of the ERP by the
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from backhaul.application.parts import parts
 from backhaul.application.ports import Erp, KeptCase, KeptPosting, PostingState, Store
 from backhaul.domain.disposition import Outcome, choose
 from backhaul.domain.entry import Entry, Side
@@ -33,8 +34,6 @@ from backhaul.domain.tax import TaxTable, tax_of
 from backhaul.domain.validation import MasterData, Questions, with_components
 from backhaul.domain.valuation import NO_GOODS, UNGRADED, Figures, Owing, Returned, Where, tied
 
-AT_ONCE: Final = 500
-"""So many returns are read together, and so many orders asked about."""
 WHENEVER: Final = (LinesMinted, Corrected)
 """Facts that say what always was so, whenever they were learned."""
 Erps = Mapping[str, Erp | BackhaulError]
@@ -61,8 +60,8 @@ def _returned(store: Store, rules: Rules, entity: LegalEntity, entries: Sequence
     with store.look() as tx:
         keys = tx.marked(rules.tenant, {each.mark for each in mine})
     refs = sorted({key.return_ref for key in keys.values()})
-    for at in range(0, len(refs), AT_ONCE):
-        part = frozenset(refs[at:at + AT_ONCE])
+    for some in parts(refs):
+        part = frozenset(some)
         with store.look() as tx:
             kept = tx.postings(rules.tenant, part)
         left = dict[tuple[str, str, int], Decimal]()
@@ -162,8 +161,7 @@ def _owing(store: Store, erps: Erps, rules: Rules, rolled: Rolled, reasons: list
     in_erp = _in_erp(rolled)
     with store.look() as tx:
         refs = sorted(case.ref for case in tx.cases(rules.tenant).values() if not _was_over(case, rules, rolled))
-    for at in range(0, len(refs), AT_ONCE):
-        part = refs[at:at + AT_ONCE]
+    for part in parts(refs):
         with store.look() as tx:
             facts, kept = tx.facts(rules.tenant, part), tx.postings(rules.tenant, part)
         found = [each for ref in part for each in _open(ref, facts.get(ref, ()), kept.get(ref, ()), rules, rolled, in_erp)]
@@ -180,12 +178,7 @@ def _was_over(case: KeptCase, rules: Rules, rolled: Rolled) -> bool:
     """Tell whether a return was settled or closed by the end of its legal entity's days and nothing was learned of it since."""
     entity = next((each for each in rules.entities if each.id == case.legal_entity), None)
     return (entity is not None and case.state in {ReturnState.SETTLED, ReturnState.CLOSED} and case.updated_at is not None
-            and case.updated_at < _over(entity, rolled))
-
-
-def _over(entity: LegalEntity, rolled: Rolled) -> datetime:
-    """Give the moment at which the days of a legal entity are over there."""
-    return datetime.combine(rolled.within(entity.id).last + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone))
+            and case.updated_at < entity.end_of(rolled.within(entity.id).last))
 
 
 def _in_erp(rolled: Rolled) -> Mapping[tuple[str, str], Decimal]:
@@ -208,7 +201,8 @@ def _open(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], rules: R
         return
     if rolled.days and entity.id not in rolled.days:
         return
-    day, over = rolled.within(entity.id).last, _over(entity, rolled)
+    day = rolled.within(entity.id).last
+    over = entity.end_of(day)
     known = [fact for fact in facts if fact.at < over or isinstance(fact, WHENEVER)]
     if all(isinstance(fact, WHENEVER) for fact in known):
         return

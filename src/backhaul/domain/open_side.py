@@ -3,11 +3,21 @@
 Read whole from a day on, whoever booked it, so that nothing of ours decides what is there. Debits are positive.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from backhaul.domain.proof import NOTHING
+
+WORDS: Final = re.compile(r"[^\s,;()]+")
+
+
+def words(text: str) -> Iterator[str]:
+    """Give the words of a text that somebody booked with, in capitals: references of payments and marks stand among them."""
+    return (word.upper() for word in WORDS.findall(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

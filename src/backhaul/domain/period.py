@@ -48,7 +48,7 @@ def turn(entity: LegalEntity, period: str) -> datetime:
     last = entity.calendar.last(period)
     if entity.job_times:
         return datetime.combine(last, min(entity.job_times), tzinfo=UTC)
-    return _at(last + timedelta(days=1), time(), ZoneInfo(entity.zone)).astimezone(UTC)
+    return entity.end_of(last)
 
 
 def cut_off(entity: LegalEntity, period: str) -> datetime:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -119,6 +120,15 @@ class PostingKey:
     def marker(self) -> str:
         """Give the short form the ERP can be searched by: 20 characters, upper case and digits."""
         return mark(str(self))
+
+
+MARK: Final = re.compile("ZZ[A-Z2-7]{18}")
+"""How every mark of ours looks."""
+
+
+def is_mark(text: str) -> bool:
+    """Tell whether a text that an ERP holds is a mark of ours."""
+    return MARK.fullmatch(text) is not None
 
 
 def mark(text: str) -> str:

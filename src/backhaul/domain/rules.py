@@ -6,9 +6,10 @@ reads a file.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured
@@ -245,6 +246,14 @@ class LegalEntity:
     currencies: Mapping[str, str] = field(default_factory=dict)
     """Other currencies it sells in, each with the source of the rate its ERP uses."""
     options: Mapping[str, str] = field(default_factory=dict)
+
+    def begin_of(self, day: date) -> datetime:
+        """Give the first moment of a day there (UTC)."""
+        return datetime.combine(day, time(), tzinfo=ZoneInfo(self.zone)).astimezone(UTC)
+
+    def end_of(self, day: date) -> datetime:
+        """Give the moment at which a day is over there (UTC)."""
+        return self.begin_of(day + timedelta(days=1))
 
     def choice(self, name: str, *allowed: str) -> str:
         """Read an option that is one of few words, the first by default; `ValueError` names it, what it says and what it may say."""

@@ -8,11 +8,10 @@ now, whichever is earlier, so that time alone moves none.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from backhaul.domain.access import Action, Person, Role, may
 from backhaul.domain.rules import LegalEntity
@@ -124,13 +123,12 @@ def _falls(item: Item, before: str, after: str) -> bool:
 
 def begins(entity: LegalEntity, period: str) -> datetime:
     """Say when a period begins in a legal entity's zone and calendar."""
-    return datetime.combine(entity.calendar.first(period), time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
+    return entity.begin_of(entity.calendar.first(period))
 
 
 def ends(entity: LegalEntity, period: str) -> datetime:
     """Say when a period is over in a legal entity's zone and calendar: at the first moment of the next day."""
-    following = entity.calendar.last(period) + timedelta(days=1)
-    return datetime.combine(following, time(), tzinfo=ZoneInfo(entity.zone)).astimezone(UTC)
+    return entity.end_of(entity.calendar.last(period))
 
 
 def may_sign(person: Person, signer: Signer, tenant: str, legal_entity: str) -> bool:

@@ -4,11 +4,7 @@ Worked out from what the last proof of the month kept: figures, what did not hol
 shape of a line is that of the ERP it goes to: a general journal line of Finance & SCM, or of Business Central.
 """
 
-import csv
-import hashlib
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +18,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.general_journal import Journal, Standing
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.entrypoints import rolling, valuing
-from backhaul.entrypoints.spreadsheet import safe, workbook
+from backhaul.entrypoints.spreadsheet import csv_file, workbook
 
 UNDER: Final = "ledger"
 """Under this name and the month it is remembered what the last proof read of the accounts."""
@@ -57,12 +53,11 @@ def month_end(store: CloseStore, rules: Rules, period: str) -> MonthEnd:
                     ledger=kept(store, rules.tenant, period), journals=proposed(store, rules, period))
 
 
-def extract(ledger: Ledger, path: Path) -> Mapping[str, Any]:
-    """Write what was read of the accounts to a file, a line of JSON for each entry; give it as an extract of the proof."""
+def write(ledger: Ledger, path: Path) -> None:
+    """Write what was read of the accounts to a file, a line of JSON for each entry."""
     with path.open("wb") as file:
         for each in ledger.posted:
             file.write(msgspec.json.encode(each) + b"\n")
-    return {"side": "accounts", "file": str(path), "rows": len(ledger.posted), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 def asked(store: CloseStore, rules: Rules, period: str) -> tuple[Proposed, ...]:
@@ -137,9 +132,4 @@ def written(made: Sequence[Sheet], kind: str) -> bytes:
     if len(made) != 1:
         message = f"a CSV holds the lines of one legal entity; say which of {', '.join(each.name for each in made)}"
         raise NeedsOperator(message)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(made[0].headings)
-    for row in made[0].rows:
-        writer.writerow([format(value, "f") if isinstance(value, Decimal) else "" if value is None else safe(value) for value in row])
-    return ("\ufeff" + text.getvalue()).encode()
+    return csv_file(made[0].headings, made[0].rows)

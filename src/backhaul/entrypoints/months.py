@@ -64,7 +64,10 @@ def prove_month(  # noqa: PLR0913  options
         figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
-        extracts += [journaling.extract(ledger, files["records"].with_name(f"accounts-{day.isoformat()}.jsonl"))] if ledger else []
+        if ledger:
+            accounts = files["records"].with_name(f"accounts-{day.isoformat()}.jsonl")
+            journaling.write(ledger, accounts)
+            extracts.append(_extract("accounts", accounts, len(ledger.posted)))
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid)
         if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)

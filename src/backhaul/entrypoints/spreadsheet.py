@@ -1,9 +1,10 @@
 """How does a value leave for a spreadsheet or for paper as what it is, and never as a formula it brought along?"""
 
+import csv
 import io
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -47,6 +48,23 @@ def cell(page: Any, value: Any) -> Any:  # noqa: ANN401  openpyxl's
     made = WriteOnlyCell(page, value=value)
     made.data_type = "s"
     return made
+
+
+def csv_file(headings: Sequence[Any], rows: Iterable[Sequence[Any]]) -> bytes:
+    """Write rows as CSV by RFC 4180: CRLF, quotes doubled, and a mark at its beginning by which a spreadsheet knows that it is UTF-8."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(headings)
+    for row in rows:
+        writer.writerow([_plain(safe(value)) for value in row])
+    return ("\ufeff" + text.getvalue()).encode()
+
+
+def _plain(value: object) -> object:
+    """Write what CSV has no type for: exact decimals, times in UTC."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else "" if value is None else value
 
 
 def workbook(sheets: Sequence[Sheet]) -> bytes:

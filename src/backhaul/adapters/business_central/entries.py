@@ -15,12 +15,12 @@ from backhaul.adapters.business_central import bridge, inbox, wire
 from backhaul.adapters.business_central.central import EXTENSION, PUBLISHED, Ask
 from backhaul.adapters.business_central.journals import ENTRIES, SELECT
 from backhaul.adapters.business_central.looking import LEDGER, LEDGER_COLUMNS, LEDGER_TYPE, STOCK_TYPES, Side as Books
-from backhaul.adapters.business_central.masters import COLUMNS, OURS, STOCK, Masters
+from backhaul.adapters.business_central.masters import COLUMNS, STOCK, Masters
 from backhaul.adapters.business_central.wire import DRAFTS, ENDED, INVOICES, LINES_OF, MEMOS, NO_BIN, plain
 from backhaul.adapters.odata import Row, day_of, number, quoted
 from backhaul.domain.disposition import Place
 from backhaul.domain.entry import Entry, Shown, Side
-from backhaul.domain.posting import PostingKind
+from backhaul.domain.posting import PostingKind, is_mark
 from backhaul.domain.proof import Status
 
 NOTHING: Final = Decimal(0)
@@ -58,7 +58,7 @@ class Reader:
                 expand=LINES_OF[INVOICES]),
             Ask(entity_set=LEDGER, select=LEDGER_COLUMNS, where=span), Ask(entity_set=STOCK, select=COLUMNS[STOCK], where=span)])
         booked = {kind: _by(row for row in ledger if plain(row.get("documentType")) == LEDGER_TYPE[kind]) for kind in (MEMOS, INVOICES)}
-        charged = [row for row in charged if OURS.fullmatch(str(row.get("externalDocumentNumber") or ""))]
+        charged = [row for row in charged if is_mark(str(row.get("externalDocumentNumber") or ""))]
         requests = self._requests(memos)
         entries = list[Entry]()
         unread: list[str] = [] if self._named else [
@@ -84,7 +84,7 @@ class Reader:
 
     def _requests(self, memos: Sequence[Row]) -> Mapping[str, Row]:
         """Read the requests that memos were made of, by the mark both carry; only our extension has them."""
-        marks = {text for row in memos if OURS.fullmatch(text := str(row.get("externalDocumentNumber") or ""))}
+        marks = {text for row in memos if is_mark(text := str(row.get("externalDocumentNumber") or ""))}
         if not self.books.mode.inboxed or not marks:
             return {}
         (rows,) = self.books.central.read([Ask(
@@ -112,7 +112,7 @@ class Reader:
                 left.remove(alike)
                 mark = str(alike.get("externalLineId") or "")
             item = str(row.get("lineObjectNumber") or "")
-            found.append(_Line(row=row, mark=mark if OURS.fullmatch(mark) else "",
+            found.append(_Line(row=row, mark=mark if is_mark(mark) else "",
                                goods=plain(row.get("lineType")) == "Item" and item not in self.services))
         return found
 
@@ -251,7 +251,7 @@ class Reader:
                 entity_set=bridge.LINES, select=bridge.SELECT[bridge.LINES], where=f"documentType eq {quoted(bridge.RETURN_ORDER)}")],
                 service=PUBLISHED)
             yield from (Entry(side=Side.CREDIT, document=str(row.get("documentNumber")), mark=mark, status=Status.DRAFT)
-                        for row in rows if OURS.fullmatch(mark := str(row.get("description2") or "")))
+                        for row in rows if is_mark(mark := str(row.get("description2") or "")))
 
 
 def _is_posted(head: Row, booked: Mapping[str, Sequence[Row]]) -> bool:

@@ -15,12 +15,12 @@ from backhaul.adapters.business_central import bridge, inbox, wire
 from backhaul.adapters.business_central.bridge import Bridge
 from backhaul.adapters.business_central.central import EXTENSION, PUBLISHED, Ask, Central
 from backhaul.adapters.business_central.inbox import Inbox
-from backhaul.adapters.business_central.masters import COLUMNS, OURS, STOCK, Masters
+from backhaul.adapters.business_central.masters import COLUMNS, STOCK, Masters
 from backhaul.adapters.business_central.routes import CREDITS, HEADS, LINES, RELEASES, Mode
 from backhaul.adapters.business_central.wire import INVOICES, LINES_OF, MEMOS, NO_BIN, plain
 from backhaul.adapters.odata import Row, day_of, number
 from backhaul.domain.disposition import Outcome, Place
-from backhaul.domain.posting import CreditNote, ErpDocument, Posting, PostingKey, ReturnOrder, Spare
+from backhaul.domain.posting import CreditNote, ErpDocument, Posting, PostingKey, ReturnOrder, Spare, is_mark
 
 Found = dict[PostingKey, ErpDocument]
 LEDGER: Final = "generalLedgerEntries"
@@ -275,7 +275,7 @@ def _unexplained(row: Row, entity: str) -> Decimal | None:
     """Give what a document's total holds beyond lines with a mark: a charge or discount nobody of ours asked for."""
     if row.get("totalAmountExcludingTax") is None:
         return None
-    lines = (line for line in row.get(LINES_OF[entity]) or () if OURS.fullmatch(str(line.get("description2") or "")))
+    lines = (line for line in row.get(LINES_OF[entity]) or () if is_mark(str(line.get("description2") or "")))
     return number(row["totalAmountExcludingTax"]) - sum((number(line.get("netAmount")) for line in lines), Decimal(0))
 
 

@@ -5,7 +5,6 @@ somebody else credited of them. Items, customers and places are kept for a while
 batch asks; what the ERP did not have is asked again each time, invoices are never kept (facts/business-central 3.1, 3.2 and 3.4).
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from backhaul.adapters.business_central.wire import NO_BIN, VARIANT, Invoice, Se
 from backhaul.adapters.odata import Row, day_of, number
 from backhaul.domain.disposition import Place
 from backhaul.domain.period_status import Status, Told
-from backhaul.domain.posting import ErpItem
+from backhaul.domain.posting import ErpItem, is_mark
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import (
     NEWEST,
@@ -46,7 +45,6 @@ SHIPMENTS: Final = "salesShipments"
 STOCK: Final = "itemLedgerEntries"
 SETUP: Final = "generalLedgerSetup"
 PERIODS: Final = "accountingPeriods"
-OURS: Final = re.compile("ZZ[A-Z2-7]{18}")
 SOLD: Final = frozenset({"Open", "Paid"})
 """States of an invoice that stands: a draft sold nothing yet, a cancelled or corrective one nothing any more."""
 UNDONE: Final = frozenset({"Canceled", "Corrective"})
@@ -305,7 +303,7 @@ class Masters:
                 sold_on=day_of(row.get("invoiceDate")))
         owner = {str(row["number"]): str(row.get(self.told.order_field)) for row in invoices}
         for memo in credited:
-            if not OURS.fullmatch(str(memo.get("externalDocumentNumber") or "")) and plain(memo.get("status")) not in UNDONE:
+            if not is_mark(str(memo.get("externalDocumentNumber") or "")) and plain(memo.get("status")) not in UNDONE:
                 order = owner.get(str(memo.get("invoiceNumber")), "")
                 for line in memo.get(wire.LINES_OF[wire.MEMOS]) or () if order in sales else ():
                     sales[order] = _take_back(sales[order], self._sku(line, names), line)

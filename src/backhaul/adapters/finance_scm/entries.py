@@ -5,7 +5,6 @@ is: an invoice line names the number of its order line (`LineCreationSequenceNum
 carries our mark (facts/finance-scm 1.1, 1.6). Two batches of reads, plus pages.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,10 +18,9 @@ from backhaul.adapters.odata import OData, Query, Row, day_of, enum, number, quo
 from backhaul.domain.disposition import Place
 from backhaul.domain.entry import Entry, Shown, Side
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.posting import PostingKind
+from backhaul.domain.posting import PostingKind, is_mark
 from backhaul.domain.proof import Status
 
-OURS: Final = re.compile("ZZ[A-Z2-7]{18}")
 SALES: Final = frozenset({"SalesRevenue", "SalesReturn", "SalesDiscount"})
 OWED: Final = frozenset({"CustBalance"})
 CHARGES: Final = frozenset({"MarkupCust"})
@@ -81,14 +79,14 @@ def _read(  # noqa: PLR0913, PLR0917  all it asks by
         ask(wire.RETURN_LINES, f"{company} and ReturnStatus ne {enum('ReturnStatusLine', 'Invoiced')}"),
         ask(wire.SALES_ORDERS, f"{company} and SalesOrderStatus eq {enum('SalesStatus', 'Backorder')}", column="SalesOrderPoolId",
             values=(told.hold_pool, told.invoice_pool))])
-    charged = [row for row in charged if OURS.fullmatch(str(row.get("CustomersOrderReference") or ""))]
+    charged = [row for row in charged if is_mark(str(row.get("CustomersOrderReference") or ""))]
     came = _optional(odata, ask(wire.STOCK, f"{span('DatePhysical')} and Qty gt 0 and ReferenceCategory eq "
                                             f"{enum('InventTransType', 'Sales')}"), Side.STOCK, unread)
     # Where nothing of a return's usual way goes by journal, an environment need not show them.
     quietly = unread if mode.route.writes_off is PostingKind.ISSUE else {}
     journals = _optional(odata, ask(wire.STOCK_JOURNAL_LINES, f"{span('TransDate')} and Qty lt 0"), Side.LOSS, quietly)
     orders = {str(row.get("SalesOrderNumber") or "") for row in (*notes, *charged)} | {str(row.get("ReferenceId") or "") for row in came}
-    waiting = {str(row["SalesOrderNumber"]) for row in open_orders if OURS.fullmatch(str(row.get("CustomersOrderReference") or ""))}
+    waiting = {str(row["SalesOrderNumber"]) for row in open_orders if is_mark(str(row.get("CustomersOrderReference") or ""))}
     vouchers = {str(row.get("LedgerVoucher") or "") for row in (*notes, *charged)} | {
         str(row.get("Voucher") or "") for row in owed if row.get("Invoice")} | {str(row.get("VoucherPhysical") or "") for row in came} | {
         str(row.get("Voucher") or "") for row in journals}
@@ -139,7 +137,7 @@ def _name(row: Row) -> tuple[str, str]:
 
 def _mark(row: Row | None) -> str:
     text = str((row or {}).get("ExternalItemNumber") or "")
-    return text if OURS.fullmatch(text) else ""
+    return text if is_mark(text) else ""
 
 
 # --- the sides

@@ -5,7 +5,6 @@ customers and places are kept for a while (facts/finance-scm 10: masters cost no
 again each time, original orders are never kept.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from backhaul.adapters.finance_scm.metadata import described_by
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.disposition import Place
 from backhaul.domain.period_status import Status, Told
-from backhaul.domain.posting import ErpItem
+from backhaul.domain.posting import ErpItem, is_mark
 from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import (
     NEWEST,
@@ -58,7 +57,6 @@ OPTIONAL: Final = frozenset({STOCK, PERIODS, PERIOD_STATUSES, REASONS, TAX_GROUP
 """Sets whose name or reach the facts leave open (1.2, 1.5, 1.6): without them no cost, period status, list of reason codes or tax rate."""
 RETURNED: Final = "ReturnOrderLines"
 """Navigation from a return order to its lines, spelt as in fo-odata-contract.json; return-order-v2-schema.json has a small first letter."""
-OURS: Final = re.compile("ZZ[A-Z2-7]{18}")
 COLUMNS: Final = {
     PRODUCTS: ("dataAreaId", "ItemNumber", "ProductType", "ProductSubType", "ProductLifecycleStateId", "SalesUnitSymbol",
                "InventoryUnitSymbol", "SalesSalesTaxItemGroupCode", "SalesPrice", "ItemModelGroupId"),
@@ -343,7 +341,7 @@ def _returned(orders: Iterable[Row]) -> dict[tuple[str, ErpItem], list[Row]]:
     """Give lines by (original order, item and variant) of return orders that do not carry a mark of ours: somebody else's work (ERP-25)."""
     lines: dict[tuple[str, ErpItem], list[Row]] = {}
     for order in orders:
-        if not OURS.fullmatch(str(order.get("CustomersOrderReference") or "")):
+        if not is_mark(str(order.get("CustomersOrderReference") or "")):
             for line in order.get(RETURNED) or ():
                 if line.get("ReturnStatus") != "Canceled":
                     lines.setdefault((str(order.get("CustomerRequisitionNumber")), wire.item_of(line)), []).append(line)

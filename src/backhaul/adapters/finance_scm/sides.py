@@ -9,10 +9,11 @@ from datetime import date
 from typing import Final
 
 from backhaul.adapters.finance_scm import wire
-from backhaul.adapters.finance_scm.entries import OURS, RECEIVED
+from backhaul.adapters.finance_scm.entries import RECEIVED
 from backhaul.adapters.odata import OData, Query, Row, day_of, enum, number, quoted
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.open_side import Booked, Came, OpenSides, Outstanding
+from backhaul.domain.posting import is_mark
 
 ENTRIES: Final = (*wire.SELECT[wire.LEDGER], "Description", "DocumentNumber", "TransactionCurrencyCode")
 CUSTOMERS: Final = ("Voucher", "Txt", "AccountNum", "AmountCur", "SettleAmountCur", "CurrencyCode", "TransDate", "Closed", "TransType")
@@ -80,6 +81,6 @@ def _came(odata: OData, span: str, unread: list[str]) -> tuple[Came, ...]:
 
 def _units(row: Row, marks: Mapping[str, str]) -> Came:
     mark, voucher = marks.get(str(row.get("InventTransId")), ""), str(row.get("VoucherPhysical") or "")
-    return Came(mark=mark if OURS.fullmatch(mark) else "", document=voucher, item=str(row.get("ItemId") or ""),
+    return Came(mark=mark if is_mark(mark) else "", document=voucher, item=str(row.get("ItemId") or ""),
                 units=number(row.get("Qty")), cost=number(row.get("CostAmountPhysical")), day=day_of(row.get("DatePhysical")) or date.min,
                 credited_on=day_of(row.get("DateFinancial")) if row.get("StatusReceipt") == "Purchased" else None)

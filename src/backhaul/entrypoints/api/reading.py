@@ -1,8 +1,9 @@
 """What can a program see?"""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from litestar import Response, get
 from litestar.exceptions import ClientException
@@ -22,6 +23,7 @@ from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import offered, shown
 from backhaul.entrypoints.packing import TYPES, made
 
+T = TypeVar("T")
 MOST: Final = 200
 """Rows of one answer, at most."""
 WRONG_PLACE: Final = ClientException(detail="'after' is what 'next' of the page before said, whole")
@@ -222,7 +224,7 @@ def roll_forward_lines(asked: Mine, period: FromQuery[str], flow: FromQuery[str]
     rolled = rolling.kept(asked.store, asked.tenant, period)
     whose = Whose(entity=entity, brand=brand, warehouse=warehouse, currency=currency)
     found = lines_under(rolled, Flow(flow), whose, cell) if rolled and flow in {Flow.PAID, Flow.RECEIVED} else ()
-    part = found[max(offset, 0):max(offset, 0) + _most(limit)]
+    part = _page(found, limit, offset)
     return {"total": len(found), "lines": [plain({**asdict(line), "day": line.day.isoformat()}) for line in part]}
 
 
@@ -233,7 +235,7 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
     asked.whole()
     with asked.store.read() as connection:
         found = kept_proofs.strays(connection, asked.tenant, period, kind=kind)
-    shown = found[max(offset, 0):max(offset, 0) + _most(limit)]
+    shown = _page(found, limit, offset)
     return {"total": len(found), "lines": [
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
 
@@ -245,7 +247,7 @@ def proof_within(asked: Mine, period: FromQuery[str], row: FromQuery[str] = "", 
     asked.whole()
     with asked.store.read() as connection:
         found = kept_proofs.within(connection, asked.tenant, period, row=row)
-    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
+    return {"total": len(found), "lines": plain(_page(found, limit, offset))}
 
 
 @get("/{tenant:str}/proof-house", action=Action.SEE, sync_to_thread=True)
@@ -313,7 +315,7 @@ def close_figure_lines(asked: Mine, period: FromQuery[str], limit: FromQuery[int
     asked.whole()
     kept = valuing.kept(asked.store, asked.tenant, period)
     found = [*valuing.lines_of(kept)] if kept else []
-    return {"total": len(found), "lines": plain(found[max(offset, 0):max(offset, 0) + _most(limit)])}
+    return {"total": len(found), "lines": plain(_page(found, limit, offset))}
 
 
 @get("/{tenant:str}/close/journals", action=Action.SEE, sync_to_thread=True)
@@ -368,6 +370,11 @@ ROUTES: Final = (
     me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting, proposals,
     pauses, proofs, proof_lines, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
     close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
+
+
+def _page(found: Sequence[T], limit: int, offset: int) -> Sequence[T]:
+    """Give the part of what was found that is asked for."""
+    return found[max(offset, 0):max(offset, 0) + _most(limit)]
 
 
 def _most(limit: int) -> int:

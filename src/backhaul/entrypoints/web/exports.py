@@ -4,12 +4,10 @@ Every export goes through `safe`: text that a spreadsheet would take for a formu
 C15). Rows are read page by page along the same indexes as the lists, up to `MOST`.
 """
 
-import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date
 from typing import Any, Final, cast
 
 from litestar import Response, get
@@ -33,7 +31,7 @@ from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
 from backhaul.domain.valuation import liabilities, valued
 from backhaul.entrypoints.journaling import proposed
-from backhaul.entrypoints.spreadsheet import cell as as_cell, safe
+from backhaul.entrypoints.spreadsheet import cell as as_cell, csv_file, safe
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import asked_for, compared
@@ -74,7 +72,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             raise PermissionDeniedException(detail)
         reach = console.reach(request)
         with console.house.store.read() as connection:
-            written = (_csv if kind == "csv" else _xlsx)(title, sheet.headings, _some(sheet.rows(console, request, connection, reach)))
+            found = _some(sheet.rows(console, request, connection, reach))
+            written = csv_file(sheet.headings, found) if kind == "csv" else _xlsx(title, sheet.headings, found)
         return Response(written, media_type=KINDS[kind], headers={"content-disposition": f'attachment; filename="backhaul-{title}.{kind}"'})
 
     return [export]
@@ -87,22 +86,6 @@ def _some(rows: Iterable[Row]) -> Iterator[Row]:
             yield (f"Only the first {MOST} rows are here; filter the list to get the rest.",)
             return
         yield row
-
-
-def _csv(_title: str, headings: Row, rows: Iterable[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)  # RFC 4180: CRLF, quotes doubled
-    writer.writerow(headings)
-    for row in rows:
-        writer.writerow([_plain(safe(value)) for value in row])
-    return ("\ufeff" + text.getvalue()).encode()
-
-
-def _plain(value: object) -> object:
-    """Write what CSV has no type for: exact decimals, times in UTC."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else "" if value is None else value
 
 
 def _xlsx(title: str, headings: Row, rows: Iterable[Row]) -> bytes:
