@@ -493,3 +493,12 @@ def test_the_doctor_says_what_each_legal_entitys_erp_can_do_and_what_its_mode_la
     assert all(part in sentence for part, sentence in zip(lacks, told["missing"], strict=True))
     assert told["documents"].get("receipt") == ({"A": "keyed", "B": "awaited"}.get(mode))
     assert ("lacks" if lacks else "has all it needs") in asked.run("doctor").stdout
+
+
+def test_what_stops_a_command_is_said_letter_by_letter_brackets_included(shell: Shell) -> None:
+    stopped = shell.process("close", "figures", "--period", "2010-12")
+    odd = shell.process("exceptions", "by-version", "R-[/]1")
+
+    assert stopped.returncode == odd.returncode == 2
+    assert "in [accounts] of the profile" in " ".join(stopped.stderr.split())
+    assert "no return 'R-[/]1'" in " ".join(odd.stderr.split())

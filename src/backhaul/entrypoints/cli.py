@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich.markup import escape
 
 from backhaul.domain.errors import BackhaulError
 from backhaul.entrypoints import attending, closing, paying, private, profiling, proving
@@ -40,7 +41,7 @@ def main() -> None:
     try:
         app()
     except BackhaulError as stopped:
-        err.print(f"[red]backhaul:[/] {stopped}", markup=True, highlight=False)
+        err.print(f"[red]backhaul:[/] {escape(str(stopped))}", highlight=False)
         raise SystemExit(2) from None
 
 

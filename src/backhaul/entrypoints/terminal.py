@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 out: Final = Console()
@@ -33,7 +34,7 @@ def opened() -> Iterator[Any]:
 
     house = build(Settings.from_env())
     for sentence in house.waiting.values():
-        err.print(f"[yellow]backhaul:[/] {sentence}", highlight=False, soft_wrap=True)
+        err.print(f"[yellow]backhaul:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     try:
         yield house
     finally:
