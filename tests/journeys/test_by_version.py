@@ -258,6 +258,8 @@ def test_in_the_console_both_stand_side_by_side_and_an_approver_sees_the_differe
     assert "Present and original mapping side by side" in exception.text
     assert page.text.index("What differs") < page.text.index("The present mapping")
     assert "GB-DC-01/OUTLET" in page.text
+    assert "lot LOT-" in page.text
+    assert "&#39;lot&#39;" not in page.text, "what a program writes is no words"
     assert told.status_code == yes.status_code == 303
     assert "What differs between the present mapping and the original one" in shown.text
     assert "Two people said by which version" in life_of.text

@@ -65,7 +65,7 @@ def age(lasted: timedelta | None) -> str:
 
 def said(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Write an event's details as names and texts; empty ones are left out, long ones are cut."""
-    return [(words(name), _text(value)[:LONG]) for name, value in detail.items() if value not in (None, "", [], {})]
+    return [(words(name), text(value)[:LONG]) for name, value in detail.items() if value not in (None, "", [], {})]
 
 
 def words(name: object) -> str:
@@ -75,10 +75,10 @@ def words(name: object) -> str:
 
 def plain(code: object) -> str:
     """Write a code as a sentence begins: with one capital."""
-    text = words(code)
-    text = text.lower() if text.isupper() else text
-    text = " ".join(NAMES.get(word, word) for word in text.split(" "))
-    return text[:1].upper() + text[1:]
+    said_as = words(code)
+    said_as = said_as.lower() if said_as.isupper() else said_as
+    said_as = " ".join(NAMES.get(word, word) for word in said_as.split(" "))
+    return said_as[:1].upper() + said_as[1:]
 
 
 def tone(word: object) -> str:
@@ -91,13 +91,14 @@ def many(count: int, limit: int) -> str:
     return f"{limit:,}+" if count > limit else f"{count:,}"
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """Write a value that may hold others as words, as deep as it goes."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{words(name)} {_text(item)}" for name, item in value.items() if item not in (None, "", [], {}))
+        return ", ".join(f"{words(name)} {text(item)}" for name, item in value.items() if item not in (None, "", [], {}))
     if isinstance(value, (list, tuple)):
-        return "; ".join(map(_text, value))
+        return "; ".join(map(text, value))
     return str(value)
 
 
 FILTERS: Final = {"money": money, "number": number, "when": when, "stamp": stamp, "day": day, "age": age, "said": said, "words": words,
-                  "plain": plain, "tone": tone, "many": many}
+                  "plain": plain, "tone": tone, "many": many, "text": text}
