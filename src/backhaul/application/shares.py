@@ -90,15 +90,19 @@ SUMS: Final = """coalesce(sum(r.net) FILTER (r.side = 'credit' AND r.status = 'p
 def _recorded(ask: Ask, known: Collection[str], accepted: str, records: str) -> Told:
     """Add the ERP's records up; one that does not say whose it is, or in which currency, is its line's."""
     names = [name for name in ("entity", "currency") if name in known]
-    silent = " OR ".join(f"(side {sides} AND {name} IS NULL)" for name, sides in (
-        ("entity", "IN ('credit', 'stock')"), ("currency", "= 'credit'")) if name in names)
-    join = silent and next(ask(f"SELECT count(*) FROM {records} WHERE line <> '' AND status = 'posted' AND ({silent})"))[0]
-    entity, currency = ((f"coalesce(r.{name}, a.{name}, '')" if join else f"coalesce(r.{name}, '')") if name in names else "''"
-                        for name in ("entity", "currency"))
-    return [*ask(f"""
-        SELECT {entity}, CASE r.side WHEN 'stock' THEN '' WHEN 'credit' THEN {currency} ELSE nullif({currency}, '') END, {SUMS}
-        FROM {records} r {f'LEFT JOIN {accepted} a ON r.line = a.line' if join else ''}
-        WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL""")]
+    silent = " OR ".join(f"(r.side {sides} AND r.{name} IS NULL)" for name, sides in (
+        ("entity", "IN ('credit', 'stock')"), ("currency", "= 'credit'")) if name in names) or "false"
+    whose = ", ".join(f"r.{name}" if name in names else "''" for name in ("entity", "currency"))
+    rows = [*ask(f"""
+        SELECT {whose}, r.side, {SUMS}, count(*) FILTER (r.line <> '' AND r.status = 'posted' AND ({silent}))
+        FROM {records} r WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL""")]
+    if any(row[-1] for row in rows):
+        entity, currency = (f"coalesce(r.{name}, a.{name}, '')" if name in names else "''" for name in ("entity", "currency"))
+        rows = [*ask(f"""
+            SELECT {entity}, {currency}, r.side, {SUMS}, 0
+            FROM {records} r LEFT JOIN {accepted} a ON r.line = a.line WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL""")]
+    return [(entity or "", "" if side == "stock" else (currency or "") if side == "credit" else currency or None, *sums)
+            for entity, currency, side, *sums, _ in rows]
 
 
 def _booked(ask: Ask, told: Told, accepted: str, records: str) -> Iterator[tuple[str, str, Decimal]]:
