@@ -386,6 +386,7 @@ def test_every_command_explains_itself(shell: Shell) -> None:
     (["trace", "r-1"], "no return 'r-1'"),
     (["verify", "--tenant", "nobody"], "online-retail"),
     (["exceptions", "retry", "999", "--actor", "ada"], "no open exception 999"),
+    (["exceptions", "retry", "9" * 30, "--actor", "ada"], "no open exception 999"),
     (["exceptions", "waive", "999", "--actor", "ada", "--approver", "ben", "--reason", "x"], "no open exception 999"),
     (["exceptions", "close", "nine", "--actor", "ada", "--approver", "ben", "--reason", "x"], "Invalid value for 'number'"),
     (["import", "/nowhere/returns.json"], "/nowhere/returns.json"),

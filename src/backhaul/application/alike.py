@@ -81,7 +81,7 @@ def others(tx: Tx, rules: Rules, row: KeptException, entity: str) -> list[Wrong]
 
 def of_cause(tx: Tx, rules: Rules, kind: str, entity: str, currency: str) -> list[KeptException]:
     """Give the open exceptions of a kind in one legal entity and currency, oldest first."""
-    rows = [row for row in tx.exceptions(rules.tenant) if row.case.kind == kind and row.case.money.currency == currency]
+    rows = [row for row in tx.exceptions(rules.tenant, kind=kind) if row.case.money.currency == currency]
     cases = tx.cases(rules.tenant, {row.case.return_ref for row in rows})
     return [row for row in rows if row.case.return_ref in cases and cases[row.case.return_ref].legal_entity == entity]
 

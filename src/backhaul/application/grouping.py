@@ -168,11 +168,12 @@ def _next(store: PeopleStore, rules: Rules, number: int, now: datetime) -> bool:
         proposal, group = _group(tx, rules.tenant, number)
         if not group["todo"] or group["cancelled"]:
             return False
-        open_now = {str(row.id): row for row in tx.exceptions(rules.tenant)}
         first = group["todo"][0]
-        whole = open_now[first].case.return_ref if first in open_now and alike.otherwise(proposal.content) else None
-        turn = [each for each in group["todo"] if each == first or (  # what corrects a line changes what its neighbours are seen with
-            whole is not None and each in open_now and open_now[each].case.return_ref == whole)]
+        rows = tx.exceptions(rules.tenant, number=int(first))
+        if rows and alike.otherwise(proposal.content):  # what corrects a line changes what its neighbours are seen with
+            rows = tx.exceptions(rules.tenant, refs=[rows[0].case.return_ref])
+        open_now = {str(row.id): row for row in rows}
+        turn = [each for each in group["todo"] if each == first or each in open_now]
         rest = [each for each in group["todo"] if each not in turn]
         wrong = {each: why for each in turn if (why := _changed(tx, rules, open_now.get(each), proposal.content["exceptions"][each]))}
         _decide(tx, rules, proposal, [open_now[each] for each in turn if each not in wrong], now)

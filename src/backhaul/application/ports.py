@@ -519,9 +519,9 @@ class Tx(Protocol):
         """Close the open exceptions of a return except those about these lines; give how many."""
         ...
 
-    def exceptions(self, tenant: str, *, open_only: bool = True, refs: Collection[str] | None = None,
-                   since: datetime | None = None) -> Sequence[KeptException]:
-        """Give exception cases, oldest first; of closed ones those that were closed `since` then, or all."""
+    def exceptions(self, tenant: str, *, open_only: bool = True, refs: Collection[str] | None = None,  # noqa: PLR0913  ways to choose
+                   since: datetime | None = None, kind: str = "", number: int | None = None) -> Sequence[KeptException]:
+        """Give exception cases, oldest first; of closed ones those that were closed `since` then, or all. One kind or number on demand."""
         ...
 
     # windows

@@ -7,6 +7,7 @@ Facts stay what they are; a decision is a fact beside them. Money moves only wit
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from backhaul.application.people_ports import PeopleStore
 from backhaul.application.ports import RETRIED, KeptException, KeptPosting, PostingState, Store, Tx
@@ -21,14 +22,16 @@ from backhaul.domain.resolution import CLAIMED
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
 from backhaul.domain.rules import Rules
 
+LARGEST: Final = 2**63 - 1
+"""No number a database gives is larger."""
+
 
 def find_exception(tx: Tx, tenant: str, number: int) -> KeptException:
     """Give an open exception by its number; say which ones there are if it is not open."""
-    rows = tx.exceptions(tenant)
-    for row in rows:
-        if row.id == number:
-            return row
-    message = f"no open exception {number} for tenant '{tenant}'; `backhaul exceptions list` shows the {len(rows)} open ones"
+    for row in tx.exceptions(tenant, number=number) if abs(number) <= LARGEST else ():
+        return row
+    message = (f"no open exception {number} for tenant '{tenant}'; `backhaul exceptions list` shows the {len(tx.exceptions(tenant))} "
+               "open ones")
     raise NeedsOperator(message)
 
 

@@ -191,7 +191,7 @@ def ask_the_platform(house: House, tenant: str, now: datetime) -> Asked:
     swept = worker.sweep_now(house, tenant, now)
     worker.digest(house, tenant, now)
     with house.store.look() as tx:
-        omitted = [row.case.return_ref.removeprefix(SOURCE) for row in tx.exceptions(tenant) if row.case.kind == "PLATFORM_OMITS"]
+        omitted = [row.case.return_ref.removeprefix(SOURCE) for row in tx.exceptions(tenant, kind="PLATFORM_OMITS")]
     return Asked(
         relied_on=f"the platform's own list of what changed from {swept['since'][:16]} to {swept['until'][:16]} UTC, "
                   f"{'whole' if swept['complete'] else 'not whole'}, beside what it sent",

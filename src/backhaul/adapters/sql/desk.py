@@ -65,11 +65,12 @@ class Desk(Book):
                 "id": row.id, "line": row.line_id, "kind": row.kind, "from": "open", "to": "closed", "resolution": resolution})
         return len(closing)
 
-    def exceptions(self, tenant: str, *, open_only: bool = True, refs: Collection[str] | None = None,
-                   since: datetime | None = None) -> Sequence[KeptException]:
-        """Give exception cases, oldest first; of closed ones those that were closed `since` then, or all."""
+    def exceptions(self, tenant: str, *, open_only: bool = True, refs: Collection[str] | None = None,  # noqa: PLR0913  ways to choose
+                   since: datetime | None = None, kind: str = "", number: int | None = None) -> Sequence[KeptException]:
+        """Give exception cases, oldest first; of closed ones those that were closed `since` then, or all. One kind or number on demand."""
         table = tables.exceptions
-        query = select(table).where(table.c.tenant == tenant)
+        query = select(table).where(table.c.tenant == tenant, *([table.c.kind == kind] if kind else []),
+                                    *([table.c.id == number] if number is not None else []))
         if open_only:
             query = query.where(table.c.closed_at.is_(None))
         elif since is not None:

@@ -14,6 +14,7 @@ from backhaul.adapters.sql import views
 from backhaul.application import approvals, correct
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
+from backhaul.application.resolve import find_exception
 from backhaul.application.seek import Search, days_of, is_unsold, open_search, seek
 from backhaul.domain.access import Action
 from backhaul.domain.candidate import Candidate
@@ -92,7 +93,7 @@ def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[st
         message = "choose one of the sales that were found"
         raise NeedsOperator(message) from error
     with store.look() as tx:
-        row = next(row for row in tx.exceptions(tenant) if row.id == number)
+        row = find_exception(tx, tenant, number)
         line = open_search(tx, tenant, row)
     if line is None:
         message = f"exception {number} is about no one line whose sale could be chosen"
