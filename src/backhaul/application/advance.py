@@ -64,7 +64,7 @@ class History(Books):
 
     def __init__(self, path: str, *, memory: str = "700MB", threads: int = 2) -> None:
         """Open a history, or begin one. `memory` is what the engine may hold before it spills to disk."""
-        self.engine = duckdb.connect(config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False})
+        self._begin(memory, threads)
         try:
             self.engine.execute(f"ATTACH {quoted(path)} AS kept")
         except duckdb.Error as locked:

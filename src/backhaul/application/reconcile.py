@@ -8,11 +8,14 @@ in the second, so a hash never condemns; that it wrongly clears takes hashes of 
 Extracts are Parquet or CSV. A column that is not there is not known, and what is not known on either side is not compared.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
+from tempfile import mkdtemp
 from typing import Any, Final, Self
+from weakref import finalize
 
 import duckdb
 
@@ -105,7 +108,7 @@ class Books:
 
     def __init__(self, accepted: str, records: str, held: str = "", *, memory: str = "700MB", threads: int = 2) -> None:
         """Open files (a path or a pattern of paths, CSV or Parquet). `memory` is what the engine may hold before it spills to disk."""
-        self.engine = duckdb.connect(config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False})
+        self._begin(memory, threads)
         self.told = {name: self._open(name, columns, path) for name, columns, path in (
             ("accepted", ACCEPTED, accepted), ("records", RECORDS, records), ("held", HELD, held))}
 
@@ -116,6 +119,14 @@ class Books:
     def __exit__(self, *_: object) -> None:
         """Forget everything but what was saved."""
         self.engine.close()
+        self._forget()
+
+    def _begin(self, memory: str, threads: int) -> None:
+        """Start the engine. What it spills lies in a folder of its own, which goes with it, and never where somebody works."""
+        spilled = mkdtemp(prefix="backhaul-")
+        self._forget = finalize(self, shutil.rmtree, spilled, ignore_errors=True)
+        self.engine = duckdb.connect(config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False,
+                                             "temp_directory": spilled})
 
     def _open(self, name: str, columns: Mapping[str, str], path: str, prefix: str = "") -> frozenset[str]:
         """Show a file under its name, behind a prefix where one is told, whole in its columns; give the columns it really has."""
@@ -196,11 +207,14 @@ def _first_line(error: Exception) -> str:
 # --- the first pass: which lines are not plainly proved?
 
 
-def prove(books: Books, day: date, tolerance: Tolerance) -> Proof:
-    """Prove every line as of the end of a day; `books.found()` tells what is broken."""
+def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "") -> Proof:
+    """Prove every line as of the end of a day; `books.found()` tells what is broken.
+
+    `looked` names Parquet files with the lines that `unlike` gave of every part, where others looked through the parts before.
+    """
     ledger = books.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
     _lacking(books, ledger=ledger)
-    _candidates(books)
+    _candidates(books, f"SELECT k FROM read_parquet({quoted(looked)})" if looked else unlike(books))
     _verdicts(books, day, tolerance)
     _find(books)
     proof = _summary(books, tolerance.books, ledger=ledger)
@@ -215,10 +229,10 @@ BITS: Final = 21
 """So many hold each day between these two."""
 
 
-def _candidates(books: Books) -> None:
+def _candidates(books: Books, apart: str) -> None:
     """Keep the hash of every line that is not there once, equal and in time on both sides."""
     books.run("CREATE OR REPLACE TABLE candidates (k UBIGINT)")
-    books.run(f"INSERT INTO candidates {unlike(books)}")
+    books.run(f"INSERT INTO candidates {apart}")
     books.run("""INSERT INTO candidates SELECT hash(line) FROM records WHERE side = 'loss' AND line <> ''
                  UNION SELECT hash(line) FROM lacking""")
     if books.told["held"]:
@@ -235,7 +249,8 @@ def unlike(books: Books, part: str = "true") -> str:
 
     What was accepted adds one, a hash of what should be credited and one of what should be stock; a record takes its own hash off, so
     that one is left of a line that is plainly right. Two equal credits do not cancel, as they would with an exclusive or; a credit and
-    a receipt do not either, because each side's hash begins with its name. `part` says in SQL which lines, by their hash `k`.
+    a receipt do not either, because each side's hash begins with its name. `part` says in SQL which lines, by their hash `k`; it stands
+    at each side, because the engine would hash the other columns of every row before it lets go of those of other parts.
     """
     credit = [*books.both(*(name for _, name, credited, _ in NAMED if credited)), "net", *books.both("tax", "period")]
     stock = books.both(*(name for _, name, _, stocked in NAMED if stocked), "sellable", "cost")
@@ -253,14 +268,14 @@ def unlike(books: Books, part: str = "true") -> str:
         SELECT k FROM (
             SELECT hash(line) AS k, CASE WHEN units = 0 THEN 1 WHEN units IS NULL THEN {NEVER} ELSE 1 + {credited}
                    + CASE WHEN coalesce(stocked, 0) = 0 THEN 0 ELSE {_hashed('stock', ['stocked', *stock])} END END AS adds,
-                   CASE WHEN units <> 0 THEN {days} END AS days FROM accepted
+                   CASE WHEN units <> 0 THEN {days} END AS days FROM accepted WHERE {part}
             UNION ALL
-            SELECT hash(line), CASE WHEN {right} THEN -{credited} ELSE {NEVER} END, {posted_day}
-            FROM records WHERE side = 'credit' AND line <> ''
+            SELECT hash(line) AS k, CASE WHEN {right} THEN -{credited} ELSE {NEVER} END, {posted_day}
+            FROM records WHERE side = 'credit' AND line <> '' AND {part}
             UNION ALL
-            SELECT hash(line), CASE WHEN status = 'posted' THEN -{received} ELSE {NEVER} END, NULL
-            FROM records WHERE side = 'stock' AND line <> '')
-        WHERE {part} GROUP BY k HAVING sum(adds) <> 1 {on_time}"""
+            SELECT hash(line) AS k, CASE WHEN status = 'posted' THEN -{received} ELSE {NEVER} END, NULL
+            FROM records WHERE side = 'stock' AND line <> '' AND {part})
+        GROUP BY k HAVING sum(adds) <> 1 {on_time}"""
 
 
 def _hashed(side: str, columns: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ def reconcile(  # noqa: PLR0913  a command line
     cost: Annotated[str, typer.Option(help="By how much a cost may differ.")] = "0",
     report: Annotated[str, typer.Option(help="Write every discrepancy to this file: .csv or .parquet.")] = "",
     memory: Annotated[str, typer.Option(help="What the engine may hold before it goes to disk.")] = "700MB",
+    workers: Annotated[int, typer.Option(min=1, help="How many processes look through extracts; they share --memory.")] = 1,
     actor: Annotated[str, typer.Option(help="Who you are; a run of --period is kept under that name.")] = "backhaul",
     anew: Annotated[bool, typer.Option("--anew", help="Work out every return of --period again, whether anything happened to it or not."
                                        )] = False,
@@ -51,12 +52,13 @@ def reconcile(  # noqa: PLR0913  a command line
     from backhaul.application.reconcile import Books, Proof, prove
     from backhaul.domain.payments import Waits
     from backhaul.domain.tolerance import Tolerance
+    from backhaul.entrypoints.spreading import spread
 
     extracts = left or right or history
-    unfit = (payouts and (period or history)) or (anew and not period)
+    unfit = ((payouts or workers > 1) and (period or history)) or (anew and not period)
     if bool(period) == bool(extracts) or (bool(left) != bool(right) and not history) or unfit:
         message = ("say either --period YYYY-MM, or --left FILE and --right FILE, of what came since where --history names a file; "
-                   "--payouts goes with extracts without a history, --anew with --period")
+                   "--payouts and --workers go with extracts without a history, --anew with --period")
         raise typer.BadParameter(message)
 
     def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
@@ -77,9 +79,9 @@ def reconcile(  # noqa: PLR0913  a command line
                 came = Arrived(accepted=left, records=right, held=held)
                 tell(advance(grown, came, day_of(day, datetime.now(UTC).date()), tolerance), grown, {})
             return
-        with Books(left, right, held, memory=memory) as books:
-            until = day_of(day, datetime.now(UTC).date())
-            proof = prove(books, until, tolerance)
+        until = day_of(day, datetime.now(UTC).date())
+        with Books(left, right, held, memory=memory) as books, spread(left, right, workers, memory) as looked:
+            proof = prove(books, until, tolerance, looked)
             if payouts:
                 proof.payouts = payments.prove_payments(books, payouts, until, tolerance.net, Waits(pay=pay_within, credit=credit_within))
                 payments.report(books)
