@@ -2,6 +2,7 @@
 
 Lines, their stock movements and their credit notes are made as Parquet, with discrepancies of four sorts at places that are known. Each
 contender is a process of its own, so that its peak of memory is its own; every one has to say how many of the discrepancies it found.
+Where it begins others, its peak is the most that it and they held at one time.
 The floor reads and hashes the same columns with DuckDB and compares nothing. Peers that are not installed are named as such.
 """
 
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import duckdb
@@ -22,6 +24,8 @@ ARRIVING: Final = 30_000
 """So many lines come after all of the others are proved."""
 PEERS: Final = 1_000_000
 """So many lines the peers are given; some of them hold everything in memory."""
+OURS: Final = ("scan and hash (floor)", "backhaul reconcile", "backhaul, two workers")
+"""What runs over all lines; the first is the floor."""
 LINE: Final = """'R' || (n // 3) || '|' || (n % 3) AS line"""
 SAYS: Final = """'GBP' AS currency, 'SKU-' || (n % 20000) AS sku, 1 + n % 4 AS units, (1 + n % 9000) / 100.0 * (1 + n % 4) AS net"""
 
@@ -62,6 +66,14 @@ from typer.testing import CliRunner
 from backhaul.entrypoints.cli import app
 answer = CliRunner().invoke(app, ["reconcile", "--left", f"{FOLDER}/accepted.parquet", "--right", f"{FOLDER}/[sc]*[kt].parquet",
                                   "--memory", MEMORY, "--json"])
+found = json.loads(answer.stdout)["broken"]
+""",
+    "backhaul, two workers": """
+import json
+from typer.testing import CliRunner
+from backhaul.entrypoints.cli import app
+answer = CliRunner().invoke(app, ["reconcile", "--left", f"{FOLDER}/accepted.parquet", "--right", f"{FOLDER}/[sc]*[kt].parquet",
+                                  "--memory", MEMORY, "--workers", "2", "--json"])
 found = json.loads(answer.stdout)["broken"]
 """,
     "backhaul onward": """
@@ -126,20 +138,47 @@ with sqlite3.connect(f"{FOLDER}/peer.sqlite") as peer, duckdb.connect() as engin
 }
 
 
+class Watch(Thread):
+    """Look on at a process and those it began, and keep the most memory, in MiB, that they held at one time."""
+
+    def __init__(self, pid: int) -> None:
+        """Look on at this process."""
+        super().__init__(daemon=True)
+        self.pid, self.most = pid, 0.0
+
+    def run(self) -> None:
+        """Look about twenty times a second until the process has ended."""
+        while held := self.held(self.pid):
+            self.most = max(self.most, held)
+            time.sleep(0.05)
+
+    def held(self, pid: int) -> float:
+        """Give what a process and those it began hold now; nothing where it has ended, or where the system does not tell."""
+        try:
+            own = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        except OSError:
+            return 0.0
+        return own + sum(self.held(int(child)) for child in children)
+
+
 def run(name: str, folder: Path, python: str, came: Path | None = None) -> dict[str, Any]:
     """Let one contender run in a process of its own; give seconds, peak of memory in MiB and what it found, or why it did not."""
     (folder / "peer.sqlite").unlink(missing_ok=True)
     code = f"MEMORY, FOLDER, CAME = {MEMORY!r}, {str(folder)!r}, {str(came)!r}\n{CONTENDERS[name]}\nprint('FOUND', found)"
     began = time.perf_counter()
     child = subprocess.Popen([python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    watch = Watch(child.pid)
+    watch.start()
     out, err = child.stdout.read() if child.stdout else "", child.stderr.read() if child.stderr else ""
     _, status, used = os.wait4(child.pid, 0)
     took = time.perf_counter() - began
+    watch.join()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         missing = "ModuleNotFoundError" in err
         return {"name": name, "why": "is not installed" if missing else (err.strip().splitlines() or ["died"])[-1][:200]}
-    return {"name": name, "seconds": took, "memory": used.ru_maxrss / 1024, "found": int(out.rpartition("FOUND")[2])}
+    return {"name": name, "seconds": took, "memory": max(used.ru_maxrss / 1024, watch.most), "found": int(out.rpartition("FOUND")[2])}
 
 
 def onward(folder: Path, lines: int, new: int) -> dict[str, Any]:
@@ -161,14 +200,16 @@ def onward(folder: Path, lines: int, new: int) -> dict[str, Any]:
     return told | {"lines": lines, "new": new, "full": full["seconds"]}
 
 
-def measure(folder: Path, lines: int, *, peers: int, python: str = sys.executable) -> list[dict[str, Any]]:
-    """Measure floor and proof over all lines, and everything over the first `peers`; print a table and give its rows."""
+def measure(folder: Path, lines: int, *, peers: int, python: str = sys.executable, history: bool = True) -> list[dict[str, Any]]:
+    """Measure floor and proof over all lines, and everything over the first `peers`; print a table and give its rows.
+
+    With `history` also a run that goes on from one over all lines, which takes minutes to begin with ten million of them.
+    """
     rows = []
     for size in dict.fromkeys((min(peers, lines), lines)):
         at = folder / f"{size}"
         made = make(at, size)
-        names = [name for name in CONTENDERS if name != "backhaul onward"]
-        names = names if size <= peers else ["scan and hash (floor)", "backhaul reconcile"]
+        names = [name for name in CONTENDERS if name != "backhaul onward" and (size <= peers or name in OURS)]
         floor = 0.0
         print(f"\n{size:,} lines, as many stock movements and credit notes, {made['seeded']} lines wrong")
         for name in names:
@@ -181,8 +222,14 @@ def measure(folder: Path, lines: int, *, peers: int, python: str = sys.executabl
             found = "" if told["found"] == made["seeded"] else "  <- not what was seeded"
             right = "" if "floor" in name else f"{told['found']:>7} found{found}"
             print(f"  {name:24} {told['seconds']:8.2f} s {told['seconds'] / floor:6.2f} x floor {told['memory']:8.0f} MiB {right}")
-    return [*rows, onward(folder, lines, ARRIVING)]
+    print()
+    for name in OURS:
+        by_size = {row["lines"]: 1_000_000 * row["seconds"] / row["lines"] for row in rows if row["name"] == name and "seconds" in row}
+        if by_size.keys() >= {peers, lines} and lines > peers:
+            print(f"  {name:24} {by_size[peers]:8.2f} s per million of {peers:,} lines, {by_size[lines]:.2f} s of {lines:,}: "
+                  f"{by_size[lines] / by_size[peers]:.2f} x")
+    return [*rows, onward(folder, lines, ARRIVING)] if history else rows
 
 
 if __name__ == "__main__":
-    measure(Path(sys.argv[1]), int(sys.argv[2]), peers=PEERS, python=sys.argv[3])
+    measure(Path(sys.argv[1]), int(sys.argv[2]), peers=PEERS, python=sys.argv[3], history=sys.argv[4:] != ["--no-history"])

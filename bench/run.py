@@ -536,6 +536,7 @@ def main() -> None:
     asked.add_argument("--proof", action="store_true", help="only the proof of extracts, beside its floor and its peers")
     asked.add_argument("--lines", type=int, default=10_000_000, help="how many lines --proof proves; peers stop at a million")
     asked.add_argument("--python", default=sys.executable, help="a Python that has pandas, Polars and datacompy, for --proof")
+    asked.add_argument("--no-history", action="store_true", help="leave out of --proof the run that goes on from all lines")
     asked.add_argument("--returns", type=int, default=50_000, help="how many returns lie in the database for --pages")
     asked.add_argument("--serve", choices=("backhaul", "nowhere", "peer"), help=argparse.SUPPRESS)
     asked.add_argument("--path", type=Path, help=argparse.SUPPRESS)
@@ -549,7 +550,8 @@ def main() -> None:
             print("\n".join(("", kind, "", *table_of_modes(modes(100 if told.quick else 500, kind)))))
     elif told.proof:
         shutil.rmtree(WORK, ignore_errors=True)
-        subprocess.run([sys.executable, str(ROOT / "bench" / "proof.py"), str(WORK), str(told.lines), told.python], check=True)
+        subprocess.run([sys.executable, str(ROOT / "bench" / "proof.py"), str(WORK), str(told.lines), told.python,
+                        *(["--no-history"] if told.no_history else [])], check=True)
     elif told.pages:
         subprocess.run([sys.executable, str(ROOT / "bench" / "console.py"), "--returns", str(told.returns),
                         "--times", "20" if told.quick else "100"], check=True)
