@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from backhaul.application.fold_ports import FoldStore, FoldTx
+from backhaul.application.fold_ports import FoldStore
 from backhaul.application.folded import Effort, Sort, folded
 from backhaul.application.ports import FIXED, Erp, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.charges import debited_line
@@ -23,6 +23,7 @@ from backhaul.domain.expectation import Expected, Fixed, expect
 from backhaul.domain.facts import Fact
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.kits import explode
+from backhaul.domain.pairing import Confirmed, Suggested, Waiting, suggest
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
 from backhaul.domain.proof import Held, Words
 from backhaul.domain.returns import NOTHING, fold
@@ -66,6 +67,8 @@ class Testimony:
     """Legal entities whose ERP told nothing of stock."""
     shown: dict[str, Sequence[Entry]] = field(default_factory=dict)
     """Everything the books of each legal entity showed, whoever wrote it."""
+    suggested: Suggested = field(default_factory=Suggested)
+    """Which credits without a mark could belong to which lines."""
     effort: Effort = field(default_factory=Effort)
     """How much of the platform's side had to be worked out."""
 
@@ -116,7 +119,8 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
     with store.look() as tx:
         _unread(tx, rules.tenant, whole, told.reasons)
-        refs = {*tx.moved(rules.tenant, *_span(whole)), *marks.refs}
+        confirmed = Confirmed(tx.matches(rules.tenant))
+        refs = {*tx.moved(rules.tenant, *_span(whole)), *marks.refs, *confirmed.refs}
     mine: dict[Line, Expected | None] = {}
     beside: set[str] = set()
     for ref, each in folded(store, rules, JUDGED, sorted(refs), turn=turn, anew=anew, effort=told.effort):
@@ -124,7 +128,9 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
             beside.add(ref)
         _judge(ref, each, rules, whole, told, mine)
     marks.recompute(rules, (line for line, expected in mine.items() if expected))
-    _choose(_records(rules, shown, marks), period, mine, beside, told)
+    _choose(_records(rules, shown, marks, confirmed), period, mine, beside, told)
+    told.reasons += _fallen(confirmed, mine, told.away)
+    told.suggested = suggest(confirmed.loose, _waiting(told))
     return told
 
 
@@ -146,7 +152,7 @@ def _unread(tx: Tx, tenant: str, period: Period, reasons: list[str]) -> None:
         reasons.append(f"{dead} deliveries of the platform could not be read, or not whole")
 
 
-def judged(tx: FoldTx, rules: Rules, refs: Sequence[str]) -> Mapping[str, Judged]:
+def judged(tx: Tx, rules: Rules, refs: Sequence[str]) -> Mapping[str, Judged]:
     """Fold returns, and say what should follow from them and what we hold of that."""
     facts, kept = tx.facts(rules.tenant, refs), tx.postings(rules.tenant, refs)
     opened: dict[str, list[KeptException]] = {}
@@ -324,7 +330,26 @@ def _line_of(key: PostingKey) -> str:
     return key.subject if key.subject.startswith("charge:") else key.subject.partition(":")[2]
 
 
-def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks) -> Iterator[tuple[Line | None, Row]]:
+def _fallen(confirmed: Confirmed, mine: Mapping[Line, Expected | None], away: Collection[str]) -> Iterator[str]:
+    """Say which matches of the period's lines fell, because a record is not in the books any more as it was confirmed."""
+    for match in confirmed.matches:
+        if match.legal_entity not in away and any(mine.get((line.return_ref, line.line_id)) for line in match.lines) \
+                and (gone := confirmed.fallen(match)):
+            yield (f"match {match.id} of {', '.join(name_of(line.return_ref, line.line_id) for line in match.lines)}: {', '.join(gone)} "
+                   f"is not in the books as {match.actor} and {match.approver} confirmed it; revoke it or mend the record")
+
+
+def _waiting(told: Testimony) -> Iterator[Waiting]:
+    """Give the lines of the period of which the books show no posted credit."""
+    credited = {row["line"] for row in told.records if row["side"] == Side.CREDIT.value and row["status"] == "posted"}
+    for row in told.accepted:
+        if row["units"] and row["net"] and row["line"] not in credited:
+            ref, _, line_id = row["line"].partition("|")
+            yield Waiting(return_ref=ref, line_id=line_id, **{name: row[name] for name in (
+                "entity", "item", "customer", "sale", "currency", "units", "net")})
+
+
+def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, confirmed: Confirmed) -> Iterator[tuple[Line | None, Row]]:
     """Write every record as a row, beside the line it belongs to; None where it carries no mark at all.
 
     A line of a journal that was not committed for returns is a movement of the warehouse's own, and none of theirs.
@@ -337,7 +362,12 @@ def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks) 
                 continue
             own = marks.lines.get(entry.mark, ("", entry.mark)) if entry.mark else None
             told = replace(entry, item=None) if entry.mark in marks.debits else entry  # a debit names a service item of its own
-            yield own, _record(rules, entity, told, name_of(*own) if own else "")
+            row = _record(rules, entity, told, name_of(*own) if own else "")
+            theirs = confirmed.of(row) if own is None and entry.side is Side.CREDIT else []
+            if theirs:
+                yield from theirs
+            else:
+                yield own, row
 
 
 def _share(rules: Rules, entity: str, entry: Entry, key: PostingKey, units: Decimal, line: str) -> Row:  # noqa: PLR0913, PLR0917  what it is of

@@ -150,10 +150,17 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
                  *taken(tx, picture.kept), *_in_trouble(picture), *unchanged(picture.case, plan.postings),
                  *posted_differences(picture.credited, picture.allowed(rules, now).tax),
                  *remarks(picture.verified, picture.allowed(rules, now), picture.entity.currency if picture.entity else "GBP"),
-                 *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))
+                 *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []),
+                 *_by_hand(tx, picture, rules))
         held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
     tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
     _save(tx, picture, rules, plan, held, now=now)
+
+
+def _by_hand(tx: Tx, picture: Picture, rules: Rules) -> Iterable[Finding]:
+    """Find lines that a credit by hand was confirmed for: nothing more is made of them here, or the customer were credited twice."""
+    for (_, line_id), match in sorted(tx.matched_lines(rules.tenant, [picture.case.ref]).items()):
+        yield Finding(code="CREDITED_BY_HAND", line_id=line_id, sentence=f"{line_id} is {match.said} (match {match.id}): {match.reason}")
 
 
 def look_again(tx: Tx, rules: Rules) -> int:
@@ -449,6 +456,7 @@ class _Docket:
                    if any(finding.blocks and finding.code not in validation.CODES for finding in row.case.findings)}
         # Something may have been learned since the return was planned.
         blocked |= {""} if ref in self.unread else set()
+        blocked |= {line_id for _, line_id in self.tx.matched_lines(self.rules.tenant, [ref])}
         blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings, *unchanged(picture.case, plan.postings))
                     if finding.blocks and not _is_waived(picture.case, finding)}
         found = [*posted_differences(picture.credited, picture.allowed(self.rules, self.now).tax)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from backhaul.application import close, folded, payments, summon as summoning
+from backhaul.application import close, folded, pairing, payments, summon as summoning
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
 from backhaul.application.certify import certify
@@ -68,6 +68,7 @@ def prove_month(  # noqa: PLR0913  options
             accounts = files["records"].with_name(f"accounts-{day.isoformat()}.jsonl")
             journaling.write(ledger, accounts)
             extracts.append(_extract("accounts", accounts, len(ledger.posted)))
+        pairing.keep(house.store, tenant, period, told.suggested)
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid)
         if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
