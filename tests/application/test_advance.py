@@ -55,9 +55,10 @@ class Shop:
 
     def line(self, name: str, day: date) -> dict[str, list[Row]]:
         chance, net = self.chance, D(self.chance.choice(["8.50", "4.25"]))
-        accepted = {"line": name, "entity": "gb01", "item": chance.choice(["TEA", "CUP"]), "customer": chance.choice(["1", "2"]),
+        accepted = {"line": name, "entity": chance.choice(["gb01", "ie01"]),
+                    "item": chance.choice(["TEA", "CUP"]), "customer": chance.choice(["1", "2"]),
                     "units": D(2), "stocked": chance.choice([D(2), D(2), D(0)]), "net": net, "tax": D("1.70"), "accepted_on": day,
-                    "due_on": day + timedelta(days=3), "currency": "GBP", "fee": False, "scrapped": D(0)}
+                    "due_on": day + timedelta(days=3), "currency": chance.choice(["GBP", "EUR"]), "fee": False, "scrapped": D(0)}
         records = [self.record(side, name, day, accepted) for side in ("credit", "credit", "stock", "loss")
                    if chance.random() < {"credit": 0.45, "stock": 0.8, "loss": 0.05}[side]]
         held = [{"line": name, "state": chance.choice(["draft", "unconfirmed", "posted", "waiting"]), "read_back": net}]
@@ -67,9 +68,10 @@ class Shop:
         chance, accepted = self.chance, told or {}
         net = accepted.get("net", D("8.50"))
         return {"side": side, "line": name, "document": document or f"D{chance.randrange(9)}", "voucher": f"V{chance.randrange(9)}",
-                "entity": "gb01", "status": chance.choices(["posted", "draft", "reversed"], [12, 1, 1])[0],
+                "entity": chance.choice([accepted["entity"], None]) if accepted else "gb01",
+                "status": chance.choices(["posted", "draft", "reversed"], [12, 1, 1])[0],
                 "units": chance.choice([D(2)] * 9 + [D(1)]), "item": accepted.get("item", "TEA"),
-                "customer": accepted.get("customer", "1"), "currency": "GBP",
+                "customer": accepted.get("customer", "1"), "currency": chance.choice([accepted["currency"], None]) if accepted else "GBP",
                 "net": chance.choice([net] * 9 + [net + D("0.03"), net + 1, net - 1]), "tax": D("1.70"), "cost": D(3),
                 "posted_on": day + timedelta(days=chance.randrange(3)), "warehouse": None}
 

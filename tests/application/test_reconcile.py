@@ -102,6 +102,32 @@ def test_a_line_that_stands_twice_in_an_extract_is_refused_by_name(tmp_path: Pat
         proved(tmp_path, [LINE, LINE], [CREDIT, STOCK])
 
 
+def test_equal_rows_cancel_neither_each_other_nor_those_of_another_side(tmp_path: Path) -> None:
+    three = {"line": "R2|TEA"}  # under an exclusive or, two of three equal credit notes would cancel
+    records = [CREDIT, STOCK, *[CREDIT | three] * 3, STOCK | three, *[STOCK | {"line": "R3|TEA"}] * 2]
+
+    _, found = proved(tmp_path, [LINE, LINE | three, LINE | {"line": "R3|TEA"}], records)
+
+    assert [(each.line, each.kind) for each in found] == [("R2|TEA", "DUPLICATE_CREDIT"), ("R3|TEA", "RECEIVED_TWICE")]
+
+
+def test_the_first_pass_lets_go_of_what_is_plainly_right_although_columns_are_empty(tmp_path: Path) -> None:
+    files = [extract(tmp_path, name, columns, rows) for name, columns, rows in (
+        ("accepted", ACCEPTED, [LINE, LINE | {"line": "R2|TEA", "expected_on": "2026-10-06"},
+                                LINE | {"line": "R3|TEA", "expected_on": "2026-10-07"}, LINE | {"line": "R4|TEA", "due_on": "2026-10-05"},
+                                LINE | {"line": "R5|TEA", "accepted_on": "2026-10-07"}]),
+        ("records", RECORDS, [row | {"line": f"R{number}|TEA"} for number in range(1, 6) for row in (CREDIT, STOCK)]))]
+    with Books(*files) as books:
+        prove(books, DAY, TIGHT)
+
+        assert [line for line, in books.rows("SELECT line FROM verdicts ORDER BY line")] == ["R3|TEA", "R4|TEA", "R5|TEA"]
+
+
+def test_a_line_that_stands_twice_is_refused_although_its_records_stand_twice_as_well(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"line 'R1\|TEA' stands 2 times in what was accepted"):
+        proved(tmp_path, [LINE] * 2, [CREDIT, STOCK] * 2)
+
+
 def test_a_value_that_is_no_number_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"8,50"):
         proved(tmp_path, [LINE | {"net": "8,50"}], [CREDIT, STOCK])

@@ -502,3 +502,10 @@ def test_what_stops_a_command_is_said_letter_by_letter_brackets_included(shell: 
     assert stopped.returncode == odd.returncode == 2
     assert "in [accounts] of the profile" in " ".join(stopped.stderr.split())
     assert "no return 'R-[/]1'" in " ".join(odd.stderr.split())
+
+
+def test_what_a_command_prints_keeps_its_brackets_too(shell: Shell) -> None:
+    profile = shell.folder / "shop [bold].toml"
+    profile.write_text(PROFILE.read_text(encoding="utf-8"), encoding="utf-8")
+
+    assert "shop [bold].toml is sound" in " ".join(shell.run("profile", "check", str(profile)).stdout.split())

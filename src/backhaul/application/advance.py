@@ -14,7 +14,7 @@ from typing import Final
 import duckdb
 
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, Books, Proof, prove, quoted
-from backhaul.application.shares import shares
+from backhaul.application.shares import added_up, shares
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.tolerance import Tolerance
 
@@ -37,6 +37,9 @@ ADDED: Final = {
     "records": ("""coalesce(sum(net) FILTER (side = 'credit' AND status = 'posted'), 0) AS credited,
         coalesce(sum(units) FILTER (side = 'stock' AND status = 'posted'), 0) AS received,
         coalesce(sum(net) FILTER (side = 'ledger'), 0) AS booked""", SUMS[3:])}
+AMOUNTS: Final = ("rows", "lines", "net", "stocked", "credited", "received", "booked")
+BY_SHARE: Final = "side VARCHAR, entity VARCHAR, currency VARCHAR, " + ", ".join(f"{name} DECIMAL(38,4)" for name in AMOUNTS)
+"""What the proved part adds up to, of each legal entity, currency and side."""
 VOUCHER: Final = "entity VARCHAR, voucher VARCHAR"
 
 
@@ -79,6 +82,11 @@ class History(Books):
         self.run(f"CREATE TABLE IF NOT EXISTS kept.sums ({', '.join(f'{name} DECIMAL(38,4)' for name in SUMS)}, tolerance VARCHAR)")
         self.run("INSERT INTO kept.sums SELECT 0, 0, 0, 0, 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM kept.sums)")
         self.told = {name: frozenset(columns) for name, columns in KEPT.items()}
+        if not self.one("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept' AND table_name = 'added'")[0]:
+            self.run("BEGIN")  # a history of before did not have them
+            self.run(f"CREATE TABLE kept.added ({BY_SHARE})")
+            self.run(f"INSERT INTO kept.added {added_up('kept.proved_accepted', 'kept.proved_records')}")
+            self.run("COMMIT")
 
     # --- what came
 
@@ -182,15 +190,22 @@ class History(Books):
         sign = "+" if target == "proved" else "-"
         for name in KEPT:
             chosen = f"({lines})" if name != "records" else f"CASE WHEN side = 'ledger' THEN k IS NULL AND ({ledger}) ELSE ({lines}) END"
-            self.run(f"CREATE OR REPLACE TEMP TABLE moving AS SELECT * FROM kept.{source}_{name} WHERE {chosen}")
-            if not self.one("SELECT count(*) FROM moving")[0]:
+            self.run(f"CREATE OR REPLACE TEMP TABLE moving_{name} AS SELECT * FROM kept.{source}_{name} WHERE {chosen}")
+            if not self.one(f"SELECT count(*) FROM moving_{name}")[0]:
                 continue
-            self.run(f"INSERT INTO kept.{target}_{name} SELECT * FROM moving")
+            self.run(f"INSERT INTO kept.{target}_{name} SELECT * FROM moving_{name}")
             self.run(f"DELETE FROM kept.{source}_{name} WHERE {chosen}")
             if name in ADDED:
                 told, columns = ADDED[name]
                 added = ", ".join(f"{column} = sums.{column} {sign} m.{column}" for column in columns)
-                self.run(f"UPDATE kept.sums SET {added} FROM (SELECT {told} FROM moving) m")
+                self.run(f"UPDATE kept.sums SET {added} FROM (SELECT {told} FROM moving_{name}) m")
+        each = ", ".join(f"sum({name})" for name in AMOUNTS)
+        more = ", ".join(f"{sign}{name}" for name in AMOUNTS)
+        self.run(f"""CREATE OR REPLACE TEMP TABLE added AS SELECT side, entity, currency, {each} FROM (
+            FROM kept.added UNION ALL SELECT side, entity, currency, {more} FROM ({added_up("moving_accepted", "moving_records")}))
+            GROUP BY ALL HAVING sum(rows) <> 0""")
+        self.run("DELETE FROM kept.added")
+        self.run("INSERT INTO kept.added FROM added")
 
 
 def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance) -> Proof:
@@ -205,7 +220,7 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
     proof.credit_difference += sums["credited"] - sums["net"]
     proof.stock_difference += sums["received"] - sums["stocked"]
     proof.ledger_difference += sums["booked"] - sums["credited"] if booked else Decimal(0)
-    proof.entities = shares(history.rows, history.told["accepted"], tolerance.books, accepted="whole_accepted", records="whole_records")
+    proof.entities = shares(history.rows, history.told["accepted"], tolerance.books, before="kept.added")
     history.settle(tolerance)
     return proof
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from backhaul.application.ports import Tx
+from backhaul.application.ports import Fence, Tx
 from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin, ProofStore
 from backhaul.application.reconcile import Books, Proof
 from backhaul.application.shares import Counted, Share
@@ -68,10 +68,12 @@ def _house(proof: Proof) -> dict[str, Any]:
 
 
 def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period: str, day: date, *,  # noqa: PLR0913, PLR0917  all of a run
-            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime, beside: Sequence[KeptStray] = ()) -> int:
+            extracts: Sequence[Mapping[str, Any]], actor: str, now: datetime, beside: Sequence[KeptStray] = (),
+            fence: Fence | None = None) -> int:
     """Keep a run, open its breaks as exceptions and close those that are gone; give the number of the run.
 
     A run as of an earlier day than the last one is kept, and changes nobody's work. What stands `beside` the lines is kept with it.
+    Whoever holds a `fence` that was overtaken keeps nothing, which is `RetryLater`.
     """
     proof.entities = {entity.id: Share() for entity in rules.entities} | proof.entities
     strays, within = [*_strays(books)], [*_within(books, rules.tolerance.books)]
@@ -80,7 +82,7 @@ def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period:
     for each in strays:
         if each.standing != "timing":
             broken.setdefault(_subject(each), []).append(each)
-    with store.begin() as tx:
+    with store.begin(fence) as tx:
         before = tx.proofs(rules.tenant, period, limit=1)
         number = tx.keep_proof(KeptProof(tenant=rules.tenant, period=period, day=day, at=now, actor=actor, complete=proof.complete,
                                          figures=told, extracts=extracts), [*strays, *beside], proof.house, within)

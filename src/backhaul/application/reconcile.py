@@ -1,9 +1,9 @@
 """Do goods, stock, credit notes and ledger tell the same story, for more lines than fit in memory?
 
-`prove` says of every accepted line what `domain.proof.classify` would say of it, in two passes over columns. The first puts the sides of
-each line beside each other as hashes and lets go of every line whose records are there once, are equal and are in time; the second reads
-the rest in full and names what is wrong. A line that only looks wrong in the first pass is cleared in the second, so a hash never
-condemns; that it wrongly clears takes two 64-bit hashes to collide on one line.
+`prove` says of every accepted line what `domain.proof.classify` would say of it, in two passes over columns. The first keeps one number for
+each line, to which both sides add hashes of what they say, and lets go of every line whose number says that its records are there once, are
+equal and are in time; the second reads the rest in full and names what is wrong. A line that only looks wrong in the first pass is cleared
+in the second, so a hash never condemns; that it wrongly clears takes hashes of 62 bits to add up by chance.
 
 Extracts are Parquet or CSV. A column that is not there is not known, and what is not known on either side is not compared.
 """
@@ -208,38 +208,19 @@ def prove(books: Books, day: date, tolerance: Tolerance) -> Proof:
     return proof
 
 
+NEVER: Final = 1_152_921_504_606_846_883
+"""What a row adds that cannot be plainly right; nothing takes it off again."""
+FROM, UNTIL = "DATE '0001-01-01'", "DATE '5000-01-01'"
+BITS: Final = 21
+"""So many hold each day between these two."""
+
+
 def _candidates(books: Books) -> None:
     """Keep the hash of every line that is not there once, equal and in time on both sides."""
-    credit = [*books.both(*(name for _, name, credited, _ in NAMED if credited)), "net", *books.both("tax", "period")]
-    stock = books.both(*(name for _, name, _, stocked in NAMED if stocked), "sellable", "cost")
-    on_time = " AND c.first_on >= a.accepted_on" if "accepted_on" in books.told["accepted"] else ""
-    on_time += " AND c.last_on <= a.due_on" if "due_on" in books.told["accepted"] else ""
-    on_time += " AND c.last_on = a.expected_on" if "expected_on" in books.told["accepted"] else ""
-    on_time = on_time if "posted_on" in books.told["records"] else ""
-    books.run(f"""
-        CREATE OR REPLACE TABLE candidates AS
-        WITH a AS (
-            SELECT hash(line) AS k, count(*) AS n, any_value(hash(units, {', '.join(credit)})) AS credited,
-                   any_value(hash(stocked, {', '.join(stock)})) AS received, any_value(units) AS units, any_value(stocked) AS stocked,
-                   any_value(accepted_on) AS accepted_on, any_value(due_on) AS due_on, any_value(expected_on) AS expected_on
-            FROM accepted GROUP BY 1),
-        c AS (
-            SELECT hash(line) AS k, count(*) AS n, bool_and(status = 'posted') AS posted,
-                   any_value(hash(units, {', '.join(credit)})) AS credited, min(posted_on) AS first_on, max(posted_on) AS last_on
-            FROM records WHERE side = 'credit' AND line <> '' GROUP BY 1),
-        s AS (
-            SELECT hash(line) AS k, count(*) AS n, bool_and(status = 'posted') AS posted,
-                   any_value(hash(units, {', '.join(stock)})) AS received
-            FROM records WHERE side = 'stock' AND line <> '' GROUP BY 1)
-        SELECT coalesce(a.k, c.k, s.k) AS k
-        FROM a FULL JOIN c ON a.k = c.k FULL JOIN s ON coalesce(a.k, c.k) = s.k
-        WHERE a.n > 1 OR NOT coalesce(CASE
-            WHEN a.units = 0 THEN c.k IS NULL AND s.k IS NULL
-            ELSE c.n = 1 AND c.posted AND c.credited = a.credited{on_time}
-                 AND CASE WHEN coalesce(a.stocked, 0) = 0 THEN s.k IS NULL ELSE s.n = 1 AND s.posted AND s.received = a.received END
-            END, false)
-        UNION SELECT hash(line) FROM records WHERE side = 'loss' AND line <> ''
-        UNION SELECT hash(line) FROM lacking""")
+    books.run("CREATE OR REPLACE TABLE candidates (k UBIGINT)")
+    books.run(f"INSERT INTO candidates {unlike(books)}")
+    books.run("""INSERT INTO candidates SELECT hash(line) FROM records WHERE side = 'loss' AND line <> ''
+                 UNION SELECT hash(line) FROM lacking""")
     if books.told["held"]:
         books.run("""
             INSERT INTO candidates
@@ -247,6 +228,49 @@ def _candidates(books: Books) -> None:
                 SELECT line, sum(net) AS net FROM records WHERE side = 'credit' AND status = 'posted' GROUP BY 1) c ON h.line = c.line
             WHERE h.state <> 'posted' OR h.read_back IS DISTINCT FROM c.net
             UNION SELECT hash(h.line) FROM held h ANTI JOIN accepted a ON h.line = a.line""")
+
+
+def unlike(books: Books, part: str = "true") -> str:
+    """Give the query for the lines whose sum does not say that they are accepted once, credited once, and received once where stocked.
+
+    What was accepted adds one, a hash of what should be credited and one of what should be stock; a record takes its own hash off, so
+    that one is left of a line that is plainly right. Two equal credits do not cancel, as they would with an exclusive or; a credit and
+    a receipt do not either, because each side's hash begins with its name. `part` says in SQL which lines, by their hash `k`.
+    """
+    credit = [*books.both(*(name for _, name, credited, _ in NAMED if credited)), "net", *books.both("tax", "period")]
+    stock = books.both(*(name for _, name, _, stocked in NAMED if stocked), "sellable", "cost")
+    accepted, records = books.told["accepted"], books.told["records"]
+    dated = "posted_on" in records and bool({"accepted_on", "due_on", "expected_on"} & accepted)
+    credited, received = _hashed("credit", ["units", *credit]), _hashed("stock", ["units", *stock])
+    first, last = "greatest(accepted_on, expected_on)", f"coalesce(least(due_on, expected_on), {UNTIL})"
+    days = f"{_day(first)} | ({_day(last)} << {BITS})" if dated else "NULL::UBIGINT"
+    posted_day = f"{_day('posted_on')} << {2 * BITS}" if dated else "NULL::UBIGINT"
+    right = f"status = 'posted'{f' AND posted_on > {FROM} AND posted_on < {UNTIL}' if dated else ''}"
+    low = (1 << BITS) - 1
+    on_time = f"""OR NOT coalesce((bit_or(days) & {low}) <= (bit_or(days) >> {2 * BITS})
+        AND (bit_or(days) >> {2 * BITS}) <= ((bit_or(days) >> {BITS}) & {low}), true)""" if dated else ""
+    return f"""
+        SELECT k FROM (
+            SELECT hash(line) AS k, CASE WHEN units = 0 THEN 1 WHEN units IS NULL THEN {NEVER} ELSE 1 + {credited}
+                   + CASE WHEN coalesce(stocked, 0) = 0 THEN 0 ELSE {_hashed('stock', ['stocked', *stock])} END END AS adds,
+                   CASE WHEN units <> 0 THEN {days} END AS days FROM accepted
+            UNION ALL
+            SELECT hash(line), CASE WHEN {right} THEN -{credited} ELSE {NEVER} END, {posted_day}
+            FROM records WHERE side = 'credit' AND line <> ''
+            UNION ALL
+            SELECT hash(line), CASE WHEN status = 'posted' THEN -{received} ELSE {NEVER} END, NULL
+            FROM records WHERE side = 'stock' AND line <> '')
+        WHERE {part} GROUP BY k HAVING sum(adds) <> 1 {on_time}"""
+
+
+def _hashed(side: str, columns: Sequence[str]) -> str:
+    """Give the hash of columns of a side as a number two of which still fit into a BIGINT."""
+    return f"(hash({quoted(side)}, {', '.join(columns)}) >> 2)::BIGINT"
+
+
+def _day(column: str) -> str:
+    """Give a day as a number between those of the first and the last; what is not known is the first."""
+    return f"(least(greatest({column}, {FROM}), {UNTIL}) - {FROM})::UBIGINT"
 
 
 def _lacking(books: Books, *, ledger: bool) -> None:
@@ -283,6 +307,8 @@ def _lacking(books: Books, *, ledger: bool) -> None:
 
 # --- the second pass: what is wrong with them?
 
+FEW: Final = 5_000
+"""So many candidates are named one by one."""
 GROUPED: Final = f"""
     SELECT line, count(*) FILTER (status = 'posted') AS posted, count(*) FILTER (status = 'draft') AS drafts,
            count(*) FILTER (status = 'reversed') AS reversed, count(*) FILTER (status = 'empty') AS empty, min(document) AS document,
@@ -291,7 +317,7 @@ GROUPED: Final = f"""
            min(posted_on) FILTER (status = 'posted') AS first_on, max(posted_on) FILTER (status = 'posted') AS last_on,
            {', '.join(f"CASE WHEN count(DISTINCT {name}) FILTER (status = 'posted') > 1 THEN '*' "
                       f"ELSE min({name}) FILTER (status = 'posted') END AS {name}" for name in (*WORDS, 'period'))}
-    FROM records WHERE side = '{{side}}' AND line <> '' AND hash(line) IN (SELECT k FROM candidates) GROUP BY line"""
+    FROM records WHERE side = '{{side}}' AND line <> '' AND {{chosen}} GROUP BY line"""
 
 Row = tuple[str, str, str]
 """What holds, which class that is, and about how much; all three in SQL, over the columns of `wide`."""
@@ -387,16 +413,23 @@ AWAITED: Final = """CASE WHEN h_state = 'waiting' AND (c_posted = 0 OR c_units <
     WHEN c_drafts > 0 THEN 'JOB_AWAITED' WHEN s_posted > 0 THEN 'CREDIT_AWAITED' ELSE 'ERP_AWAITED' END"""
 
 
+def _chosen(books: Books) -> str:
+    """Say in SQL which rows are of the candidates; few are named one by one, so that the reader drops every other row at once."""
+    few = [str(k) for k, in books.rows(f"SELECT DISTINCT k FROM candidates WHERE k IS NOT NULL LIMIT {FEW + 1}")]
+    return "hash(line) IN (SELECT k FROM candidates)" if len(few) > FEW else f"hash(line) IN ({', '.join(few)})" if few else "false"
+
+
 def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
     """Read the candidates in full and say of each what it is."""
-    twice = books.one("""SELECT line, count(*) FROM accepted WHERE hash(line) IN (SELECT k FROM candidates) GROUP BY line
-                         HAVING count(*) > 1 ORDER BY line LIMIT 1""")
+    chosen = _chosen(books)
+    books.run(f"CREATE OR REPLACE TABLE a_side AS SELECT * FROM accepted WHERE {chosen}")
+    twice = books.one("SELECT line, count(*) FROM a_side GROUP BY line HAVING count(*) > 1 ORDER BY line LIMIT 1")
     if twice:
         message = f"line '{twice[0]}' stands {twice[1]} times in what was accepted; each line may stand there once"
         raise Misconfigured(message)
     sides = {"c": "credit", "s": "stock", "l": "loss"}
     for short, side in sides.items():
-        books.run(f"CREATE OR REPLACE TABLE {short}_side AS {GROUPED.format(side=side)}")
+        books.run(f"CREATE OR REPLACE TABLE {short}_side AS {GROUPED.format(side=side, chosen=chosen)}")
     counted = ("posted", "drafts", "reversed", "empty", "units")
     told = ("document", "sellable", "net", "tax", "cost", "first_on", "last_on", "period", *WORDS)
     columns = [f"coalesce({short}.{name}, 0) AS {short}_{name}" for short in sides for name in counted]
@@ -406,14 +439,13 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
                               else f"coalesce(a.{name}, false)" if name == "fee" else f"a.{name}"]]
     books.run(f"""
         CREATE OR REPLACE TABLE wide AS
-        WITH a AS (SELECT * FROM accepted WHERE hash(line) IN (SELECT k FROM candidates)),
-        h AS (SELECT * FROM held WHERE hash(line) IN (SELECT k FROM candidates)),
-        keys AS (SELECT line FROM a UNION SELECT line FROM c_side UNION SELECT line FROM s_side UNION SELECT line FROM l_side
+        WITH h AS (SELECT * FROM held WHERE {chosen}),
+        keys AS (SELECT line FROM a_side UNION SELECT line FROM c_side UNION SELECT line FROM s_side UNION SELECT line FROM l_side
                  UNION SELECT line FROM h)
         SELECT keys.line, {', '.join(columns)}, h.state AS h_state, h.read_back AS h_read, lacking.lacks,
                coalesce(a.due_on < DATE '{day.isoformat()}', false) AND h.state IS DISTINCT FROM 'waiting' AS late
-        FROM keys LEFT JOIN a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line) LEFT JOIN l_side l USING (line)
-        LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
+        FROM keys LEFT JOIN a_side a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line)
+        LEFT JOIN l_side l USING (line) LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
     existence = " ".join(f"WHEN {holds} THEN {_pair(kind, amount)}" for holds, kind, amount in EXISTENCE)
     contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents())
     books.run(f"""

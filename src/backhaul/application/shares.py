@@ -56,25 +56,27 @@ class Share:
         return self.lines - self.in_timing - self.broken
 
 
-def shares(ask: Ask, known: Collection[str], books: Mapping[str, str], *, accepted: str = "accepted",
-           records: str = "records") -> dict[str, Share]:
+def shares(ask: Ask, known: Collection[str], books: Mapping[str, str], *, before: str = "") -> dict[str, Share]:
     """Divide what the last `prove` found by legal entity.
 
-    `known` are the columns that what was accepted really has, `books` the currency of each legal entity's books; `accepted` and
-    `records` name the sides where they are read from.
+    `known` are the columns that what was accepted really has, `books` the currency of each legal entity's books. `before` names a table
+    of what was proved before and is not read again, in the columns of `added_up`; all rows are then those of `whole_accepted` and
+    `whole_records`.
     """
     found: defaultdict[str, Share] = defaultdict(Share)
     entity, currency = (f"coalesce({name}, '')" if name in known else "''" for name in ("entity", "currency"))
+    earlier = f"UNION ALL SELECT entity, currency, lines, net, stocked FROM {before} WHERE side = ''" if before else ""
     for whose, coin, lines, net, stocked in ask(f"""
-            SELECT {entity}, {currency}, count(*), coalesce(sum(net), 0), coalesce(sum(stocked), 0) FROM {accepted} GROUP BY ALL"""):
-        found[whose].lines += lines
+            SELECT {entity}, {currency}, count(*), coalesce(sum(net), 0), coalesce(sum(stocked), 0)
+            FROM accepted GROUP BY ALL {earlier}"""):
+        found[whose].lines += int(lines)
         found[whose].stock_difference -= stocked
         _add(found[whose].credit_difference, coin, -net)
-    told = _recorded(ask, known, accepted, records)
+    told = _recorded(ask, known, before)
     for whose, coin, credited, received, _ in told:
         found[whose].stock_difference += received
         _add(found[whose].credit_difference, coin or "", credited)
-    for whose, coin, lacks in _booked(ask, told, accepted, records):
+    for whose, coin, lacks in _booked(ask, told, "whole_" if before else ""):
         _add(found[whose].ledger_difference, coin, lacks)
     _judged(ask, found)
     _let_go(ask, found, books)
@@ -87,21 +89,45 @@ SUMS: Final = """coalesce(sum(r.net) FILTER (r.side = 'credit' AND r.status = 'p
     coalesce(sum(r.units) FILTER (r.side = 'stock' AND r.status = 'posted'), 0), sum(r.net) FILTER (r.side = 'ledger')"""
 
 
-def _recorded(ask: Ask, known: Collection[str], accepted: str, records: str) -> Told:
+def _recorded(ask: Ask, known: Collection[str], before: str) -> Told:
     """Add the ERP's records up; one that does not say whose it is, or in which currency, is its line's."""
     names = [name for name in ("entity", "currency") if name in known]
-    silent = " OR ".join(f"(side {sides} AND {name} IS NULL)" for name, sides in (
-        ("entity", "IN ('credit', 'stock')"), ("currency", "= 'credit'")) if name in names)
-    join = silent and next(ask(f"SELECT count(*) FROM {records} WHERE line <> '' AND status = 'posted' AND ({silent})"))[0]
-    entity, currency = ((f"coalesce(r.{name}, a.{name}, '')" if join else f"coalesce(r.{name}, '')") if name in names else "''"
-                        for name in ("entity", "currency"))
-    return [*ask(f"""
-        SELECT {entity}, CASE r.side WHEN 'stock' THEN '' WHEN 'credit' THEN {currency} ELSE nullif({currency}, '') END, {SUMS}
-        FROM {records} r {f'LEFT JOIN {accepted} a ON r.line = a.line' if join else ''}
-        WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL""")]
+    silent = " OR ".join(f"(r.side {sides} AND r.{name} IS NULL)" for name, sides in (
+        ("entity", "IN ('credit', 'stock')"), ("currency", "= 'credit'")) if name in names) or "false"
+    whose = ", ".join(f"r.{name}" if name in names else "''" for name in ("entity", "currency"))
+    rows = [*ask(f"""
+        SELECT {whose}, r.side, {SUMS}, count(*) FILTER (r.line <> '' AND r.status = 'posted' AND ({silent}))
+        FROM records r WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL""")]
+    if any(row[-1] for row in rows):
+        entity, currency = (f"coalesce(r.{name}, a.{name}, '')" if name in names else "''" for name in ("entity", "currency"))
+        rows = [*ask(f"""
+            SELECT {entity}, {currency}, r.side, {SUMS}, 0
+            FROM records r LEFT JOIN accepted a ON r.line = a.line WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL""")]
+    if before:
+        rows += ask(f"SELECT entity, currency, side, credited, received, booked, 0 FROM {before} WHERE side <> ''")
+    found: dict[tuple[str, str | None, bool], tuple[Decimal, Decimal, Decimal | None]] = {}
+    for whose, coin, side, credited, received, booked, _ in rows:
+        key = whose or "", "" if side == "stock" else (coin or "") if side == "credit" else coin or None, side == "ledger"
+        was = found.get(key, (NOTHING, NOTHING, None))
+        found[key] = (was[0] + credited, was[1] + received, booked if was[2] is None else was[2] + (booked or NOTHING))
+    return [(whose, coin, *sums) for (whose, coin, _), sums in found.items()]
 
 
-def _booked(ask: Ask, told: Told, accepted: str, records: str) -> Iterator[tuple[str, str, Decimal]]:
+def added_up(accepted: str, records: str) -> str:
+    """Give the query that adds rows up as `shares` does, by side (none: what was accepted), so that they need not be read again.
+
+    `rows` counts what each sum is of. Every record with a line has its line in `accepted`.
+    """
+    return f"""
+        SELECT '' AS side, coalesce(entity, '') AS entity, coalesce(currency, '') AS currency, count(*) AS rows, count(*) AS lines,
+               coalesce(sum(net), 0) AS net, coalesce(sum(stocked), 0) AS stocked, 0 AS credited, 0 AS received, NULL AS booked
+        FROM {accepted} GROUP BY ALL
+        UNION ALL
+        SELECT r.side, coalesce(r.entity, a.entity, ''), coalesce(r.currency, a.currency, ''), count(*), 0, 0, 0, {SUMS}
+        FROM {records} r LEFT JOIN {accepted} a ON r.line = a.line WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL"""
+
+
+def _booked(ask: Ask, told: Told, whole: str) -> Iterator[tuple[str, str, Decimal]]:
     """Say by how much the ledger holds more than was credited; nothing where no ledger was read.
 
     An entry that names no currency has that of its legal entity's credits, where they have one; else that of its voucher's.
@@ -116,10 +142,10 @@ def _booked(ask: Ask, told: Told, accepted: str, records: str) -> Iterator[tuple
     if any(booked and coin is None and len(coins[whose]) > 1 for whose, coin, _, _, booked in told):
         for whose, coin, booked in ask(f"""
                 WITH c AS (SELECT coalesce(r.entity, '') AS entity, r.voucher, min(coalesce(r.currency, a.currency, '')) AS currency
-                           FROM {records} r LEFT JOIN {accepted} a ON r.line = a.line
+                           FROM {whole}records r LEFT JOIN {whole}accepted a ON r.line = a.line
                            WHERE r.side = 'credit' AND r.status = 'posted' AND r.voucher <> '' GROUP BY ALL)
                 SELECT coalesce(g.entity, ''), coalesce(c.currency, ''), coalesce(sum(g.net), 0)
-                FROM {records} g LEFT JOIN c ON coalesce(g.entity, '') = c.entity AND g.voucher = c.voucher
+                FROM {whole}records g LEFT JOIN c ON coalesce(g.entity, '') = c.entity AND g.voucher = c.voucher
                 WHERE g.side = 'ledger' AND g.currency IS NULL GROUP BY ALL"""):
             by_voucher[whose][coin] = booked
     for whose, coin, _, _, booked in told:

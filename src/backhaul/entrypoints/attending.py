@@ -33,7 +33,7 @@ def people_list(*, tenant: Tenant = "", as_json: Json = False) -> None:
     for each in told:
         rights = ", ".join(f"{row['role']} ({'all' if row['entities'] is None else ', '.join(row['entities'])}, grant {row['grant']})"
                            for row in each["grants"]) or "nothing"
-        out.print(f"{each['person']}: {each['name']}, {each['subject']} at {each['issuer']}: {rights}", markup=False, highlight=False)
+        out.print(f"{each['person']}: {each['name']}, {each['subject']} at {each['issuer']}: {rights}")
 
 
 @people_app.command("add")
@@ -110,7 +110,7 @@ def people_token(
             raise typer.BadParameter(message)
         token = people.issue_token(house.store, found, name=name, scopes={Action(each) for each in scope}, lasts=timedelta(days=days),
                                    secret=token_urlsafe(32), now=datetime.now(UTC))
-    say({"token": token}) if as_json else out.print(token, markup=False, highlight=False)
+    say({"token": token}) if as_json else out.print(token)
 
 
 def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those that are decided.")] = False, tenant: Tenant = "",
@@ -128,7 +128,7 @@ def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those 
     for row in rows:
         money = f"{row.money.amount} {row.money.currency}, " if row.money.currency else ""
         out.print(f"{row.id}: {row.kind.value} of {row.subject}, {money}{row.state.value}, by {row.proposer}: {row.reason}\n"
-                  f"   --shown {row.sha256}", markup=False, highlight=False, soft_wrap=True)
+                  f"   --shown {row.sha256}", soft_wrap=True)
 
 
 def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash that `backhaul proposals` shows.")], approver: Approver,
@@ -144,7 +144,7 @@ def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash
     if as_json:
         say({"proposal": number, "state": done.state.value, "result": done.result})
     else:
-        out.print(done.result or f"Approved by {approver}; one more has to approve.", markup=False)
+        out.print(done.result or f"Approved by {approver}; one more has to approve.")
 
 
 def refuse(number: Number, *, actor: Who, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
@@ -208,8 +208,7 @@ def waiting(search: Annotated[str, typer.Argument(help="A return, order, custome
         say({"waiting": [asdict(each) for each in told]})
         return
     for each in told:
-        out.print(f'{each.ref}: {each.answer.net} {each.currency}. {each.answer.reason}\n   "{each.answer.sentence}"', markup=False,
-                  highlight=False)
+        out.print(f'{each.ref}: {each.answer.net} {each.currency}. {each.answer.reason}\n   "{each.answer.sentence}"')
 
 
 def outcome(  # noqa: PLR0913  each is an option
@@ -236,7 +235,7 @@ def outcome(  # noqa: PLR0913  each is an option
         say({"return": ref, "line": done.line_id, "outcome": done.outcome, "units": done.units, "decision": done.decision})
     else:
         out.print(f"{ref}: {done.units.normalize():f} of line {done.line_id} are {done.outcome}; said by {actor}"
-                  f"{f', approved by {approver}' if approver else ''}.", highlight=False)
+                  f"{f', approved by {approver}' if approver else ''}.")
 
 
 COMMANDS: Final = (proposals, approve, refuse, pause, unpause, waiting, outcome)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from backhaul.domain.errors import BackhaulError
 from backhaul.entrypoints import attending, closing, pairs, paying, private, profiling, proving
@@ -42,7 +42,7 @@ def main() -> None:
     try:
         app()
     except BackhaulError as stopped:
-        err.print(f"[red]backhaul:[/] {escape(str(stopped))}", highlight=False)
+        err.print(Text.assemble(("backhaul:", "red"), f" {stopped}"))
         raise SystemExit(2) from None
 
 
@@ -70,11 +70,12 @@ def demo(  # noqa: PLR0913  a command line
 
     def stay(stage: Any, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
         say(dict(summary)) if as_json else report.show(out, summary)
-        out.print(f"\nBackhaul is running on [bold]{stage.web.base_url}[/]. Ctrl-C stops it.")
-        out.print(f"Sign in as [bold]Fiona Finance[/], Wanda Warehouse, Oskar Operator or Anton Approver; the passphrase of this demo is "
-                  f"[bold]{stage.passphrase}[/].", highlight=False)
-        out.print(f"See one return: [bold]backhaul trace C541433[/] with BACKHAUL_DATABASE_URL={stage.house.settings.database_url}"
-                  f" BACKHAUL_PROFILE={stage.house.settings.profiles[0]}", highlight=False)
+        out.print(Text.assemble("\nBackhaul is running on ", (stage.web.base_url, "bold"), ". Ctrl-C stops it."))
+        out.print(Text.assemble("Sign in as ", ("Fiona Finance", "bold"), ", Wanda Warehouse, Oskar Operator or Anton Approver; "
+                                "the passphrase of this demo is ", (stage.passphrase, "bold"), "."))
+        out.print(Text.assemble("See one return: ", ("backhaul trace C541433", "bold"),
+                                f" with BACKHAUL_DATABASE_URL={stage.house.settings.database_url}"
+                                f" BACKHAUL_PROFILE={stage.house.settings.profiles[0]}"))
         try:
             while True:
                 time.sleep(3600)
@@ -100,7 +101,7 @@ def serve(
 
     with opened() as house:
         running = serve_web(create_app(house, sign_in=house.settings.sign_in), house.settings.host, house.settings.port)
-        out.print(f"Backhaul listens on [bold]{running.base_url}[/]; webhooks at /hooks/zigzag/<source>.")
+        out.print(Text.assemble("Backhaul listens on ", (running.base_url, "bold"), "; webhooks at /hooks/zigzag/<source>."))
         try:
             if work_too:
                 _work(house)
@@ -131,7 +132,7 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
             say(done)
         else:
             for tenant, steps in done.items():
-                out.print(f"{tenant}: pull {steps['pull']}, read {steps['read']}, post {steps['post']}", highlight=False)
+                out.print(f"{tenant}: pull {steps['pull']}, read {steps['read']}, post {steps['post']}")
 
 
 def _work(house: Any) -> None:  # noqa: ANN401
@@ -178,7 +179,7 @@ def import_(  # noqa: PLR0913  each is an option
     if as_json:
         say(dict(told))
     else:
-        out.print(", ".join(f"{name} {value}" for name, value in told.items()), highlight=False)
+        out.print(", ".join(f"{name} {value}" for name, value in told.items()))
 
 
 def _show_folders(told: Mapping[str, Any], *, as_json: bool) -> None:
@@ -187,11 +188,11 @@ def _show_folders(told: Mapping[str, Any], *, as_json: bool) -> None:
         return
     for look in told["folders"]:
         counts = f"{len(look['files'])} files, {look['waiting']} waiting"
-        out.print(f"{look['folder']}: {counts} {look['trouble']}", highlight=False, markup=False)
+        out.print(f"{look['folder']}: {counts} {look['trouble']}")
         for file in look["files"]:
-            out.print("  " + ", ".join(f"{name} {value}" for name, value in file.items()), highlight=False, markup=False)
+            out.print("  " + ", ".join(f"{name} {value}" for name, value in file.items()))
     if not told["folders"]:
-        out.print("The profile watches no folder; [[folders]] names them.", markup=False)
+        out.print("The profile watches no folder; [[folders]] names them.")
 
 
 @app.command()
@@ -230,7 +231,7 @@ def sweep(*, since: Annotated[str, typer.Option(help="From when; otherwise from 
         out.print(f"{'Whole' if done['complete'] else 'Not whole'}: {done['named']} returns named since {done['since']}, "
                   f"{done['kept']} kept, {done['news']} said something new, {done['recovered']} we had never heard of, "
                   f"{done['left_out']} left out by the list, "
-                  f"{len(done['missing'])} missing. {done['sentence']}", highlight=False)
+                  f"{len(done['missing'])} missing. {done['sentence']}")
     if not done["complete"]:
         raise typer.Exit(1)
 
@@ -249,8 +250,7 @@ def push(*, plan: Annotated[bool, typer.Option("--plan", help="Show what would b
         for told in done:
             products = told.get("products_not_confirmed_by_row", ())
             out.print(f"{told['retailer']}: {len(told.get('stock', ()))} quantities and {len(products)} products differ, "
-                      f"{told['sent']} sent, {len(told.get('unknown_skus', ()))} SKUs unknown. {told['sentence']}",
-                      highlight=False, markup=False)
+                      f"{told['sent']} sent, {len(told.get('unknown_skus', ()))} SKUs unknown. {told['sentence']}")
     if not plan and not all(told["complete"] for told in done):
         raise typer.Exit(1)
 
@@ -297,9 +297,9 @@ def replay(  # noqa: PLR0913  each is an option
         say(dict(told))
     else:
         for key, value in told.items():
-            out.print(f"{key.replace('_', ' ')}: {value}", highlight=False)
+            out.print(f"{key.replace('_', ' ')}: {value}")
         if plan:
-            out.print(f"Nothing was changed. To do it: backhaul replay --run {told['replay']} --actor you", highlight=False)
+            out.print(f"Nothing was changed. To do it: backhaul replay --run {told['replay']} --actor you")
 
 
 @app.command()
@@ -337,13 +337,13 @@ def doctor(  # noqa: PLR0913  each is an option
         say({"tenant": name, "legal_entities": told})
     else:
         for row in told:
-            verdict = "[red]lacks[/]" if row["missing"] else "[red]has drifted[/]" if row["drift"] \
-                else "[red]has another calendar[/]" if row["calendar"] else "has all it needs"
-            out.print(f"[bold]{row['legal_entity']}[/]: {row['erp']}, deployment {row['deployment']}, {verdict}", highlight=False)
+            wrong = "lacks" if row["missing"] else "has drifted" if row["drift"] else "has another calendar" if row["calendar"] else ""
+            out.print(Text.assemble((row["legal_entity"], "bold"), f": {row['erp']}, deployment {row['deployment']}, ",
+                                    (wrong, "red") if wrong else "has all it needs"))
             for sentence in (*row["missing"], *row["drift"], *row["calendar"]):
-                out.print(f"  - {sentence}", highlight=False, markup=False)
+                out.print(f"  - {sentence}")
             for sentence in row["notes"]:
-                out.print(f"  note: {sentence}", highlight=False, markup=False)
+                out.print(f"  note: {sentence}")
     if any(row["missing"] or row["drift"] or row["calendar"] for row in told):
         raise typer.Exit(1)
 
@@ -379,9 +379,10 @@ def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
     if as_json:
         say(told)
     elif broken:
-        out.print(f"[red]The chain of {name} is broken at entry {broken.sequence}[/] ({broken.action} on {broken.subject}, {broken.at}).")
+        out.print(Text.assemble((f"The chain of {name} is broken at entry {broken.sequence}", "red"),
+                                f" ({broken.action} on {broken.subject}, {broken.at})."))
     else:
-        out.print(f"{len(entries)} entries, the chain of {name} holds. Head {told['head']}", highlight=False)
+        out.print(f"{len(entries)} entries, the chain of {name} holds. Head {told['head']}")
     if broken:
         raise typer.Exit(1)
 
@@ -419,9 +420,9 @@ def emulate(
     state.mkdir(parents=True, exist_ok=True)
     running = emulators[erp](state=state / f"{erp}.sqlite", port=erp_port)
     platform = serve_zigzag(state=state / "zigzag.sqlite", port=platform_port)
-    out.print(f"{erp} on {running.base_url}, ZigZag on {platform.base_url}. Ctrl-C stops them.", highlight=False)
+    out.print(f"{erp} on {running.base_url}, ZigZag on {platform.base_url}. Ctrl-C stops them.")
     out.print(f"export BACKHAUL_ERP_URL={running.base_url} BACKHAUL_ERP_TOKEN_URL={running.base_url}/demo/oauth2/v2.0/token "
-              "BACKHAUL_ERP_SECRET=secret", highlight=False)
+              "BACKHAUL_ERP_SECRET=secret")
     try:
         while True:
             time.sleep(3600)

@@ -75,7 +75,7 @@ def close_sign(  # noqa: PLR0913  each is an option
     if as_json:
         say({"signature": done.id, "period": month, "legal_entity": done.legal_entity, "signer": signer, "sha256": done.sha256})
     else:
-        out.print(f"Signature {done.id}: {signer} of {done.legal_entity} for {month}, by {actor}.", highlight=False)
+        out.print(f"Signature {done.id}: {signer} of {done.legal_entity} for {month}, by {actor}.")
 
 
 @close_app.command("forecast")
@@ -148,7 +148,7 @@ def close_figures(
                         ("Beside the roll-forward", plain["ties"])):
         _table(f"{title}, {found.first} to {found.day}", rows)
     for sentence in (*found.remarks, *plain["method"].values()):
-        out.print(sentence, highlight=False, markup=False)
+        out.print(sentence)
 
 
 @close_app.command("journals")
@@ -177,13 +177,11 @@ def close_journals(
         return
     for each in plain:
         back = f", taken back on {each['reverses_on']}" if each["reverses_on"] else ""
-        out.print(f"\n{each['marker']}  {each['sort']}, {each['entity']}: {each['standing']}. On {each['day']}{back}. {each['why']}.",
-                  highlight=False, markup=False)
+        out.print(f"\n{each['marker']}  {each['sort']}, {each['entity']}: {each['standing']}. On {each['day']}{back}. {each['why']}.")
         for leg in each["legs"]:
             account = leg["account"] or f"nobody named an account for {leg['for']}"
-            out.print(f"   {account:<12} debit {leg['debit']:f}  credit {leg['credit']:f} {each['currency']}", highlight=False,
-                      markup=False)
-    out.print(f"\n{len(plain)} journals proposed, none posted by us.", highlight=False)
+            out.print(f"   {account:<12} debit {leg['debit']:f}  credit {leg['credit']:f} {each['currency']}")
+    out.print(f"\n{len(plain)} journals proposed, none posted by us.")
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> None:
@@ -210,27 +208,28 @@ def close_pack(*, period: Period, actor: Annotated[str, typer.Option(help="Who y
         say({"period": month, "files": made.files, "sha256": made.sha256})
         return
     for kind, path in made.files.items():
-        out.print(f"{path}\n   SHA-256 {made.sha256[kind]}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"{path}\n   SHA-256 {made.sha256[kind]}", soft_wrap=True)
 
 
 def _show(month: Month, now: datetime) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from backhaul.domain.signature import ITEMS, Signer
 
     state = "over" if month.over else "not over yet; this is a rehearsal"
-    out.print(f"\n[bold]{month.legal_entity}[/], {month.period}: {state}. As of {now:%d %B %Y %H:%M} UTC.", highlight=False)
+    out.print(Text.assemble("\n", (month.legal_entity, "bold"), f", {month.period}: {state}. As of {now:%d %B %Y %H:%M} UTC."))
     means = {item.name: item.means for item in ITEMS}
     for each in month.lists:
         signed = f"signed by {each.signed.actor} on {each.signed.at:%d %B %Y}" if each.signed else each.missing or "not signed"
-        out.print(f"{each.signer.value}: {signed}", highlight=False, markup=False)
+        out.print(f"{each.signer.value}: {signed}")
         if each.signer is not Signer.REVIEWER:
             table = Table("what is counted", "now")
             for name, value in each.numbers.items():
                 table.add_row(means[name], value)
             out.print(table)
         for line in each.moved or (each.fallen.moved if each.fallen and not each.signed else ()):
-            out.print(f"   moved: {line}", highlight=False, markup=False)
-        out.print(f"   --shown {each.sha256}", highlight=False, markup=False, soft_wrap=True)
+            out.print(f"   moved: {line}")
+        out.print(f"   --shown {each.sha256}", soft_wrap=True)
     for step in month.steps:
-        out.print(f"{step['by']}  {step['state']:<9} {step['means']}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"{step['by']}  {step['state']:<9} {step['means']}", soft_wrap=True)

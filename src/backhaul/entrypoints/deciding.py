@@ -180,11 +180,11 @@ def exceptions_candidates(  # noqa: PLR0913  each is an option
         return
     for each in told.found:
         out.print(f"{each.order} at {each.unit_price} {each.currency}, {each.customer or 'nobody'}: {'; '.join(each.why) or 'nothing'}"
-                  f" speaks for it, {'; '.join(each.against) or 'nothing'} against it", markup=False, highlight=False)
+                  f" speaks for it, {'; '.join(each.against) or 'nothing'} against it")
     if told.more:
         out.print("There are more sales on these days than are looked at; ask for fewer days.")
     if not told.found:
-        out.print(f"Nothing that was found sold {told.sought.sku}.", markup=False, highlight=False)
+        out.print(f"Nothing that was found sold {told.sought.sku}.")
 
 
 @exceptions_app.command("correct")
@@ -209,7 +209,7 @@ def exceptions_correct(  # noqa: PLR0913  each is an option
         say({"exception": number, "decision": "correct", "what": what, "line": done.line_id, "before": done.before, "after": done.after})
     else:
         out.print(f"Exception {number}: {what} is {done.after or 'nothing'}, was {done.before or 'nothing'}; decided by {actor}, "
-                  f"approved by {approver}.", highlight=False)
+                  f"approved by {approver}.")
 
 
 @exceptions_app.command("by-version")
@@ -238,7 +238,7 @@ def exceptions_by_version(  # noqa: PLR0913  each is an option
                        "compared": {"in_force": told.present["version"], "with": told.original["version"]}})
     preview.show(out, told.original)
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False,
+        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.",
                   soft_wrap=True)
 
 
@@ -304,12 +304,12 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
         return
     if plan.of:
         out.print(f"{plan.of.what.value} {plan.of.told or 'nothing'} becomes {plan.of.value or 'nothing'}: announced net "
-                  f"{plan.net[0]} before, {plan.net[1]} after.", markup=False, highlight=False)
+                  f"{plan.net[0]} before, {plan.net[1]} after.")
     waits = ", ".join(f"{count} {name}" for name, count in plan.postings.items()) or "none"
     out.print(f"{len(plan.exceptions)} exceptions, {plan.money.amount} {plan.money.currency}; documents that wait: {waits}; "
-              f"{plan.more} more are left for another plan.", highlight=False)
+              f"{plan.more} more are left for another plan.")
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False,
+        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.",
                   soft_wrap=True)
 
 
@@ -321,6 +321,6 @@ def _wrong_values(found: Any, *, as_json: bool) -> None:  # noqa: ANN401  a list
         say({"values": [asdict(each) for each in found]})
         return
     for each in found:
-        out.print(f"{each.what.value} {each.told or 'nothing'}: {each.count} exceptions, {each.money}", markup=False, highlight=False)
+        out.print(f"{each.what.value} {each.told or 'nothing'}: {each.count} exceptions, {each.money}")
     if not found:
         out.print("No value that can be corrected is told in what is open of this cause.")

@@ -1,10 +1,12 @@
 """How is a month of a tenant proved, and what stays of the run?
 
-The extracts stay as Parquet in the state folder, each with its SHA-256, so that anybody can prove the month again from what was read.
+The extracts stay as Parquet in the state folder, each with its SHA-256, so that anybody can prove the month again from what was read; a
+file that was written is never written over. Each month is proved by one process at a time, under a lease of its own, so that several
+share the months and tenants of one database.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
@@ -19,7 +21,7 @@ from backhaul.application.certify import certify
 from backhaul.application.claims import Owed, claims
 from backhaul.application.extracts import SIDES, numbered, write
 from backhaul.application.folded import Effort
-from backhaul.application.lease import HeldElsewhere, held
+from backhaul.application.lease import HeldElsewhere, Lease, held
 from backhaul.application.ledger import read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
@@ -37,8 +39,18 @@ from backhaul.domain.rules import Rules
 from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
-MEMORY: Final = "proof"
-"""Under this name it is remembered when the months were proved, and held by whoever proves them."""
+UNDER: Final = "proof"
+"""Under this name and the period it is remembered when a month was proved, and held by whoever proves it."""
+PROVING: Final = timedelta(minutes=30)
+"""How long a month is held at least: reading the books of all its ERPs takes longer than one request."""
+
+
+@contextmanager
+def turn_of(house: House, tenant: str, period: str, now: datetime) -> Iterator[Lease]:
+    """Hold a month of a tenant for one proof; `HeldElsewhere`, by whom and until when, while another process proves it."""
+    with held(house.store, tenant, f"{UNDER}:{period}", holder=house.worker, now=now, lasting=max(house.lasting, PROVING),
+              elapsed=house.elapsed) as lease:
+        yield lease
 
 
 @contextmanager
@@ -46,7 +58,24 @@ def prove_month(  # noqa: PLR0913  options
     house: House, tenant: str, period: str, day: date, *, now: datetime, actor: str = "backhaul", memory: str = "700MB",
     anew: bool = False,
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
-    """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts."""
+    """Prove a month as of the end of a day, as the only one who does, and keep the run; give what `_prove` gives.
+
+    Raises `HeldElsewhere` while another process proves the same month.
+    """
+    with turn_of(house, tenant, period, now) as lease, \
+            _prove(house, tenant, period, day, lease, now=now, actor=actor, memory=memory, anew=anew) as proved:
+        yield proved
+
+
+@contextmanager
+def _prove(  # noqa: PLR0913  options
+    house: House, tenant: str, period: str, day: date, lease: Lease, *, now: datetime, actor: str = "backhaul", memory: str = "700MB",
+    anew: bool = False,
+) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
+    """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts.
+
+    Who lost the lease meanwhile keeps nothing: that is `RetryLater`.
+    """
     rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
     until = min(day, rules.span(period).last)
     heard = _hear(house, tenant, period, day, erps, now, anew=anew)
@@ -65,11 +94,11 @@ def prove_month(  # noqa: PLR0913  options
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
         extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
         if ledger:
-            accounts = files["records"].with_name(f"accounts-{day.isoformat()}.jsonl")
-            journaling.write(ledger, accounts)
+            accounts = _put(files["records"].with_name(f"accounts-{day.isoformat()}.jsonl"), lambda path: journaling.write(ledger, path))
             extracts.append(_extract("accounts", accounts, len(ledger.posted)))
         pairing.keep(house.store, tenant, period, told.suggested)
-        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid)
+        number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid,
+                         fence=lease.fence)
         if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
@@ -125,10 +154,23 @@ def _write(house: House, tenant: str, period: str, day: date, told: Testimony) -
     numbered(told.accepted, told.records)
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
-    files = {name: folder / f"{name}-{day.isoformat()}.parquet" for name in SIDES}
-    for name, path in files.items():
-        write(name, getattr(told, name), str(path))
-    return files
+
+    def written(name: str) -> Path:
+        return _put(folder / f"{name}-{day.isoformat()}.parquet", lambda path: write(name, getattr(told, name), str(path)))
+
+    return {name: written(name) for name in SIDES}
+
+
+def _put(path: Path, fill: Callable[[Path], None]) -> Path:
+    """Have a file written and name it by its hash too, so that what an earlier run read stays as it is; give where it lies.
+
+    Until it is whole it has a name that no pattern of extracts finds; what a crash leaves of one is written over by the next run.
+    """
+    begun = path.with_name(f"new-{path.name}")
+    fill(begun)
+    kept = path.with_name(f"{path.stem}-{hashlib.sha256(begun.read_bytes()).hexdigest()[:16]}{path.suffix}")
+    begun.replace(kept)
+    return kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,29 +265,46 @@ def check_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
 
 
 def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
-    """Prove the current month once a day, and the one before it while that is being closed; one worker at a time."""
-    if ran := prove_when_wanted(house, tenant, now):
+    """Prove the current month once a day, and the one before it while that is being closed; a month that another proves is left to it."""
+    ran = prove_when_wanted(house, tenant, now)
+    if ran and "elsewhere" not in ran:
         return ran
     rules = house.profiles[tenant].rules
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
+    told: dict[str, Any] = dict(ran)
+    failed: list[Exception] = []
+    for period in being_closed(rules, here.date()) if here.time() >= MORNING else ():
+        if not _is_due(house, tenant, period, here.date(), now):
+            continue
+        try:
+            with turn_of(house, tenant, period, now) as lease:
+                if _is_due(house, tenant, period, here.date(), now):  # another may have been quicker
+                    told[period] = _prove_daily(house, tenant, period, here.date(), lease, now)
+        except HeldElsewhere as other:
+            told["elsewhere"] = str(other)
+        except Exception as broke_off:  # noqa: BLE001  one month's trouble keeps no other waiting
+            failed.append(broke_off)
+    if failed:
+        raise failed[0]
+    return told
+
+
+def _is_due(house: House, tenant: str, period: str, day: date, now: datetime) -> bool:
+    """Tell whether a month was not proved yet on this day, nor broke off a short time ago."""
     with house.store.look() as tx:
-        memory = tx.recall(tenant, MEMORY)
-    if here.time() < MORNING or memory.get("day", "") >= here.date().isoformat() or memory.get("again", "") > now.isoformat():
-        return {}
-    months = being_closed(rules, here.date())
-    told: dict[str, Any] = {}
-    try:
-        with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed):
-            with house.store.begin() as tx:  # whatever breaks, it is not tried at every turn
-                tx.remember(tenant, MEMORY, {**memory, "again": (now + AGAIN).isoformat()})
-            for period in months:
-                with prove_month(house, tenant, period, here.date(), now=now) as (proof, _, more):
-                    told[period] = {"proof": more["proof"], "lines": proof.lines, "broken": proof.broken, "orphans": proof.orphans,
-                                    "complete": proof.complete}
-            with house.store.begin() as tx:
-                tx.remember(tenant, MEMORY, {"day": here.date().isoformat(), "at": now.isoformat()})
-    except HeldElsewhere as other:
-        return {"elsewhere": str(other)}
+        memory = tx.recall(tenant, f"{UNDER}:{period}")
+    return bool(memory.get("day", "") < day.isoformat() and memory.get("again", "") <= now.isoformat())
+
+
+def _prove_daily(house: House, tenant: str, period: str, day: date, lease: Lease,  # noqa: PLR0913, PLR0917  private
+                 now: datetime) -> Mapping[str, Any]:
+    """Prove a month for its day, and remember that; whatever breaks, it is not tried at every turn."""
+    with house.store.begin() as tx:
+        tx.remember(tenant, f"{UNDER}:{period}", {**tx.recall(tenant, f"{UNDER}:{period}"), "again": (now + AGAIN).isoformat()})
+    with _prove(house, tenant, period, day, lease, now=now) as (proof, _, more):
+        told = {"proof": more["proof"], "lines": proof.lines, "broken": proof.broken, "orphans": proof.orphans, "complete": proof.complete}
+    with house.store.begin() as tx:
+        tx.remember(tenant, f"{UNDER}:{period}", {"day": day.isoformat(), "at": now.isoformat()})
     return told
 
 
@@ -271,8 +330,7 @@ def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, 
         return {}
     today = now.astimezone(ZoneInfo(house.profiles[tenant].rules.entities[0].zone)).date()
     try:
-        with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed), \
-                prove_month(house, tenant, asked["period"], today, now=now, actor=asked["by"]) as (_, _books, more):
+        with prove_month(house, tenant, asked["period"], today, now=now, actor=asked["by"]) as (_, _books, more):
             summoning.conclude(house.store, tenant, outcome=f"run {more['proof']}")
             return {asked["period"]: more["proof"]}
     except HeldElsewhere as other:

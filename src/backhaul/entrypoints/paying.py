@@ -54,7 +54,7 @@ def payouts_import(file: Annotated[Path, typer.Argument(exists=True, dir_okay=Fa
     if as_json:
         say({"file": str(file), "sha256": kept.sha256, **told})
     else:
-        out.print(", ".join(f"{what} {count}" for what, count in told.items()), highlight=False)
+        out.print(", ".join(f"{what} {count}" for what, count in told.items()))
     if told["aside"]:
         raise typer.Exit(1)
 
@@ -69,7 +69,7 @@ def payouts_ask(*, tenant: Tenant = "", as_json: Json = False) -> None:
     if as_json:
         say(dict(told))
     else:
-        out.print(", ".join(f"{what} {count}" for what, count in told.items()), highlight=False)
+        out.print(", ".join(f"{what} {count}" for what, count in told.items()))
     if told.get("aside"):
         raise typer.Exit(1)
 
@@ -92,7 +92,7 @@ def payouts_uncredited(*, period: Annotated[str, typer.Option(help="Payments of 
     for each in told:
         out.print(f"{' '.join(each['returns'])}  {each['payment']['reference']}  {each['open']} {each['whose']['currency']} of "
                   f"{each['payment']['amount']} paid on {each['payment']['day']} in {each['country'] or 'no country'}, due {each['due_on']}"
-                  f"{', late' if each['late'] else ''} ({each['source'] or 'no clock of its own'})", highlight=False)
+                  f"{', late' if each['late'] else ''} ({each['source'] or 'no clock of its own'})")
 
 
 @payouts_app.command("settlements")
@@ -108,7 +108,7 @@ def payouts_settlements(*, tenant: Tenant = "", as_json: Json = False) -> None:
         return
     for each in told:
         out.print(f"{each['day']}  {each['note'] or 'write-off'}  with {each['other']}  {each['amount']} {each['whose']['currency']}  "
-                  f"{' '.join(each['returns'])}", highlight=False)
+                  f"{' '.join(each['returns'])}")
 
 
 def roll_forward(*, period: Annotated[str, typer.Option(help="Roll this month (YYYY-MM) forward.")],
@@ -140,9 +140,10 @@ def roll_forward(*, period: Annotated[str, typer.Option(help="Roll this month (Y
 
 def _show(told: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     for reason in told["reasons"]:
-        out.print(f"[yellow]Incomplete:[/] {reason}.", highlight=False)
+        out.print(Text.assemble(("Incomplete:", "yellow"), f" {reason}."))
     for flow, title in (("paid", "Paid, not credited, at gross"), ("received", "Received, not credited, at cost")):
         rows = [row for row in told["rows"] if row["flow"] == flow]
         if not rows:
@@ -158,7 +159,7 @@ def _show(told: dict[str, Any]) -> None:
         for row in rows:
             for each in row.get("lines", ()):
                 out.print(f"  {each['return_ref'] or 'no return'}  {each['item']}  {each['amount']} {row['currency']} since {each['day']} "
-                          f"({each['days']} days)", highlight=False)
+                          f"({each['days']} days)")
 
 
 def _month(text: str) -> str:

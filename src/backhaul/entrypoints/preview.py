@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from backhaul.application.ports import FIXED, Erp, KeptPosting, PostingState
 from backhaul.application.process import Rehearsal, rehearse
@@ -128,12 +129,11 @@ def differences(told: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[Ma
 def show(out: Console, told: Mapping[str, Any]) -> None:
     """Print it, difference first."""
     if "difference" in told:
-        out.print(f"[bold]{told['return']}[/]: {told['compared']['in_force']} in force, compared with {told['compared']['with']}",
-                  highlight=False)
+        out.print(Text.assemble((told["return"], "bold"), f": {told['compared']['in_force']} in force, compared with "
+                                f"{told['compared']['with']}"))
         _show_difference(out, told["difference"])
-    out.print(f"[bold]{told['return']}[/] for {told['legal_entity'] or '?'} under {told['version']}: "
-              + (", ".join(f"{name} {amount} {told['currency']}" for name, amount in told["money"].items()) or "nothing is wanted"),
-              highlight=False)
+    wanted = ", ".join(f"{name} {amount} {told['currency']}" for name, amount in told["money"].items()) or "nothing is wanted"
+    out.print(Text.assemble((told["return"], "bold"), f" for {told['legal_entity'] or '?'} under {told['version']}: {wanted}"))
     table = Table("document", "line", "becomes", "net", "content")
     for row in told["documents"]:
         content = ", ".join(f"{name} {_short(value)}" for name, value in row["fields"].items() if value and name != "line_id")
@@ -141,10 +141,10 @@ def show(out: Console, told: Mapping[str, Any]) -> None:
     if told["documents"]:
         out.print(table)
     for row in told["findings"]:
-        out.print(f"[red]{row['code']}[/] {row['line']} ({row['owner']}, {row['money']}): {row['sentence']}"
-                  + (f" ({row['hint']})" if row["hint"] else ""), highlight=False)
+        out.print(Text.assemble((row["code"], "red"), f" {row['line']} ({row['owner']}, {row['money']}): {row['sentence']}",
+                                f" ({row['hint']})" if row["hint"] else ""))
     if told["not_checked"]:
-        out.print(f"[yellow]{told['not_checked'].capitalize()}.[/]", highlight=False)
+        out.print(f"{told['not_checked'].capitalize()}.", style="yellow")
 
 
 def _show_difference(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -153,7 +153,7 @@ def _show_difference(out: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         says = row.get("sentence") or row.get("net") or "; ".join(
             f"{name}: {_short(before)} → {_short(after)}" for name, (before, after) in row["fields"].items())
-        out.print(f"  {row['kind']} {row['line']}, {row['change']}: {says}", highlight=False)
+        out.print(f"  {row['kind']} {row['line']}, {row['change']}: {says}")
 
 
 def _short(value: Any) -> str:  # noqa: ANN401  decoded JSON

@@ -53,8 +53,7 @@ def erase(  # noqa: PLR0913  each is an option
     elif as_json:
         say({"proposal": done.id, "state": done.state.value, "returns": refs, "result": done.result})
     else:
-        out.print(done.result or f"Proposal {done.id} would erase {len(refs)} returns; `backhaul approve {done.id}` takes somebody else.",
-                  markup=False)
+        out.print(done.result or f"Proposal {done.id} would erase {len(refs)} returns; `backhaul approve {done.id}` takes somebody else.")
 
 
 def _show(told: Any, *, as_json: bool) -> None:  # noqa: ANN401  what the verb gives
@@ -64,9 +63,9 @@ def _show(told: Any, *, as_json: bool) -> None:  # noqa: ANN401  what the verb g
         return
     for each in told:
         counts = ", ".join(f"{count} {name}" for name, count in each["counts"].items())
-        out.print(f"Proposal {each['proposal']}, {each['at']:%d %B %Y %H:%M} UTC, now {each['name']}: {counts}", markup=False,
+        out.print(f"Proposal {each['proposal']}, {each['at']:%d %B %Y %H:%M} UTC, now {each['name']}: {counts}",
                   soft_wrap=True)
         for sha256 in each["sha256"]:
-            out.print(f"   bytes of {sha256} are gone", markup=False, highlight=False)
+            out.print(f"   bytes of {sha256} are gone")
     if not told:
         out.print("Nothing of that return was erased.")

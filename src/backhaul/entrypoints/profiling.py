@@ -30,7 +30,7 @@ def profile_check(
     if as_json:
         say(dict(told))
         return
-    out.print(f"{told['profile']} is sound: tenant {told['tenant']}, version {told['version']}.", highlight=False)
+    out.print(f"{told['profile']} is sound: tenant {told['tenant']}, version {told['version']}.")
     if told["lines"]:
         table = Table("where", "says", "becomes")
         for row in told["lines"]:
@@ -67,15 +67,14 @@ def profile_propose(  # noqa: PLR0913  each is an option
         say({"version": draft.name, "sha256": draft.sha256, "holds": holds.version, "proposal": asked and asked.id, **asdict(told)})
         return
     for line in told.changes[:SHOWN]:
-        out.print(line, markup=False, highlight=False)
+        out.print(line)
     if len(told.changes) > SHOWN:
         out.print(f"... and {len(told.changes) - SHOWN} lines more; --json has all.")
     for each in told.moved:
         at = "/".join(filter(None, asdict(each.when).values()))
-        out.print(f"{each.units} units seen as {at}, {each.net} {each.currency} net: {each.before} -> {each.after}", markup=False,
-                  highlight=False)
+        out.print(f"{each.units} units seen as {at}, {each.net} {each.currency} net: {each.before} -> {each.after}")
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.", highlight=False,
+        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.",
                   soft_wrap=True)
 
 
@@ -94,4 +93,4 @@ def profile_versions(*, tenant: Tenant = "", as_json: Json = False) -> None:
     for row in held:
         how = f"proposal {row.proposal}, approved by {row.by}" if row.proposal else {
             "first": "the first of this tenant", "file": "as its file stood at start"}[row.by]
-        out.print(f"{row.version} ({row.sha256[:8]}) since {row.since:%Y-%m-%d %H:%M} UTC: {how}", highlight=False)
+        out.print(f"{row.version} ({row.sha256[:8]}) since {row.since:%Y-%m-%d %H:%M} UTC: {how}")

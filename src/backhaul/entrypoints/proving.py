@@ -119,10 +119,10 @@ def availability(
         say({"taken": told, "differs": [told_of(row) for row in rows]})
     else:
         for each in told:
-            out.print(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in each.items()), highlight=False)
+            out.print(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in each.items()))
         for row in rows:
             out.print(f"{row.sku} at {row.at or '-'}: the shop offers {row.shop:f}, {row.erp:f} on sale in {row.warehouse or '-'}, "
-                      f"{row.standing.value}", highlight=False, markup=False)
+                      f"{row.standing.value}")
     if any(row.standing is not Standing.IN_FLIGHT for row in rows):
         raise typer.Exit(1)
 
@@ -175,26 +175,26 @@ def _amount(name: str, text: str) -> Decimal:
 
 def _show(told: dict[str, Any], first: list[Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     for reason in told["reasons"]:
-        out.print(f"[yellow]Incomplete:[/] {reason}.", highlight=False)
+        out.print(Text.assemble(("Incomplete:", "yellow"), f" {reason}."))
     out.print(f"{told['lines']} lines: {told['proved']} proved, {told['in_timing']} in timing, {told['broken']} broken; "
-              f"{told['orphans']} records of the ERP belong to none of them.", highlight=False)
+              f"{told['orphans']} records of the ERP belong to none of them.")
     out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "
-              f"{told['stock_difference']:f} more units are stock, and the ledger holds {told['ledger_difference']:f} more.",
-              highlight=False)
+              f"{told['stock_difference']:f} more units are stock, and the ledger holds {told['ledger_difference']:f} more.")
     for entity, own in told["entities"].items() if len(told["entities"]) > 1 else ():
         money = {name: in_words(own[name]) or "nothing" for name in ("credit_difference", "ledger_difference")}
         out.print(f"{entity or 'No legal entity'}: {own['lines']} lines: {own['proved']} proved, {own['in_timing']} in timing, "
                   f"{own['broken']} broken; {own['orphans']} records beside them; {money['credit_difference']} more credited, "
                   f"{own['stock_difference']:f} more units, {money['ledger_difference']} more in the ledger"
-                  f"{'' if own['complete'] else '; not all of it was read'}.", highlight=False)
+                  f"{'' if own['complete'] else '; not all of it was read'}.")
     for row in told["let_go"]:
         out.print(f"Let go within the tolerance {row['row']} of {row['owner']}, which allows {row['limit']:f}: {row['count']} differences, "
-                  f"{in_words(row['amount'])} together, {in_words(row['gross'])} if none cancels another.", highlight=False)
+                  f"{in_words(row['amount'])} together, {in_words(row['gross'])} if none cancels another.")
     if paid := told.get("payouts"):
         out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
-                  f"{paid['broken']} broken.", highlight=False)
+                  f"{paid['broken']} broken.")
     by_class = {**told["by_class"], **told.get("payouts", {}).get("by_class", {})}
     classes = Table("class", "lines", "amount", "owner", "means")
     for kind, row in by_class.items():
@@ -206,6 +206,6 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
             lines.add_row(each.line, each.kind, f"{each.amount:f}", each.document, " ".join(each.also), each.other)
         out.print(lines)
     for kind, row in told["house"].items():
-        out.print(f"Of the house as a whole, {kind}: {row['count']}, {row['amount']:f}. {CLASSES[kind].means}", highlight=False)
+        out.print(f"Of the house as a whole, {kind}: {row['count']}, {row['amount']:f}. {CLASSES[kind].means}")
     for why, row in told["awaited"].items():
-        out.print(f"In timing, {why}: {row['count']} lines, {row['amount']:f}.", highlight=False)
+        out.print(f"In timing, {why}: {row['count']} lines, {row['amount']:f}.")

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 from rich.tree import Tree
 
 from backhaul.application.ports import KeptCase
@@ -122,8 +123,8 @@ def _says(fact: Fact) -> str:  # noqa: PLR0911  one for each kind of fact
 
 def show(out: Console, told: Mapping[str, Any]) -> None:
     """Print a return's life as a tree, oldest first."""
-    tree = Tree(f"[bold]{told['return']}[/]  {told['net']} {told['currency']}  {told['state']} (goods: {told['stage']})  "
-                f"customer {told['customer']}  {told['legal_entity']}")
+    tree = Tree(Text.assemble((told["return"], "bold"), f"  {told['net']} {told['currency']}  {told['state']} (goods: {told['stage']})  "
+                              f"customer {told['customer']}  {told['legal_entity']}"))
     if told["exchange"]:
         swap = told["exchange"]
         tree.add(f"exchange: the platform's order {swap['order']}, difference {swap['difference']} {told['currency']}")
@@ -144,16 +145,17 @@ def show(out: Console, told: Mapping[str, Any]) -> None:
     documents = tree.add("what the ERP was asked and said")
     for row in told["documents"]:
         number = f"{row['number']} voucher {row['voucher']}" if row["voucher"] else row["number"]
-        branch = documents.add(f"{row['kind']} {row['line']}: [bold]{row['state']}[/] {number} {row['posted_on'] or ''} {row['note']}")
+        branch = documents.add(Text.assemble(f"{row['kind']} {row['line']}: ", (row["state"], "bold"),
+                                             f" {number} {row['posted_on'] or ''} {row['note']}"))
         for attempt in row["attempts"]:
             branch.add(f"attempt {attempt['number']} {attempt['started_at'][:16]} → {attempt['outcome']} {attempt['detail']}")
     for row in told["exceptions"]:
         state = f"closed {row['closed_at'][:10]}: {row['resolution']}" if row["closed_at"] else "open"
-        branch = tree.add(f"[red]exception {row['number']}[/] {row['kind']} ({row['owner']}) {row['money']}, {state}")
+        branch = tree.add(Text.assemble((f"exception {row['number']}", "red"), f" {row['kind']} ({row['owner']}) {row['money']}, {state}"))
         for finding in row["findings"]:
             branch.add(finding["sentence"] + (f" ({finding['hint']})" if finding["hint"] else ""))
     tree.add(f"{len(told['trail'])} entries in the trail; `--json` shows them")
-    out.print(tree, highlight=False)
+    out.print(tree)
 
 
 def open_exceptions(house: House, tenant: str, *, each: bool, now: datetime) -> Sequence[Mapping[str, Any]]:
@@ -189,4 +191,4 @@ def show_exceptions(out: Console, told: Sequence[Mapping[str, Any]]) -> None:
         table.add_row(*[str(value) for name, value in row.items() if name not in hidden])
     out.print(table)
     for kind in sorted({row["kind"] for row in told}):
-        out.print(f"[bold]{kind}[/]: {KINDS[kind].means} {KINDS[kind].now}", highlight=False)
+        out.print(Text.assemble((kind, "bold"), f": {KINDS[kind].means} {KINDS[kind].now}"))

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-out: Final = Console()
-err: Final = Console(stderr=True)
+out: Final = Console(markup=False, highlight=False)
+err: Final = Console(stderr=True, markup=False, highlight=False)
+"""What is printed is data, whose brackets are brackets: what shall stand out is told as `Text`."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Tenant = Annotated[str, typer.Option("--tenant", help="Which tenant; needed only where several are configured.")]
@@ -34,7 +35,7 @@ def opened() -> Iterator[Any]:
 
     house = build(Settings.from_env())
     for sentence in house.waiting.values():
-        err.print(f"[yellow]backhaul:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+        err.print(Text.assemble(("backhaul:", "yellow"), f" {sentence}"), soft_wrap=True)
     try:
         yield house
     finally:
@@ -56,7 +57,7 @@ def tenant_of(house: Any, asked: str) -> str:  # noqa: ANN401  House, imported l
 @contextmanager
 def progress(quiet: bool) -> Iterator[Any]:
     """Show progress on standard error, so that standard output stays for the answer."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, disable=quiet) as bar:
         tasks: dict[int, Any] = {}
 

@@ -33,15 +33,15 @@ def show(out: Console, summary: Mapping[str, Any]) -> None:
     out.print(f"{summary['credit_notes']} credit notes, {summary['duplicate_credits']} credited twice, "
               f"{summary['stock_units_moved']} units received and read back. "
               f"VAT expected {summary['vat']['expected']}, read back {summary['vat']['read_back']}, in the ERP's documents "
-              f"{summary['vat']['erp']}, in its ledger {summary['vat']['ledger']}.", highlight=False)
+              f"{summary['vat']['erp']}, in its ledger {summary['vat']['ledger']}.")
     batched = f"{summary['erp_calls']} ERP calls, {summary['erp_calls_per_return']} per return in windows"
     real_time = summary.get("real_time")
     if real_time:
         batched += f"; {real_time['erp_calls_per_return']} in real time (first {real_time['returns']} returns)"
-    out.print(f"{batched}.", highlight=False)
+    out.print(f"{batched}.")
     vouchers = f"{summary['credit_vouchers_per_100_returns']} credit vouchers per 100 returns in windows"
     if real_time:
         vouchers += (f"; of the first {real_time['returns']} returns {real_time['credit_vouchers_per_100_of_the_same_in_windows']} in "
                      f"windows, {real_time['credit_vouchers_per_100_returns']} in real time")
-    out.print(f"{vouchers}.", highlight=False)
-    out.print("[green]Every identity holds.[/]" if summary["holds"] else "[red]An identity does not hold.[/]")
+    out.print(f"{vouchers}.")
+    out.print("Every identity holds." if summary["holds"] else "An identity does not hold.", style="green" if summary["holds"] else "red")

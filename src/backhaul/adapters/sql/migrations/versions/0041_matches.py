@@ -5,7 +5,7 @@ from alembic import op
 
 from backhaul.adapters.sql.tables import Utc
 
-revision = "0042"
+revision = "0041"
 down_revision = "0040"
 
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
