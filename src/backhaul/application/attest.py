@@ -20,10 +20,10 @@ from backhaul.domain.charges import debited_line
 from backhaul.domain.entry import Entry, Side
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.expectation import Expected, Fixed, expect
-from backhaul.domain.facts import Fact
+from backhaul.domain.facts import Decided, Fact
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.kits import explode
-from backhaul.domain.pairing import Confirmed, Suggested, Waiting, suggest
+from backhaul.domain.pairing import Confirmed, Credited, Suggested, Waiting, suggest
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
 from backhaul.domain.proof import Held, Words
 from backhaul.domain.returns import NOTHING, fold
@@ -158,10 +158,15 @@ def judged(tx: Tx, rules: Rules, refs: Sequence[str]) -> Mapping[str, Judged]:
     opened: dict[str, list[KeptException]] = {}
     for row in tx.exceptions(rules.tenant, open_only=False, refs=refs):
         opened.setdefault(row.case.return_ref, []).append(row)
-    return {ref: _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), rules) for ref in refs}
+    ended = {ref for ref, told in facts.items() if any(isinstance(fact, Decided) for fact in told)}
+    by_hand: dict[str, list[Credited]] = {}  # of what nobody closed, all that was accepted is expected anyhow
+    for line in [line for match in (tx.matches(rules.tenant) if ended else ()) for line in match.lines if line.return_ref in ended]:
+        by_hand.setdefault(line.return_ref, []).append(line)
+    return {ref: _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), by_hand.get(ref, ()), rules) for ref in refs}
 
 
-def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException], rules: Rules) -> Judged:
+def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException],  # noqa: PLR0913, PLR0917  what is known
+            by_hand: Sequence[Credited], rules: Rules) -> Judged:
     case = explode(fold(ref, facts), rules.kits)
     entity, announced = rules.entity_of(case.retailer), case.announced_at is not None
     if entity is None:
@@ -172,7 +177,7 @@ def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], except
     for row in exceptions:
         if row.closed_at is not None and row.case.holds:
             freed[row.case.line_id] = max(row.closed_at, freed.get(row.case.line_id, row.closed_at))
-    expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept), freed=freed))
+    expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept, by_hand), freed=freed))
     return Judged(retailer=case.retailer, announced=announced, entity=entity.id, expected=expected,
                   held=tuple(opinion for each in expected for opinion in _held(each.line_id, kept, exceptions)))
 
@@ -180,8 +185,8 @@ def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], except
 JUDGED: Final = Sort(name="proof", form=1, kind=Judged, work_out=judged)
 
 
-def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
-    """Say what was fixed of each line, of what was not refused."""
+def _fixed(kept: Sequence[KeptPosting], by_hand: Sequence[Credited]) -> Mapping[str, Fixed]:
+    """Say what was fixed of each line, of what was not refused, or was credited of it by hand."""
     found: dict[str, Fixed] = {}
     for row in kept:
         note = row.posting.document
@@ -189,6 +194,9 @@ def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
             before = found.get(note.line_id, Fixed(tax=NOTHING))
             tax = None if note.tax is None or before.tax is None else before.tax + note.tax
             found[note.line_id] = Fixed(units=before.units + note.quantity, tax=tax, item=named(note).number)
+    for line in by_hand:
+        before = found.get(line.line_id, Fixed())
+        found[line.line_id] = replace(before, units=before.units + line.units, tax=None)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from backhaul.application.approvals import Acting, Effect, Subject
 from backhaul.application.attest import judged, name_of
 from backhaul.application.people_ports import PeopleStore, PeopleTx
-from backhaul.application.ports import FIXED, Tx
+from backhaul.application.ports import FIXED, PostingState, Tx
 from backhaul.domain.charges import debited_line
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.money import Money
@@ -21,6 +21,10 @@ from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
 
 CREDITS: Final = frozenset({PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE})
+LEAD: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE, PostingKind.RECEIPT})
+"""Documents of a line of which an ERP makes a credit by itself, or with which it credits."""
+BEGINS: Final = frozenset({PostingState.READY, PostingState.AWAITED})
+"""States of a posting of which nothing was sent or found yet; another one further on says more."""
 
 
 def keep(store: PeopleStore, tenant: str, period: str, suggested: Suggested) -> None:
@@ -52,15 +56,22 @@ def _credited(content: Mapping[str, Any]) -> tuple[Credited, ...]:
 
 
 def _made(tx: Tx, tenant: str, lines: Sequence[Credited]) -> None:
-    """Stop where we made a credit of one of these lines, or are making one: whatever came of it, it may be there."""
-    for ref, rows in tx.postings(tenant, sorted({line.return_ref for line in lines})).items():
-        for row in rows:
-            about = {row.posting.line_id, debited_line(row.posting)}
-            mine = next((line for line in lines if line.return_ref == ref and line.line_id in about), None)
-            if mine and row.posting.key.kind in CREDITS and row.state in FIXED:
-                message = (f"{name_of(ref, mine.line_id)}: a credit of our own is {row.state.value}, so that another is a second credit "
-                           "(DUPLICATE_BY_HAND) and belongs to no line; have one of the two taken back")
-                raise NeedsOperator(message)
+    """Stop where we made a credit of one of these lines or are making one, or a document of which the ERP makes one.
+
+    Whatever came of it, it may be there, and what was refused may be sent again.
+    """
+    stops = [(row.state not in BEGINS, row.posting.key.kind in CREDITS, name_of(ref, mine.line_id), row)
+             for ref, rows in tx.postings(tenant, sorted({line.return_ref for line in lines})).items() for row in rows for mine in lines
+             if ref == mine.return_ref and mine.line_id in {row.posting.line_id, debited_line(row.posting)}
+             and row.state in FIXED and row.posting.key.kind in CREDITS | LEAD]
+    if not stops:
+        return
+    _, credit, name, row = max(stops, key=lambda each: each[:3])
+    ours = "a credit of our own" if credit else f"our {row.posting.key.kind.value}"
+    leads, which = ("", "one of the two") if credit else (", of which the ERP makes a credit", "the credit by hand")
+    message = (f"{name}: {ours} is {row.state.value}{leads}, so that another is a second credit (DUPLICATE_BY_HAND) and belongs to no "
+               f"line; have {which} taken back")
+    raise NeedsOperator(message)
 
 
 def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:

@@ -6,18 +6,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, insert, select, text
+from sqlalchemy import Row, and_, delete, insert, or_, select, text
 
 from backhaul.adapters.sql import rows, tables
-from backhaul.adapters.sql.session import Session
+from backhaul.adapters.sql.book import Book
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.pairing import Credited, Match, Rule
 
 LOCK: Final = "SELECT pg_advisory_xact_lock{how}(hashtext('matches:' || :tenant))"
 """Whoever fixes postings holds it shared, whoever confirms a match alone, so that neither misses the other (PostgreSQL)."""
+AT_ONCE: Final = 100
+"""For how many returns their matches are looked up in one query."""
 
 
-class Pairs(Session):
+class Pairs(Book):
     """Matches are only added, and revoked by another row; what stands in one of them stands in no other."""
 
     def matches(self, tenant: str, *, standing: bool = True) -> Sequence[Match]:
@@ -30,12 +32,19 @@ class Pairs(Session):
     def matched_lines(self, tenant: str, refs: Collection[str]) -> Mapping[tuple[str, str], Match]:
         """Give the lines of these returns that a credit by hand was confirmed for; none is confirmed before the transaction ends."""
         self._lock(tenant, "_shared")
-        return {(line.return_ref, line.line_id): match for match in self.matches(tenant) for line in match.lines
-                if line.return_ref in refs}
+        table, asked, numbers = tables.matched, sorted(set(refs)), set[int]()
+        for start in range(0, len(asked), AT_ONCE):
+            numbers |= set(self._connection.execute(select(table.c.match).where(table.c.tenant == tenant, or_(*(
+                and_(table.c.what >= f"line:{ref}|", table.c.what < f"line:{ref}}}") for ref in asked[start:start + AT_ONCE])))).scalars())
+        return {(line.return_ref, line.line_id): match for match in (self.matches(tenant) if numbers else ())
+                if match.id in numbers for line in match.lines if line.return_ref in refs}
 
     def keep_match(self, match: Match) -> int:
         """Keep a match and give its number; what is matched already is `NeedsOperator`. Postings read afterwards are the newest."""
         self._lock(match.tenant, "")
+        self.flush()
+        for known in (self._cases, self._rows, self._whole, self._known):
+            known.clear()  # read before the lock was had, so that what others fixed meanwhile is not in them
         what = [*(f"record:{key}" for key in match.records), *(f"line:{line.return_ref}|{line.line_id}" for line in match.lines)]
         table = tables.matched
         if self._connection.execute(select(table.c.match).where(table.c.tenant == match.tenant, table.c.what.in_(what))).first():
@@ -47,6 +56,7 @@ class Pairs(Session):
                 "rule": match.rule.value, "records": match.records, "currency": match.currency, "evidence": match.evidence,
                 "lines": [[line.return_ref, line.line_id, str(line.units), str(line.net)] for line in match.lines]})}).scalar_one()
         self._connection.execute(insert(table), [{"tenant": match.tenant, "what": each, "match": number} for each in what])
+        self._stir(match.tenant, match)
         return number
 
     def revoke_match(self, tenant: str, number: int, *, proposal: int, actor: str, approver: str, reason: str, at: datetime) -> None:  # noqa: PLR0913  the row
@@ -55,6 +65,9 @@ class Pairs(Session):
         self._connection.execute(insert(tables.match_ends), {
             "match": number, "proposal": proposal, "actor": actor, "approver": approver, "reason": reason, "at": at})
         self._connection.execute(delete(tables.matched).where(tables.matched.c.tenant == tenant, tables.matched.c.match == number))
+        for match in self.matches(tenant, standing=False):
+            if match.id == number:
+                self._stir(tenant, match)
 
     def suggested(self, tenant: str, period: str) -> Sequence[Mapping[str, Any]]:
         """Give the matches the latest proof of a month suggested."""
@@ -68,6 +81,11 @@ class Pairs(Session):
         table = tables.suggested
         self._connection.execute(delete(table).where(table.c.tenant == tenant, table.c.period == period))
         self._connection.execute(insert(table), {"tenant": tenant, "period": period, "body": rows.written({"told": list(told)})})
+
+    def _stir(self, tenant: str, match: Match) -> None:
+        """Have its returns folded again: what is expected of a closed line is what was credited of it."""
+        self._connection.execute(insert(tables.stirred), [
+            {"tenant": tenant, "return_ref": ref} for ref in sorted({line.return_ref for line in match.lines})])
 
     def _lock(self, tenant: str, how: str) -> None:
         if self._connection.dialect.name == "postgresql" and not self._connection.get_execution_options().get("backhaul_reading"):

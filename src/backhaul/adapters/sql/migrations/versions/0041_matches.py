@@ -11,11 +11,25 @@ down_revision = "0040"
 WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 FOUR_EYES = "reason <> '' AND lower(trim(actor)) <> lower(trim(approver))"
+SAID = ("proposal", "actor", "approver", "at")
+
+
+def _same(*names: str) -> str:
+    return " AND ".join(f"NEW.{name} = OLD.{name}" for name in names)
+
+
+ERASED = ("NEW.reason = 'erased' AND {same} AND EXISTS (SELECT 1 FROM erasures JOIN erased ON erased.erasure = erasures.id WHERE "
+          "erasures.done_at IS NULL AND erased.tenant = {of}.tenant AND {of}.body LIKE '%\"' || erased.return_ref || '\"%')")
+"""Only the reason of a match goes, while somebody is erased whose return it is about."""
+MATCH_ERASED = ERASED.format(of="OLD", same=_same("id", "tenant", "legal_entity", "body", *SAID))
+END_ERASED = ERASED.replace("erasures JOIN", "matches, erasures JOIN").format(of="matches", same=_same("match", *SAID))[:-1] + (
+    " AND matches.id = OLD.match)")
 GUARDS = (
     ("matches_stay", "DELETE ON matches", "", "a match stays; it is revoked by two people"),
-    ("matches_fixed", "UPDATE ON matches", "", "a match stays as it was confirmed"),
+    ("matches_fixed", "UPDATE ON matches", f"NOT ({MATCH_ERASED})", "a match stays as it was confirmed"),
     ("match_ends_stay", "DELETE ON match_ends", "", "what was revoked stays revoked"),
-    ("match_ends_fixed", "UPDATE ON match_ends", "", "what was revoked stays revoked"),
+    ("match_ends_fixed", "UPDATE ON match_ends",
+     f"NOT ({END_ERASED})", "what was revoked stays revoked"),
     ("matched_stay", "DELETE ON matched", "NOT EXISTS (SELECT 1 FROM match_ends WHERE match_ends.match = OLD.match)",
      "what is matched stays so until its match is revoked"),
     ("matched_fixed", "UPDATE ON matched", "", "what is matched stays so until its match is revoked"),
@@ -43,6 +57,8 @@ def upgrade() -> None:
     postgres = op.get_bind().dialect.name == "postgresql"
     for row in GUARDS:
         _guard(*row, postgres=postgres)
+    for table in ("matches", "match_ends", "matched") if postgres else ():
+        op.execute(f"CREATE TRIGGER {table}_whole BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION kept_whole()")
 
 
 def _words(name: str) -> "sa.Column[str]":
