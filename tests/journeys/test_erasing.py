@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.domain.pairing import Credited, Match, Rule
 from backhaul.domain.personal import names_any
 from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.returns import NOTHING, fold
@@ -36,7 +38,7 @@ GOOD = ("A", "RESELL", 2, True)
 ACCOUNT, REF = "10001", "C910007"
 CANARIES = {name: f"Kanari-{name}-Zeisig" for name in (
     "name", "email", "phone", "street", "comment", "instructions", "description", "option", "nested", "said", "file", "promise",
-    "reason", "sentence", "waived")}
+    "reason", "sentence", "waived", "matched", "revoked")}
 """A word of its own in everything a message can carry of a customer, and in everything that is said about one."""
 
 
@@ -87,6 +89,11 @@ def talked_about(world: World) -> None:
                               reason=f"{CANARIES['waived']} {ACCOUNT}", now=world.at)
     approvals.approve(store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="bob", now=world.at)
     with store.begin() as tx:
+        number = tx.keep_match(Match(
+            tenant=TENANT, legal_entity="gb01", rule=Rule.ONE_TO_ONE, records={"k-1": "CN-HAND"}, currency="GBP", evidence="", actor="ann",
+            lines=(Credited(return_ref=REF, line_id="TEA#1", units=Decimal(2), net=Decimal("8.50")),), proposal=asked.id, approver="bob",
+            reason=CANARIES["matched"], at=world.at))
+        tx.revoke_match(TENANT, number, proposal=asked.id, actor="ann", approver="bob", reason=CANARIES["revoked"], at=world.at)
         tx.keep_answer("person 1", "a-key-of-mine", request="r", status=201, body={"customer": ACCOUNT}, at=world.at)
     world.pass_evenings(2)
     with store.begin() as tx:
@@ -135,7 +142,8 @@ def figures(world: World) -> tuple[Any, ...]:
 def test_who_is_erased_is_found_nowhere_and_all_that_was_proved_is_proved_still(world: World, tmp_path: Path) -> None:
     before, proved, credited = postings(world), figures(world), world.credits
     assert set(where(world, ACCOUNT, *CANARIES.values())) >= {
-        "deliveries", "facts", "cases", "postings", "exceptions", "notes", "promises", "proposals", "words", "answers"}
+        "deliveries", "facts", "cases", "postings", "exceptions", "notes", "promises", "proposals", "words", "answers",
+        "matches", "match_ends"}
 
     done = erased(world)
 
@@ -252,7 +260,9 @@ FORBIDDEN = (
     "UPDATE deliveries SET sha256 = 'x'", "UPDATE deliveries SET body = NULL WHERE body IS NOT NULL",
     "UPDATE exceptions SET amount = 9 WHERE return_ref = :ref", "UPDATE notes SET actor = 'eve' WHERE return_ref = :ref",
     "UPDATE promises SET due_at = at WHERE return_ref = :ref", "UPDATE proposals SET amount = 1 WHERE subject = :ref",
-    "UPDATE erasures SET name = 'x'", "DELETE FROM erased", "DELETE FROM erasures",
+    "UPDATE matches SET reason = 'x'", "UPDATE matches SET reason = 'erased', actor = 'eve'", "UPDATE match_ends SET reason = 'x'",
+    "UPDATE match_ends SET reason = 'erased', approver = 'eve'", "UPDATE erasures SET name = 'x'",
+    "DELETE FROM erased", "DELETE FROM erasures",
 )
 """What no erasure changes, also of the return it is about."""
 

@@ -13,16 +13,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from backhaul.application.fold_ports import FoldStore, FoldTx
+from backhaul.application.fold_ports import FoldStore
 from backhaul.application.folded import Effort, Sort, folded
 from backhaul.application.ports import FIXED, Erp, KeptException, KeptPosting, PostingState, Store, Tx
 from backhaul.domain.charges import debited_line
 from backhaul.domain.entry import Entry, Side
 from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.expectation import Expected, Fixed, expect
-from backhaul.domain.facts import Fact
+from backhaul.domain.facts import Decided, Fact
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.kits import explode
+from backhaul.domain.pairing import Confirmed, Credited, Suggested, Waiting, suggest
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
 from backhaul.domain.proof import Held, Words
 from backhaul.domain.returns import NOTHING, fold
@@ -66,6 +67,8 @@ class Testimony:
     """Legal entities whose ERP told nothing of stock."""
     shown: dict[str, Sequence[Entry]] = field(default_factory=dict)
     """Everything the books of each legal entity showed, whoever wrote it."""
+    suggested: Suggested = field(default_factory=Suggested)
+    """Which credits without a mark could belong to which lines."""
     effort: Effort = field(default_factory=Effort)
     """How much of the platform's side had to be worked out."""
 
@@ -116,7 +119,8 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
     with store.look() as tx:
         _unread(tx, rules.tenant, whole, told.reasons)
-        refs = {*tx.moved(rules.tenant, *_span(whole)), *marks.refs}
+        confirmed = Confirmed(tx.matches(rules.tenant))
+        refs = {*tx.moved(rules.tenant, *_span(whole)), *marks.refs, *confirmed.refs}
     mine: dict[Line, Expected | None] = {}
     beside: set[str] = set()
     for ref, each in folded(store, rules, JUDGED, sorted(refs), turn=turn, anew=anew, effort=told.effort):
@@ -124,7 +128,9 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
             beside.add(ref)
         _judge(ref, each, rules, whole, told, mine)
     marks.recompute(rules, (line for line, expected in mine.items() if expected))
-    _choose(_records(rules, shown, marks), period, mine, beside, told)
+    _choose(_records(rules, shown, marks, confirmed), period, mine, beside, told)
+    told.reasons += _fallen(confirmed, mine, told.away)
+    told.suggested = suggest(confirmed.loose, _waiting(told))
     return told
 
 
@@ -146,16 +152,21 @@ def _unread(tx: Tx, tenant: str, period: Period, reasons: list[str]) -> None:
         reasons.append(f"{dead} deliveries of the platform could not be read, or not whole")
 
 
-def judged(tx: FoldTx, rules: Rules, refs: Sequence[str]) -> Mapping[str, Judged]:
+def judged(tx: Tx, rules: Rules, refs: Sequence[str]) -> Mapping[str, Judged]:
     """Fold returns, and say what should follow from them and what we hold of that."""
     facts, kept = tx.facts(rules.tenant, refs), tx.postings(rules.tenant, refs)
     opened: dict[str, list[KeptException]] = {}
     for row in tx.exceptions(rules.tenant, open_only=False, refs=refs):
         opened.setdefault(row.case.return_ref, []).append(row)
-    return {ref: _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), rules) for ref in refs}
+    ended = {ref for ref, told in facts.items() if any(isinstance(fact, Decided) for fact in told)}
+    by_hand: dict[str, list[Credited]] = {}  # of what nobody closed, all that was accepted is expected anyhow
+    for line in [line for match in (tx.matches(rules.tenant) if ended else ()) for line in match.lines if line.return_ref in ended]:
+        by_hand.setdefault(line.return_ref, []).append(line)
+    return {ref: _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), by_hand.get(ref, ()), rules) for ref in refs}
 
 
-def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException], rules: Rules) -> Judged:
+def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException],  # noqa: PLR0913, PLR0917  what is known
+            by_hand: Sequence[Credited], rules: Rules) -> Judged:
     case = explode(fold(ref, facts), rules.kits)
     entity, announced = rules.entity_of(case.retailer), case.announced_at is not None
     if entity is None:
@@ -166,7 +177,7 @@ def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], except
     for row in exceptions:
         if row.closed_at is not None and row.case.holds:
             freed[row.case.line_id] = max(row.closed_at, freed.get(row.case.line_id, row.closed_at))
-    expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept), freed=freed))
+    expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept, by_hand), freed=freed))
     return Judged(retailer=case.retailer, announced=announced, entity=entity.id, expected=expected,
                   held=tuple(opinion for each in expected for opinion in _held(each.line_id, kept, exceptions)))
 
@@ -174,8 +185,8 @@ def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], except
 JUDGED: Final = Sort(name="proof", form=1, kind=Judged, work_out=judged)
 
 
-def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
-    """Say what was fixed of each line, of what was not refused."""
+def _fixed(kept: Sequence[KeptPosting], by_hand: Sequence[Credited]) -> Mapping[str, Fixed]:
+    """Say what was fixed of each line, of what was not refused, or was credited of it by hand."""
     found: dict[str, Fixed] = {}
     for row in kept:
         note = row.posting.document
@@ -183,6 +194,9 @@ def _fixed(kept: Sequence[KeptPosting]) -> Mapping[str, Fixed]:
             before = found.get(note.line_id, Fixed(tax=NOTHING))
             tax = None if note.tax is None or before.tax is None else before.tax + note.tax
             found[note.line_id] = Fixed(units=before.units + note.quantity, tax=tax, item=named(note).number)
+    for line in by_hand:
+        before = found.get(line.line_id, Fixed())
+        found[line.line_id] = replace(before, units=before.units + line.units, tax=None)
     return found
 
 
@@ -324,7 +338,26 @@ def _line_of(key: PostingKey) -> str:
     return key.subject if key.subject.startswith("charge:") else key.subject.partition(":")[2]
 
 
-def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks) -> Iterator[tuple[Line | None, Row]]:
+def _fallen(confirmed: Confirmed, mine: Mapping[Line, Expected | None], away: Collection[str]) -> Iterator[str]:
+    """Say which matches of the period's lines fell, because a record is not in the books any more as it was confirmed."""
+    for match in confirmed.matches:
+        if match.legal_entity not in away and any(mine.get((line.return_ref, line.line_id)) for line in match.lines) \
+                and (gone := confirmed.fallen(match)):
+            yield (f"match {match.id} of {', '.join(name_of(line.return_ref, line.line_id) for line in match.lines)}: {', '.join(gone)} "
+                   f"is not in the books as {match.actor} and {match.approver} confirmed it; revoke it or mend the record")
+
+
+def _waiting(told: Testimony) -> Iterator[Waiting]:
+    """Give the lines of the period of which the books show no posted credit."""
+    credited = {row["line"] for row in told.records if row["side"] == Side.CREDIT.value and row["status"] == "posted"}
+    for row in told.accepted:
+        if row["units"] and row["net"] and row["line"] not in credited:
+            ref, _, line_id = row["line"].partition("|")
+            yield Waiting(return_ref=ref, line_id=line_id, **{name: row[name] for name in (
+                "entity", "item", "customer", "sale", "currency", "units", "net")})
+
+
+def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, confirmed: Confirmed) -> Iterator[tuple[Line | None, Row]]:
     """Write every record as a row, beside the line it belongs to; None where it carries no mark at all.
 
     A line of a journal that was not committed for returns is a movement of the warehouse's own, and none of theirs.
@@ -337,7 +370,12 @@ def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks) 
                 continue
             own = marks.lines.get(entry.mark, ("", entry.mark)) if entry.mark else None
             told = replace(entry, item=None) if entry.mark in marks.debits else entry  # a debit names a service item of its own
-            yield own, _record(rules, entity, told, name_of(*own) if own else "")
+            row = _record(rules, entity, told, name_of(*own) if own else "")
+            theirs = confirmed.of(row) if own is None and entry.side is Side.CREDIT else []
+            if theirs:
+                yield from theirs
+            else:
+                yield own, row
 
 
 def _share(rules: Rules, entity: str, entry: Entry, key: PostingKey, units: Decimal, line: str) -> Row:  # noqa: PLR0913, PLR0917  what it is of

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from backhaul.application import batches, conclude, correct, grouping, people, privacy, rejudge, resolve, versions
+from backhaul.application import batches, conclude, correct, grouping, pairing, people, privacy, rejudge, resolve, versions
 from backhaul.application.approvals import Acting, Effect, Subject, Within
 from backhaul.application.pausing import subject_of
 from backhaul.application.people_ports import PeopleTx
@@ -109,6 +109,8 @@ EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
     ProposalKind.DEBIT: Effect(looks=exception_subject, acts=partial(_decide, Decision.DEBIT)),
     ProposalKind.SETTLE: Effect(looks=exception_subject, acts=_settle, routes=True),
     ProposalKind.MATCH: Effect(looks=exception_subject, acts=_match),
+    ProposalKind.PAIR: pairing.PAIR,
+    ProposalKind.UNPAIR: pairing.UNPAIR,
     ProposalKind.CORRECT: correct.EFFECT,
     ProposalKind.OUTCOME: conclude.EFFECT,
     ProposalKind.GROUP: grouping.EFFECT,

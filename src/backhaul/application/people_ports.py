@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from backhaul.application.ports import Fence, KeptCase, KeptException, KeptProfile, Tx
 from backhaul.domain.access import Grant, Person, Scope
+from backhaul.domain.pairing import Match
 from backhaul.domain.personal import Erasure
 from backhaul.domain.proposal import Proposal, ProposalKind
 
@@ -232,6 +233,23 @@ class PeopleTx(Tx, Protocol):
 
     def lapsed(self, tenant: str, now: datetime) -> Sequence[Proposal]:
         """Give open proposals that waited too long."""
+        ...
+
+    # matches
+    def keep_match(self, match: Match) -> int:
+        """Keep a match and give its number; what is matched already is `NeedsOperator`. Postings read afterwards are the newest."""
+        ...
+
+    def revoke_match(self, tenant: str, number: int, *, proposal: int, actor: str, approver: str, reason: str, at: datetime) -> None:  # noqa: PLR0913  the row
+        """Revoke a match: its records and lines are free again."""
+        ...
+
+    def suggested(self, tenant: str, period: str) -> Sequence[Mapping[str, Any]]:
+        """Give the matches the latest proof of a month suggested."""
+        ...
+
+    def keep_suggested(self, tenant: str, period: str, told: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the matches a proof of a month suggests, in place of those before."""
         ...
 
     # pauses

@@ -19,6 +19,7 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.open_side import OpenSides
+from backhaul.domain.pairing import Match
 from backhaul.domain.posting import (
     ErpDocument,
     JournalLine,
@@ -468,6 +469,14 @@ class Tx(Protocol):
         fixed, or has an attempt whose outcome is open (INV-09); or if the batch's allocation is not the one of
         its postings, or breaks one that was committed under its key before.
         """
+        ...
+
+    def matches(self, tenant: str, *, standing: bool = True) -> Sequence[Match]:
+        """Give the matches people confirmed, oldest first; those that were revoked only on demand."""
+        ...
+
+    def matched_lines(self, tenant: str, refs: Collection[str]) -> Mapping[tuple[str, str], Match]:
+        """Give the lines of these returns that a credit by hand was confirmed for; none is confirmed before the transaction ends."""
         ...
 
     def allocations(self, tenant: str, batches: Collection[str]) -> Mapping[str, Sequence[JournalLine]]:

@@ -27,6 +27,7 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.mapped import version_for
 from backhaul.domain.matching import remarks
 from backhaul.domain.money import Money
+from backhaul.domain.pairing import Match
 from backhaul.domain.period import landing
 from backhaul.domain.placement import Placement, Where, arrived_since, at_hub, is_over, next_due, onward_due, place
 from backhaul.domain.plan import Plan, derive_postings
@@ -130,14 +131,14 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
     """Fold and plan returns about which something was learned; give how many there were."""
     with store.begin() as tx:
         refs = tx.touched(rules.tenant, limit)
-        unread = unconfirmed(tx, rules, refs)
+        unread, by_hand = unconfirmed(tx, rules, refs), tx.matched_lines(rules.tenant, refs)
         for picture in pictures(tx, rules, refs).values():
-            _take_stock(tx, picture, rules, routes, now, unread=picture.case.ref in unread)
+            _take_stock(tx, picture, rules, routes, now, unread=picture.case.ref in unread, by_hand=by_hand)
     return len(refs)
 
 
 def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Route], now: datetime, *,  # noqa: PLR0913  the whole picture
-                unread: bool) -> None:
+                unread: bool, by_hand: Mapping[tuple[str, str], Match]) -> None:
     """Plan one return by what is known of it, and give an owner to what stands in the way."""
     if picture.case.unminted:
         tx.add_facts(rules.tenant, [LinesMinted(return_ref=picture.case.ref, at=now, lines=picture.case.unminted)])
@@ -150,10 +151,19 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
                  *taken(tx, picture.kept), *_in_trouble(picture), *unchanged(picture.case, plan.postings),
                  *posted_differences(picture.credited, picture.allowed(rules, now).tax),
                  *remarks(picture.verified, picture.allowed(rules, now), picture.entity.currency if picture.entity else "GBP"),
-                 *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []))
+                 *([unconfirmed_finding(tx, rules, picture.case.ref)] if unread and plan.postings else []),
+                 *_by_hand(picture, by_hand))
         held = _own(tx, picture, rules, now, found, replaces=lambda code: code not in validation.CODES)
     tx.plan(rules.tenant, picture.case.ref, _with_a_line(plan.postings, held), held_lines=held, now=now)
     _save(tx, picture, rules, plan, held, now=now)
+
+
+def _by_hand(picture: Picture, by_hand: Mapping[tuple[str, str], Match]) -> Iterable[Finding]:
+    """Find lines that a credit by hand was confirmed for: nothing more is made of them here, or the customer were credited twice."""
+    for (ref, line_id), match in sorted(by_hand.items(), key=lambda each: each[0]):
+        if ref == picture.case.ref:
+            yield Finding(code="CREDITED_BY_HAND", line_id=line_id,
+                          sentence=f"{line_id} is {match.said} (match {match.id}): {match.reason}")
 
 
 def look_again(tx: Tx, rules: Rules) -> int:
@@ -396,7 +406,8 @@ def rehearse(  # noqa: PLR0913  the whole bench
     with suppress(_Undone), store.begin() as tx:
         tx.add_facts(rules.tenant, suppose)
         before = pictures(tx, rules, [ref])[ref]
-        _take_stock(tx, before, rules, routes, now, unread=ref in unconfirmed(tx, rules, [ref]))
+        _take_stock(tx, before, rules, routes, now, unread=ref in unconfirmed(tx, rules, [ref]),
+                    by_hand=tx.matched_lines(rules.tenant, [ref]))
         if master is not None and entity is not None:
             planned = pictures(tx, rules, [ref])
             _Docket(tx, rules, entity, routes[entity.id], master, planned, "", periods[entity.id], now, frozenset(PostingKind)).hear(ref)
@@ -430,7 +441,7 @@ class _Docket:
             rules.tenant, entity.id, apart_from=(), customers=(),
             orders={line.order for case in cases for line in case.lines if line.order},
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
-        self.unread = unconfirmed(tx, rules, list(known))
+        self.unread, self.by_hand = unconfirmed(tx, rules, list(known)), tx.matched_lines(rules.tenant, list(known))
         self.taken, self.history = dict(taken.lots), dict(taken.history)
         watched = (rules.limits.customer_day, rules.limits.day) != (None, None)
         self.today = dict(tx.let_go(rules.tenant, entity.id, since=now - DAY, window=window)) if watched else {}
@@ -449,6 +460,7 @@ class _Docket:
                    if any(finding.blocks and finding.code not in validation.CODES for finding in row.case.findings)}
         # Something may have been learned since the return was planned.
         blocked |= {""} if ref in self.unread else set()
+        blocked |= {line_id for other, line_id in self.by_hand if other == ref}
         blocked |= {finding.line_id for finding in (*picture.case.findings, *plan.findings, *unchanged(picture.case, plan.postings))
                     if finding.blocks and not _is_waived(picture.case, finding)}
         found = [*posted_differences(picture.credited, picture.allowed(self.rules, self.now).tax)]

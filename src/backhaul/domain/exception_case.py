@@ -195,6 +195,9 @@ KINDS: Final[Mapping[str, Kind]] = {
                              "done; all of one batch can be decided about at once.", waivable=True),
     "SIGNATURE_FELL": _kind("A number moved under a signature of a month's close, and the signature holds no longer.", _F, 1,
                             "Read what moved, find out why, and sign the list again as it stands now.", severity=Severity.NOTE),
+    "CREDITED_BY_HAND": _kind("People confirmed that a credit made by hand is the credit of this line; it is not credited again.", _F, 5,
+                              "Nothing, where goods and credit are booked as they should be: close the line. Otherwise revoke the match; "
+                              "a line that was closed stays closed."),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, 2,
                          "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, 1,

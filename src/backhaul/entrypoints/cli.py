@@ -16,7 +16,7 @@ import typer
 from rich.text import Text
 
 from backhaul.domain.errors import BackhaulError
-from backhaul.entrypoints import attending, closing, paying, private, profiling, proving
+from backhaul.entrypoints import attending, closing, pairs, paying, private, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
@@ -28,6 +28,7 @@ app.add_typer(profiling.profile_app, name="profile")
 app.add_typer(attending.people_app, name="people")
 app.add_typer(closing.close_app, name="close")
 app.add_typer(paying.payouts_app, name="payouts")
+app.add_typer(pairs.match_app, name="match")
 app.add_typer(private.privacy_app, name="privacy")
 app.command()(proving.reconcile)
 app.command()(proving.availability)

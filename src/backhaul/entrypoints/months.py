@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from backhaul.application import close, folded, payments, summon as summoning
+from backhaul.application import close, folded, pairing, payments, summon as summoning
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
 from backhaul.application.certify import certify
@@ -96,6 +96,7 @@ def _prove(  # noqa: PLR0913  options
         if ledger:
             accounts = _put(files["records"].with_name(f"accounts-{day.isoformat()}.jsonl"), lambda path: journaling.write(ledger, path))
             extracts.append(_extract("accounts", accounts, len(ledger.posted)))
+        pairing.keep(house.store, tenant, period, told.suggested)
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid,
                          fence=lease.fence)
         if period == current(rules, day) and _is_latest(house, tenant, day):

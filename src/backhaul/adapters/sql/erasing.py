@@ -65,6 +65,7 @@ class Erasing(Book):
         counts["answers of the ERP"] = sum(self._connection.execute(select(func.count()).select_from(attempts.join(
             postings, postings.c.key == attempts.c.posting)).where(
             postings.c.tenant == tenant, postings.c.return_ref.in_(part), attempts.c.detail != "")).scalar_one() for part in chunks(about))
+        counts["matches"] = len(self._matches_of(tenant, about))
         trail, said = tables.trail, tables.words
         counts["words of the trail"] = sum(self._connection.execute(select(func.count()).select_from(said.join(
             trail, (trail.c.tenant == said.c.tenant) & (trail.c.sequence == said.c.sequence))).where(
@@ -215,6 +216,18 @@ class Erasing(Book):
                 "b_key": row.id, "content": rows.written(without_accounts(json.loads(row.content), erasure)), "reason": ERASED,
                 "result": ERASED if row.result else ""} for row in found])
 
+        matches, ends = tables.matches, tables.match_ends
+        numbered = sorted(self._matches_of(erasure.tenant, held.about))
+        for numbers in chunks(numbered):
+            self._connection.execute(update(matches).where(matches.c.id.in_(numbers)).values(reason=ERASED))
+            self._connection.execute(update(ends).where(ends.c.match.in_(numbers)).values(reason=ERASED))
+
+    def _matches_of(self, tenant: str, refs: Collection[str]) -> set[int]:
+        """Give the matches that are about one of these returns, those that were revoked too."""
+        table, asked = tables.matches, frozenset(refs)
+        return {row.id for row in self._connection.execute(select(table.c.id, table.c.body).where(table.c.tenant == tenant))
+                if any(line[0] in asked for line in json.loads(row.body)["lines"])}
+
     def _erase_words(self, erasure: Erasure, held: Held) -> None:
         """Take away what the trail says in somebody's words, and what the API answered about any of it."""
         trail, words, answers = tables.trail, tables.words, tables.answers
@@ -247,6 +260,8 @@ class Erasing(Book):
             column = table.c.ref if name == "cases" else table.c.subject if name == "proposals" else table.c.return_ref
             shown[name] = [_told(row) for part in chunks(held.about) for row in self._connection.execute(select(table).where(
                 table.c.tenant == tenant, column.in_(part)))]
+        shown["matches"] = [_told(row) for numbers in chunks(sorted(self._matches_of(tenant, held.about)))
+                            for row in self._connection.execute(select(tables.matches).where(tables.matches.c.id.in_(numbers)))]
         with_others = {number for part in chunks(held.messages) for number in self._connection.execute(
             select(tables.facts.c.delivery_id).where(tables.facts.c.tenant == tenant, tables.facts.c.delivery_id.in_(part),
                                                      tables.facts.c.return_ref.not_in(sorted(refs)))).scalars()}

@@ -27,6 +27,7 @@ from backhaul.adapters.sql.closing import Closing
 from backhaul.adapters.sql.desk import Desk
 from backhaul.adapters.sql.erasing import Erasing
 from backhaul.adapters.sql.folds import Folds
+from backhaul.adapters.sql.pairs import Pairs
 from backhaul.adapters.sql.payments import Payments
 from backhaul.adapters.sql.proofs import Proofs
 from backhaul.adapters.sql.proposed import Proposed
@@ -65,7 +66,7 @@ class ExactSum:
         return None if self._total is None else str(self._total)
 
 
-class SqlTx(Closing, Erasing, Folds, Payments, Statements, Proofs, Casework, Sessions, Proposed, Register, Versions, Turns, Desk):
+class SqlTx(Closing, Erasing, Folds, Pairs, Payments, Statements, Proofs, Casework, Sessions, Proposed, Register, Versions, Turns, Desk):
     """One transaction; implements the port `Tx` and those of people, proofs, payments and closes, each by a part that knows the others not.
 
     Writes may wait inside it until something reads them or the transaction ends, so the database's own

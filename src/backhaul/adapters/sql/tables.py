@@ -648,7 +648,46 @@ signatures = Table(
     sqlite_autoincrement=True,
 )
 
+matches = Table(
+    "matches", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("legal_entity"), _words("body"),
+    Column("proposal", SERIAL, ForeignKey("proposals.id"), nullable=False),
+    _words("actor"), _words("approver"), _words("reason"),
+    Column("at", Utc(), nullable=False),
+    CheckConstraint(f"reason <> '' AND {_apart('actor', 'approver')}", name="matches_four_eyes"),
+    Index("matches_proposal", "proposal", unique=True),
+    sqlite_autoincrement=True,
+)
+"""Which records people confirmed to be the credit of which lines."""
+
+match_ends = Table(
+    "match_ends", metadata,
+    Column("match", SERIAL, ForeignKey("matches.id"), primary_key=True, autoincrement=False),
+    Column("proposal", SERIAL, ForeignKey("proposals.id"), nullable=False),
+    _words("actor"), _words("approver"), _words("reason"),
+    Column("at", Utc(), nullable=False),
+    CheckConstraint(f"reason <> '' AND {_apart('actor', 'approver')}", name="match_ends_four_eyes"),
+)
+"""Which of them were revoked."""
+
+matched = Table(
+    "matched", metadata,
+    _words("tenant"), _words("what"),
+    Column("match", SERIAL, ForeignKey("matches.id"), nullable=False),
+    PrimaryKeyConstraint("tenant", "what", name="matched_once"),
+)
+"""Records and lines of matches that stand; each is in one of them."""
+
+suggested = Table(
+    "suggested", metadata,
+    _words("tenant"), _words("period"), _words("body"),
+    PrimaryKeyConstraint("tenant", "period", name="suggested_period"),
+)
+"""The matches the latest proof of a month suggests."""
+
 GUARDS: Final = frozenset({
+    "matches_stay", "matches_fixed", "match_ends_stay", "match_ends_fixed", "matched_stay", "matched_fixed",
     "deliveries_stay", "deliveries_bytes", "facts_stay", "facts_fixed", "facts_four_eyes", "facts_as_found", "trail_stay", "trail_fixed",
     "attempts_stay", "attempts_complete", "postings_stay", "postings_fixed", "postings_sending", "postings_born_sending",
     "exceptions_stay", "exceptions_done", "profiles_stay", "profiles_fixed",
