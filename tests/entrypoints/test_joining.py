@@ -1,5 +1,8 @@
 """Are credits by hand brought to their lines by a program and on a page, by two people, as shown, and only by whom it may?"""
 
+import csv
+import io
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -7,7 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 from tests.entrypoints.test_api import NOON, Shop, shop
+from tests.entrypoints.test_web import PROFILE, REF, TENANT, Now, clock, filled, inside, proved, server, store
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import pairing
@@ -15,9 +20,10 @@ from backhaul.application.proof_ports import KeptProof
 from backhaul.domain.access import Role
 from backhaul.domain.pairing import Loose, Suggested, Waiting, suggest
 from backhaul.domain.trail import digest
+from backhaul.entrypoints.web.serving import Running
 from backhaul.testing import builders
 
-__all__ = ["shop"]
+__all__ = ["Now", "clock", "filled", "server", "shop", "store"]
 D = Decimal
 SAME: dict[str, Any] = {"customer": "C-4711", "currency": "GBP"}
 
@@ -143,3 +149,109 @@ def test_a_program_is_told_which_match_fell(shop: Shop) -> None:
 
     [told] = listed(shop, clerk)["matches"]
     assert (told["standing"], told["fell"]) == ("fallen", said)
+
+
+# --- on a page
+
+
+def month(store: SqlStore, *more: Waiting) -> str:
+    """Have December proved with one credit by hand like the line that was accepted, and give the line."""
+    proved(store, REF)
+    with store.look() as tx:
+        ((_, line), (units, net)) = next(each for each in pairing.accepted(tx, PROFILE.rules, [REF]).items() if each[1][0])
+    by_hand = replace(credit("=CN<1>", str(net), "gb01"), units=units, posted_on=date(2010, 12, 13))
+    waiting = replace(waits(REF, str(net), "gb01", line=line), units=units)
+    proof_suggests(store, suggest([by_hand], [waiting, *(replace(each, units=units, net=net) for each in more)]), TENANT, "2010-12")
+    return line
+
+
+def form(page: str, address: str, **told: str) -> dict[str, str]:
+    """Fill in the form of a page that is sent to this address."""
+    found = re.search(rf'<form[^>]* action="{re.escape(address)}".*?</form>', page, re.DOTALL)
+    assert found, address
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', found[0])) | told
+
+
+def test_a_credit_by_hand_is_proposed_on_a_page_approved_by_another_and_revoked_by_two(store: SqlStore, server: Running) -> None:
+    line = month(store)
+    fiona, anton = inside(server), inside(server, "Anton Approver")
+
+    assert 'href="/proof/match?period=2010-12"' in fiona.get("/proof").text
+    page = fiona.get("/proof/match").text
+    asked = fiona.send("POST", "/proof/match/propose", form(page, "/proof/match/propose", reason="paid at the till"))
+    waiting = fiona.get("/proof/match").text
+    number = asked.headers["location"].split("?")[0]
+    offer = anton.get(number)
+    said_yes = anton.send("POST", f"{number}/approve", anton.fill(offer))
+    after = fiona.get("/proof/match").text
+    revoking = fiona.send("POST", "/proof/match/revoke", form(after, "/proof/match/revoke", reason="another branch"))
+    undoing = revoking.headers["location"].split("?")[0]
+    before_and_after = anton.get(undoing)
+    anton.send("POST", f"{undoing}/approve", anton.fill(before_and_after))
+    over = fiona.get("/proof/match").text
+
+    for told in ("=CN&lt;1&gt;", "13 Dec 2010", f'href="/returns/{REF}"', line, "One credit is like one line", "the same customer"):
+        assert told in page, told
+    assert (asked.status_code, "waits for somebody else" in waiting, "/proof/match/propose" in waiting) == (303, True, False)
+    for told in ("Before and after", "posted on 2010-12-13", "not credited again by us", "paid at the till"):
+        assert told in offer.text, told
+    assert said_yes.status_code == 303
+    for told in ("Stands", "Fiona Finance and Anton Approver", "paid at the till", "Confirmed since"):
+        assert told in after, told
+    assert "we may credit them" in before_and_after.text
+    assert "Fiona Finance and Anton Approver confirmed" in before_and_after.text
+    assert ("another branch" in over, "Revoked" in over, "/proof/match/revoke" in over) == (True, True, False)
+
+
+def test_of_two_that_would_do_none_is_chosen_and_each_says_so(store: SqlStore, server: Running) -> None:
+    month(store, waits("R000", entity="gb01"))
+
+    page = inside(server).get("/proof/match?period=2010-12").text
+
+    assert page.count("Ambiguous: a credit or a line of it is in another suggestion as well") == 2
+    assert page.count('action="/proof/match/propose"') == 2
+    assert "checked" not in page
+
+
+def test_what_a_page_showed_before_is_not_proposed_any_more(store: SqlStore, server: Running) -> None:
+    month(store)
+    fiona = inside(server)
+    told = form(fiona.get("/proof/match").text, "/proof/match/propose", reason="paid at the till")
+    month(store, waits("R000", entity="gb01"))
+
+    assert fiona.send("POST", "/proof/match/propose", told).status_code == 409
+    assert fiona.send("POST", "/proof/match/propose", told | {"form_token": "x"}).status_code == 403
+    assert fiona.send("POST", "/proof/match/revoke", {"form_token": told["form_token"], "match": "1", "reason": "no"}).status_code == 409
+    assert fiona.get("/proof/match?period=2009-01").status_code == 404
+    with store.look() as tx:
+        assert list(tx.matches(TENANT, standing=False)) == []
+
+
+def test_who_proposes_nothing_reads_the_page_and_finds_no_form_on_it(store: SqlStore, server: Running) -> None:
+    month(store)
+    told = form(inside(server).get("/proof/match").text, "/proof/match/propose", reason="mine")
+
+    vera = inside(server, "Vera Viewer")
+    page = vera.get("/proof/match")
+    refused = vera.send("POST", "/proof/match/propose", told | {"form_token": vera.fill(vera.get("/tokens"))["form_token"]})
+
+    assert "One credit is like one line" in page.text
+    assert 'action="/proof/match' not in page.text
+    assert refused.status_code == 403
+
+
+def test_both_lists_leave_as_sheets_in_which_nothing_is_a_formula(store: SqlStore, server: Running) -> None:
+    line = month(store)
+    fiona, anton = inside(server), inside(server, "Anton Approver")
+    asked = fiona.send("POST", "/proof/match/propose", form(fiona.get("/proof/match").text, "/proof/match/propose", reason="=1+1"))
+    number = asked.headers["location"].split("?")[0]
+    anton.send("POST", f"{number}/approve", anton.fill(anton.get(number)))
+
+    (_, *suggested) = csv.reader(io.StringIO(fiona.get("/exports/suggested-matches.csv").content.decode("utf-8-sig")))
+    (_, match) = csv.reader(io.StringIO(fiona.get("/exports/matches.csv").content.decode("utf-8-sig")))
+    book = load_workbook(io.BytesIO(fiona.get("/exports/matches.xlsx").content))
+
+    assert [(row[0], *row[5:9]) for row in suggested] == [
+        ("2010-12", "credit", "'=CN<1>", "", "2010-12-13"), ("2010-12", "line", REF, line, suggested[1][8])]
+    assert (match[1], match[4], match[5], match[6], match[13]) == ("stands", "'=CN<1>", REF, line, "'=1+1")
+    assert [cell.value for cell in book["matches"][2]][:2] == [1, "stands"]
