@@ -19,6 +19,7 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
          "message": "/messages/1", "batches": "/batches", "batch": "/batches/online-retail%3Agb01%3A2010-12%3A1", "mappings": "/mappings",
          "administration": "/administration", "flows": "/flows", "trail": "/trail", "approvals": "/approvals", "search": "/search?q=R-10",
          "waiting": "/waiting", "proof": "/proof", "close": "/close?period=2010-11",
+         "credits by hand": "/proof/match",
          "roll-forward": "/roll-forward?period=2010-11",
          "figures": "/figures?period=2010-11", "journals": "/journals?period=2010-11",
          "lines of a figure": "/figures/lines?period=2010-11&entity=gb01&warehouse=GB-DC-01&currency=GBP&kind=sellable",

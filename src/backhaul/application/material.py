@@ -19,6 +19,7 @@ from backhaul.domain.access import Scope
 from backhaul.domain.availability import Compared
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.oversight import Irregular
+from backhaul.domain.pairing import Match
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Rolled
@@ -79,6 +80,8 @@ class Material:
     house: Sequence[Irregular] = ()
     available: Sequence[Compared] = ()
     """Where the shop's latest file of availability differs, if it came in the month."""
+    matches: Sequence[Match] = ()
+    """Credits by hand that stood as the credit of a line accepted in the month when the proof was made."""
     end: MonthEnd = MonthEnd()
 
     def last_day(self, entity: str) -> date:
@@ -110,6 +113,8 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
         reigns = [row for row in reversed(tx.reigns(rules.tenant, most=1000)) if since <= row.since < over]
         signatures = tx.signatures(rules.tenant, period)
         house, stated = tx.house(rules.tenant, period), tx.statements(rules.tenant, AVAILABILITY, limit=1)
+        matches = [each for each in tx.matches(rules.tenant, standing=False)
+                   if each.at <= proof.at and (each.revoked_at is None or each.revoked_at > proof.at)]
         available = tx.differing(rules.tenant) if stated and since <= stated[0].at < over else ()
     for run in (proof, after):
         for extract in run.extracts if run else ():
@@ -120,7 +125,7 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
             timing[each.entity, each.currency] = timing.get((each.entity, each.currency), NOTHING) + each.amount
     return Material(rules=rules, period=period, proof=proof, sides=_sides(proof), timing=timing, sample=_sample(proof, after),
                     strays=strays, open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
-                    house=house, available=available, end=end or MonthEnd())
+                    house=house, available=available, end=end or MonthEnd(), matches=_of_the_month(proof, matches))
 
 
 # --- what the extracts hold
@@ -146,6 +151,17 @@ def _sides(proof: KeptProof) -> Sequence[Row]:
             SELECT coalesce(entity, ''), coalesce(currency, ''), coalesce(lines, 0), coalesce(net, 0), coalesce(credited, 0),
                    coalesce(stocked, 0), coalesce(received, 0)
             FROM mine FULL JOIN theirs USING (entity, currency) ORDER BY 1, 2""").fetchall()  # noqa: S608  quoted names of our files
+
+
+def _of_the_month(proof: KeptProof, matches: Sequence[Match]) -> Sequence[Match]:
+    """Give the matches of which a line was accepted in the month."""
+    if not matches:
+        return ()
+    with duckdb.connect(config={"threads": 1}) as engine:
+        found = {line for (line,) in engine.execute(
+            f"SELECT line FROM read_parquet({_files(proof)['accepted']}) WHERE list_contains(?, line)",  # noqa: S608  quoted names of our files
+            [[f"{line.return_ref}|{line.line_id}" for match in matches for line in match.lines]]).fetchall()}
+    return [match for match in matches if any(f"{line.return_ref}|{line.line_id}" in found for line in match.lines)]
 
 
 def _sample(proof: KeptProof, after: KeptProof | None) -> Sequence[Row]:

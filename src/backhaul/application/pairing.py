@@ -38,7 +38,9 @@ def content_of(each: Suggestion) -> dict[str, Any]:
     return {"key": each.key, "rule": each.rule.value, "ambiguous": each.ambiguous, "evidence": each.evidence,
             "legal_entity": each.lines[0].entity, "currency": each.lines[0].currency, "net": str(each.net),
             "records": {record.key: record.document for record in each.records},
-            "lines": [[line.return_ref, line.line_id, str(line.units), str(line.net)] for line in each.lines]}
+            "lines": [[line.return_ref, line.line_id, str(line.units), str(line.net)] for line in each.lines],
+            "told": {record.key: ["" if record.units is None else str(record.units), str(record.net),
+                                  record.posted_on.isoformat() if record.posted_on else ""] for record in each.records}}
 
 
 def choose(tx: PeopleTx, tenant: str, period: str, key: str) -> Mapping[str, Any]:

@@ -18,9 +18,9 @@ from backhaul.domain.facts import Correctable
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import journaling, rolling, valuing
+from backhaul.entrypoints import joining, journaling, rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
-from backhaul.entrypoints.api.shapes import offered, shown
+from backhaul.entrypoints.api.shapes import match, offered, shown, suggestion
 from backhaul.entrypoints.packing import TYPES, made
 
 T = TypeVar("T")
@@ -240,6 +240,19 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
         plain({**asdict(line), "since": line.since.isoformat() if line.since else None}) for line in shown]}
 
 
+@get("/{tenant:str}/matches", action=Action.SEE, sync_to_thread=True)
+def matches(asked: Mine, period: FromQuery[str], limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
+    """List which credits by hand the last proof of a month suggests to which lines, and all matches people confirmed, the latest first.
+
+    `limit` and `offset` go through both lists; `total` says how long each is.
+    """
+    with asked.store.read() as connection, asked.store.look() as tx:
+        told, confirmed = joining.offered(tx, asked.scope, period), joining.confirmed(tx, connection, asked.scope)
+    return {"total": {"suggested": len(told.offers), "matches": len(confirmed)},
+            "suggested": [suggestion(asked, each) for each in _page(told.offers, limit, offset)], "not_looked_for": list(told.given_up),
+            "matches": [match(asked, each) for each in _page(confirmed, limit, offset)]}
+
+
 @get("/{tenant:str}/proof-within", action=Action.SEE, sync_to_thread=True)
 def proof_within(asked: Mine, period: FromQuery[str], row: FromQuery[str] = "", limit: FromQuery[int] = 50,
                  offset: FromQuery[int] = 0) -> Told:
@@ -368,7 +381,7 @@ def tokens(asked: Mine) -> Told:
 
 ROUTES: Final = (
     me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting, proposals,
-    pauses, proofs, proof_lines, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
+    pauses, proofs, proof_lines, matches, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
     close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 
 

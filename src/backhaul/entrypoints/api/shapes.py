@@ -13,7 +13,8 @@ from backhaul.domain.exception_case import KINDS
 from backhaul.domain.proposal import PROPOSALS, Proposal
 from backhaul.domain.resolution import manual, plainly, ways_out
 from backhaul.domain.team import Team
-from backhaul.entrypoints.api.frame import Told
+from backhaul.entrypoints.api.frame import Asked, Told, plain
+from backhaul.entrypoints.joining import Confirmed, Offer
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -142,6 +143,14 @@ class ByVersion(Said, forbid_unknown_fields=True, kw_only=True):
     shown: str
 
 
+class Pair(Said, forbid_unknown_fields=True, kw_only=True):
+    """What the latest proof of a month suggests, by its key, and the hash it was shown with."""
+
+    period: str
+    key: str
+    shown: str
+
+
 class Promise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What a customer was told, and until when."""
 
@@ -165,3 +174,28 @@ def shown(row: KeptException) -> Told:
 def offered(proposal: Proposal) -> Told:
     """Give a proposal as an approver reads it, with the hash to approve."""
     return {**asdict(proposal), "shown": proposal.sha256, "means": PROPOSALS[proposal.kind].means}
+
+
+def suggestion(asked: Asked, each: Offer) -> Told:
+    """Give what a proof suggests, with its records and lines side by side and the hash to propose."""
+    told = each.told
+    return {"key": told["key"], "shown": each.shown, "rule": told["rule"], "ambiguous": told["ambiguous"],
+            "evidence": asked.words(told["evidence"], told["legal_entity"]), "legal_entity": told["legal_entity"],
+            "currency": told["currency"], "net": told["net"],
+            "records": [{"document": row.document, "units": row.units, "net": row.net,
+                         "posted_on": row.posted_on.isoformat() if row.posted_on else None} for row in each.records],
+            "lines": [{"return": ref, "line": line, "units": units, "net": net} for ref, line, units, net in told["lines"]],
+            "match": each.stands, "proposal": each.waits}
+
+
+def match(asked: Asked, each: Confirmed) -> Told:
+    """Give a match that people confirmed: what it joins, who said so and why, and how it stands."""
+    kept = each.match
+    return {"number": kept.id, "standing": each.standing.value, "rule": kept.rule.value, "legal_entity": kept.legal_entity,
+            "currency": kept.currency, "documents": sorted(set(kept.records.values())),
+            "lines": [{"return": line.return_ref, "line": line.line_id, "units": plain(line.units), "net": plain(line.net)}
+                      for line in kept.lines],
+            "evidence": asked.words(kept.evidence, kept.legal_entity), "actor": kept.actor, "approver": kept.approver,
+            "reason": asked.words(kept.reason, kept.legal_entity), "at": plain(kept.at), "fell": each.fell,
+            "revoked_at": plain(kept.revoked_at), "revoked_by": kept.revoked_by,
+            "revoked_why": asked.words(kept.revoked_why, kept.legal_entity), "proposal": each.waits}

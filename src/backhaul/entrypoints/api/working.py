@@ -19,7 +19,7 @@ from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.signature import Signer
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import rejudging, versioning
+from backhaul.entrypoints import joining, rejudging, versioning
 from backhaul.entrypoints.api.frame import Asked, Key, Mine, Once, Told, absent
 from backhaul.entrypoints.api.shapes import (
     Approve,
@@ -32,6 +32,7 @@ from backhaul.entrypoints.api.shapes import (
     GrantRole,
     Group,
     HandOver,
+    Pair,
     Pause,
     Promise,
     Prove,
@@ -198,6 +199,29 @@ def go_by(asked: Mine, data: JSONBody[ByVersion], key: Key) -> Response[Told]:
         store, asked.rules, compared, proposer=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
+@post("/{tenant:str}/matches", action=Action.PROPOSE, sync_to_thread=True)
+def pair(asked: Mine, data: JSONBody[Pair], key: Key) -> Response[Told]:
+    """Propose that what a month's proof suggests belongs together, as `/matches` showed it; somebody else approves it."""
+    def act(store: Once) -> Told:
+        with store.look() as tx:
+            content = joining.chosen(tx, asked.scope, data.period, data.key, data.shown)
+        return offered(approvals.propose(store, EFFECTS, asked.rules, ProposalKind.PAIR, content, proposer=asked.person.actor,
+                                         reason=data.reason, now=asked.now))
+
+    return asked.once(key, data, act)
+
+
+@post("/{tenant:str}/matches/{number:int}/revoke", action=Action.PROPOSE, sync_to_thread=True)
+def unpair(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -> Response[Told]:
+    """Propose that a match is revoked, so that its lines are planned again; somebody else approves it."""
+    with asked.store.look() as tx:
+        seen = any(each.id == number and asked.scope.covers(each.legal_entity) for each in tx.matches(asked.tenant, standing=False))
+    if not seen:
+        what = f"match {number}"
+        raise absent(what)
+    return _propose(asked, key, data, ProposalKind.UNPAIR, {"match": number})
+
+
 @post("/{tenant:str}/groups", action=Action.PROPOSE, sync_to_thread=True)
 def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
@@ -302,4 +326,4 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
 
 
 ROUTES: Final = (comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome,
-                 go_by, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)
+                 go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)

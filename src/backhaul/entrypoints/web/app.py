@@ -40,6 +40,7 @@ from backhaul.entrypoints.web.pages import (
     flows,
     journals,
     mappings,
+    matches,
     proof,
     returns,
     roll_forward,
@@ -82,8 +83,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, roll_forward, figures, journals,
-    close, mappings, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, matches, roll_forward, figures,
+    journals, close, mappings, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final, cast
 
 from litestar import Response, get
@@ -30,6 +31,7 @@ from backhaul.domain.errors import BackhaulError
 from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
 from backhaul.domain.valuation import liabilities, valued
+from backhaul.entrypoints import joining
 from backhaul.entrypoints.journaling import proposed
 from backhaul.entrypoints.spreadsheet import cell as as_cell, csv_file, safe
 from backhaul.entrypoints.web.console import Console, query
@@ -170,6 +172,37 @@ def _proof(_: Console, request: AnyRequest, connection: Connection, reach: Reach
                row.amount, row.currency, row.since, row.also, row.other, known.means if known else "")
 
 
+def _suggested(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    months = proofs.latest(connection, reach.tenant)
+    period = query(request, "period") or (months[0].period if months else "")
+    with console.house.store.look() as tx:
+        found = joining.offered(tx, console.scope(request), period)
+        days = joining.accepted_on(tx, console.house.profiles[reach.tenant].rules, found.offers)
+    for each in found.offers:
+        told, entity = each.told, str(each.told["legal_entity"])
+        head = (period, told["key"], told["rule"], "ambiguous" if told["ambiguous"] else "", entity)
+        tail = (told["currency"], console.words(request, entity)(told["evidence"]))
+        for record in each.records:
+            yield (*head, "credit", record.document, "", record.posted_on, *(Decimal(text) if text else "" for text in (
+                record.units, record.net)), *tail)
+        for ref, line, units, net in told["lines"]:
+            yield (*head, "line", ref, line, days.get((ref, line)), Decimal(units), Decimal(net), *tail)
+    for said in found.given_up:
+        yield (period, "", "not looked for", "", "", "", "", "", "", "", "", "", said)
+
+
+def _matches(console: Console, request: AnyRequest, connection: Connection, _reach: Reach) -> Iterator[Row]:
+    with console.house.store.look() as tx:
+        found = joining.confirmed(tx, connection, console.scope(request))
+    for each in found:
+        match = each.match
+        words = console.words(request, match.legal_entity)
+        for line in match.lines:
+            yield (match.id, each.standing.value, match.rule.value, match.legal_entity, ", ".join(sorted(set(match.records.values()))),
+                   line.return_ref, line.line_id, line.units, line.net, match.currency, match.actor, match.approver, match.at,
+                   words(match.reason), match.revoked_at, match.revoked_by, words(match.revoked_why), words(match.evidence), each.fell)
+
+
 def _house(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
     months = proofs.latest(connection, reach.tenant)
     period = query(request, "period") or (months[0].period if months else "")
@@ -297,6 +330,12 @@ SHEETS: Final[dict[str, Sheet]] = {
     "proof": Sheet(action=Action.SEE, whole=True, rows=_proof, headings=(
         "Month", "Standing", "Class", "Team", "Return", "Line", "Legal entity", "Document", "Amount", "Currency", "Since", "Also", "With",
         "Means")),
+    "suggested-matches": Sheet(action=Action.SEE, rows=_suggested, headings=(
+        "Month", "Suggestion", "Rule", "Ambiguous", "Legal entity", "Side", "Document or return", "Line", "On", "Units", "Net", "Currency",
+        "Says")),
+    "matches": Sheet(action=Action.SEE, rows=_matches, headings=(
+        "Match", "Stands", "Rule", "Legal entity", "Documents", "Return", "Line", "Units", "Net", "Currency", "Proposed by", "Approved by",
+        "At", "Because", "Revoked", "Revoked by", "Revoked because", "Says", "Fell")),
     "house": Sheet(action=Action.SEE, whole=True, rows=_house, headings=(
         "Month", "Class", "Team", "About", "Legal entity", "Found", "Amount", "Currency", "Says")),
     "within": Sheet(action=Action.SEE, whole=True, rows=_within, headings=(

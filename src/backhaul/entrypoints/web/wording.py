@@ -101,4 +101,4 @@ def text(value: object) -> str:
 
 
 FILTERS: Final = {"money": money, "number": number, "when": when, "stamp": stamp, "day": day, "age": age, "said": said, "words": words,
-                  "plain": plain, "tone": tone, "many": many, "text": text}
+                  "plain": plain, "tone": tone, "many": many, "text": text, "decimal": Decimal}

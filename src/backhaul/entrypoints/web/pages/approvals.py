@@ -55,7 +55,13 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         words = console.words(request, proposal.legal_entity, (str(state.get("customer", "")), str(proposal.content.get("customer", ""))))
         content, state = (with_accounts(each, lambda customer: account(customer, proposal.legal_entity), words)
                           for each in (proposal.content, state))
-        return console.show(request, "approval.html", group=group, moved=moved, proposal=replace(proposal, result=words(proposal.result)),
+        match = None
+        if proposal.kind is ProposalKind.UNPAIR:
+            with console.house.store.look() as tx:
+                match = next((each for each in tx.matches(proposal.tenant, standing=False)
+                              if str(each.id) == str(proposal.content.get("match"))), None)
+        return console.show(request, "approval.html", match=match, words=words, group=group, moved=moved,
+                            proposal=replace(proposal, result=words(proposal.result)),
                             content=content, rule=rule, state=state,
                             gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
