@@ -159,7 +159,7 @@ def test_more_lines_than_are_named_one_by_one_are_judged_as_few_are(tmp_path: Pa
 
 
 def test_what_is_no_amount_of_memory_is_refused() -> None:
-    with pytest.raises(Misconfigured, match="cannot begin with 'much' of memory.*Say an amount like 700MB"):
+    with pytest.raises(Misconfigured, match=r"cannot begin with 'much' of memory.*Say an amount like 700MB"):
         Books("accepted.csv", "records.csv", memory="much")
 
 

@@ -125,7 +125,7 @@ class Books:
         """Start the engine. What it spills lies in a folder of its own, which goes with it, and never where somebody works."""
         spilled = mkdtemp(prefix="backhaul-")
         self._forget = finalize(self, shutil.rmtree, spilled, ignore_errors=True)
-        told = {"memory_limit": memory, "threads": threads, "preserve_insertion_order": False, "temp_directory": spilled}
+        told: dict[str, Any] = {"memory_limit": memory, "threads": threads, "preserve_insertion_order": False, "temp_directory": spilled}
         try:
             self.engine = duckdb.connect(config=told)
         except duckdb.Error as wrong:
