@@ -158,6 +158,11 @@ def test_more_lines_than_are_named_one_by_one_are_judged_as_few_are(tmp_path: Pa
     assert proof.by_class == {"WRONG_AMOUNT": (1, D("1.00")), "MISSING_IN_ERP": (FEW, FEW * D("-8.50"))}
 
 
+def test_what_is_no_amount_of_memory_is_refused() -> None:
+    with pytest.raises(Misconfigured, match=r"cannot begin with 'much' of memory.*Say an amount like 700MB"):
+        Books("accepted.csv", "records.csv", memory="much")
+
+
 def test_what_the_engine_spills_lies_where_nobody_works_and_goes_when_it_is_done(tmp_path: Path) -> None:
     with Books(extract(tmp_path, "accepted", ACCEPTED, [LINE]), extract(tmp_path, "records", RECORDS, [CREDIT, STOCK])) as books:
         place = Path(books.one("SELECT current_setting('temp_directory')")[0])

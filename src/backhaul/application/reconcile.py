@@ -125,8 +125,12 @@ class Books:
         """Start the engine. What it spills lies in a folder of its own, which goes with it, and never where somebody works."""
         spilled = mkdtemp(prefix="backhaul-")
         self._forget = finalize(self, shutil.rmtree, spilled, ignore_errors=True)
-        self.engine = duckdb.connect(config={"memory_limit": memory, "threads": threads, "preserve_insertion_order": False,
-                                             "temp_directory": spilled})
+        told: dict[str, Any] = {"memory_limit": memory, "threads": threads, "preserve_insertion_order": False, "temp_directory": spilled}
+        try:
+            self.engine = duckdb.connect(config=told)
+        except duckdb.Error as wrong:
+            message = f"The engine cannot begin with '{memory}' of memory: {_first_line(wrong)}. Say an amount like 700MB."
+            raise Misconfigured(message) from wrong
 
     def _open(self, name: str, columns: Mapping[str, str], path: str, prefix: str = "") -> frozenset[str]:
         """Show a file under its name, behind a prefix where one is told, whole in its columns; give the columns it really has."""
