@@ -1,18 +1,31 @@
 """Are credits by hand shown with what the ERP says of them, and do the list and the pack of the month know which still are as confirmed?"""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from backhaul.application import pack as packs
 from backhaul.domain.access import Scope
 from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints import joining
 from backhaul.entrypoints.joining import Standing
-from tests.journeys.stage import TENANT, World
-from tests.journeys.test_matches import LINE, agree, ask, by_hand, suggested, world
-from tests.journeys.test_proof_of_a_period import proved
+from tests.journeys.stage import DAILY, TENANT, World, life, line, open_world
+from tests.journeys.test_matches import LINE, agree, ask, by_hand, suggested
+from tests.journeys.test_proof_of_a_period import lived, proved
 
-__all__ = ["world"]
+
+@pytest.fixture
+def world(erp: str, tmp_path: Path) -> Iterator[World]:
+    """Give a December in which one more pot may be kept and waits for the evening, and somebody credited it by hand meanwhile."""
+    world = lived(open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY), tmp_path)
+    world.tell(*life("C900010", [line("POT", 1, "12.50", order="500002", grades=[("NONE", "KEEP", 1, True)])], at=world.at))
+    world.later()
+    by_hand(world)
+    yield world
+    world.house.close()
 
 
 def told(world: World) -> list[tuple[object, ...]]:
