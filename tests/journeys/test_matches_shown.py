@@ -13,8 +13,8 @@ from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints import joining
 from backhaul.entrypoints.joining import Standing
 from tests.journeys.stage import DAILY, TENANT, World, life, line, open_world
-from tests.journeys.test_matches import LINE, agree, ask, by_hand, suggested
-from tests.journeys.test_proof_of_a_period import lived, proved
+from tests.journeys.test_matches import LINE, agree, ask, suggested
+from tests.journeys.test_proof_of_a_period import NOTE_LINES, NOTES, change, lived, one, proved
 
 
 @pytest.fixture
@@ -23,9 +23,19 @@ def world(erp: str, tmp_path: Path) -> Iterator[World]:
     world = lived(open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY), tmp_path)
     world.tell(*life("C900010", [line("POT", 1, "12.50", order="500002", grades=[("NONE", "KEEP", 1, True)])], at=world.at))
     world.later()
-    by_hand(world)
+    credited(world, "-12.50")
     yield world
     world.house.close()
+
+
+def credited(world: World, net: str) -> None:
+    """Post a credit note like that of another pot, for so much, without anything of ours in it, as of now."""
+    pot = next(row for row in world.rows(NOTE_LINES) if row["ProductNumber"] == "POT" and row["InvoicedQuantity"] == -1
+               and row["InvoiceNumber"] != "CN-HAND")
+    note = one(world, NOTES, InvoiceNumber=pot["InvoiceNumber"])
+    told = {"InvoiceNumber": "CN-HAND", "LedgerVoucher": "V-HAND", "InvoiceDate": world.at.isoformat()}
+    change(world, NOTES, note, **told, SalesOrderNumber="", CustomersOrderReference="")
+    change(world, NOTE_LINES, pot, **told, LineAmount=float(net))
 
 
 def told(world: World) -> list[tuple[object, ...]]:
@@ -58,7 +68,7 @@ def test_a_credit_by_hand_is_shown_beside_its_line_and_stands_in_the_pack_until_
     assert standing(world) == [(Standing.STANDS, False)]
     assert told(world) == [(*one_line, "in the books as confirmed")]
 
-    by_hand(world, LineAmount=-11.00)
+    credited(world, "-11.00")
     proved(world)
 
     assert standing(world) == [(Standing.FALLEN, True)]
