@@ -18,13 +18,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from backhaul.adapters.finance_scm.emulator import serve as serve_erp
-from backhaul.application import approvals, receive, versions
+from backhaul.application import approvals, pairing, receive, versions
 from backhaul.application.effects import EFFECTS
 from backhaul.application.proof_ports import KeptStatement
 from backhaul.bootstrap import keep, kept_as
 from backhaul.config import SignIn
 from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
+from backhaul.domain.pairing import Loose, Waiting, suggest
 from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.months import prove_month
@@ -37,6 +38,7 @@ from tests.entrypoints.test_web import rolled_forward
 from tests.journeys.stage import DAILY, TENANT, World, life, line, message, open_world, sold
 
 BINARIES = ("chromium", "chromium-browser", "google-chrome")
+COMPANY: dict[str, Any] = {"entity": "gb01", "customer": "C1", "currency": "GBP"}
 PASSPHRASE = "for-development-only"  # noqa: S105  of a house of these tests
 
 
@@ -95,6 +97,10 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     world.house.settings = replace(world.house.settings, state_dir=folder)
     with prove_month(world.house, TENANT, "2010-12", world.at.date(), now=world.at):
         pass
+    waiting = [Waiting(return_ref=ref, line_id=f"{sku}#1", units=Decimal(1), net=Decimal("2.95"), **COMPANY)
+               for ref, sku in (("R-1002", "CUP"), ("R-1005", "CUP"))]
+    pairing.keep(store, TENANT, "2010-12", suggest([Loose(key="a-1", document="CN-HAND", units=Decimal(1), net=Decimal("2.95"),
+                                                          posted_on=world.at.date(), **COMPANY)], waiting))
     rolled_forward(store, "2010-11")
     with store.begin() as tx:
         tx.keep_statement(

@@ -1,18 +1,41 @@
 """Are credits by hand shown with what the ERP says of them, and do the list and the pack of the month know which still are as confirmed?"""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from backhaul.application import pack as packs
 from backhaul.domain.access import Scope
 from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints import joining
 from backhaul.entrypoints.joining import Standing
-from tests.journeys.stage import TENANT, World
-from tests.journeys.test_matches import LINE, agree, ask, by_hand, suggested, world
-from tests.journeys.test_proof_of_a_period import proved
+from tests.journeys.stage import DAILY, TENANT, World, life, line, open_world
+from tests.journeys.test_matches import LINE, agree, ask, suggested
+from tests.journeys.test_proof_of_a_period import NOTE_LINES, NOTES, change, lived, one, proved
 
-__all__ = ["world"]
+
+@pytest.fixture
+def world(erp: str, tmp_path: Path) -> Iterator[World]:
+    """Give a December in which one more pot may be kept and waits for the evening, and somebody credited it by hand meanwhile."""
+    world = lived(open_world(erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY), tmp_path)
+    world.tell(*life("C900010", [line("POT", 1, "12.50", order="500002", grades=[("NONE", "KEEP", 1, True)])], at=world.at))
+    world.later()
+    credited(world, "-12.50")
+    yield world
+    world.house.close()
+
+
+def credited(world: World, net: str) -> None:
+    """Post a credit note like that of another pot, for so much, without anything of ours in it, as of now."""
+    pot = next(row for row in world.rows(NOTE_LINES) if row["ProductNumber"] == "POT" and row["InvoicedQuantity"] == -1
+               and row["InvoiceNumber"] != "CN-HAND")
+    note = one(world, NOTES, InvoiceNumber=pot["InvoiceNumber"])
+    told = {"InvoiceNumber": "CN-HAND", "LedgerVoucher": "V-HAND", "InvoiceDate": world.at.isoformat()}
+    change(world, NOTES, note, **told, SalesOrderNumber="", CustomersOrderReference="")
+    change(world, NOTE_LINES, pot, **told, LineAmount=float(net))
 
 
 def told(world: World) -> list[tuple[object, ...]]:
@@ -45,7 +68,7 @@ def test_a_credit_by_hand_is_shown_beside_its_line_and_stands_in_the_pack_until_
     assert standing(world) == [(Standing.STANDS, False)]
     assert told(world) == [(*one_line, "in the books as confirmed")]
 
-    by_hand(world, LineAmount=-11.00)
+    credited(world, "-11.00")
     proved(world)
 
     assert standing(world) == [(Standing.FALLEN, True)]
