@@ -41,8 +41,10 @@ def test_two_and_three_processes_say_what_one_says(tmp_path: Path, temporary: Pa
 
     assert {each.exit_code for each in told.values()} == {1}
     assert json.loads(told[1].stdout)["broken"] > 0
-    assert {each.stdout for each in told.values()} == {told[1].stdout}
-    assert len({(tmp_path / f"{number}.csv").read_text(encoding="utf-8") for number in told}) == 1
+    reports = {number: sorted((tmp_path / f"{number}.csv").read_text(encoding="utf-8").splitlines()) for number in told}
+    for number in (2, 3):  # classes have no order among them, nor have rows that are alike in line and document
+        assert json.loads(told[number].stdout) == json.loads(told[1].stdout)
+        assert reports[number] == reports[1]
     assert not list(temporary.iterdir())
 
 
