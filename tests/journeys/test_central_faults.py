@@ -89,6 +89,9 @@ def test_what_posting_refuses_stays_a_draft_with_an_owner_until_a_person_has_men
     central.pass_evenings(2, turns=1)
 
     (refused,) = central.open()
+    with central.house.store.look() as tx:
+        (said,) = {each.detail for each in tx.attempts([row.posting.key for row in central.postings()]) if each.outcome == "rejected"}
+    asked = {call["clientRequestId"] for call in central.control("calls")["log"]}
     drafted = [draft["reference"] for draft in central.ledgers["drafts"]]
     central.control("seed", {"settings": {"exactCostReversingMandatory": False}, "rows": {}})
     resolve.retry(central.house.store, TENANT, refused.id, route=central.house.desk(TENANT, "gb01").route, actor="an operator",
@@ -97,6 +100,7 @@ def test_what_posting_refuses_stays_a_draft_with_an_owner_until_a_person_has_men
 
     assert refused.case.kind == "ERP_REJECTED"
     assert "only modes A and B can name the entry" in refused.case.findings[0].sentence
+    assert said.rpartition("(request ")[2].removesuffix(")") in asked
     assert len(drafted) == 1
     assert central.credits == [("TEA", Decimal(1), Decimal("4.25"))]
     assert [memo["reference"] for memo in central.ledgers["creditNotes"]] == drafted

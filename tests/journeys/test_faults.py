@@ -165,6 +165,21 @@ def test_what_the_erp_refuses_waits_for_a_person_and_is_credited_once_after_the_
     assert loose_ends(daily) == []
 
 
+def test_what_the_erp_refused_is_told_with_the_name_of_the_request_by_which_its_vendor_finds_it(daily: World) -> None:
+    tell_three_returns(daily)
+    daily.arm(kind="forbidden", **WRITES["heads"])
+    daily.pass_evenings(1, turns=2)
+
+    with daily.house.store.look() as tx:
+        refused = [each.detail for each in tx.attempts([row.posting.key for row in daily.postings()]) if each.outcome == "rejected"]
+    named = {detail.rpartition("(request ")[2].removesuffix(")").partition(",")[0] for detail in refused}
+
+    assert named
+    assert named <= {call["clientRequestId"] for call in daily.control("calls")["log"]}
+    assert not [finding.sentence for row in daily.open() for finding in row.case.findings if "(request" in finding.sentence], \
+        "what is found is the same however often it is asked"
+
+
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_document_that_was_saved_although_its_answer_was_an_error_is_adopted_when_a_person_retries(daily: World, status: int) -> None:
     daily.tell(*life("R-1", [line("TEA", 1, "4.25", received=1, grades=[("A", "RESELL", 1, True)])], at=daily.at))

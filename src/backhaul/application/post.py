@@ -314,13 +314,13 @@ class _Entry:
                 self.move(key, PostingState.PENDING, look_at=jobs_done(self.desk.entity, now))
                 self.await_children(posting)
             case Unconfirmed(sentence=sentence):
-                self.tx.finish(posting, batch, outcome="unconfirmed", detail=sentence, at=now)
+                self.tx.finish(posting, batch, outcome="unconfirmed", detail=_answered(outcome), at=now)
                 self.move(key, PostingState.UNCONFIRMED, look_at=now, note=sentence)
             case Rejected(sentence=sentence, transient=True, after_seconds=after):
-                self.tx.finish(posting, batch, outcome="not sent", detail=sentence, at=now)
+                self.tx.finish(posting, batch, outcome="not sent", detail=_answered(outcome), at=now)
                 self.later(posting, sentence, after)
             case Rejected(sentence=sentence):
-                self.tx.finish(posting, batch, outcome="rejected", detail=sentence, at=now)
+                self.tx.finish(posting, batch, outcome="rejected", detail=_answered(outcome), at=now)
                 self.reject(posting, sentence)
 
     def later(self, posting: Posting, sentence: str, after_seconds: float | None) -> None:
@@ -515,6 +515,11 @@ class _Entry:
         rows = self.family.get(posting.key.return_ref, ())
         return posting.net or sum(
             (row.posting.net for row in rows if not posting.line_id or row.posting.line_id == posting.line_id), NOTHING)
+
+
+def _answered(outcome: Rejected | Unconfirmed) -> str:
+    """Say what the ERP answered and to which request, by which its vendor finds it again; what is found anew each time says it without."""
+    return f"{outcome.sentence} (request {outcome.request})" if outcome.request else outcome.sentence
 
 
 def _may_be_sold(desk: Desk, goods: Receipt) -> bool:

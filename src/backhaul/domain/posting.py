@@ -428,12 +428,16 @@ class Posted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """It is provably not recorded. `transient`: the same request may succeed later, not before `after_seconds`."""
+    """It is provably not recorded. `transient`: the same request may succeed later, not before `after_seconds`.
+
+    `request` is what the request is called, by which the ERP's vendor finds it again.
+    """
 
     sentence: str
     transient: bool = False
     after_seconds: float | None = None
     counts: bool = True
+    request: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,6 +445,7 @@ class Unconfirmed:
     """Nobody knows. It is a state of its own, settled by looking, never by sending again on a time-out."""
 
     sentence: str
+    request: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,10 +186,10 @@ class Central(OData):
         parts = answer.body.get("responses") if isinstance(answer.body, dict) else None
         if not isinstance(parts, list):
             if answer.status is not None and answer.status // 100 == 2:  # noqa: PLR2004
-                answer = Answer(note="The answer to the batch is no list of answers.")
+                answer = Answer(note="The answer to the batch is no list of answers.", request=answer.request)
             return [answer] * len(writes), f"a request before it failed: {answer.sentence}"
         told = {str(part.get("id")): part for part in parts if isinstance(part, dict)}
-        return [self._part(told.get(str(at))) for at in range(1, len(writes) + 1)], None
+        return [replace(self._part(told.get(str(at))), request=answer.request) for at in range(1, len(writes) + 1)], None
 
     def _part(self, part: Row | None) -> Answer:
         if part is None or not isinstance(part.get("status"), int):

@@ -264,14 +264,14 @@ class BusinessCentral:
         if meaning is Meaning.OK:
             return Posted(document=self._document(posting, answer.body if isinstance(answer.body, dict) else {}, basis))
         if kind in LINES | self.mode.bridged | self.mode.inboxed and says(answer, TAKEN):
-            return Unconfirmed(sentence=f"It has been written already: {sentence_of(answer)}")
+            return Unconfirmed(sentence=f"It has been written already: {sentence_of(answer)}", request=answer.request)
         if answer.status in CHANGED:
-            return Rejected(sentence=sentence_of(answer), transient=True)
+            return Rejected(sentence=sentence_of(answer), request=answer.request, transient=True)
         if meaning is Meaning.NO:
             return _refused(answer, then)
         if then is Then.ALERT:
             log.error("erp_answer_strange", extra={"posting": str(posting.key), "status": answer.status})
-        return Unconfirmed(sentence=f"Nobody knows: {sentence_of(answer)}")
+        return Unconfirmed(sentence=f"Nobody knows: {sentence_of(answer)}", request=answer.request)
 
     def _document(self, posting: Posting, row: Row, basis: Mapping[PostingKey, ErpDocument]) -> ErpDocument:
         if posting.key.kind in self.mode.inboxed:
@@ -317,7 +317,8 @@ class BusinessCentral:
             if posting.key.kind not in RELEASES - self.mode.bridged:
                 continue
             if away is not None:
-                outcomes[posting.key] = Rejected(sentence=f"Nothing was sent: {sentence_of(away)}", transient=True, after_seconds=away.wait)
+                outcomes[posting.key] = Rejected(sentence=f"Nothing was sent: {sentence_of(away)}", request=away.request, transient=True,
+                                                 after_seconds=away.wait)
                 continue
             document, ids = posting.document, head_of(posting, batch.basis)
             whole = isinstance(document, Release) and set(document.lines) == {key.marker for key in posting.needs[1:]}
@@ -394,7 +395,7 @@ class BusinessCentral:
         if not answer.sent or answer.status in NOT_RUN:
             return _refused(answer, then)
         if answer.status is None or (meaning is Meaning.UNKNOWN and answer.status not in CHANGED):
-            return Unconfirmed(sentence=f"Nobody knows: {sentence_of(answer)}")
+            return Unconfirmed(sentence=f"Nobody knows: {sentence_of(answer)}", request=answer.request)
         return self._despite(posting, answer, mine, basis)
 
     def _despite(self, posting: Posting, answer: Answer, mine: ErpDocument, basis: Mapping[PostingKey, ErpDocument]) -> PostingOutcome:
@@ -403,13 +404,14 @@ class BusinessCentral:
         try:
             there = self._is_posted(ids, draft_numbers(basis).get(ids["id"], ""))
         except (RetryLater, Misconfigured) as unread:
-            return Unconfirmed(sentence=f"It answered '{sentence_of(answer)}', and cannot be read again: {unread}")
+            return Unconfirmed(sentence=f"It answered '{sentence_of(answer)}', and cannot be read again: {unread}", request=answer.request)
         if there:
             log.warning("posted_despite_error", extra={"posting": str(posting.key), "status": answer.status})
             return Posted(document=mine)
         if says(answer, POSTED):
-            return Unconfirmed(sentence=f"It says that it is posted, and reads as a draft: {sentence_of(answer)}")
-        return Rejected(sentence=sentence_of(answer), transient=answer.status in CHANGED)
+            return Unconfirmed(sentence=f"It says that it is posted, and reads as a draft: {sentence_of(answer)}",
+                               request=answer.request)
+        return Rejected(sentence=sentence_of(answer), request=answer.request, transient=answer.status in CHANGED)
 
     def _is_posted(self, ids: Mapping[str, str], draft: str) -> bool:
         if ids["entity"] == inbox.REQUESTS:
@@ -429,8 +431,8 @@ def _let_go(answers: Sequence[Answer], head: Mapping[str, str]) -> PostingOutcom
         ids = {name: text for name, text in head.items() if name != "etag"}
         return Posted(document=ErpDocument(number=head["number"], ids=ids))
     if any(meaning is Meaning.UNKNOWN and answer.status not in CHANGED for meaning, answer in zip(verdicts, answers, strict=True)):
-        return Unconfirmed(sentence=f"Nobody knows: {sentence_of(bad)}")
-    return Rejected(sentence=sentence_of(bad), transient=bad.status in CHANGED)
+        return Unconfirmed(sentence=f"Nobody knows: {sentence_of(bad)}", request=bad.request)
+    return Rejected(sentence=sentence_of(bad), request=bad.request, transient=bad.status in CHANGED)
 
 
 def _unsent(stopped: RetryLater | Misconfigured) -> Rejected:
@@ -441,7 +443,8 @@ def _unsent(stopped: RetryLater | Misconfigured) -> Rejected:
 def _refused(answer: Answer, then: Then) -> Rejected:
     """Say what a clean refusal comes to: again after a wait or a new token, never by itself, or once somebody gave the right."""
     busy = then in {Then.RETRY, Then.WAIT, Then.REFRESH}
-    return Rejected(sentence=sentence_of(answer), transient=busy or then is Then.REREAD, after_seconds=answer.wait, counts=not busy)
+    return Rejected(sentence=sentence_of(answer), request=answer.request, transient=busy or then is Then.REREAD,
+                    after_seconds=answer.wait, counts=not busy)
 
 
 __all__ = ["BusinessCentral", "connect"]

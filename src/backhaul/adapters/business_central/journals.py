@@ -146,7 +146,8 @@ class Journals:
             return str(answer.body["id"])
         if answer.verdict()[0] is Meaning.NO and not says(answer, TAKEN):
             return _refused(answer)
-        return Unconfirmed(sentence=f"Nobody knows whether journal batch {key[:NAME]} was made: {sentence_of(answer)}")
+        return Unconfirmed(sentence=f"Nobody knows whether journal batch {key[:NAME]} was made: {sentence_of(answer)}",
+                           request=answer.request)
 
     def _post(self, key: str, template: str, there: There, ready: Mapping[PostingKey, int]) -> Outcomes:
         """Post the batch; an error may follow a success, so a refusal is believed only once the ledger was read.
@@ -167,7 +168,8 @@ class Journals:
             if now.posted:
                 return posted
             if meaning is Meaning.UNKNOWN or answer.status is None:
-                return dict.fromkeys(ready, Unconfirmed(sentence=f"Nobody knows whether journal {key} is posted: {sentence_of(answer)}"))
+                return dict.fromkeys(ready, Unconfirmed(sentence=f"Nobody knows whether journal {key} is posted: {sentence_of(answer)}",
+                                                        request=answer.request))
         return self._withdrawn(key, there, ready, _refused(answer))
 
     def _withdrawn(self, key: str, there: There, ready: Mapping[PostingKey, int], why: Rejected) -> Outcomes:
@@ -261,7 +263,7 @@ def _says(posting: Posting, line: JournalLine) -> bool:
 def _refused(answer: Answer) -> Rejected:
     """Say what a clean refusal comes to: again later when the service is busy or away, else a person's."""
     busy = not answer.sent or answer.status in {401, 409, 412, 429, 503}
-    return Rejected(sentence=sentence_of(answer), transient=busy, after_seconds=answer.wait, counts=not busy)
+    return Rejected(sentence=sentence_of(answer), request=answer.request, transient=busy, after_seconds=answer.wait, counts=not busy)
 
 
 def _document(posting: Posting, line: JournalLine, rows: Sequence[Row]) -> ErpDocument:

@@ -260,7 +260,7 @@ class FinanceScm:
             return refused(answer, then)
         if then is Then.ALERT:
             log.error("erp_answer_strange", extra={"posting": str(posting.key), "status": answer.status})
-        return Unconfirmed(sentence=f"Nobody knows: {answer.sentence}")
+        return Unconfirmed(sentence=f"Nobody knows: {answer.sentence}", request=answer.request)
 
     def _document(self, posting: Posting, answer: Answer, basis: Mapping[PostingKey, ErpDocument]) -> ErpDocument:
         row: Row = answer.body if isinstance(answer.body, dict) else {}

@@ -67,7 +67,8 @@ class Imports:
         if meaning is Meaning.NO:
             return dict.fromkeys(postings, refused(answer, then))
         if meaning is not Meaning.OK or not isinstance(message, str):
-            return dict.fromkeys(postings, Unconfirmed(sentence=f"Nobody knows whether {key} was taken: {answer.sentence}"))
+            return dict.fromkeys(postings, Unconfirmed(sentence=f"Nobody knows whether {key} was taken: {answer.sentence}",
+                                                       request=answer.request))
         state = self._job(key, activity, message)
         return explain() if state in SPOILT else dict.fromkeys(postings, Pending(reference=key))
 
@@ -103,7 +104,8 @@ class Imports:
         status = self.status(key) if answer.status in {400, 422, 500} and infolog(answer.body) else ""
         if status in {"Unknown", "NotRun"}:
             return refused(answer, Then.EXCEPTION)
-        return None if status in FINISHED | BROKEN else Unconfirmed(sentence=f"Nobody knows whether {key} was taken: {answer.sentence}")
+        return None if status in FINISHED | BROKEN else Unconfirmed(sentence=f"Nobody knows whether {key} was taken: {answer.sentence}",
+                                                                    request=answer.request)
 
     def _wait(self, key: str) -> str:
         """Ask for the import's status a few times within `poll_seconds`; still running is an answer, too."""
@@ -134,12 +136,12 @@ def value_of(answer: Answer) -> object:
 
 def not_yet(answer: Answer, what: str) -> Rejected:
     """Refuse for now: a step without effect failed, and the same batch may be sent again."""
-    return Rejected(sentence=f"Nothing was imported, {what}: {answer.sentence}", transient=True, after_seconds=answer.wait,
-                    counts=answer.sent and answer.status not in {401, 429})
+    return Rejected(sentence=f"Nothing was imported, {what}: {answer.sentence}", request=answer.request, transient=True,
+                    after_seconds=answer.wait, counts=answer.sent and answer.status not in {401, 429})
 
 
 def refused(answer: Answer, then: Then) -> Rejected:
     """Write a refusal; waiting, tokens and unsent requests say nothing about the content and do not count as attempts."""
     busy = then in {Then.RETRY, Then.WAIT, Then.REFRESH}
     again = busy or then is Then.REREAD or any(kind_of(sentence) == "RETRYABLE" for sentence in infolog(answer.body))
-    return Rejected(sentence=answer.sentence, transient=again, after_seconds=answer.wait, counts=not busy)
+    return Rejected(sentence=answer.sentence, request=answer.request, transient=again, after_seconds=answer.wait, counts=not busy)

@@ -173,7 +173,8 @@ class Journals:
             elif meaning is Meaning.NO and there is not None:
                 outcomes[posting] = refused(answer, then) if header.good or there else refused(header, header.verdict()[1])
             else:
-                outcomes[posting] = Unconfirmed(sentence=f"Nobody knows whether line {number} of {key} was taken: {answer.sentence}")
+                outcomes[posting] = Unconfirmed(sentence=f"Nobody knows whether line {number} of {key} was taken: {answer.sentence}",
+                                                request=answer.request)
         return outcomes
 
     def _there(self, key: str) -> frozenset[int] | None:

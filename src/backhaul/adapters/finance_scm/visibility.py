@@ -177,7 +177,8 @@ def _outcome(answer: Answer, verdict: Verdict, reference: str) -> PostingOutcome
     meaning, then = verdict
     if meaning in {Meaning.OK, Meaning.PENDING}:
         return Pending(reference=reference)
-    return refused(answer, then) if meaning is Meaning.NO else Unconfirmed(sentence=f"Nobody knows: {answer.sentence}")
+    return refused(answer, then) if meaning is Meaning.NO else Unconfirmed(sentence=f"Nobody knows: {answer.sentence}",
+                                                                           request=answer.request)
 
 
 # --- what came of it -----------------------------------------------------------------------------------

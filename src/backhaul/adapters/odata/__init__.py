@@ -125,7 +125,10 @@ def classify_answer(seen: Seen) -> Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One answer, whole or part of a batch. `body` is decoded JSON, None when there was none or it could not be read."""
+    """One answer, whole or part of a batch. `body` is decoded JSON, None when there was none or it could not be read.
+
+    `request` names the request, and what the environment calls it, for whoever asks the vendor about it.
+    """
 
     sent: bool = True
     status: int | None = None
@@ -135,6 +138,7 @@ class Answer:
     etag: str = ""
     change_set: bool = False
     note: str = ""
+    request: str = field(default="", compare=False)
 
     @property
     def good(self) -> bool:
@@ -343,15 +347,17 @@ class OData:
                 for chunk in response.iter_bytes():
                     body += chunk
                     if len(body) > self.connection.largest:
-                        return Answer(note=f"The answer is larger than {self.connection.largest} bytes."), response.headers, b""
-                answer = read_answer(response.status_code, response.headers, bytes(body), self.now())
+                        return (Answer(note=f"The answer is larger than {self.connection.largest} bytes.", request=mine), response.headers,
+                                b"")
                 aid = response.headers.get("ms-dyn-aid", "")
+                answer = replace(read_answer(response.status_code, response.headers, bytes(body), self.now()),
+                                 request=f"{mine}, activity {aid}" if aid else mine)
                 log.info("erp_answer", extra={"request": mine, "status": response.status_code, "aid": aid})
                 return answer, response.headers, bytes(body)
         except httpx.HTTPError as broken:
             log.warning("erp_no_answer", extra={"request": mine, "error": type(broken).__name__, "sent": bool(left)})
             note = f"{'No complete answer' if left else 'Nothing was sent'}: {type(broken).__name__}."
-            return Answer(sent=bool(left), note=note), httpx.Headers(), b""
+            return Answer(sent=bool(left), note=note, request=mine), httpx.Headers(), b""
         finally:
             until.reset(before)
 
@@ -443,9 +449,10 @@ class OData:
             headers={"Content-Type": f"multipart/mixed; boundary={boundary}", "Accept": "multipart/mixed",
                      "Prefer": ",".join(["odata.continue-on-error", *self._prefer().values()])})
         if answer.status in {200, 202} and headers.get("content-type", "").lower().startswith("multipart/"):
-            return read_batch(headers["content-type"], body, sizes, self.now(), reads=len(reads))
+            return [part and replace(part, request=answer.request)
+                    for part in read_batch(headers["content-type"], body, sizes, self.now(), reads=len(reads))]
         if answer.status is not None and answer.status // 100 == 2:  # noqa: PLR2004
-            answer = Answer(note="The answer to the batch is no multipart message.")
+            answer = Answer(note="The answer to the batch is no multipart message.", request=answer.request)
         return [answer] * sum(sizes)
 
     def post(self, address: str, body: Row) -> Answer:

@@ -260,8 +260,11 @@ class Erasing(Book):
             column = table.c.ref if name == "cases" else table.c.subject if name == "proposals" else table.c.return_ref
             shown[name] = [_told(row) for part in chunks(held.about) for row in self._connection.execute(select(table).where(
                 table.c.tenant == tenant, column.in_(part)))]
-        shown["matches"] = [_told(row) for numbers in chunks(sorted(self._matches_of(tenant, held.about)))
-                            for row in self._connection.execute(select(tables.matches).where(tables.matches.c.id.in_(numbers)))]
+        matched = sorted(self._matches_of(tenant, held.about))
+        ends = tables.match_ends
+        for name, table, column in (("matches", tables.matches, tables.matches.c.id), ("match_ends", ends, ends.c.match)):
+            shown[name] = [_told(row) for numbers in chunks(matched)
+                           for row in self._connection.execute(select(table).where(column.in_(numbers)))]
         with_others = {number for part in chunks(held.messages) for number in self._connection.execute(
             select(tables.facts.c.delivery_id).where(tables.facts.c.tenant == tenant, tables.facts.c.delivery_id.in_(part),
                                                      tables.facts.c.return_ref.not_in(sorted(refs)))).scalars()}
