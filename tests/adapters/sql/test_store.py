@@ -341,7 +341,8 @@ def test_a_missing_trigger_is_noticed(store: SqlStore, drop_trigger: Callable[[s
 def drop_trigger(store: SqlStore) -> Callable[[str], None]:
     def drop(name: str) -> None:
         with store.engine.begin() as connection:
-            on = "" if store.engine.dialect.name == "sqlite" else f" ON {name.split('_', maxsplit=1)[0]}"
+            of = text("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = :name AND pg_table_is_visible(tgrelid)")
+            on = "" if store.engine.dialect.name == "sqlite" else f" ON {connection.execute(of, {'name': name}).scalar_one()}"
             connection.execute(text(f"DROP TRIGGER {name}{on}"))
 
     return drop
