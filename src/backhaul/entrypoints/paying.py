@@ -143,7 +143,7 @@ def _show(told: dict[str, Any]) -> None:
     from rich.text import Text
 
     for reason in told["reasons"]:
-        out.print(Text.assemble(("Incomplete:", "yellow"), f" {reason}."))
+        out.print(Text.assemble(("Incomplete:", "yellow"), f" {reason}."), soft_wrap=True)
     for flow, title in (("paid", "Paid, not credited, at gross"), ("received", "Received, not credited, at cost")):
         rows = [row for row in told["rows"] if row["flow"] == flow]
         if not rows:

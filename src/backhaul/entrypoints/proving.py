@@ -180,7 +180,7 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
     from rich.text import Text
 
     for reason in told["reasons"]:
-        out.print(Text.assemble(("Incomplete:", "yellow"), f" {reason}."))
+        out.print(Text.assemble(("Incomplete:", "yellow"), f" {reason}."), soft_wrap=True)
     out.print(f"{told['lines']} lines: {told['proved']} proved, {told['in_timing']} in timing, {told['broken']} broken; "
               f"{told['orphans']} records of the ERP belong to none of them.")
     out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "
