@@ -30,11 +30,11 @@ def match_list(*, period: Period, every: Annotated[bool, typer.Option("--each", 
     for each in suggested:
         sure = "  AMBIGUOUS: it shares a record or a line with another" if each.get("ambiguous") else ""
         told = f"{each['key']}  {each['rule']}: {each['evidence']}{sure}" if "key" in each else f"not looked for: {each['given_up']}"
-        out.print(told, markup=False, highlight=False, soft_wrap=True)
+        out.print(told, soft_wrap=True)
     for match in matches:
         lines = ", ".join(f"{line.return_ref}|{line.line_id}" for line in match.lines)
         over = f"; revoked by {match.revoked_by}: {match.revoked_why}" if match.revoked_at else ""
-        out.print(f"match {match.id}  {lines} {match.said}: {match.reason}{over}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"match {match.id}  {lines} {match.said}: {match.reason}{over}", soft_wrap=True)
 
 
 @match_app.command("propose")
@@ -71,4 +71,4 @@ def _ask(house: Any, tenant: str, kind: Any, content: Mapping[str, Any], actor: 
         say({"proposal": made.id, "shown": made.sha256, "needed": made.needed})
     else:
         out.print(f"Proposal {made.id}; somebody else says `backhaul approve {made.id} --shown {made.sha256} --approver NAME`.",
-                  markup=False, highlight=False, soft_wrap=True)
+                  soft_wrap=True)
