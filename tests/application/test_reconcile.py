@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from backhaul.application.extracts import numbered
 from backhaul.application.reconcile import ACCEPTED, FEW, HELD, RECORDS, WORDS, Books, Found, Proof, prove
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.proof import Accepted, Held, Line, Record, Standing, Status, Verdict, Words, classify, gather, lacking
@@ -308,12 +307,3 @@ def test_the_engine_says_of_every_line_what_the_reference_says(*, seed: int, led
     assert sum(each.count for each in proof.let_go.values()) == sum(len(verdict.let_go) for verdict in wanted)
     standings = [verdict.standing.value for verdict in wanted if verdict.key in accepted]
     assert (proof.proved, proof.in_timing, proof.broken) == tuple(standings.count(name) for name in ("proved", "timing", "broken"))
-
-
-def test_an_extract_says_which_rows_name_one_customer_and_not_which() -> None:
-    accepted = [{"line": "R1|1", "customer": "15834"}, {"line": "R2|1", "customer": None}]
-    records = [{"customer": "15834"}, {"customer": "9"}]
-
-    numbered(accepted, records)
-
-    assert [row["customer"] for row in (*accepted, *records)] == ["customer 1", None, "customer 1", "customer 2"]

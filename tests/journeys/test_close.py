@@ -305,7 +305,7 @@ def test_a_month_without_a_proof_or_with_an_extract_that_was_changed_has_no_pack
     with pytest.raises(NeedsOperator, match="was never proved"):
         packing.made(december.house.store, rules, "2010-11", "xlsx")
     with december.house.store.look() as tx:
-        file = Path(tx.proofs(TENANT, "2010-12")[0].extracts[0]["file"])
+        file = Path(tx.proofs(TENANT, "2010-12")[0].extracts[0]["files"][0]["file"])
     file.write_bytes(file.read_bytes() + b" ")
 
     with pytest.raises(NeedsOperator, match="is not what was proved any more"):

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from backhaul.adapters.sql import tables
 from backhaul.application import approvals, casework, privacy
 from backhaul.application.effects import EFFECTS
+from backhaul.application.proof_ports import EXTRACTS
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -152,8 +153,24 @@ def test_who_is_erased_is_found_nowhere_and_all_that_was_proved_is_proved_still(
     with world.house.store.look() as tx:
         assert first_break(tx.trail(TENANT)) is None
     assert done.result.endswith(f"are about erased-{done.id} from now on")
-    for path in [*tmp_path.rglob("*.parquet")]:
+    for path in [*tmp_path.rglob("*.parquet"), *tmp_path.rglob("*.duckdb")]:
         assert ACCOUNT.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_the_secret_by_which_extracts_tell_customers_apart_goes_and_the_next_proof_begins_new_ones(world: World, tmp_path: Path) -> None:
+    def secret() -> str:
+        with world.house.store.look() as tx:
+            return str(tx.recall(TENANT, f"{EXTRACTS}2010-12").get("secret", ""))
+
+    before, proved = (figures(world), secret()), figures(world)
+    erased(world)
+    erased_with = secret()
+
+    assert figures(world) == proved == before[0]
+    assert len({before[1], erased_with, secret()}) == 3
+    assert erased_with == ""
+    assert {path.name for path in (tmp_path / "extracts" / TENANT / "2010-12").glob("*") if path.is_dir()} == {"1", "2"}
 
 
 def test_the_same_delivery_again_is_a_duplicate_and_the_facts_still_fold_into_the_same_documents(world: World) -> None:

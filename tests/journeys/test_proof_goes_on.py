@@ -1,5 +1,6 @@
 """Is only what changed worked out again for the next proof of a month, and does that proof say what one of everything would say?"""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -8,13 +9,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import duckdb
 import pytest
+from typer.testing import CliRunner
 
 from backhaul.application import resolve
+from backhaul.application.advance import History
 from backhaul.application.claims import claims
+from backhaul.application.extracts import LINED, files_of
 from backhaul.application.folded import begin
+from backhaul.application.reconcile import as_they_stand
 from backhaul.domain.facts import Decision
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints.cli import app
 from backhaul.entrypoints.months import prove_month
 from tests.journeys.stage import DAILY, MORNING, TENANT, World, life, line, open_world
 
@@ -43,6 +50,12 @@ def proved(world: World, *, anew: bool = False) -> tuple[Any, dict[str, int]]:
         return (figures, list(books.found()), {each["side"]: each["sha256"] for each in more["extracts"]}), more["effort"]
 
 
+def files(world: World) -> dict[str, list[str]]:
+    """Prove the month; give the files of each side."""
+    with prove_month(world.house, TENANT, "2010-12", world.at.date(), now=world.at) as (_, _books, more):
+        return {each["side"]: [file["file"] for file in files_of(each)] for each in more["extracts"]}
+
+
 def test_nothing_is_worked_out_again_of_returns_to_which_nothing_happened(month: World) -> None:
     _, first = proved(month)
     whole, second = proved(month)
@@ -53,6 +66,7 @@ def test_nothing_is_worked_out_again_of_returns_to_which_nothing_happened(month:
 
     assert (first["worked_out"], second["worked_out"], second["kept"]) == (2, 0, 2)
     assert (third["worked_out"], third["kept"], asked["worked_out"]) == (1, 2, 3)
+    assert [each["judged"] for each in (first, second, third, asked)] == [2, 0, 1, 3]
     assert (whole[0]["lines"], grown[0]["lines"]) == (2, 3)
     assert again == grown
 
@@ -82,10 +96,63 @@ def test_other_rules_work_everything_out_again_and_the_proof_says_why(month: Wor
     month.change_rules(deadlines=replace(rules_of(month).deadlines, erp_job=timedelta(days=9)))
 
     with prove_month(month.house, TENANT, "2010-12", month.at.date(), now=month.at) as (proof, _, more):
-        assert more["effort"] == {"kept": 0, "worked_out": 2, "other_rules": 2}
+        assert more["effort"] == {"kept": 0, "worked_out": 2, "other_rules": 2, "judged": 2}
 
     assert "2 of them because the rules changed since" in proof.relied_on
     assert proved(month)[1]["worked_out"] == 0
+
+
+def test_a_run_adds_only_what_is_new_to_the_files_and_they_prove_the_month_by_themselves(month: World, tmp_path: Path) -> None:
+    before = files(month)
+    month.tell(*life("C900003", [SORTS[0]], at=month.at))
+    month.later()
+    after = files(month)
+    again = files(month)
+
+    assert {side: len(names) for side, names in before.items() if side in LINED} == dict.fromkeys(LINED, 1)
+    assert after["accepted"][:-1] == before["accepted"]
+    assert again == after
+    with duckdb.connect() as engine:
+        added = engine.execute(f"SELECT DISTINCT line FROM {as_they_stand(after['accepted'][-1:])}").fetchall()  # noqa: S608  ours
+    assert added == [("C900003|TEA#1",)]
+
+    told = CliRunner().invoke(app, ["reconcile", *(word for option, side in (("--left", "accepted"), ("--right", "records"), ("--held", "held"))
+                                                   for word in (option, str(tmp_path / f"extracts/{TENANT}/2010-12/1/{side}-*.parquet"))),
+                                    "--day", month.at.date().isoformat(), "--json"])
+    shown = json.loads(told.stdout)
+    with prove_month(month.house, TENANT, "2010-12", month.at.date(), now=month.at) as (proof, _, _more):
+        assert (shown["lines"], shown["proved"], shown["in_timing"], shown["broken"]) == (
+            proof.lines, proof.proved, proof.in_timing, proof.broken) == (3, 2, 1, 0)
+
+
+def test_where_the_history_is_in_doubt_everything_is_judged_anew_from_the_files(month: World, tmp_path: Path) -> None:
+    folder = tmp_path / "extracts" / TENANT / "2010-12"
+    first, _ = proved(month)
+    with History(str(folder / "history.duckdb")) as history:
+        history.run("DELETE FROM kept.proved_records")
+        history.say("of somebody else")
+    doubted, one = proved(month)
+    (folder / "history.duckdb").unlink()
+    gone, two = proved(month)
+    (folder / "history.duckdb").write_bytes(b"no history" * 1000)
+    unreadable, three = proved(month)
+    again, four = proved(month)
+
+    assert first == doubted == gone == unreadable == again
+    assert [each["judged"] for each in (one, two, three, four)] == [2, 2, 2, 0]
+
+
+def test_a_file_that_was_changed_begins_new_ones_and_the_old_ones_stay(month: World, tmp_path: Path) -> None:
+    folder = tmp_path / "extracts" / TENANT / "2010-12"
+    before = files(month)
+    for changed in (Path(before["records"][0]), Path(before["accepted"][0])):
+        changed.write_bytes(changed.read_bytes() + b" ")
+
+    after, (told, effort) = files(month), proved(month)
+
+    assert {Path(name).parent for names in after.values() for name in names} == {folder / "2"}
+    assert all(Path(name).is_file() for names in before.values() for name in names)
+    assert (told[0]["lines"], effort["judged"]) == (2, 0)
 
 
 def test_claims_are_those_of_a_full_reading_and_a_long_history_is_not_folded_again(month: World) -> None:

@@ -9,14 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from inspect import getfile
+from pathlib import Path
 from typing import Final
 
 import duckdb
 
-from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, Books, Proof, prove, quoted
+from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, Books, Paths, Proof, prove, quoted
 from backhaul.application.shares import added_up, shares
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.proof import paired
 from backhaul.domain.tolerance import Tolerance
+from backhaul.domain.trail import digest
 
 KEPT: Final = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD}
 SUMS: Final = ("lines", "net", "stocked", "credited", "received", "booked")
@@ -51,12 +55,16 @@ class Arrived:
     `gone_vouchers` are such of which none is left.
     """
 
-    accepted: str = ""
-    records: str = ""
-    held: str = ""
+    accepted: Paths = ""
+    records: Paths = ""
+    held: Paths = ""
     gone: Sequence[str] = ()
     gone_documents: Sequence[str] = ()
     gone_vouchers: Sequence[str] = ()
+
+
+class Unreadable(Misconfigured):
+    """A file is no history, or not one that this engine reads."""
 
 
 class History(Books):
@@ -65,12 +73,17 @@ class History(Books):
     def __init__(self, path: str, *, memory: str = "700MB", threads: int = 2) -> None:
         """Open a history, or begin one. `memory` is what the engine may hold before it spills to disk."""
         self._begin(memory, threads)
+        self.judged = 0
+        """How many lines the last run judged."""
         try:
             self.engine.execute(f"ATTACH {quoted(path)} AS kept")
-        except duckdb.Error as locked:
+        except duckdb.Error as shut:
             self.engine.close()
-            message = f"{path} cannot be opened as a history: {str(locked).splitlines()[0]} Only one run at a time may have it open."
-            raise Misconfigured(message) from locked
+            message = f"{path} cannot be opened as a history: {str(shut).splitlines()[0]}"
+            if "lock" in message:
+                message = f"{message} Only one run at a time may have it open."
+                raise Misconfigured(message) from shut
+            raise Unreadable(message) from shut
         for name, columns in KEPT.items():
             for part in ("open", "proved"):
                 told = ", ".join(f"{column} {kind}" for column, kind in columns.items())
@@ -88,13 +101,42 @@ class History(Books):
             self.run(f"INSERT INTO kept.added {added_up('kept.proved_accepted', 'kept.proved_records')}")
             self.run("COMMIT")
 
+        self.run("CREATE TABLE IF NOT EXISTS kept.mark (said VARCHAR)")
+
+    @property
+    def mark(self) -> str:
+        """Say what its owner said last of what it holds; nothing where it was not said, or not since the last change."""
+        return str((self.one("SELECT said FROM kept.mark") or ("",))[0])
+
+    def say(self, mark: str) -> None:
+        """Keep what its owner says of what it holds now."""
+        self.run("BEGIN")
+        self.run("DELETE FROM kept.mark")
+        self.run(f"INSERT INTO kept.mark VALUES ({quoted(mark)})")
+        self.run("COMMIT")
+
+    def whole(self, name: str) -> str:
+        """Name all rows of a side, those too that were proved before and are not judged again."""
+        return f"whole_{name}"
+
     # --- what came
+
+    def forget(self) -> None:
+        """Be a history of nothing."""
+        self.run("BEGIN")
+        for table in (f"{part}_{name}" for name in KEPT for part in ("open", "proved")):
+            self.run(f"DELETE FROM kept.{table}")
+        self.run("DELETE FROM kept.added")
+        self.run("DELETE FROM kept.mark")
+        self.run(f"UPDATE kept.sums SET {', '.join(f'{name} = 0' for name in SUMS)}, tolerance = ''")
+        self.run("COMMIT")
 
     def take(self, arrived: Arrived) -> None:
         """Put what came in the place of what was known of the same lines, documents and vouchers; all of it, or nothing."""
         self._name_what_changes(arrived)
         self.run("BEGIN")
         try:
+            self.run("DELETE FROM kept.mark")
             self._replace()
             self._gather()
         except BaseException:
@@ -214,6 +256,7 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
         history.reopen()
     history.take(arrived)
     proof = prove(history, day, tolerance)
+    history.judged = proof.lines
     booked = history.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
     sums = history.sums()
     proof.lines, proof.proved = proof.lines + int(sums["lines"]), proof.proved + int(sums["lines"])
@@ -223,6 +266,11 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
     proof.entities = shares(history.rows, history.told["accepted"], tolerance.books, before="kept.added")
     history.settle(tolerance)
     return proof
+
+
+def judged_by() -> str:
+    """Name what a proved line was judged by: the text of the proof, and the engine, whose hashes a history holds."""
+    return digest([duckdb.__version__, *(Path(getfile(part)).read_text(encoding="utf-8") for part in (prove, advance, paired, Tolerance))])
 
 
 def _listed(names: Iterable[str], column: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any, Final
 import duckdb
 
 from backhaul.application.close_ports import CloseStore
+from backhaul.application.extracts import SIDES, files_of, table_of
 from backhaul.application.ledger import Ledger, Proposed
 from backhaul.application.people_ports import KeptReign
 from backhaul.application.ports import KeptException, KeptWindow
 from backhaul.application.proof_ports import KeptProof, KeptStray
-from backhaul.application.reconcile import quoted
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Scope
 from backhaul.domain.availability import Compared
@@ -117,8 +117,8 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
                    if each.at <= proof.at and (each.revoked_at is None or each.revoked_at > proof.at)]
         available = tx.differing(rules.tenant) if stated and since <= stated[0].at < over else ()
     for run in (proof, after):
-        for extract in run.extracts if run else ():
-            whole(str(extract["file"]), str(extract["sha256"]))
+        for file in (file for extract in run.extracts for file in files_of(extract)) if run else ():
+            whole(str(file["file"]), str(file["sha256"]))
     timing: dict[tuple[str, str], Decimal] = {}
     for each in strays:
         if each.standing == "timing":
@@ -131,26 +131,27 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
 # --- what the extracts hold
 
 
-def _files(proof: KeptProof) -> Mapping[str, str]:
-    return {str(each["side"]): quoted(str(each["file"])) for each in proof.extracts}
+def _sides_of(proof: KeptProof) -> Mapping[str, str]:
+    """Give each side of a proof as a table in SQL."""
+    return {str(each["side"]): table_of(each) for each in proof.extracts if each["side"] in SIDES}
 
 
 def _sides(proof: KeptProof) -> Sequence[Row]:
     """Add both sides up by legal entity and currency, from the extracts of the proof."""
-    files = _files(proof)
+    read = _sides_of(proof)
     with duckdb.connect(config={"threads": 1}) as engine:
         return engine.execute(f"""
             WITH mine AS (SELECT entity, currency, count(*) AS lines, sum(net) AS net, sum(stocked) AS stocked
-                          FROM read_parquet({files['accepted']}) GROUP BY ALL),
-                 named AS (SELECT DISTINCT line, currency FROM read_parquet({files['accepted']})),
+                          FROM {read['accepted']} GROUP BY ALL),
+                 named AS (SELECT DISTINCT line, currency FROM {read['accepted']}),
                  theirs AS (SELECT r.entity, coalesce(r.currency, n.currency) AS currency,
                                    sum(r.net) FILTER (side = 'credit' AND status = 'posted') AS credited,
                                    sum(r.units) FILTER (side = 'stock' AND status = 'posted') AS received
-                            FROM read_parquet({files['records']}) r LEFT JOIN named n USING (line)
+                            FROM {read['records']} r LEFT JOIN named n USING (line)
                             WHERE side IN ('credit', 'stock') GROUP BY ALL)
             SELECT coalesce(entity, ''), coalesce(currency, ''), coalesce(lines, 0), coalesce(net, 0), coalesce(credited, 0),
                    coalesce(stocked, 0), coalesce(received, 0)
-            FROM mine FULL JOIN theirs USING (entity, currency) ORDER BY 1, 2""").fetchall()  # noqa: S608  quoted names of our files
+            FROM mine FULL JOIN theirs USING (entity, currency) ORDER BY 1, 2""").fetchall()
 
 
 def _of_the_month(proof: KeptProof, matches: Sequence[Match]) -> Sequence[Match]:
@@ -159,7 +160,7 @@ def _of_the_month(proof: KeptProof, matches: Sequence[Match]) -> Sequence[Match]
         return ()
     with duckdb.connect(config={"threads": 1}) as engine:
         found = {line for (line,) in engine.execute(
-            f"SELECT line FROM read_parquet({_files(proof)['accepted']}) WHERE list_contains(?, line)",  # noqa: S608  quoted names of our files
+            f"SELECT line FROM {_sides_of(proof)['accepted']} WHERE list_contains(?, line)",
             [[f"{line.return_ref}|{line.line_id}" for match in matches for line in match.lines]]).fetchall()}
     return [match for match in matches if any(f"{line.return_ref}|{line.line_id}" in found for line in match.lines)]
 
@@ -170,13 +171,13 @@ def _sample(proof: KeptProof, after: KeptProof | None) -> Sequence[Row]:
     with duckdb.connect(config={"threads": 1}) as engine:
         for run, order in ((proof, "DESC"), (after, "ASC")):
             if run is not None:
-                files = _files(run)
+                read = _sides_of(run)
                 found += engine.execute(f"""
                     WITH posted AS (SELECT line, max(posted_on) FILTER (side = 'stock') AS received_on,
                                            max(posted_on) FILTER (side = 'credit') AS credited_on
-                                    FROM read_parquet({files['records']}) WHERE status = 'posted' AND line <> '' GROUP BY line)
+                                    FROM {read['records']} WHERE status = 'posted' AND line <> '' GROUP BY line)
                     SELECT entity, line, net, currency, accepted_on, received_on, credited_on
-                    FROM read_parquet({files['accepted']}) LEFT JOIN posted USING (line) WHERE accepted_on IS NOT NULL AND units > 0
+                    FROM {read['accepted']} LEFT JOIN posted USING (line) WHERE accepted_on IS NOT NULL AND units > 0
                     QUALIFY row_number() OVER (PARTITION BY entity ORDER BY accepted_on {order}, line) <= {SAMPLE}
-                    ORDER BY entity, accepted_on, line""").fetchall()  # noqa: S608  quoted names of our files
+                    ORDER BY entity, accepted_on, line""").fetchall()
     return found

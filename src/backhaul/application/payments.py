@@ -13,7 +13,7 @@ from typing import Any, Final
 from backhaul.application.certify import accepted, raise_break
 from backhaul.application.claims import Owed
 from backhaul.application.proof_ports import KeptStray, ProofStore
-from backhaul.application.reconcile import AMOUNT, Books, Row
+from backhaul.application.reconcile import AMOUNT, Books, Paths, Row
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
@@ -66,9 +66,9 @@ def _rows(claim: Claim) -> Iterator[Mapping[str, Any]]:
 # --- the same in SQL
 
 
-def prove_payments(books: Books, path: str, day: date, tolerance: Decimal, waits: Waits) -> Mapping[str, Any]:
+def prove_payments(books: Books, paths: Paths, day: date, tolerance: Decimal, waits: Waits) -> Mapping[str, Any]:
     """Compare every claim as of the end of a day; `breaks` tells what is broken. Nothing of the lines is touched."""
-    books.add("payouts", PAYOUTS, path)
+    books.add("payouts", PAYOUTS, paths)
     _resolve(books)
     _gather(books, waits)
     _judge(books, day, tolerance)
@@ -83,11 +83,11 @@ def prove_payments(books: Books, path: str, day: date, tolerance: Decimal, waits
 
 def _resolve(books: Books) -> None:
     """Bring every row to its claim: what it pays may be a return or the number of a credit note, or several with semicolons between."""
-    books.run("""
+    books.run(f"""
         CREATE OR REPLACE TABLE paying AS
         SELECT row_number() OVER () AS number, coalesce(kind, 'payment') AS kind, p.* EXCLUDE (kind) FROM payouts p;
         CREATE OR REPLACE TABLE notes AS
-        SELECT document, min(split_part(line, '|', 1)) AS ref FROM records
+        SELECT document, min(split_part(line, '|', 1)) AS ref FROM {books.whole('records')}
         WHERE side = 'credit' AND status = 'posted' AND line <> '' AND document <> '' GROUP BY document;
         CREATE OR REPLACE TABLE paid_for AS
         SELECT DISTINCT t.number, coalesce(n.ref, t.token) AS ref
@@ -121,7 +121,7 @@ def _gather(books: Books, waits: Waits) -> None:
         UNION ALL
         SELECT coalesce(t.claim, split_part(r.line, '|', 1)), coalesce(r.currency, ''), r.entity, r.document,
                coalesce(r.net, 0) + coalesce(r.tax, 0), r.posted_on, NULL, false
-        FROM records r LEFT JOIN tied t ON t.ref = split_part(r.line, '|', 1)
+        FROM {books.whole('records')} r LEFT JOIN tied t ON t.ref = split_part(r.line, '|', 1)
         WHERE r.side = 'credit' AND r.status = 'posted' AND r.line <> '' AND NOT EXISTS (SELECT 1 FROM paid_rows WHERE kind = 'credit');
         CREATE OR REPLACE TABLE claims AS
         WITH c AS (

@@ -9,11 +9,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from backhaul.application.ports import Fence, Tx
 from backhaul.domain.availability import Compared
 from backhaul.domain.oversight import Irregular
+
+EXTRACTS: Final = "extracts:"
+"""Under this name and the period it is remembered where its extracts lie, and by which secret they tell customers apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

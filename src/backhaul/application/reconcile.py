@@ -5,7 +5,8 @@ each line, to which both sides add hashes of what they say, and lets go of every
 equal and are in time; the second reads the rest in full and names what is wrong. A line that only looks wrong in the first pass is cleared
 in the second, so a hash never condemns; that it wrongly clears takes hashes of 62 bits to add up by chance.
 
-Extracts are Parquet or CSV. A column that is not there is not known, and what is not known on either side is not compared.
+Extracts are Parquet or CSV. A column that is not there is not known, and what is not known on either side is not compared. Where Parquet
+files have the columns `part`, `key` and `gone`, those of the highest part of each key count, unless they are gone.
 """
 
 import shutil
@@ -43,6 +44,10 @@ HELD: Final[Mapping[str, str]] = {"line": "VARCHAR", "state": "VARCHAR", "read_b
 """What we believe ourselves of a line: `state` is draft, unconfirmed, posted, or waiting for a decision."""
 NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state"),
                  "payouts": ("pays", "amount")}
+CHAINED: Final = frozenset({"part", "key", "gone"})
+"""The columns by which files of one side replace what earlier ones say."""
+Paths = str | Sequence[str]
+"""Files of one side: a path, a pattern of paths, or several paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +111,8 @@ class Books:
     Raises `Misconfigured`, which names the file and the column, when a file cannot be read as what it should be.
     """
 
-    def __init__(self, accepted: str, records: str, held: str = "", *, memory: str = "700MB", threads: int = 2) -> None:
-        """Open files (a path or a pattern of paths, CSV or Parquet). `memory` is what the engine may hold before it spills to disk."""
+    def __init__(self, accepted: Paths, records: Paths, held: Paths = "", *, memory: str = "700MB", threads: int = 2) -> None:
+        """Open CSV or Parquet files. `memory` is what the engine may hold before it spills to disk."""
         self._begin(memory, threads)
         self.told = {name: self._open(name, columns, path) for name, columns, path in (
             ("accepted", ACCEPTED, accepted), ("records", RECORDS, records), ("held", HELD, held))}
@@ -132,16 +137,15 @@ class Books:
             message = f"The engine cannot begin with '{memory}' of memory: {_first_line(wrong)}. Say an amount like 700MB."
             raise Misconfigured(message) from wrong
 
-    def _open(self, name: str, columns: Mapping[str, str], path: str, prefix: str = "") -> frozenset[str]:
-        """Show a file under its name, behind a prefix where one is told, whole in its columns; give the columns it really has."""
-        view = prefix + name
+    def _open(self, name: str, columns: Mapping[str, str], paths: Paths, prefix: str = "") -> frozenset[str]:
+        """Show files under their name, behind a prefix where one is told, whole in its columns; give the columns they really have."""
+        view, path = prefix + name, paths if isinstance(paths, str) else ", ".join(paths)
         if not path:
             nothing = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
             self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {nothing} WHERE false")
             return frozenset()
-        place = quoted(path)
-        scan = f"read_parquet({place}, union_by_name = true)" if path.endswith(".parquet") \
-            else f"read_csv({place}, header = true, all_varchar = true, union_by_name = true)"
+        scan = f"read_parquet({_listed(paths)}, union_by_name = true)" if path.endswith(".parquet") \
+            else f"read_csv({_listed(paths)}, header = true, all_varchar = true, union_by_name = true)"
         try:
             there = frozenset(row[0] for row in self.engine.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall())
         except duckdb.Error as unreadable:
@@ -153,12 +157,17 @@ class Books:
         bare = "{}" if path.endswith(".parquet") else "nullif({}, '')"
         shown = ", ".join(f"CAST({bare.format(column) if column in there else 'NULL'} AS {kind}) AS {column}"
                           for column, kind in columns.items())
-        self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {scan}")
+        rows = as_they_stand(paths) if there >= CHAINED else scan
+        self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {rows}")
         return there & columns.keys()
 
-    def add(self, name: str, columns: Mapping[str, str], path: str) -> None:
-        """Show one more file under its name, whole in its columns."""
-        self.told[name] = self._open(name, columns, path)
+    def add(self, name: str, columns: Mapping[str, str], paths: Paths) -> None:
+        """Show one more side under its name, whole in its columns."""
+        self.told[name] = self._open(name, columns, paths)
+
+    def whole(self, name: str) -> str:
+        """Name all rows of a side, those too that were proved before and are not judged again."""
+        return name
 
     def run(self, statement: str) -> None:
         """Let the engine do one thing."""
@@ -202,6 +211,16 @@ class Books:
 def quoted(text: str) -> str:
     """Write text as SQL does."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _listed(paths: Paths) -> str:
+    return quoted(paths) if isinstance(paths, str) else f"[{', '.join(map(quoted, paths))}]"
+
+
+def as_they_stand(paths: Paths) -> str:
+    """Give, as a table in SQL, what the files of one side say together: of each key the rows of the last file that names it."""
+    return (f"(SELECT * EXCLUDE (part, key, gone) FROM read_parquet({_listed(paths)}, union_by_name = true) "
+            f"QUALIFY part = max(part) OVER (PARTITION BY key) AND NOT gone)")
 
 
 def _first_line(error: Exception) -> str:

@@ -152,9 +152,11 @@ def _by_hand(material: Material) -> Iterator[Row]:
 
 
 def _extracts(material: Material) -> Iterator[Row]:
+    run = (material.proof.id, material.proof.day, material.proof.at, material.rules.version, "yes" if material.proof.complete else "no")
     for each in material.proof.extracts:
-        yield (material.proof.id, material.proof.day, material.proof.at, material.rules.version, "yes" if material.proof.complete else "no",
-               each["side"], each["rows"], each["sha256"])
+        yield (*run, each["side"], each["rows"], each["sha256"])
+        for number, file in enumerate(each.get("files", ()), start=1):
+            yield (*run, f"{each['side']}, file {number}", file["rows"], file["sha256"])
 
 
 def _words(values: Mapping[str, Any]) -> str:

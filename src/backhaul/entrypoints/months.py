@@ -1,11 +1,11 @@
 """How is a month of a tenant proved, and what stays of the run?
 
 The extracts stay as Parquet in the state folder, each with its SHA-256, so that anybody can prove the month again from what was read; a
-file that was written is never written over. Each month is proved by one process at a time, under a lease of its own, so that several
-share the months and tenants of one database.
+run adds what differs, and a file that was written is never written over. Lines that were proved before, and to which nothing happened
+since, are not judged again: a history beside the extracts holds them, and is made anew from these wherever it is in doubt. Each month is
+proved by one process at a time, under a lease of its own, so that several share the months and tenants of one database.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,18 +15,19 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from backhaul.application import close, folded, pairing, payments, summon as summoning
+from backhaul.application.advance import History, Unreadable, advance, judged_by
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
 from backhaul.application.certify import certify
 from backhaul.application.claims import Owed, claims
-from backhaul.application.extracts import SIDES, numbered, write
+from backhaul.application.extracts import SIDES, Chain, Grown, extend, resume, sha256_of
 from backhaul.application.folded import Effort
 from backhaul.application.lease import HeldElsewhere, Lease, held
 from backhaul.application.ledger import read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptStray
-from backhaul.application.reconcile import Books, Proof, prove
+from backhaul.application.reconcile import Books, Proof
 from backhaul.application.sweep import SOURCE
 from backhaul.application.value import value
 from backhaul.bootstrap import House, recall
@@ -36,6 +37,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
 from backhaul.domain.proof import NOTHING
 from backhaul.domain.rules import Rules
+from backhaul.domain.trail import digest
 from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
@@ -80,25 +82,30 @@ def _prove(  # noqa: PLR0913  options
     until = min(day, rules.span(period).last)
     heard = _hear(house, tenant, period, day, erps, now, anew=anew)
     told, irregular = heard.told, heard.irregular
-    files = _write(house, tenant, period, day, told)
-    with Books(*(str(files[name]) for name in ("accepted", "records", "held")), memory=memory) as books:
-        proof = prove(books, day, rules.tolerance)
+    folder = house.settings.state_dir / "extracts" / tenant / period
+    folder.mkdir(parents=True, exist_ok=True)
+    with _history(folder / "history.duckdb", memory) as books:
+        grown, onward = _grow(house, tenant, period, day, told, books, folder, anew=anew)
+        proof = advance(books, grown.arrived if onward else grown.whole, day, rules.tolerance)
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
-        proof.house, proof.relied_on = tuple(irregular), heard.relied_on
+        proof.house = tuple(irregular)
+        proof.relied_on = f"{heard.relied_on}; {books.judged} of {proof.lines} lines were judged, the others stand as proved before"
         proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
-        unpaid = _compare(proof, books, rules, str(files["payouts"]), until) if told.payouts else []
+        unpaid = _compare(proof, books, rules, grown.files("payouts"), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date(), owed=heard.owed) if rules.accounts else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
         figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
-        extracts = [_extract(name, path, len(getattr(told, name))) for name, path in files.items()]
+        extracts = [*grown.extracts]
         if ledger:
-            accounts = _put(files["records"].with_name(f"accounts-{day.isoformat()}.jsonl"), lambda path: journaling.write(ledger, path))
+            accounts = _put(folder / f"accounts-{day.isoformat()}.jsonl", lambda path: journaling.write(ledger, path))
             extracts.append(_extract("accounts", accounts, len(ledger.posted)))
         pairing.keep(house.store, tenant, period, told.suggested)
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid,
                          fence=lease.fence)
+        grown.keep()
+        books.say(_mark(grown.chain, rules))
         if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
@@ -109,7 +116,7 @@ def _prove(  # noqa: PLR0913  options
             journaling.keep(house.store, tenant, period, ledger)
         if told.payouts:
             payments.report(books)
-        yield proof, books, {"proof": number, "extracts": extracts, "effort": asdict(told.effort)}
+        yield proof, books, {"proof": number, "extracts": extracts, "effort": asdict(told.effort) | {"judged": books.judged}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,17 +155,32 @@ def _said(effort: Effort, *, anew: bool) -> str:
     return f"{effort.worked_out} returns were worked out, those of the other {effort.kept} to which nothing happened since still hold"
 
 
-def _write(house: House, tenant: str, period: str, day: date, told: Testimony) -> Mapping[str, Path]:
-    """Keep what was said as extracts, which name no customer."""
+def _history(path: Path, memory: str) -> History:
+    """Open a month's history, as the only one who has it open; what cannot be read is put aside, because it is made anew."""
+    try:
+        return History(str(path), memory=memory)
+    except Unreadable:
+        path.replace(path.with_name(f"unreadable-{path.name}"))
+        return History(str(path), memory=memory)
+
+
+def _grow(house: House, tenant: str, period: str, day: date, told: Testimony, books: History, folder: Path, *,  # noqa: PLR0913, PLR0917  private
+          anew: bool) -> tuple[Grown, bool]:
+    """Add what is new to the month's extracts, which name no customer; tell whether the history holds all of them but that.
+
+    Where it does not, it is one of nothing afterwards.
+    """
     summoning.tell(house.store, tenant, "puts the sides beside each other")
-    numbered(told.accepted, told.records)
-    folder = house.settings.state_dir / "extracts" / tenant / period
-    folder.mkdir(parents=True, exist_ok=True)
+    chain = resume(house.store, tenant, period, folder)
+    onward = not anew and books.mark == _mark(chain, house.profiles[tenant].rules)
+    if not onward:
+        books.forget()
+    return extend(chain, {name: getattr(told, name) for name in SIDES}, day), onward
 
-    def written(name: str) -> Path:
-        return _put(folder / f"{name}-{day.isoformat()}.parquet", lambda path: write(name, getattr(told, name), str(path)))
 
-    return {name: written(name) for name in SIDES}
+def _mark(chain: Chain, rules: Rules) -> str:
+    """Say what the verdicts of a history rest on: these extracts, these rules, and how this release judges them."""
+    return digest([chain.digest, folded.said(rules), judged_by()])
 
 
 def _put(path: Path, fill: Callable[[Path], None]) -> Path:
@@ -168,7 +190,7 @@ def _put(path: Path, fill: Callable[[Path], None]) -> Path:
     """
     begun = path.with_name(f"new-{path.name}")
     fill(begun)
-    kept = path.with_name(f"{path.stem}-{hashlib.sha256(begun.read_bytes()).hexdigest()[:16]}{path.suffix}")
+    kept = path.with_name(f"{path.stem}-{sha256_of(begun)[:16]}{path.suffix}")
     begun.replace(kept)
     return kept
 
@@ -219,9 +241,9 @@ def _beside(house: House, tenant: str) -> Beside:
     return Beside(counted=profile.statements.counted, mapping_of=mapping_of, totals=totals(house, tenant))
 
 
-def _compare(proof: Proof, books: Books, rules: Rules, path: str, until: date) -> list[KeptStray]:
+def _compare(proof: Proof, books: Books, rules: Rules, paths: Sequence[str], until: date) -> list[KeptStray]:
     """Compare what was paid, tell the proof, and give what of it is not matched."""
-    found = payments.prove_payments(books, path, until, NOTHING, Waits())
+    found = payments.prove_payments(books, paths, until, NOTHING, Waits())
     proof.payouts = {**found, "source": payments.source(rules)}
     return list(payments.strays(books))
 
@@ -341,4 +363,4 @@ def prove_when_wanted(house: House, tenant: str, now: datetime) -> Mapping[str, 
 
 
 def _extract(name: str, path: Path, rows: int) -> Mapping[str, Any]:
-    return {"side": name, "file": str(path), "rows": rows, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {"side": name, "file": str(path), "rows": rows, "sha256": sha256_of(path)}

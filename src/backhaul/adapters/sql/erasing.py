@@ -15,6 +15,7 @@ from backhaul.adapters.sql import coverage, rows, tables
 from backhaul.adapters.sql.book import Book
 from backhaul.adapters.sql.session import chunks
 from backhaul.application.people_ports import Held, KeptErasure
+from backhaul.application.proof_ports import EXTRACTS
 from backhaul.domain.facts import Announced
 from backhaul.domain.personal import ERASED, GONE, Erasure, names_any, without, without_accounts, without_document
 from backhaul.domain.proposal import SYSTEM
@@ -244,7 +245,9 @@ class Erasing(Book):
         table = tables.memories
         for row in self._connection.execute(select(table).where(table.c.tenant == erasure.tenant)).all():
             told = before = json.loads(row.body)
-            if row.name == coverage.MEMORY:
+            if row.name.startswith(EXTRACTS):
+                told = {}  # without their secret nobody can say of extracts whom they mean; the next proof begins new ones
+            elif row.name == coverage.MEMORY:
                 told = coverage.merged(told, reasons, ERASED)
             elif names_any(row.body.encode(), erasure.accounts):
                 told = without_accounts(told, erasure)
