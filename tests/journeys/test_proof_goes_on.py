@@ -116,9 +116,10 @@ def test_a_run_adds_only_what_is_new_to_the_files_and_they_prove_the_month_by_th
         added = engine.execute(f"SELECT DISTINCT line FROM {as_they_stand(after['accepted'][-1:])}").fetchall()  # noqa: S608  ours
     assert added == [("C900003|TEA#1",)]
 
-    told = CliRunner().invoke(app, ["reconcile", *(word for option, side in (("--left", "accepted"), ("--right", "records"), ("--held", "held"))
-                                                   for word in (option, str(tmp_path / f"extracts/{TENANT}/2010-12/1/{side}-*.parquet"))),
-                                    "--day", month.at.date().isoformat(), "--json"])
+    folder = tmp_path / "extracts" / TENANT / "2010-12" / "1"
+    told = CliRunner().invoke(app, [
+        "reconcile", "--left", f"{folder}/accepted-*.parquet", "--right", f"{folder}/records-*.parquet",
+        "--held", f"{folder}/held-*.parquet", "--day", month.at.date().isoformat(), "--json"])
     shown = json.loads(told.stdout)
     with prove_month(month.house, TENANT, "2010-12", month.at.date(), now=month.at) as (proof, _, _more):
         assert (shown["lines"], shown["proved"], shown["in_timing"], shown["broken"]) == (
