@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 from backhaul.application import resolve
 from backhaul.application.advance import History
 from backhaul.application.claims import claims
-from backhaul.application.extracts import LINED, files_of
+from backhaul.application.extracts import files_of
 from backhaul.application.folded import begin
 from backhaul.application.reconcile import as_they_stand
 from backhaul.domain.facts import Decision
 from backhaul.domain.rules import Rules
+from backhaul.entrypoints.chaining import LINED
 from backhaul.entrypoints.cli import app
 from backhaul.entrypoints.months import prove_month
 from tests.journeys.stage import DAILY, MORNING, TENANT, World, life, line, open_world

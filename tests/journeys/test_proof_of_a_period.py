@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from backhaul.adapters.sql.proofs import strays
 from backhaul.application import resolve
-from backhaul.application.extracts import files_of, sha256_of, table_of
+from backhaul.application.extracts import files_of, table_of
 from backhaul.application.lease import held
 from backhaul.application.reconcile import Found, Proof
 from backhaul.domain.entry import Shown, Side
@@ -24,6 +24,7 @@ from backhaul.domain.facts import Decision
 from backhaul.domain.rules import Close, Tolerances
 from backhaul.domain.tolerance import Measure, ToleranceRow
 from backhaul.entrypoints import months, worker
+from backhaul.entrypoints.chaining import sha256_of
 from backhaul.entrypoints.cli import app
 from backhaul.entrypoints.demo import run
 from backhaul.entrypoints.months import prove_month

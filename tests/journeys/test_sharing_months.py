@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from backhaul.application.extracts import files_of, sha256_of
+from backhaul.application.extracts import files_of
 from backhaul.application.lease import HeldElsewhere
 from backhaul.domain.entry import Shown
 from backhaul.domain.errors import RetryLater
 from backhaul.entrypoints import months
+from backhaul.entrypoints.chaining import sha256_of
 from tests.journeys.stage import DAILY, MORNING, TENANT, World, life, line, open_world
 
 TEA = line("TEA", 1, "4.25", received=1, grades=[("A", "RESELL", 1, True)])

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from inspect import getfile
-from pathlib import Path
+from inspect import getsource
+from sys import modules
 from typing import Final
 
 import duckdb
@@ -270,7 +270,7 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
 
 def judged_by() -> str:
     """Name what a proved line was judged by: the text of the proof, and the engine, whose hashes a history holds."""
-    return digest([duckdb.__version__, *(Path(getfile(part)).read_text(encoding="utf-8") for part in (prove, advance, paired, Tolerance))])
+    return digest([duckdb.__version__, *(getsource(modules[part.__module__]) for part in (prove, advance, paired, Tolerance))])
 
 
 def _listed(names: Iterable[str], column: str) -> str:

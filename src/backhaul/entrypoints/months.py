@@ -20,7 +20,7 @@ from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
 from backhaul.application.certify import certify
 from backhaul.application.claims import Owed, claims
-from backhaul.application.extracts import SIDES, Chain, Grown, extend, resume, sha256_of
+from backhaul.application.extracts import SIDES
 from backhaul.application.folded import Effort
 from backhaul.application.lease import HeldElsewhere, Lease, held
 from backhaul.application.ledger import read_ledger
@@ -39,6 +39,7 @@ from backhaul.domain.proof import NOTHING
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
 from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
+from backhaul.entrypoints.chaining import Chain, Grown, extend, resume, sha256_of
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 UNDER: Final = "proof"

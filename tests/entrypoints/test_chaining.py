@@ -13,8 +13,9 @@ import pytest
 from tests.application.test_advance import FIRST, TIGHT, Shop, told
 
 from backhaul.application.advance import History, advance
-from backhaul.application.extracts import LINED, SIDES, Chain, Grown, extend, sha256_of
+from backhaul.application.extracts import SIDES
 from backhaul.application.reconcile import Books, as_they_stand, prove
+from backhaul.entrypoints.chaining import LINED, Chain, Grown, extend, sha256_of
 
 D = Decimal
 NAME = "of this test"
