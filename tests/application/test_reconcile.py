@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from backhaul.application.payments import PAYOUTS, prove_payments
 from backhaul.application.reconcile import ACCEPTED, FEW, HELD, RECORDS, WORDS, Books, Found, Proof, prove
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.payments import Waits
 from backhaul.domain.proof import Accepted, Held, Line, Record, Standing, Status, Verdict, Words, classify, gather, lacking
 from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
 
@@ -94,6 +96,59 @@ def test_errors_that_cancel_in_every_total_are_named(tmp_path: Path) -> None:
     assert proof.credit_difference == 0
     assert {(each.line, each.kind, each.other) for each in found} == {
         ("R1|TEA", "SWAPPED_AMOUNTS", "R1|CUP"), ("R1|CUP", "SWAPPED_AMOUNTS", "R1|TEA")}
+
+
+def test_items_that_were_swapped_where_they_were_received_are_named_by_each_other_too(tmp_path: Path) -> None:
+    other = {"line": "R1|CUP", "item": "CUP"}
+    records = [CREDIT, STOCK | {"item": "CUP"}, CREDIT | other | {"document": "CN-2"}, STOCK | other | {"item": "TEA"}]
+
+    _, found = proved(tmp_path, [LINE, LINE | other], records)
+
+    assert {(each.line, each.kind, each.other) for each in found} == {
+        ("R1|TEA", "SWAPPED_ITEMS", "R1|CUP"), ("R1|CUP", "SWAPPED_ITEMS", "R1|TEA")}
+
+
+def test_a_free_text_credit_that_names_no_item_is_known_by_customer_and_amount(tmp_path: Path) -> None:
+    waiting = LINE | {"line": "R2|TEA", "customer": "10002"}
+    free = CREDIT | {"line": "", "item": "", "units": "", "sale": "", "document": "FTI-1"}
+
+    _, found = proved(tmp_path, [LINE, waiting], [CREDIT, STOCK, free, free | {"customer": "10002", "document": "FTI-2"},
+                                                  free | {"net": "8.49", "document": "FTI-3"}])
+
+    assert {(each.document, each.kind, each.other) for each in found if each.document} == {
+        ("FTI-1", "DUPLICATE_BY_HAND", "R1|TEA"), ("FTI-2", "SUGGESTED_MATCH", "R2|TEA"), ("FTI-3", "EXTRA_IN_ERP", "")}
+
+
+def test_a_credit_note_that_lost_its_lines_and_our_mark_with_them_belongs_to_none_of_ours_and_is_found(tmp_path: Path) -> None:
+    empty = CREDIT | {"line": "", "item": "", "units": "", "net": "", "tax": "", "status": "empty", "document": "CN-7"}
+
+    proof, found = proved(tmp_path, [LINE], [CREDIT, STOCK, empty])
+
+    assert [(each.document, each.kind, each.amount) for each in found] == [("CN-7", "POSTED_WITHOUT_LINES", D(0))]
+    assert (proof.orphans, proof.broken) == (1, 0)
+
+
+def test_of_ten_thousand_clean_documents_none_is_called_anything(tmp_path: Path) -> None:
+    def each(number: int) -> tuple[Row, list[Row], Row]:
+        name, net, tax = f"R{number}|TEA", D(1 + number % 900), D(number % 900) / 5
+        told = {"line": name, "net": net, "tax": tax, "customer": f"{number % 4000}", "sale": f"{500000 + number}", "units": 1 + number % 3}
+        line = LINE | told | {"announced": 1 + number % 3, "stocked": 1 + number % 3, "sellable": 1 + number % 3}
+        credit = CREDIT | told | {"document": f"CN-{number // 2}", "voucher": f"V{number // 2}"}
+        stock = STOCK | {"line": name, "document": f"PS-{number}", "units": 1 + number % 3, "sellable": 1 + number % 3}
+        booked = LEDGER | {"voucher": f"V{number // 2}", "net": net}
+        return line, [credit, stock, booked], {"kind": "payment", "pays": f"R{number}", "provider": "card", "reference": f"P{number}",
+                                               "status": "paid", "currency": "GBP", "amount": net + tax, "day": "2026-10-08"}
+
+    lines, records, paid = zip(*map(each, range(10_000)), strict=True)
+    files = [extract(tmp_path, name, columns, rows) for name, columns, rows in (
+        ("accepted", ACCEPTED, lines), ("records", RECORDS, [row for rows in records for row in rows]), ("payouts", PAYOUTS, paid))]
+    with Books(*files[:2]) as books:
+        proof = prove(books, DAY, TIGHT)
+        told = prove_payments(books, files[2], DAY, D(0), Waits())
+
+        assert (list(books.found()), proof.proved, proof.in_timing, proof.orphans) == ([], 10_000, 0, 0)
+        assert (told["count"], told["matched"], told["by_class"], told["awaited"]) == (10_000, 10_000, {}, {})
+        assert {proof.stock_difference, proof.credit_difference, proof.ledger_difference} == {D(0)}
 
 
 def test_a_line_that_stands_twice_in_an_extract_is_refused_by_name(tmp_path: Path) -> None:

@@ -254,6 +254,7 @@ def test_a_record_without_our_mark_is_suggested_never_matched() -> None:
     assert stray([]) == ("EXTRA_IN_ERP", "")
     assert stray([("b", False), ("a", False)]) == ("SUGGESTED_MATCH", "a")
     assert stray([("a", False), ("b", True)]) == ("DUPLICATE_BY_HAND", "b")
+    assert stray([], empty=True) == ("POSTED_WITHOUT_LINES", "")
 
 
 # --- tolerances

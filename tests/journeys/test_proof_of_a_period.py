@@ -428,6 +428,46 @@ def test_a_run_stays_with_who_ran_it_what_was_read_and_what_it_proved_in_the_dat
     assert (waiting.return_ref, waiting.standing, waiting.kind, waiting.amount) == ("C900004", "timing", "DECISION_AWAITED", D("2.95"))
 
 
+def test_what_was_accepted_in_one_month_and_credited_in_another_is_added_up(month: World) -> None:
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    note = one(month, NOTES, InvoiceNumber=pot["InvoiceNumber"])
+    change(month, NOTES, note, InvoiceDate="2011-01-03T12:00:00Z")
+    change(month, NOTE_LINES, pot, InvoiceDate="2011-01-03T12:00:00Z")
+
+    proof, _ = proved(month, day=date(2011, 1, 4))
+
+    assert proof.across == [{"entity": "gb01", "currency": "GBP", "credited_in": "2011-01", "lines": 1, "net": D("12.50")}]
+
+
+def test_a_second_credit_for_a_line_of_a_month_long_closed_is_found_the_next_morning(month: World) -> None:
+    for day in (datetime(2011, 1, 5, 6, tzinfo=UTC), datetime(2011, 2, 12, 6, tzinfo=UTC)):
+        months.prove_when_due(month.house, TENANT, day)
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    note = one(month, NOTES, InvoiceNumber=pot["InvoiceNumber"])
+    change(month, NOTES, note, InvoiceNumber="CN-2", LedgerVoucher="V-2", InvoiceDate="2011-02-15T12:00:00Z")
+    change(month, NOTE_LINES, pot, InvoiceNumber="CN-2", LedgerVoucher="V-2", InvoiceDate="2011-02-15T12:00:00Z")
+
+    told = months.prove_when_due(month.house, TENANT, datetime(2011, 2, 16, 6, tzinfo=UTC))
+    quiet = months.prove_when_due(month.house, TENANT, datetime(2011, 2, 17, 6, tzinfo=UTC))
+
+    assert (set(told), told["2010-12"]["broken"], set(quiet)) == ({"2011-02", "2010-12"}, 1, {"2011-02"})
+    assert [kind for *_, kind in broken_out(month)] == ["DUPLICATE_CREDIT"]
+
+
+def test_a_break_of_a_month_before_closes_when_it_is_mended_and_what_waits_there_is_looked_at_every_week(month: World) -> None:
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    change(month, NOTE_LINES, pot, LineAmount=-13.50)
+    months.prove_when_due(month.house, TENANT, datetime(2011, 1, 5, 6, tzinfo=UTC))
+    before = broken_out(month)
+    change(month, NOTE_LINES, pot)
+
+    proved_on = [day for day in (11, 12, 13, 19) if "2010-12" in months.prove_when_due(
+        month.house, TENANT, datetime(2011, 1, day, 6, tzinfo=UTC))]
+
+    assert ([kind for *_, kind in before], broken_out(month)) == (["EDITED_AFTER_POSTING"], [])
+    assert proved_on == [11, 19], "at once, and a week after that, because something of the month still waits"
+
+
 def test_months_that_are_open_are_proved_once_a_day(month: World) -> None:
     months.prove_when_due(month.house, TENANT, month.at)
     again = months.prove_when_due(month.house, TENANT, month.at)

@@ -32,7 +32,8 @@ CREDITED, VOUCHERS = f"{_NAMED} ('credit')", f"{_NAMED} ('credit', 'ledger')"
 
 ALIKE: Final = """SELECT p.k FROM kept.proved_accepted p SEMI JOIN (
     SELECT item, customer, units, net FROM kept.open_records WHERE k IS NULL AND side = 'credit') r
-    ON p.item = r.item AND p.customer = r.customer AND p.units = r.units AND p.net = r.net"""
+    ON p.customer = r.customer AND p.net = r.net AND coalesce(p.item = r.item, r.item IS NULL)
+       AND coalesce(p.units = nullif(r.units, 0), coalesce(r.units, 0) = 0)"""
 TOGETHER: Final = f"""SELECT p.k FROM kept.proved_records p SEMI JOIN ({VOUCHERS}) v
     ON coalesce(p.entity, '') = v.entity AND p.voucher = v.voucher AND p.side = 'credit'"""
 """Proved lines that look like a record without a mark, and those that share a voucher with an open one."""

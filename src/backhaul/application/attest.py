@@ -43,6 +43,8 @@ MOVES: Final = (LOSS, "grade:", "debit:")
 """How the subjects of journal effects begin that move a line's units: written off, put elsewhere, or gone again with their debit."""
 DEBIT: Final = "charge:debit-"
 """How the subject of an effect begins that takes back the credit of a line."""
+TELLING: Final = ("side", "line", "document", "voucher", "units", "net")
+"""What of a record says whether it is another one than before."""
 PARTS: Final = 6
 """Up to which part of a line marks are computed again that we do not remember."""
 UNSETTLED: Final = frozenset({PostingState.SENDING, PostingState.UNCONFIRMED})
@@ -71,6 +73,8 @@ class Testimony:
     """Which credits without a mark could belong to which lines."""
     effort: Effort = field(default_factory=Effort)
     """How much of the platform's side had to be worked out."""
+    elsewhere: dict[str, set[str]] = field(default_factory=dict)
+    """What was read of lines of other periods, by period: what this reading found posted, their own proof has to find as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +125,13 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
         _unread(tx, rules.tenant, whole, told.reasons)
         confirmed = Confirmed(tx.matches(rules.tenant))
         refs = {*tx.moved(rules.tenant, *_span(whole)), *marks.refs, *confirmed.refs}
-    mine: dict[Line, Expected | None] = {}
+    mine: dict[Line, Expected | str] = {}
     beside: set[str] = set()
     for ref, each in folded(store, rules, JUDGED, sorted(refs), turn=turn, anew=anew, effort=told.effort):
         if each.announced and not each.expected:
             beside.add(ref)
         _judge(ref, each, rules, whole, told, mine)
-    marks.recompute(rules, (line for line, expected in mine.items() if expected))
+    marks.recompute(rules, (line for line, expected in mine.items() if isinstance(expected, Expected)))
     _choose(_records(rules, shown, marks, confirmed), period, mine, beside, told)
     told.reasons += _fallen(confirmed, mine, told.away)
     told.suggested = suggest(confirmed.loose, _waiting(told))
@@ -201,8 +205,8 @@ def _fixed(kept: Sequence[KeptPosting], by_hand: Sequence[Credited]) -> Mapping[
 
 
 def _judge(ref: str, each: Judged, rules: Rules, period: Period, told: Testimony,  # noqa: PLR0913, PLR0917  of what, and where to
-           mine: dict[Line, Expected | None]) -> None:
-    """Take the lines of a return that were accepted in the period, and what we hold of them; remember of the others that they are known."""
+           mine: dict[Line, Expected | str]) -> None:
+    """Take the lines of a return that were accepted in the period, and what we hold of them; remember of which period the others are."""
     if each.entity is None:
         if each.unowned_on and each.unowned_on in period:
             told.reasons.append(f"return {ref} has accepted units, and its retailer '{each.retailer}' belongs to no legal entity")
@@ -210,8 +214,9 @@ def _judge(ref: str, each: Judged, rules: Rules, period: Period, told: Testimony
     held = {opinion.line_id: opinion for opinion in each.held if each.entity not in told.away}
     for expected in each.expected:
         day = expected.accepted.accepted_on
-        inside = bool(expected.accepted.units) and day is not None and rules.entity(each.entity).calendar.period_of(day) == period.name
-        mine[ref, expected.line_id] = expected if inside or not expected.accepted.units else None
+        when = "" if day is None else rules.entity(each.entity).calendar.period_of(day)
+        inside = bool(expected.accepted.units) and when == period.name
+        mine[ref, expected.line_id] = expected if inside or not expected.accepted.units else when
         if inside:
             told.accepted.append(_known(told, each.entity, _accepted_row(ref, expected)))
             if opinion := held.get(expected.line_id):
@@ -338,11 +343,11 @@ def _line_of(key: PostingKey) -> str:
     return key.subject if key.subject.startswith("charge:") else key.subject.partition(":")[2]
 
 
-def _fallen(confirmed: Confirmed, mine: Mapping[Line, Expected | None], away: Collection[str]) -> Iterator[str]:
+def _fallen(confirmed: Confirmed, mine: Mapping[Line, Expected | str], away: Collection[str]) -> Iterator[str]:
     """Say which matches of the period's lines fell, because a record is not in the books any more as it was confirmed."""
     for match in confirmed.matches:
-        if match.legal_entity not in away and any(mine.get((line.return_ref, line.line_id)) for line in match.lines) \
-                and (gone := confirmed.fallen(match)):
+        ours = any(isinstance(mine.get((line.return_ref, line.line_id)), Expected) for line in match.lines)
+        if match.legal_entity not in away and ours and (gone := confirmed.fallen(match)):
             yield (f"match {match.id} of {', '.join(name_of(line.return_ref, line.line_id) for line in match.lines)}: {', '.join(gone)} "
                    f"is not in the books as {match.actor} and {match.approver} confirmed it; revoke it or mend the record")
 
@@ -401,7 +406,7 @@ def _record(rules: Rules, entity: str, entry: Entry, line: str) -> Row:
             **_words(words)}
 
 
-def _choose(records: Iterable[tuple[Line | None, Row]], period: str, mine: Mapping[Line, Expected | None], beside: Collection[str],
+def _choose(records: Iterable[tuple[Line | None, Row]], period: str, mine: Mapping[Line, Expected | str], beside: Collection[str],
             told: Testimony) -> None:
     """Keep the records of the period's lines, and of the period's days those that belong to no line the platform knows.
 
@@ -417,10 +422,13 @@ def _choose(records: Iterable[tuple[Line | None, Row]], period: str, mine: Mappi
         if row["side"] == Side.LEDGER.value:
             ledger.append(row)
             continue
-        expected = mine.get(line) if line else None
+        known = mine.get(line) if line else None
+        expected = known if isinstance(known, Expected) else None
         elsewhere = line is not None and expected is None and (line in mine or line[0] in beside)
+        if isinstance(known, str) and row["status"] == "posted":
+            told.elsewhere.setdefault(known, set()).add("|".join(str(row[name]) for name in TELLING))
         unexpected = expected is None or not expected.accepted.units
-        if elsewhere or (unexpected and (row["period"] != period or row["status"] != "posted")):
+        if elsewhere or (unexpected and (row["period"] != period or row["status"] not in ({"posted"} if line else {"posted", "empty"}))):
             if row["side"] == Side.CREDIT.value and row["status"] == "posted":
                 left[voucher] = left.get(voucher, NOTHING) + (row["net"] or NOTHING)
             continue

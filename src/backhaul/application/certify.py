@@ -12,7 +12,7 @@ from typing import Any
 
 from backhaul.application.ports import Fence, Tx
 from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin, ProofStore
-from backhaul.application.reconcile import Books, Proof
+from backhaul.application.reconcile import Books, Proof, quoted
 from backhaul.application.shares import Counted, Share
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -36,7 +36,17 @@ def figures(proof: Proof) -> dict[str, Any]:
         "within": proof.within, "let_go": [_let_go(proof, row, each) for row, each in proof.let_go.items()],
         "entities": {entity: _own(share, proof.reasons_of(entity)) for entity, share in proof.entities.items()},
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
-        **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
+        **{name: list(rows) for name, rows in (
+            ("roll_forward", proof.roll_forward), ("across", proof.across), ("by_hand", proof.by_hand)) if rows}}
+
+
+def across(books: Books, period: str) -> Sequence[Mapping[str, Any]]:
+    """Add up what was accepted in a period and credited in another, which is right in itself and moves money from month to month."""
+    names = ("entity", "currency", "credited_in", "lines", "net")
+    return [dict(zip(names, row, strict=True)) for row in books.rows(f"""
+        SELECT coalesce(a.entity, ''), coalesce(r.currency, a.currency, ''), r.period, count(DISTINCT r.line), sum(r.net)
+        FROM {books.whole('records')} r JOIN {books.whole('accepted')} a ON r.line = a.line
+        WHERE r.side = 'credit' AND r.status = 'posted' AND r.period <> {quoted(period)} AND a.units <> 0 GROUP BY ALL ORDER BY ALL""")]
 
 
 def _let_go(proof: Proof, name: str, counted: Counted) -> dict[str, Any]:

@@ -9,6 +9,7 @@ finance has posted.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from backhaul.application.ports import Erp, Store
 from backhaul.application.proof_ports import KeptStray
@@ -17,6 +18,7 @@ from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.general_journal import OWN, Apart, Ends, Journal, Role, Standing, journals, standing
 from backhaul.domain.open_side import Booked, words
 from backhaul.domain.posting import is_mark
+from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Rolled
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.valuation import Figures
@@ -101,6 +103,16 @@ def _marked(entry: Booked) -> bool:
     return any(map(is_mark, _words(entry)))
 
 
+def by_hand(ledger: Ledger) -> Sequence[Mapping[str, Any]]:
+    """Add up what was posted by hand, by legal entity and what the account is for, in the currency of the books; debit is positive."""
+    found: dict[tuple[str, str], list[Booked]] = {}
+    for each in ledger.posted:
+        if each.manual:
+            found.setdefault((each.entity, each.role), []).append(each.entry)
+    return [{"entity": entity, "role": role, "entries": len(entries), "amount": sum((entry.amount for entry in entries), NOTHING)}
+            for (entity, role), entries in sorted(found.items())]
+
+
 def needed(ledger: Ledger) -> Ledger:
     """Give what has to be remembered: what was posted by hand, and what may be a proposal of ours; the extract has all of it."""
     return replace(ledger, posted=tuple(each for each in ledger.posted if each.manual or _marked(each.entry)))
@@ -134,4 +146,4 @@ def propose(rules: Rules, period: str, figures: Figures, ledger: Ledger, broken:
     return tuple(found)
 
 
-__all__ = ["Ledger", "Posted", "Proposed", "needed", "own_accounts", "propose", "read_ledger"]
+__all__ = ["Ledger", "Posted", "Proposed", "by_hand", "needed", "own_accounts", "propose", "read_ledger"]

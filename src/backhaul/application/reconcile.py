@@ -93,6 +93,10 @@ class Proof:
     payouts: Mapping[str, Any] = field(default_factory=dict)
     """What `payments.prove_payments` found of customers' claims; empty where nothing is told of payments."""
     roll_forward: Sequence[Mapping[str, Any]] = ()
+    across: Sequence[Mapping[str, Any]] = ()
+    """By legal entity and currency, lines of a month that are credited in another period than they were accepted in, and their net."""
+    by_hand: Sequence[Mapping[str, Any]] = ()
+    """By legal entity and what the account is for, what somebody posted by hand on the accounts returns have to themselves."""
 
     @property
     def complete(self) -> bool:
@@ -500,8 +504,14 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
                CASE WHEN a_units IS NULL THEN coalesce(c_entity, s_entity, l_entity, '') ELSE coalesce(a_entity, '') END AS own_entity,
                CASE WHEN a_units IS NULL THEN coalesce(c_currency, '') ELSE coalesce(a_currency, '') END AS own_currency,
                coalesce(a_net, 0) AS net, coalesce(c_net, 0) AS credited, coalesce(a_item, '') AS item,
-               coalesce(c_item, s_item, '') AS told_item, coalesce(a_stocked, 0) - s_units AS units_awaited, a_units IS NOT NULL AS accepted
+               CASE WHEN {STOCK_ITEM} THEN s_item ELSE coalesce(c_item, s_item, '') END AS told_item,
+               CASE WHEN {STOCK_ITEM} THEN s_document ELSE coalesce(c_document, s_document, l_document, '') END AS told_document,
+               coalesce(a_stocked, 0) - s_units AS units_awaited, a_units IS NOT NULL AS accepted
         FROM told""")
+
+
+STOCK_ITEM: Final = "coalesce(s_posted > 0 AND s_item <> a_item AND NOT coalesce(c_posted > 0 AND c_item <> a_item, false), false)"
+"""Whether it is what was received, and not what was credited, that is another item."""
 
 
 def _pair(kind: str, amount: str) -> str:
@@ -526,17 +536,17 @@ def _find(books: Books) -> None:
     strays = books.rows("""
         SELECT r.side, coalesce(r.document, ''), coalesce(r.net, r.cost, 0)::DECIMAL(18,4), a.line, v.standing IS DISTINCT FROM 'timing'
                AND coalesce(v.wrong[1].kind, '') NOT IN ('MISSING_IN_ERP', 'STOCK_WITHOUT_CREDIT', 'FEE_MISSING') AS credited,
-               coalesce(r.entity, ''), coalesce(r.currency, ''), r.number
+               r.status = 'empty', coalesce(r.entity, ''), coalesce(r.currency, ''), r.number
         FROM (SELECT *, row_number() OVER (ORDER BY side, document, item, units, net) AS number FROM records
-              WHERE side IN ('credit', 'stock') AND status = 'posted' AND coalesce(line, '') = '') r
-        LEFT JOIN accepted a ON r.side = 'credit' AND r.item = a.item AND r.customer = a.customer AND r.units = a.units AND r.net = a.net
-             AND coalesce(r.sale = a.sale, true)
+              WHERE side IN ('credit', 'stock') AND status IN ('posted', 'empty') AND coalesce(line, '') = '') r
+        LEFT JOIN accepted a ON r.side = 'credit' AND r.status = 'posted' AND r.customer = a.customer AND r.net = a.net
+             AND coalesce(r.item = a.item, true) AND coalesce(nullif(r.units, 0) = a.units, true) AND coalesce(r.sale = a.sale, true)
         LEFT JOIN verdicts v ON v.line = a.line ORDER BY r.number""")
-    alike: dict[int, tuple[tuple[str, ...], Decimal, list[tuple[str, bool]]]] = {}
-    for _, document, amount, line, credited, *whose, number in strays:
-        alike.setdefault(number, ((document, *whose), amount, []))[2].extend([(line, credited)] if line else [])
+    alike: dict[int, tuple[tuple[str, ...], Decimal, bool, list[tuple[str, bool]]]] = {}
+    for _, document, amount, line, credited, empty, *whose, number in strays:
+        alike.setdefault(number, ((document, *whose), amount, empty, []))[3].extend([(line, credited)] if line else [])
     rows = [(kind, amount, document, other, *whose)
-            for (document, *whose), amount, lines in alike.values() for kind, other in [stray(lines)]]
+            for (document, *whose), amount, empty, lines in alike.values() for kind, other in [stray(lines, empty=empty)]]
     if rows:
         books.engine.executemany("INSERT INTO found VALUES ('', ?, ?, ?, [], ?, true, ?, ?)", rows)
 
@@ -544,7 +554,7 @@ def _find(books: Books) -> None:
 def _cancelling(books: Books) -> Iterator[Broken]:
     """Give the broken lines that another could cancel."""
     for line, kind, amount, *told in books.rows(f"""
-            SELECT line, wrong[1].kind, wrong[1].amount, entity, currency, document, net, credited, item, told_item FROM verdicts
+            SELECT line, wrong[1].kind, wrong[1].amount, entity, currency, told_document, net, credited, item, told_item FROM verdicts
             WHERE wrong[1].kind IN ({', '.join(quoted(kind) for kind in sorted(CANCELS))})"""):
         verdict = Verdict(key=line, standing=Standing.BROKEN, discrepancies=(Discrepancy(kind=kind, amount=amount),))
         names = ("entity", "currency", "document", "net", "credited", "item", "told_item")

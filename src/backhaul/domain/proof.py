@@ -446,11 +446,14 @@ def paired(broken: Iterable[Broken]) -> Iterator[tuple[str, str, str]]:
 # --- records without a line
 
 
-def stray(alike: Iterable[tuple[str, bool]]) -> tuple[str, str]:
+def stray(alike: Iterable[tuple[str, bool]], *, empty: bool = False) -> tuple[str, str]:
     """Name a posted record that carries no mark of ours: (class, line), by the lines that look like it and whether each is credited.
 
-    Nothing is matched by looks alone: a line that waits is suggested to a person.
+    Nothing is matched by looks alone: a line that waits is suggested to a person. One that is `empty` lost its lines, and the mark
+    with them.
     """
+    if empty:
+        return "POSTED_WITHOUT_LINES", ""
     lines = sorted(alike, key=lambda each: (not each[1], each[0]))
     if not lines:
         return "EXTRA_IN_ERP", ""

@@ -18,15 +18,15 @@ from backhaul.application import close, folded, pairing, payments, summon as sum
 from backhaul.application.advance import History, Unreadable, advance, judged_by
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
-from backhaul.application.certify import certify
+from backhaul.application.certify import across, certify
 from backhaul.application.claims import Owed, claims
 from backhaul.application.extracts import SIDES
 from backhaul.application.folded import Effort
 from backhaul.application.lease import HeldElsewhere, Lease, held
-from backhaul.application.ledger import read_ledger
+from backhaul.application.ledger import by_hand, read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
-from backhaul.application.proof_ports import KeptStray
+from backhaul.application.proof_ports import KeptProof, KeptStray, ProofTx
 from backhaul.application.reconcile import Books, Proof
 from backhaul.application.sweep import SOURCE
 from backhaul.application.value import value
@@ -79,7 +79,7 @@ def _prove(  # noqa: PLR0913  options
 
     Who lost the lease meanwhile keeps nothing: that is `RetryLater`.
     """
-    rules, erps = house.profiles[tenant].rules, erps_of(house, tenant)
+    rules, erps, seen = house.profiles[tenant].rules, erps_of(house, tenant), _seen(house, tenant, period)
     until = min(day, rules.span(period).last)
     heard = _hear(house, tenant, period, day, erps, now, anew=anew)
     told, irregular = heard.told, heard.irregular
@@ -98,8 +98,9 @@ def _prove(  # noqa: PLR0913  options
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
         figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
-        extracts = [*grown.extracts]
+        extracts, proof.across = [*grown.extracts], across(books, period)
         if ledger:
+            proof.by_hand = by_hand(ledger)
             accounts = _put(folder / f"accounts-{day.isoformat()}.jsonl", lambda path: journaling.write(ledger, path))
             extracts.append(_extract("accounts", accounts, len(ledger.posted)))
         pairing.keep(house.store, tenant, period, told.suggested)
@@ -107,6 +108,7 @@ def _prove(  # noqa: PLR0913  options
                          fence=lease.fence)
         grown.keep()
         books.say(_mark(grown.chain, rules))
+        _note(house, tenant, period, told, seen)
         if period == current(rules, day) and _is_latest(house, tenant, day):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
@@ -255,6 +257,53 @@ def _is_latest(house: House, tenant: str, day: date) -> bool:
         return all(kept.day <= day for kept in tx.proofs(tenant))
 
 
+# --- which months others say something of
+
+
+def _seen(house: House, tenant: str, period: str) -> Mapping[str, str]:
+    """Give by month what its reading found of lines of this one."""
+    with house.store.look() as tx:
+        return {other: told[period] for other, told in _elsewhere(tx, tenant) if period in told}
+
+
+def _note(house: House, tenant: str, period: str, told: Testimony, seen: Mapping[str, str]) -> None:
+    """Remember what this month's reading found of lines of others, and what theirs had found of its own before it was read."""
+    name = f"{UNDER}:{period}"
+    with house.store.begin() as tx:
+        tx.remember(tenant, f"{ELSEWHERE}:{period}", {other: digest(sorted(rows)) for other, rows in told.elsewhere.items() if other})
+        tx.remember(tenant, name, {**tx.recall(tenant, name), "seen": seen})
+
+
+def _elsewhere(tx: ProofTx, tenant: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Give for each month that was proved what its reading found of lines of other months."""
+    for period in sorted({kept.period for kept in tx.proofs(tenant)}):
+        yield period, tx.recall(tenant, f"{ELSEWHERE}:{period}")
+
+
+def unsettled(house: House, tenant: str, day: date) -> Sequence[str]:
+    """Name the months proved before that are to be proved again, the latest first.
+
+    Those of whose lines another month's reading found something since, as a second credit; and once a week those in which something is
+    broken or in timing, so that a break closes when it is mended and a deadline that runs out is seen.
+    """
+    rules = house.profiles[tenant].rules
+    with house.store.look() as tx:
+        latest: dict[str, KeptProof] = {}
+        for kept in tx.proofs(tenant):
+            latest.setdefault(kept.period, kept)
+        others = [*_elsewhere(tx, tenant)]
+        found = []
+        for period, kept in latest.items():
+            memory = tx.recall(tenant, f"{UNDER}:{period}")
+            told = {other: each[period] for other, each in others if period in each}
+            awaits = any(kept.figures.get(name) for name in ("broken", "orphans", "in_timing", "house"))
+            if not rules.knows(period) or rules.span(period).last < day - LONG:
+                continue
+            if (told != memory.get("seen", {}) and kept.day < day) or (awaits and kept.day + RARELY <= day):
+                found.append(period)
+    return sorted(found, reverse=True)
+
+
 # --- every day
 
 
@@ -267,6 +316,12 @@ SIGNED: Final = "signed"
 CHECKS: Final = timedelta(hours=1)
 CLOSING: Final = 10
 """For so many days of a period the one before it is proved every day as well."""
+RARELY: Final = timedelta(days=7)
+"""How often a month before that is proved in which something is open."""
+LONG: Final = timedelta(days=400)
+"""For how long after its end a month is proved again by itself."""
+ELSEWHERE: Final = f"{UNDER}:elsewhere"
+"""Under this name and the period it is remembered what its reading found of lines of other periods."""
 
 
 def steps(house: House) -> Mapping[str, Any]:
@@ -296,7 +351,7 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     here = now.astimezone(ZoneInfo(rules.entities[0].zone))
     told: dict[str, Any] = dict(ran)
     failed: list[Exception] = []
-    for period in being_closed(rules, here.date()) if here.time() >= MORNING else ():
+    for period in _mornings(house, tenant, here.date()) if here.time() >= MORNING else ():
         if not _is_due(house, tenant, period, here.date(), now):
             continue
         try:
@@ -310,6 +365,18 @@ def prove_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any
     if failed:
         raise failed[0]
     return told
+
+
+def _mornings(house: House, tenant: str, day: date) -> Iterator[str]:
+    """Name the months of a day, in their order; those before are asked about once a day, when the current ones are proved."""
+    now = being_closed(house.profiles[tenant].rules, day)
+    yield from now
+    with house.store.look() as tx:
+        asked = tx.recall(tenant, ELSEWHERE).get("day", "")
+    if asked < day.isoformat():
+        yield from (period for period in unsettled(house, tenant, day) if period not in now)
+        with house.store.begin() as tx:
+            tx.remember(tenant, ELSEWHERE, {"day": day.isoformat()})
 
 
 def _is_due(house: House, tenant: str, period: str, day: date, now: datetime) -> bool:
@@ -327,7 +394,8 @@ def _prove_daily(house: House, tenant: str, period: str, day: date, lease: Lease
     with _prove(house, tenant, period, day, lease, now=now) as (proof, _, more):
         told = {"proof": more["proof"], "lines": proof.lines, "broken": proof.broken, "orphans": proof.orphans, "complete": proof.complete}
     with house.store.begin() as tx:
-        tx.remember(tenant, f"{UNDER}:{period}", {"day": day.isoformat(), "at": now.isoformat()})
+        memory = {**tx.recall(tenant, f"{UNDER}:{period}"), "day": day.isoformat(), "at": now.isoformat()}
+        tx.remember(tenant, f"{UNDER}:{period}", {name: told for name, told in memory.items() if name != "again"})
     return told
 
 

@@ -175,6 +175,16 @@ def _amount(name: str, text: str) -> Decimal:
     return amount
 
 
+def _show_beside(told: dict[str, Any]) -> None:
+    """Say what a month moves to others, and what others posted to its accounts."""
+    for row in told.get("across", ()):
+        out.print(f"{row['entity'] or 'No legal entity'}: {row['lines']} lines are credited in {row['credited_in']}, "
+                  f"net {row['net']:f} {row['currency']}; they count for the period they were accepted in.")
+    for row in told.get("by_hand", ()):
+        out.print(f"{row['entity']}: {row['entries']} entries that are none of ours stand on the account of "
+                  f"{row['role'].replace('_', ' ')}, {row['amount']:f} together; debit is positive.")
+
+
 def _show(told: dict[str, Any], first: list[Any]) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -194,6 +204,7 @@ def _show(told: dict[str, Any], first: list[Any]) -> None:
     for row in told["let_go"]:
         out.print(f"Let go within the tolerance {row['row']} of {row['owner']}, which allows {row['limit']:f}: {row['count']} differences, "
                   f"{in_words(row['amount'])} together, {in_words(row['gross'])} if none cancels another.")
+    _show_beside(told)
     if paid := told.get("payouts"):
         out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
                   f"{paid['broken']} broken.")
