@@ -7,7 +7,7 @@ would be worked out now. Who only looks keeps nothing.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -38,6 +38,10 @@ class Effort:
     other_rules: int = 0
 
 
+_SAID: Final[dict[str, tuple[Rules, str]]] = {}
+"""The rules that were asked about last, which never change, and their hash."""
+
+
 def begin(store: FoldStore, rules: Rules) -> int:
     """Let go of what does not hold any more; give the turn in which more may be kept."""
     with store.begin() as tx:
@@ -65,7 +69,10 @@ def folded(store: FoldStore, rules: Rules, sort: Sort[T], refs: Sequence[str], *
 
 def said(rules: Rules) -> str:
     """Give a hash of everything that was decided: two rules that differ anywhere differ here, whatever they call their version."""
-    return digest(_plain(rules))
+    known = _SAID.get("last")
+    if known is None or known[0] is not rules:  # it is asked several times in a proof, and walks through thousands of values
+        known = _SAID["last"] = (rules, digest(_plain(rules)))
+    return known[1]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  whatever rules hold
