@@ -171,6 +171,52 @@ def test_a_receipt_that_is_gone_and_one_on_the_wrong_shelf_are_found(month: Worl
     assert {(each.line, each.kind) for each in found} == {("C900001|CUP#1", "DAMAGED_ON_SALE"), ("C900002|POT#1", "CREDIT_WITHOUT_STOCK")}
 
 
+def test_what_somebody_changed_in_the_erp_is_found_by_its_class_one_after_the_other(month: World) -> None:
+    pot, post = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1), one(month, NOTE_LINES, LineAmount=-3.5)
+    note = one(month, NOTES, InvoiceNumber=pot["InvoiceNumber"])
+    came = next(row for row in month.rows(STOCK) if row["ItemId"] == "POT" and row["Qty"] == 1)
+    order = one(month, "ReturnOrderHeadersV2", ReturnOrderNumber=note["SalesOrderNumber"])
+    seeded: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+        "WRONG_CUSTOMER": (NOTES, note, {"InvoiceCustomerAccountNumber": "10007"}),
+        "WRONG_CURRENCY": (NOTES, note, {"CurrencyCode": "EUR"}),
+        "WRONG_SALES_ORDER": ("ReturnOrderHeadersV2", order, {"CustomerRequisitionNumber": "500999"}),
+        "WRONG_ITEM": (NOTE_LINES, pot, {"ProductNumber": "TEA"}),
+        "FEE_WRONG_ITEM": (NOTE_LINES, post, {"ProductNumber": "TEA"}),
+        "WRONG_QUANTITY": (NOTE_LINES, pot, {"InvoicedQuantity": -2}),
+        "SIGN_ERROR": (NOTE_LINES, pot, {"InvoicedQuantity": 1, "LineAmount": 12.50}),
+        "WRONG_TAX_AMOUNT": (NOTE_LINES, pot, {"LineTotalTaxAmount": -2.00}),
+        "WRONG_WAREHOUSE": (STOCK, came, {"InventLocationId": "GB-RET-01"}),
+        "SELLABLE_KEPT_BACK": (STOCK, came, {"WMSLocationId": "OUTLET"}),
+        "CREDIT_WITHOUT_STOCK": (STOCK, came, {"Qty": 0}),
+        "VALUATION_DRIFT": (STOCK, came, {"CostAmountPhysical": 99, "CostAmountPosted": 99}),
+    }
+
+    found = {}
+    for kind, (entity, row, columns) in seeded.items():
+        change(month, entity, row, **columns)
+        _, broken = proved(month)
+        found[kind] = {(each.line.partition("#")[0], named) for each in broken for named in (each.kind, *each.also)}
+        change(month, entity, row)
+    clean, left = proved(month)
+
+    assert {kind for kind in seeded if (f"C900002|{'POST' if kind.startswith('FEE') else 'POT'}", kind) not in found[kind]} == set(), found
+    assert (clean.broken, left) == (0, [])
+
+
+@pytest.mark.parametrize(("kind", "day"), [
+    ("CREDIT_BEFORE_ACCEPTANCE", "2010-11-28"), ("LATE", "2010-12-28"), ("WRONG_PERIOD", "2011-01-15")])
+def test_a_credit_of_another_day_than_it_should_have_been_is_found_by_what_that_means(month: World, kind: str, day: str) -> None:
+    pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
+    note = one(month, NOTES, InvoiceNumber=pot["InvoiceNumber"])
+    for entity, row in ((NOTES, note), (NOTE_LINES, pot)):
+        change(month, entity, row, InvoiceNumber="CN-2", InvoiceDate=f"{day}T12:00:00Z")
+    change(month, NOTES, note, TotalInvoiceAmount=0, CustomersOrderReference="")  # as if it had been this one from the start
+
+    _, found = proved(month, day=date(2011, 1, 20))
+
+    assert [each.kind for each in found if each.line == "C900002|POT#1"] == [kind]
+
+
 def test_an_edited_document_is_told_from_one_that_was_wrong_from_the_start(month: World) -> None:
     pot = one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)
     change(month, NOTE_LINES, pot, LineAmount=-13.50)
