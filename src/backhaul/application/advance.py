@@ -5,7 +5,8 @@ What arrives replaces the rows of the lines it names; only those, the open ones,
 without a mark are judged. The figures are those of a full run over everything, which a test compares.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,28 +25,42 @@ from backhaul.domain.trail import digest
 
 KEPT: Final = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD}
 SUMS: Final = ("lines", "net", "stocked", "credited", "received", "booked")
-"""What is added up of the proved part, so that nobody reads it for a total."""
-MARKED: Final = "coalesce({0}line, '') <> ''"
-_NAMED: Final = "SELECT DISTINCT coalesce(entity, '') AS entity, voucher FROM kept.open_records WHERE voucher <> '' AND side IN"
-CREDITED, VOUCHERS = f"{_NAMED} ('credit')", f"{_NAMED} ('credit', 'ledger')"
-"""Vouchers that credit notes of the open part name, and those that its entries of the ledger name as well."""
-
-ALIKE: Final = """SELECT p.k FROM kept.proved_accepted p SEMI JOIN (
-    SELECT item, customer, units, net FROM kept.open_records WHERE k IS NULL AND side = 'credit') r
-    ON p.customer = r.customer AND p.net = r.net AND coalesce(p.item = r.item, r.item IS NULL)
-       AND coalesce(p.units = nullif(r.units, 0), coalesce(r.units, 0) = 0)"""
-TOGETHER: Final = f"""SELECT p.k FROM kept.proved_records p SEMI JOIN ({VOUCHERS}) v
-    ON coalesce(p.entity, '') = v.entity AND p.voucher = v.voucher AND p.side = 'credit'"""
-"""Proved lines that look like a record without a mark, and those that share a voucher with an open one."""
-ADDED: Final = {
-    "accepted": ("count(*) AS lines, coalesce(sum(net), 0) AS net, coalesce(sum(stocked), 0) AS stocked", SUMS[:3]),
-    "records": ("""coalesce(sum(net) FILTER (side = 'credit' AND status = 'posted'), 0) AS credited,
-        coalesce(sum(units) FILTER (side = 'stock' AND status = 'posted'), 0) AS received,
-        coalesce(sum(net) FILTER (side = 'ledger'), 0) AS booked""", SUMS[3:])}
-AMOUNTS: Final = ("rows", "lines", "net", "stocked", "credited", "received", "booked")
+"""What is told of the proved part, so that nobody reads it for a total."""
+AMOUNTS: Final = ("rows", *SUMS)
 BY_SHARE: Final = "side VARCHAR, entity VARCHAR, currency VARCHAR, " + ", ".join(f"{name} DECIMAL(38,4)" for name in AMOUNTS)
 """What the proved part adds up to, of each legal entity, currency and side."""
-VOUCHER: Final = "entity VARCHAR, voucher VARCHAR"
+LINE, VOUCHER = "k UBIGINT", "entity VARCHAR, voucher VARCHAR"
+ENTRY: Final = "(coalesce(entity, ''), voucher)"
+MARKED: Final = "coalesce(line, '') <> ''"
+FEW: Final = 200_000
+"""So many rows of a side are copied to be judged; more are read where they lie."""
+
+REPLACED: Final = dict.fromkeys(KEPT, "coalesce(k IN (FROM touched), false)") | {"records": f"""CASE
+    WHEN k IS NOT NULL THEN k IN (FROM touched) WHEN side = 'ledger' THEN coalesce({ENTRY} IN (FROM replaced), false)
+    ELSE coalesce(document, '') IN (FROM documents) END"""}
+"""Which open rows what arrived takes the place of."""
+SETTLED: Final = dict.fromkeys(KEPT, "(k IS NOT NULL AND k NOT IN (FROM unproved))") | {"records": f"""CASE
+    WHEN side = 'ledger' THEN k IS NULL AND coalesce(voucher, '') <> '' AND {ENTRY} NOT IN (FROM credited)
+    ELSE k IS NOT NULL AND k NOT IN (FROM unproved) END"""}
+"""Which judged rows are laid aside: those of proved lines, and the ledger's entries no open line is about."""
+OUT: Final = dict.fromkeys(KEPT, "k IN (FROM known)") | {
+    "records": f"CASE WHEN side = 'ledger' THEN {ENTRY} IN (FROM looked_up) ELSE k IN (FROM known) END"}
+"""Which proved rows are replaced or judged again."""
+
+CREDITED: Final = """SELECT DISTINCT coalesce(entity, ''), voucher FROM judged_records
+    WHERE side = 'credit' AND voucher <> '' AND (k IS NULL OR k IN (FROM unproved))"""
+VOUCHERS: Final = """SELECT coalesce(entity, ''), voucher FROM judged_records WHERE voucher <> '' AND side IN ('credit', 'ledger')
+    UNION SELECT coalesce(entity, ''), voucher FROM out_records WHERE voucher <> '' AND side = 'credit'
+    UNION SELECT entity, voucher FROM replaced EXCEPT SELECT entity, voucher FROM looked_up"""
+"""Vouchers that are named now, or were by what is replaced, and were not looked up yet."""
+TOUCHED: Final = "SELECT p.k FROM kept.proved_accepted p SEMI JOIN touched t ON p.k = t.k"
+ALIKE: Final = """SELECT p.k FROM kept.proved_accepted p SEMI JOIN (
+    SELECT item, customer, units, net FROM judged_records WHERE k IS NULL AND side = 'credit') r
+    ON p.customer = r.customer AND p.net = r.net AND coalesce(p.item = r.item, r.item IS NULL)
+       AND coalesce(p.units = nullif(r.units, 0), coalesce(r.units, 0) = 0)"""
+TOGETHER: Final = """SELECT p.k FROM kept.proved_records p SEMI JOIN vouchers v
+    ON coalesce(p.entity, '') = v.entity AND p.voucher = v.voucher AND p.side = 'credit'"""
+"""Proved lines of which something arrived, that look like a record without a mark, and that share a voucher."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,24 +100,51 @@ class History(Books):
                 message = f"{message} Only one run at a time may have it open."
                 raise Misconfigured(message) from shut
             raise Unreadable(message) from shut
-        for name, columns in KEPT.items():
-            for part in ("open", "proved"):
-                told = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-                self.run(f"CREATE TABLE IF NOT EXISTS kept.{part}_{name} (k UBIGINT, {told})")
-                for column, kind in columns.items():  # a history of before has fewer
-                    self.run(f"ALTER TABLE kept.{part}_{name} ADD COLUMN IF NOT EXISTS {column} {kind}")
-            self.run(f"CREATE VIEW {name} AS SELECT * EXCLUDE (k) FROM kept.open_{name}")
-            self.run(f"CREATE VIEW whole_{name} AS FROM kept.open_{name} UNION ALL FROM kept.proved_{name}")
-        self.run(f"CREATE TABLE IF NOT EXISTS kept.sums ({', '.join(f'{name} DECIMAL(38,4)' for name in SUMS)}, tolerance VARCHAR)")
-        self.run("INSERT INTO kept.sums SELECT 0, 0, 0, 0, 0, 0, '' WHERE NOT EXISTS (SELECT 1 FROM kept.sums)")
         self.told = {name: frozenset(columns) for name, columns in KEPT.items()}
-        if not self.one("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'kept' AND table_name = 'added'")[0]:
-            self.run("BEGIN")  # a history of before did not have them
-            self.run(f"CREATE TABLE kept.added ({BY_SHARE})")
-            self.run(f"INSERT INTO kept.added {added_up('kept.proved_accepted', 'kept.proved_records')}")
-            self.run("COMMIT")
+        self._complete()
+        self.forget()
 
-        self.run("CREATE TABLE IF NOT EXISTS kept.mark (said VARCHAR)")
+    def _complete(self) -> None:
+        """Make what a history has and this file lacks, because it is new or of before."""
+        there: dict[str, set[str]] = {}
+        for table, column in self.rows("SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'kept'"):
+            there.setdefault(table, set()).add(column)
+        with self._at_once():
+            for name, columns in KEPT.items():
+                for part in (f"open_{name}", f"proved_{name}"):
+                    if part not in there:
+                        self.run(f"CREATE TABLE kept.{part} ({LINE}, {', '.join(f'{column} {kind}' for column, kind in columns.items())})")
+                    for column in columns.keys() - there.get(part, columns.keys()):
+                        self.run(f"ALTER TABLE kept.{part} ADD COLUMN {column} {columns[column]}")
+            if "added" not in there:
+                self.run(f"CREATE TABLE kept.added ({BY_SHARE})")
+                self.run(f"INSERT INTO kept.added {added_up('kept.proved_accepted', 'kept.proved_records')}")
+            if "sums" not in there:
+                self.run("CREATE TABLE kept.sums (tolerance VARCHAR)")
+                self.run("INSERT INTO kept.sums VALUES ('')")
+            if "mark" not in there:
+                self.run("CREATE TABLE kept.mark (said VARCHAR)")
+            for column in there.get("sums", set()) - {"tolerance"}:  # totals, which a history of before kept twice
+                self.run(f"ALTER TABLE kept.sums DROP COLUMN {column}")
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """Write to the file all that is written in a block, or nothing."""
+        self.run("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.run("ROLLBACK")
+            raise
+        self.run("COMMIT")
+
+    def forget(self) -> None:
+        """Show what the file holds: the open part, and both parts as the whole. What was taken and not settled is forgotten."""
+        for name in KEPT:
+            self.run(f"""
+                CREATE OR REPLACE VIEW {name} AS SELECT * EXCLUDE (k) FROM kept.open_{name};
+                CREATE OR REPLACE VIEW whole_{name} AS FROM kept.open_{name} UNION ALL BY NAME FROM kept.proved_{name}""")
+        self.run("CREATE OR REPLACE TABLE added AS FROM kept.added")
 
     @property
     def mark(self) -> str:
@@ -111,10 +153,17 @@ class History(Books):
 
     def say(self, mark: str) -> None:
         """Keep what its owner says of what it holds now."""
-        self.run("BEGIN")
-        self.run("DELETE FROM kept.mark")
-        self.run(f"INSERT INTO kept.mark VALUES ({quoted(mark)})")
-        self.run("COMMIT")
+        with self._at_once():
+            self.run("DELETE FROM kept.mark")
+            self.run(f"INSERT INTO kept.mark VALUES ({quoted(mark)})")
+
+    def empty(self) -> None:
+        """Be a history of nothing."""
+        with self._at_once():
+            for table in ("added", "mark", *(f"{part}_{name}" for name in KEPT for part in ("open", "proved"))):
+                self.run(f"DELETE FROM kept.{table}")
+            self.run("UPDATE kept.sums SET tolerance = ''")
+        self.forget()
 
     def whole(self, name: str) -> str:
         """Name all rows of a side, those too that were proved before and are not judged again."""
@@ -122,102 +171,111 @@ class History(Books):
 
     # --- what came
 
-    def forget(self) -> None:
-        """Be a history of nothing."""
-        self.run("BEGIN")
-        for table in (f"{part}_{name}" for name in KEPT for part in ("open", "proved")):
-            self.run(f"DELETE FROM kept.{table}")
-        self.run("DELETE FROM kept.added")
-        self.run("DELETE FROM kept.mark")
-        self.run(f"UPDATE kept.sums SET {', '.join(f'{name} = 0' for name in SUMS)}, tolerance = ''")
-        self.run("COMMIT")
-
     def take(self, arrived: Arrived) -> None:
-        """Put what came in the place of what was known of the same lines, documents and vouchers; all of it, or nothing."""
+        """Show what came in the place of what was known of the same lines, documents and vouchers; the file stays as it is."""
+        self.forget()
         self._name_what_changes(arrived)
-        self.run("BEGIN")
-        try:
-            self.run("DELETE FROM kept.mark")
-            self._replace()
-            self._gather()
-        except BaseException:
-            self.run("ROLLBACK")
-            raise
-        self.run("COMMIT")
+        for name in KEPT:
+            self._show_judged(name)
+        self._bring(TOUCHED, again=False)
+        self._gather()
+        if self.one("SELECT EXISTS (FROM out_accepted) OR EXISTS (FROM out_records)")[0]:
+            self._add("-", "out_accepted", "out_records")
 
     def _name_what_changes(self, arrived: Arrived) -> None:
         """Name the lines, the documents without a mark and the vouchers whose rows are replaced."""
         for name, columns in KEPT.items():
             self._open(name, columns, getattr(arrived, name), prefix="new_")
-        self._names("touched", "k UBIGINT", f"""
-            SELECT hash(line) FROM new_accepted UNION SELECT hash(line) FROM new_records WHERE {MARKED.format('')}
+        self._names("touched", LINE, f"""
+            SELECT hash(line) FROM new_accepted UNION SELECT hash(line) FROM new_records WHERE {MARKED}
             UNION SELECT hash(line) FROM new_held UNION SELECT hash(line) FROM ({_listed(arrived.gone, 'line')})""")
         self._names("documents", "document VARCHAR", f"""
-            SELECT coalesce(document, '') FROM new_records WHERE side <> 'ledger' AND NOT {MARKED.format('')}
+            SELECT coalesce(document, '') FROM new_records WHERE side <> 'ledger' AND NOT {MARKED}
             UNION SELECT document FROM ({_listed(arrived.gone_documents, 'document')})""")
-        self._names("vouchers", VOUCHER, f"""
-            SELECT coalesce(entity, ''), voucher FROM new_records WHERE side = 'ledger' AND coalesce(voucher, '') <> ''
-            UNION SELECT coalesce(entity, ''), voucher FROM kept.open_records WHERE side = 'ledger'
-                  AND voucher IN (SELECT voucher FROM ({_listed(arrived.gone_vouchers, 'voucher')}))
-            UNION SELECT coalesce(entity, ''), voucher FROM kept.proved_records WHERE side = 'ledger'
-                  AND voucher IN (SELECT voucher FROM ({_listed(arrived.gone_vouchers, 'voucher')}))""")
+        gone = _listed(arrived.gone_vouchers, "voucher")
+        before = "".join(f""" UNION SELECT coalesce(entity, ''), voucher FROM kept.{part}_records
+            WHERE side = 'ledger' AND voucher IN ({gone})""" for part in ("open", "proved") if arrived.gone_vouchers)
+        self._names("replaced", VOUCHER, f"""
+            SELECT coalesce(entity, ''), voucher FROM new_records WHERE side = 'ledger' AND coalesce(voucher, '') <> '' {before}""")
+        self.run(f"CREATE OR REPLACE TABLE known ({LINE}); CREATE OR REPLACE TABLE looked_up ({VOUCHER})")
 
-    def _replace(self) -> None:
-        self._open_again("SELECT p.k FROM kept.proved_accepted p SEMI JOIN touched t ON p.k = t.k")
-        for name in KEPT:
-            self.run(f"DELETE FROM kept.open_{name} WHERE k IN (FROM touched)")
-        self.run("""DELETE FROM kept.open_records WHERE k IS NULL AND CASE WHEN side = 'ledger'
-            THEN (coalesce(entity, ''), voucher) IN (FROM vouchers) ELSE coalesce(document, '') IN (FROM documents) END""")
-        for name in KEPT:
-            key = f"CASE WHEN {MARKED.format('')} THEN hash(line) END"
-            self.run(f"INSERT INTO kept.open_{name} SELECT {key}, * FROM new_{name}")
-        self.run("""
-            INSERT INTO kept.open_records (side, status, line, voucher, net, units) SELECT 'ledger', 'posted', '', '', 0, 0
-            WHERE EXISTS (SELECT 1 FROM new_records WHERE side = 'ledger')
-            AND NOT EXISTS (SELECT 1 FROM kept.open_records WHERE side = 'ledger' AND coalesce(voucher, '') = '')""")
+    def _show_judged(self, name: str) -> None:
+        """Show of one side what is judged: what came, what is open and not replaced, and what is brought back of the proved part."""
+        judged = f"""SELECT CASE WHEN {MARKED} THEN hash(line) END AS k, true AS fresh, * FROM new_{name}
+            UNION ALL BY NAME SELECT false AS fresh, * FROM kept.open_{name} WHERE NOT ({REPLACED[name]})"""
+        if self.one(f"SELECT (SELECT count(*) FROM new_{name}) + (SELECT count(*) FROM kept.open_{name})")[0] <= FEW:
+            self.run(f"CREATE OR REPLACE TABLE few_{name} AS {judged}")
+            judged = f"FROM few_{name}"
+        self.run(f"""
+            CREATE OR REPLACE TABLE out_{name} AS SELECT true AS again, * FROM kept.proved_{name} LIMIT 0;
+            CREATE OR REPLACE VIEW judged_{name} AS
+                {judged} UNION ALL BY NAME SELECT true AS fresh, * EXCLUDE (again) FROM out_{name} WHERE again;
+            CREATE OR REPLACE VIEW {name} AS SELECT * EXCLUDE (k, fresh) FROM judged_{name};
+            CREATE OR REPLACE VIEW whole_{name} AS SELECT * EXCLUDE (fresh) FROM judged_{name}
+                UNION ALL BY NAME SELECT * FROM kept.proved_{name} WHERE NOT ({OUT[name]})""")
 
     def _gather(self) -> None:
-        """Open proved lines without which the open ones cannot be judged: of the same voucher, or looking like a record without a mark."""
-        booked = self.one("SELECT count(*) FROM kept.open_records WHERE side = 'ledger'")[0] > 0
-        strays = self.one("SELECT count(*) FROM kept.open_records WHERE k IS NULL AND side = 'credit'")[0] > 0
-        while booked or strays:
-            self._names("vouchers", VOUCHER, VOUCHERS if booked else "SELECT '', '' WHERE false")
-            before = self.one("SELECT count(*) FROM kept.open_records")
-            opened = self._open_again(ALIKE + (f" UNION {TOGETHER}" if booked else ""))
-            if not opened and self.one("SELECT count(*) FROM kept.open_records") == before:
+        """Bring proved lines back without which the others cannot be judged: of the same voucher, or looking like a record without a mark."""
+        booked, strays = self.one("SELECT count(*) FILTER (side = 'ledger'), count(*) FILTER (side = 'credit') FROM judged_records WHERE k IS NULL")
+        if strays:
+            self._bring(ALIKE, again=True)
+        while booked:
+            self._names("vouchers", VOUCHER, VOUCHERS)
+            if not self.one("SELECT count(*) FROM vouchers")[0]:
                 return
+            self.run("INSERT INTO looked_up FROM vouchers")
+            self._bring(TOGETHER, again=True)
+            self.run(f"""INSERT INTO out_records BY NAME SELECT {ENTRY} NOT IN (FROM replaced) AS again, * FROM kept.proved_records
+                         WHERE side = 'ledger' AND {ENTRY} IN (FROM vouchers)""")
 
-    def _open_again(self, lines: str) -> int:
-        """Open the proved lines a query names, with the ledger's entries of `vouchers`; give how many lines. Most often there are none."""
-        self._names("known", "k UBIGINT", lines)
-        known = int(self.one("SELECT count(*) FROM known")[0])
-        booked = self.one("SELECT count(*) FROM vouchers")[0] > 0
-        if known or booked:
-            self._move("proved", "open", "k IN (FROM known)" if known else "false",
-                       "(coalesce(entity, ''), voucher) IN (FROM vouchers)" if booked else "false")
-        return known
+    def _bring(self, lines: str, *, again: bool) -> None:
+        """Bring the proved lines back that a query names; most often there are none. They are judged again unless they are replaced."""
+        self._names("coming", LINE, f"SELECT DISTINCT k FROM ({lines}) WHERE k NOT IN (FROM known)")
+        if self.one("SELECT count(*) FROM coming")[0]:
+            for name in KEPT:
+                self.run(f"INSERT INTO out_{name} BY NAME SELECT {again} AS again, * FROM kept.proved_{name} WHERE k IN (FROM coming)")
+            self.run("INSERT INTO known FROM coming")
 
     # --- what stays
 
     def settle(self, tolerance: Tolerance) -> None:
-        """Lay the lines aside that are proved without any tolerance, with the ledger's entries no open line is about."""
-        self._names("unproved", "k UBIGINT", "SELECT hash(line) FROM verdicts WHERE standing <> 'proved' OR len(let_go) > 0")
-        self.run("BEGIN")
-        self._move("open", "proved", "k IS NOT NULL AND k NOT IN (FROM unproved)", "false")
-        self._names("vouchers", VOUCHER, CREDITED)
-        self._move("open", "proved", "false", "voucher <> '' AND (coalesce(entity, ''), voucher) NOT IN (FROM vouchers)")
-        self.run(f"UPDATE kept.sums SET tolerance = {quoted(_said(tolerance))}")
-        self.run("COMMIT")
+        """Keep what was judged: what is proved without any tolerance is laid aside, all else is open. The file is written once, or not at all."""
+        self._names("unproved", LINE, "SELECT hash(line) FROM verdicts WHERE standing <> 'proved' OR len(let_go) > 0")
+        self._names("credited", VOUCHER, CREDITED)
+        for name in KEPT:
+            self.run(f"CREATE OR REPLACE VIEW settled_{name} AS SELECT * EXCLUDE (fresh) FROM judged_{name} WHERE {SETTLED[name]}")
+        self._add("+", "settled_accepted", "settled_records")
+        with self._at_once():
+            for name in KEPT:
+                if self.one(f"SELECT count(*) FROM out_{name}")[0]:
+                    self.run(f"DELETE FROM kept.proved_{name} WHERE {OUT[name]}")
+                self.run(f"INSERT INTO kept.proved_{name} BY NAME SELECT * FROM settled_{name}")
+                self.run(f"DELETE FROM kept.open_{name} WHERE {REPLACED[name]} OR {SETTLED[name]}")
+                self.run(f"""INSERT INTO kept.open_{name} BY NAME SELECT * EXCLUDE (fresh) FROM judged_{name}
+                             WHERE fresh AND NOT coalesce({SETTLED[name]}, false)""")
+            self.run("""
+                INSERT INTO kept.open_records (side, status, line, voucher, net, units) SELECT 'ledger', 'posted', '', '', 0, 0
+                WHERE EXISTS (SELECT 1 FROM new_records WHERE side = 'ledger')
+                AND NOT EXISTS (SELECT 1 FROM kept.open_records WHERE side = 'ledger' AND coalesce(voucher, '') = '')""")
+            self.run("DELETE FROM kept.mark")
+            self.run("DELETE FROM kept.added")
+            self.run("INSERT INTO kept.added BY NAME SELECT * FROM added")
+            self.run(f"UPDATE kept.sums SET tolerance = {quoted(_said(tolerance))} WHERE tolerance <> {quoted(_said(tolerance))}")
+        self.forget()
 
     def reopen(self) -> None:
         """Judge everything anew: what may differ is not what it was."""
-        self.run("BEGIN")
-        self._move("proved", "open", "true", "true")
-        self.run("COMMIT")
+        with self._at_once():
+            for name in KEPT:
+                self.run(f"INSERT INTO kept.open_{name} BY NAME SELECT * FROM kept.proved_{name}")
+                self.run(f"DELETE FROM kept.proved_{name}")
+            self.run("DELETE FROM kept.added")
+        self.forget()
 
     def sums(self) -> dict[str, Decimal]:
-        """Give what the proved part adds up to."""
-        return dict(zip(SUMS, self.one(f"SELECT {', '.join(SUMS)} FROM kept.sums"), strict=True))
+        """Give what the proved part adds up to, without what is judged again."""
+        each = ", ".join(f"coalesce(sum({name}), 0)::DECIMAL(38,4)" for name in SUMS)
+        return dict(zip(SUMS, self.one(f"SELECT {each} FROM added"), strict=True))
 
     @property
     def judged_by(self) -> str:
@@ -225,47 +283,36 @@ class History(Books):
         return str(self.one("SELECT tolerance FROM kept.sums")[0])
 
     def _names(self, table: str, columns: str, query: str) -> None:
-        self.run(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
-        self.run(f"INSERT INTO {table} {query}")
+        self.run(f"CREATE OR REPLACE TABLE {table} ({columns}); INSERT INTO {table} {query}")
 
-    def _move(self, source: str, target: str, lines: str, ledger: str) -> None:
-        """Bring lines, and entries of the ledger, from one part to the other, and what they add up to with them."""
-        sign = "+" if target == "proved" else "-"
-        for name in KEPT:
-            chosen = f"({lines})" if name != "records" else f"CASE WHEN side = 'ledger' THEN k IS NULL AND ({ledger}) ELSE ({lines}) END"
-            self.run(f"CREATE OR REPLACE TEMP TABLE moving_{name} AS SELECT * FROM kept.{source}_{name} WHERE {chosen}")
-            if not self.one(f"SELECT count(*) FROM moving_{name}")[0]:
-                continue
-            self.run(f"INSERT INTO kept.{target}_{name} SELECT * FROM moving_{name}")
-            self.run(f"DELETE FROM kept.{source}_{name} WHERE {chosen}")
-            if name in ADDED:
-                told, columns = ADDED[name]
-                added = ", ".join(f"{column} = sums.{column} {sign} m.{column}" for column in columns)
-                self.run(f"UPDATE kept.sums SET {added} FROM (SELECT {told} FROM moving_{name}) m")
-        each = ", ".join(f"sum({name})" for name in AMOUNTS)
-        more = ", ".join(f"{sign}{name}" for name in AMOUNTS)
-        self.run(f"""CREATE OR REPLACE TEMP TABLE added AS SELECT side, entity, currency, {each} FROM (
-            FROM kept.added UNION ALL SELECT side, entity, currency, {more} FROM ({added_up("moving_accepted", "moving_records")}))
+    def _add(self, sign: str, accepted: str, records: str) -> None:
+        """Add rows to what the proved part adds up to, or take them off."""
+        each = ", ".join(f"sum({name}) AS {name}" for name in AMOUNTS)
+        more = ", ".join(f"{sign}{name} AS {name}" for name in AMOUNTS)
+        self.run(f"""CREATE OR REPLACE TABLE added AS SELECT side, entity, currency, {each} FROM (
+            FROM added UNION ALL BY NAME SELECT side, entity, currency, {more} FROM ({added_up(accepted, records)}))
             GROUP BY ALL HAVING sum(rows) <> 0""")
-        self.run("DELETE FROM kept.added")
-        self.run("INSERT INTO kept.added FROM added")
 
 
 def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance) -> Proof:
     """Prove as of the end of a day what a history holds and what came since; `history.found()` tells what is broken, of all of it."""
     if history.judged_by not in {"", _said(tolerance)}:
         history.reopen()
-    history.take(arrived)
-    proof = prove(history, day, tolerance)
-    history.judged = proof.lines
-    booked = history.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
-    sums = history.sums()
-    proof.lines, proof.proved = proof.lines + int(sums["lines"]), proof.proved + int(sums["lines"])
-    proof.credit_difference += sums["credited"] - sums["net"]
-    proof.stock_difference += sums["received"] - sums["stocked"]
-    proof.ledger_difference += sums["booked"] - sums["credited"] if booked else Decimal(0)
-    proof.entities = shares(history.rows, history.told["accepted"], tolerance.books, before="kept.added")
-    history.settle(tolerance)
+    try:
+        history.take(arrived)
+        proof = prove(history, day, tolerance)
+        history.judged = proof.lines
+        booked = history.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
+        sums = history.sums()
+        proof.lines, proof.proved = proof.lines + int(sums["lines"]), proof.proved + int(sums["lines"])
+        proof.credit_difference += sums["credited"] - sums["net"]
+        proof.stock_difference += sums["received"] - sums["stocked"]
+        proof.ledger_difference += sums["booked"] - sums["credited"] if booked else Decimal(0)
+        proof.entities = shares(history.rows, history.told["accepted"], tolerance.books, before="added")
+        history.settle(tolerance)
+    except BaseException:
+        history.forget()
+        raise
     return proof
 
 

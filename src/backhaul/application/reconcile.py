@@ -357,7 +357,7 @@ GROUPED: Final = f"""
            coalesce(sum(units) FILTER (status = 'posted'), 0) AS units,
            {', '.join(f"sum({name}) FILTER (status = 'posted') AS {name}" for name in ('sellable', 'net', 'tax', 'cost'))},
            min(posted_on) FILTER (status = 'posted') AS first_on, max(posted_on) FILTER (status = 'posted') AS last_on,
-           {', '.join(f"CASE WHEN count(DISTINCT {name}) FILTER (status = 'posted') > 1 THEN '*' "
+           {', '.join(f"CASE WHEN min({name}) FILTER (status = 'posted') <> max({name}) FILTER (status = 'posted') THEN '*' "
                       f"ELSE min({name}) FILTER (status = 'posted') END AS {name}" for name in (*WORDS, 'period'))}
     FROM records WHERE side = '{{side}}' AND line <> '' AND {{chosen}} GROUP BY line"""
 

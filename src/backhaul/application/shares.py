@@ -116,7 +116,8 @@ def _recorded(ask: Ask, known: Collection[str], before: str) -> Told:
 def added_up(accepted: str, records: str) -> str:
     """Give the query that adds rows up as `shares` does, by side (none: what was accepted), so that they need not be read again.
 
-    `rows` counts what each sum is of. Every record with a line has its line in `accepted`.
+    `rows` counts what each sum is of. Every record with a line has its line in `accepted`; only of those that do not say whose they are,
+    or in which currency, it is read.
     """
     return f"""
         SELECT '' AS side, coalesce(entity, '') AS entity, coalesce(currency, '') AS currency, count(*) AS rows, count(*) AS lines,
@@ -124,7 +125,10 @@ def added_up(accepted: str, records: str) -> str:
         FROM {accepted} GROUP BY ALL
         UNION ALL
         SELECT r.side, coalesce(r.entity, a.entity, ''), coalesce(r.currency, a.currency, ''), count(*), 0, 0, 0, {SUMS}
-        FROM {records} r LEFT JOIN {accepted} a ON r.line = a.line WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL"""
+        FROM {records} r LEFT JOIN (
+            SELECT line, entity, currency FROM {accepted}
+            SEMI JOIN (SELECT line FROM {records} WHERE line <> '' AND (entity IS NULL OR currency IS NULL)) USING (line)) a
+        ON r.line = a.line WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL"""
 
 
 def _booked(ask: Ask, told: Told, whole: str) -> Iterator[tuple[str, str, Decimal]]:

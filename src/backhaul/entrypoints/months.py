@@ -177,7 +177,7 @@ def _grow(house: House, tenant: str, period: str, day: date, told: Testimony, bo
     chain = resume(house.store, tenant, period, folder)
     onward = not anew and books.mark == _mark(chain, house.profiles[tenant].rules)
     if not onward:
-        books.forget()
+        books.empty()
     return extend(chain, {name: getattr(told, name) for name in SIDES}, day), onward
 
 
