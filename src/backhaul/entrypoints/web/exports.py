@@ -350,6 +350,14 @@ def _coverage(console: Console, _request: AnyRequest, connection: Connection, re
                code.units, code.net, code.currency, code.last_at)
 
 
+def _fees(console: Console, _request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for fee in coverage.fees(connection, reach, console.house.profiles[reach.tenant].rules.fees):
+        rule = fee.rule
+        does = "held" if rule is None else rule.effect.value if rule.customer_return else "no customer return"
+        yield ("mapped" if rule else "unmapped", fee.legal_entity, fee.code, fee.came_as.value, does, rule.service_item if rule else "",
+               fee.count, fee.amount, fee.currency, fee.last_at)
+
+
 def _people(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     with console.house.store.look() as tx:
         known, grants = tx.people(), tx.grants(reach.tenant)
@@ -448,6 +456,8 @@ SHEETS: Final[dict[str, Sheet]] = {
     "comparison": Sheet(action=Action.SEE, rows=_comparison, headings=("Legal entity", "List", "Code", "Stands", "Says", "Looks like")),
     "coverage": Sheet(action=Action.SEE, rows=_coverage, headings=(
         "Mapped", "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Units", "Net", "Currency", "Last seen")),
+    "fees": Sheet(action=Action.SEE, rows=_fees, headings=(
+        "Mapped", "Legal entity", "Code", "Came as", "Does", "Service item", "Count", "Amount", "Currency", "Last seen")),
     "people": Sheet(action=Action.SEE_PEOPLE, whole=True, rows=_people, headings=(
         "Person", "Name", "Subject", "Issuer", "Role", "Legal entities", "Granted by", "Approved by", "At")),
     "trail": Sheet(action=Action.SEE_TRAIL, whole=True, rows=_trail, headings=(
