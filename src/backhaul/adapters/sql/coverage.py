@@ -15,14 +15,19 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
-from backhaul.adapters.sql import rows, tables
+from backhaul.adapters.sql import lists, rows, tables
 from backhaul.adapters.sql.lists import Reach
 from backhaul.adapters.sql.session import chunks
 from backhaul.domain.disposition import Circumstance, MappingRow, choose
+from backhaul.domain.kits import explode
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.domain.rules import FeeRule, Rules
 
 MEMORY: Final = "coverage"
+RETURNS: Final = 200
+"""So many returns are looked through for codes of goods."""
+CODES: Final = 200
+"""So many codes of goods an ERP is asked about when somebody looks at the page."""
 STEP: Final = 5000
 """Facts that are counted at once."""
 Key = tuple[str, str, str, str, str, str]
@@ -59,6 +64,19 @@ class Fee:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Goods:
+    """Codes of goods that the latest returns of a legal entity named: of how many returns, and how many codes are not among them.
+
+    `older`: there are returns that were not looked at.
+    """
+
+    codes: frozenset[str]
+    returns: int
+    more: int = 0
+    older: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
     """A circumstance the warehouse reported: how many units, at which net, when last, and the row it meets if there is one."""
 
@@ -91,6 +109,19 @@ def fees(connection: Connection, reach: Reach, rules: Mapping[str, FeeRule]) -> 
             found.append(Fee(legal_entity=entity, code=code, came_as=CameAs(came_as), count=int(told["count"]), currency=currency,
                              amount=Decimal(told["amount"]), last_at=datetime.fromisoformat(told["last_at"]), rule=rules.get(code)))
     return sorted(found, key=lambda fee: (fee.rule is not None, -abs(fee.amount), fee.code, fee.legal_entity))
+
+
+def goods(connection: Connection, tenant: str, entity: str, rules: Rules) -> Goods:
+    """Give the codes of goods in the latest returns of a legal entity, the latest first; fees, and kits that come apart, are none."""
+    found = lists.returns(connection, Reach(tenant=tenant, entities=(entity,)), limit=RETURNS + 1)
+    refs, facts, told = [case.ref for case in found[:RETURNS]], tables.facts, dict[str, list[Any]]()
+    for part in chunks(refs):
+        for row in connection.execute(select(facts).where(
+                facts.c.tenant == tenant, facts.c.return_ref.in_(part)).order_by(facts.c.id)):
+            told.setdefault(row.return_ref, []).append(rows.fact(row.kind, row.body, row.identity))
+    codes = dict.fromkeys(line.sku for ref in refs if ref in told for line in explode(fold(ref, told[ref]), rules.kits).lines
+                          if line.sku and line.sku not in rules.fees)
+    return Goods(codes=frozenset(list(codes)[:CODES]), returns=len(refs), more=max(len(codes) - CODES, 0), older=len(found) > RETURNS)
 
 
 def is_behind(memory: Mapping[str, Any], told: Mapping[str, Any]) -> bool:

@@ -37,7 +37,7 @@ from backhaul.entrypoints.journaling import proposed
 from backhaul.entrypoints.spreadsheet import cell as as_cell, csv_file, safe
 from backhaul.entrypoints.web.console import Console, days, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
-from backhaul.entrypoints.web.pages.comparison import asked_for, compared
+from backhaul.entrypoints.web.pages.comparison import Found, asked_for, compared
 from backhaul.entrypoints.web.pages.figures import asked_for as lines_of_figure, found as figured_month
 from backhaul.entrypoints.web.pages.roll_forward import asked_for as lines_of_rolled, found as rolled_month
 
@@ -385,12 +385,14 @@ def _trail(console: Console, request: AnyRequest, connection: Connection, reach:
 def _comparison(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
     entity = asked_for(console, request)
     try:
-        found = compared(console, request, entity) if entity else ()
+        found = compared(console, request, entity) if entity else Found()
     except BackhaulError as away:
         yield (entity, "", "", "not asked", str(away), "")
         return
-    for row in found:
+    for row in found.rows:
         yield (entity, row.listed.value, row.code, row.standing.value, row.says, "; ".join(row.alike))
+    if found.goods.more:
+        yield (entity, "item", "", "not asked", f"{found.goods.more} more codes of the latest {found.goods.returns} returns", "")
 
 
 def _words(values: Any) -> str:  # noqa: ANN401  loose values of a window or an entry
