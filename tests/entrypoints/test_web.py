@@ -867,6 +867,35 @@ def test_a_promise_without_a_day_to_come_is_none(browser: Browser, due: str) -> 
     assert "Promised until" not in browser.get("/waiting").text
 
 
+def test_who_waits_is_narrowed_to_promises_and_to_those_of_which_the_day_is_over(server: Running, store: SqlStore, clock: Now) -> None:
+    def promise(ref: str, text: str, days: int) -> None:
+        casework.promise(store, Scope(tenant=TENANT, entities=None), ref, text=text, due_at=clock.at + timedelta(days=days),
+                         actor="person 1", now=clock.at)
+
+    def waits(**asked: str) -> list[str]:
+        return [row[0] for row in sheet(browser, "waiting", **asked)]
+
+    promise("C/2 evil", "We call you", 9)
+    promise("C/2 evil", "We call you back", 1)
+    promise("C536807", "You hear from us", 3)
+    promise("R007", "It is settled meanwhile", 1)
+
+    clock.at += timedelta(days=2)
+    browser = inside(server)
+    made, past = browser.get("/waiting?promise=made").text, browser.get("/waiting?promise=past").text
+
+    assert waits(promise="made") == ["C/2 evil", "C536807"], "what was promised for the soonest first"
+    assert waits(promise="past") == ["C/2 evil"]
+    assert waits(promise="past", who="C536807") == []
+    assert waits(promise="made", who="C536807") == ["C536807"]
+    assert sheet(browser, "waiting", promise="past")[0][-2:] == [
+        "We call you; We call you back", (clock.at - timedelta(days=1)).isoformat()]
+    assert ("C536807" in made, "C/2 evil" in made, "R007" in made) == (True, True, False)
+    assert ("C536807" in past, "C/2 evil" in past) == (False, True)
+    assert "promise past" in past.casefold()
+    assert "/exports/waiting.csv?promise=past" in past
+
+
 def test_what_a_customer_was_promised_is_shown_to_whoever_looks_next(browser: Browser, server: Running, clock: Now) -> None:
     due = (clock.at + timedelta(days=3)).date().isoformat()
     answer = browser.post("/waiting/promise", **browser.fill(browser.get("/waiting?who=C536807"), text="You hear from us " + EVIL, due=due))

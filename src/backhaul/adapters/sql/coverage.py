@@ -88,6 +88,16 @@ class Code:
     row: MappingRow | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """How many units of a warehouse came in one grade, and how many per cent of all its units that is."""
+
+    warehouse: str
+    condition: str
+    units: Decimal
+    share: Decimal
+
+
 def codes(connection: Connection, reach: Reach, mapping: Sequence[MappingRow]) -> list[Code]:
     """List every circumstance that was seen, what is not mapped first, then the most money first."""
     found = []
@@ -98,6 +108,20 @@ def codes(connection: Connection, reach: Reach, mapping: Sequence[MappingRow]) -
             found.append(Code(when=when, units=Decimal(told["units"]), net=Decimal(told["net"]), currency=currency,
                               last_at=datetime.fromisoformat(told["last_at"]), row=choose(mapping, when)))
     return sorted(found, key=lambda code: (code.row is not None, -abs(code.net), code.when.warehouse, code.when.disposition))
+
+
+def grades(connection: Connection, reach: Reach) -> list[Graded]:
+    """Give the mix of grades of each warehouse, of all that was counted: by warehouse, the most units first."""
+    units: dict[tuple[str, str], Decimal] = {}
+    for code in codes(connection, reach, ()):
+        at = (code.when.warehouse, code.when.condition)
+        units[at] = units.get(at, Decimal(0)) + code.units
+    whole: dict[str, Decimal] = {}
+    for (warehouse, _), many in units.items():
+        whole[warehouse] = whole.get(warehouse, Decimal(0)) + many
+    return sorted((Graded(warehouse=warehouse, condition=condition, units=many, share=round(100 * many / whole[warehouse], 1))
+                   for (warehouse, condition), many in units.items() if many and whole[warehouse]),
+                  key=lambda each: (each.warehouse, -each.units, each.condition))
 
 
 def fees(connection: Connection, reach: Reach, rules: Mapping[str, FeeRule]) -> list[Fee]:

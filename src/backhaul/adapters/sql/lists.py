@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, literal_column, or_, select, true
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.session import opened
@@ -93,6 +93,23 @@ def returns(connection: Connection, reach: Reach, *, state: str = "", after: tup
 def waiting(connection: Connection, reach: Reach, *, after: tuple[datetime, str] | None = None, limit: int = PAGE) -> list[KeptCase]:
     """List returns whose customers wait, the longest first."""
     return _cases(connection, reach, tables.cases.c.waits_since, [true()], after=after, limit=limit, down=False)
+
+
+def promised(connection: Connection, reach: Reach, *, past: datetime | None = None, after: tuple[datetime, int] | None = None,
+             limit: int = PAGE) -> list[tuple[datetime, int, str]]:
+    """List the last promise about each return whose customer waits, what was promised for the soonest first.
+
+    Each is until when, its number, and the return. With `past`, those of which the day was over then.
+    """
+    said, later, cases = tables.promises, tables.promises.alias(), tables.cases
+    asked = [said.c.tenant == reach.tenant, cases.c.legal_entity.in_(reach.entities), cases.c.waits_since.is_not(None), ~exists().where(
+        later.c.tenant == said.c.tenant, later.c.return_ref == said.c.return_ref, later.c.id > said.c.id)]
+    asked += [said.c.due_at < past] if past is not None else []
+    asked += _behind(said.c.due_at, said.c.id, after) if after is not None else []
+    found = connection.execute(select(said.c.due_at, said.c.id, said.c.return_ref).join(
+        cases, (cases.c.tenant == said.c.tenant) & (cases.c.ref == said.c.return_ref)).where(*asked).order_by(
+        said.c.due_at, said.c.id).limit(limit))
+    return [(row.due_at, row.id, row.return_ref) for row in found]
 
 
 def _cases(connection: Connection, reach: Reach, by: ColumnElement[Any], walks: Sequence[ColumnElement[bool]], *,  # noqa: PLR0913  private

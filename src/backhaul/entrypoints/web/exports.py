@@ -20,7 +20,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from sqlalchemy import Connection
 
-from backhaul.adapters.sql import coverage, lists, proofs, statements, views
+from backhaul.adapters.sql import coverage, lists, proofs, statements
 from backhaul.adapters.sql.lists import Reach
 from backhaul.application import casework
 from backhaul.application.claims import claims, settlings, uncredited
@@ -40,6 +40,7 @@ from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import Found, asked_for, compared
 from backhaul.entrypoints.web.pages.figures import asked_for as lines_of_figure, found as figured_month
 from backhaul.entrypoints.web.pages.roll_forward import asked_for as lines_of_rolled, found as rolled_month
+from backhaul.entrypoints.web.pages.waiting import about, promise_asked, promised
 
 MOST: Final = 50_000
 """Rows in one export; the last row says if there are more."""
@@ -123,19 +124,24 @@ def _returns(console: Console, request: AnyRequest, connection: Connection, reac
         after = (found[-1].updated_at, found[-1].ref)
 
 
-def _waiting(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    store, rules, scope, now = (console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request),
-                                console.clock.now())
+def _waiting(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    store, rules, scope, now, last = (console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request),
+                                      console.clock.now(), None)
     account = console.account(request)
 
     def row(each: casework.Waiting) -> Row:
         return (each.ref, "; ".join(each.orders), "; ".join(each.parcels), account(each.customer, each.legal_entity), each.answer.net,
                 each.currency, each.answer.since, each.answer.reason, each.answer.next_at, each.answer.sentence,
-                "; ".join(said.text for said in each.promises))
+                "; ".join(said.text for said in each.promises), each.promises[-1].due_at if each.promises else None)
 
     if asked := query(request, "who"):
-        yield from map(row, casework.not_credited(store, rules, scope, views.refs_about(connection, scope, asked), now))
+        yield from map(row, about(console, request, asked))
         return
+    while promise_asked(request):
+        some, last = promised(console, request, after=last, limit=1000)
+        yield from map(row, some)
+        if last is None:
+            return
     found, after = casework.waiting(store, rules, scope, now, limit=1000)
     yield from map(row, found)
     while after is not None:
@@ -358,6 +364,11 @@ def _fees(console: Console, _request: AnyRequest, connection: Connection, reach:
                fee.count, fee.amount, fee.currency, fee.last_at)
 
 
+def _grades(_: Console, _request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for each in coverage.grades(connection, reach):
+        yield each.warehouse, each.condition, each.units, each.share
+
+
 def _people(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
     with console.house.store.look() as tx:
         known, grants = tx.people(), tx.grants(reach.tenant)
@@ -403,7 +414,8 @@ SHEETS: Final[dict[str, Sheet]] = {
     "returns": Sheet(action=Action.SEE, rows=_returns, headings=(
         "Return", "State", "Goods", "Customer", "Legal entity", "Net", "Currency", "Due", "Changed")),
     "waiting": Sheet(action=Action.SEE, rows=_waiting, headings=(
-        "Return", "Orders", "Parcels", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised")),
+        "Return", "Orders", "Parcels", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised",
+        "Promised until")),
     "exceptions": Sheet(action=Action.SEE, rows=_exceptions, headings=(
         "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says",
         "Before")),
@@ -460,6 +472,7 @@ SHEETS: Final[dict[str, Sheet]] = {
         "Mapped", "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Units", "Net", "Currency", "Last seen")),
     "fees": Sheet(action=Action.SEE, rows=_fees, headings=(
         "Mapped", "Legal entity", "Code", "Came as", "Does", "Service item", "Count", "Amount", "Currency", "Last seen")),
+    "grades": Sheet(action=Action.SEE, rows=_grades, headings=("Warehouse", "Grade", "Units", "Per cent of the warehouse")),
     "people": Sheet(action=Action.SEE_PEOPLE, whole=True, rows=_people, headings=(
         "Person", "Name", "Subject", "Issuer", "Role", "Legal entities", "Granted by", "Approved by", "At")),
     "trail": Sheet(action=Action.SEE_TRAIL, whole=True, rows=_trail, headings=(
