@@ -34,6 +34,7 @@ from backhaul.domain.placement import Where
 from backhaul.domain.posting import Nature
 from backhaul.domain.proposal import PROPOSALS
 from backhaul.domain.team import Team
+from backhaul.domain.touched import MEANWHILE, Touched
 from backhaul.entrypoints.api import reading, working
 from backhaul.entrypoints.cli import app
 from backhaul.profile_tables import ProfileFile
@@ -226,13 +227,20 @@ def test_every_kind_of_exception_says_what_it_means_whose_it_is_and_what_now(cod
     waivable = "yes, with a second person" if kind.waivable else "no"
     assert kind.means in section
     assert kind.now in section
-    assert f"| {kind.owner.value} | {days} | {kind.severity.value} | {waivable} |" in section
+    assert f"| {kind.owner.value} | {days} | {kind.severity.value} | {kind.touches.value} | {waivable} |" in section
 
 
 def test_the_reference_names_no_kind_of_exception_that_does_not_exist() -> None:
     told = {heading for heading in sections(REFERENCE / "exceptions.md") if re.fullmatch(r"[A-Z_]+", heading)}
 
     assert told == set(KINDS)
+
+
+@pytest.mark.parametrize("touched", Touched)
+def test_what_a_kind_touches_is_said_with_the_sentence_for_each_team(touched: Touched) -> None:
+    told = rows(sections(REFERENCE / "exceptions.md")["What it touches"])[touched.value]
+
+    assert all(sentence in told for sentence in MEANWHILE[touched].values())
 
 
 def test_every_severity_and_team_is_explained() -> None:

@@ -1,10 +1,13 @@
 """The profile's lists and the ERP's, letter by letter, in both directions."""
 
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 from backhaul.domain.comparison import MOST, Compared, Listed, Standing, compare, service_items
 from backhaul.domain.disposition import Place
 from backhaul.domain.rules import FeeRule, Surplus
+from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.domain.validation import Customer, Item, ItemState, MasterData
 from backhaul.testing import builders
 
@@ -79,3 +82,47 @@ def test_what_needs_somebody_comes_first() -> None:
 
 def test_a_code_of_zeros_is_still_a_code() -> None:
     assert told(MasterData(reason_codes=frozenset({"000"})))["return reason", "ZZ"].alike == ()
+
+
+def test_goods_that_returns_name_are_looked_for_among_the_items_and_nothing_else_of_the_item_master_is_shown() -> None:
+    items = {"CUP": Item(number="CUP", unit="ea"), "cap": Item(number="cap", unit="ea"), "OLD": Item(number="OLD", state=ItemState.BLOCKED),
+             "BOX": Item(number="BOX", unit=""), "TWO": Item(number="TWO", also=("A", "B")), "RED": Item(number="RED", needs_variant=True),
+             "WRAP": Item(number="WRAP", service=True), "OTHER": Item(number="OTHER", unit="ea")}
+
+    found = {each.code: (each.standing, each.says, each.alike) for each in compare(
+        RULES, GB, MasterData(items=items), frozenset(), items={"CUP", "CAP", "OLD", "BOX", "TWO", "RED", "WRAP"})
+        if each.listed is Listed.ITEM}
+
+    assert found == {
+        "CUP": (Standing.BOTH, "", ()), "CAP": (Standing.MISSING, "", ("cap",)), "OLD": (Standing.STOPPED, "blocked", ()),
+        "BOX": (Standing.STOPPED, "no sales unit", ()), "TWO": (Standing.STOPPED, "names several items: A, B", ()),
+        "RED": (Standing.STOPPED, "no released variant", ()), "WRAP": (Standing.STOPPED, "a service item, and no fee", ())}
+
+
+def rates(percent: str, *groups: str) -> TaxTable:
+    """Give a table in which each of these groups and FULL share one code of this rate."""
+    return TaxTable(groups={name: frozenset({f"{name}|FULL"}) for name in groups},
+                    items={"FULL": frozenset(f"{name}|FULL" for name in groups)},
+                    values={f"{name}|FULL": (TaxSpan(percent=Decimal(percent), last=date(2026, 12, 31)),) for name in groups})
+
+
+def test_tax_is_compared_by_group_and_by_rate_where_the_profile_tells_rates_and_the_erp_its_own() -> None:
+    rules = replace(RULES, taxes={"gb01": rates("20", "UK", "EU")})
+    master = MasterData(tax_groups=frozenset({"UK", "US"}), tax_item_groups=frozenset({"FULL", "NONE"}), taxes=rates("17.5", "UK"))
+
+    def taxed(master: MasterData, rules: object = rules, day: date = date(2026, 11, 27)) -> dict[tuple[str, str], tuple[str, str]]:
+        return {(each.listed.value, each.code): (each.standing.value, each.says) for each in compare(
+            rules, GB, master, frozenset(), day=day) if "tax" in each.listed.value}  # type: ignore[arg-type]  # rules of a test
+
+    found = taxed(master)
+
+    assert found["tax group", "EU"] == ("missing", "")
+    assert found["tax group", "US"] == ("unnamed", "")
+    assert found["item tax group", "NONE"] == ("unnamed", "")
+    assert found["tax rate", "UK / FULL"] == ("differs", "20 % in the profile, 17.5 % in the ERP")
+    assert ("tax rate", "EU / FULL") not in found, "the ERP does not know the group, which is said already"
+    assert taxed(replace(master, taxes=rates("20", "UK")))["tax rate", "UK / FULL"] == ("both", "20 %")
+    assert ("tax rate", "UK / FULL") not in taxed(master, day=date(2027, 1, 1)), "no rate of that day is told"
+    assert {code for kind, code in taxed(MasterData(tax_groups=frozenset({"UK", "EU"}))) if kind != "tax group"} == set()
+    assert taxed(master, RULES) == {}
+    assert taxed(replace(master, customers={"EU": Customer(account="EU")}))["tax group", "EU"] == ("both", "")

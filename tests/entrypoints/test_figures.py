@@ -1,6 +1,7 @@
 """Is what returned goods are worth, and what is owed, told on pages, in sheets, by program and in a terminal, to who may see it all?"""
 
 import csv
+import html
 import io
 from datetime import date
 from decimal import Decimal
@@ -75,6 +76,21 @@ def test_the_figures_leave_as_sheets(store: SqlStore, server: Running) -> None:
 
 def rows(browser: Browser, sheet: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(browser.get(f"/exports/{sheet}.csv?period=2010-12").content.decode("utf-8-sig"))))
+
+
+def test_the_lines_under_a_figure_leave_as_a_sheet(store: SqlStore, server: Running) -> None:
+    rolled_forward(store)
+    valuing.keep(store, TENANT, "2010-12", FIGURES)
+    where = "period=2010-12&entity=gb01&brand=QX501&warehouse=GB-DC-01&currency=GBP"
+    browser = inside(server)
+
+    told = [list(csv.reader(io.StringIO(browser.get(f"/exports/figure-lines.csv?{where}&{which}").content.decode("utf-8-sig"))))
+            for which in ("kind=quarantine", "where=expected", "kind=nothing")]
+
+    assert [len(rows) for rows in told] == [2, 2, 1]
+    assert told[0][1][5] == told[1][1][5] == REF
+    assert told[1][1][9] == "1"
+    assert f"/exports/figure-lines.xlsx?{where}" in html.unescape(browser.get(f"/figures/lines?{where}&kind=quarantine").text)
 
 
 def test_a_program_reads_figures_and_their_lines_of_the_whole_tenant_only(shop: Shop) -> None:

@@ -23,12 +23,12 @@ from openpyxl import load_workbook
 from tests.entrypoints.test_hooks import House
 from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, WIRE, Browser
 
-from backhaul.adapters.sql import lists
+from backhaul.adapters.sql import lists, tables
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import books, casework, pausing, people
 from backhaul.application.extracts import SIDES, write
-from backhaul.application.ports import KeptCase, PostingState
+from backhaul.application.ports import KeptCase, KeptWindow, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray, KeptWithin
 from backhaul.application.receive import digest, keep
 from backhaul.application.summon import conclude
@@ -867,6 +867,35 @@ def test_a_promise_without_a_day_to_come_is_none(browser: Browser, due: str) -> 
     assert "Promised until" not in browser.get("/waiting").text
 
 
+def test_who_waits_is_narrowed_to_promises_and_to_those_of_which_the_day_is_over(server: Running, store: SqlStore, clock: Now) -> None:
+    def promise(ref: str, text: str, days: int) -> None:
+        casework.promise(store, Scope(tenant=TENANT, entities=None), ref, text=text, due_at=clock.at + timedelta(days=days),
+                         actor="person 1", now=clock.at)
+
+    def waits(**asked: str) -> list[str]:
+        return [row[0] for row in sheet(browser, "waiting", **asked)]
+
+    promise("C/2 evil", "We call you", 9)
+    promise("C/2 evil", "We call you back", 1)
+    promise("C536807", "You hear from us", 3)
+    promise("R007", "It is settled meanwhile", 1)
+
+    clock.at += timedelta(days=2)
+    browser = inside(server)
+    made, past = browser.get("/waiting?promise=made").text, browser.get("/waiting?promise=past").text
+
+    assert waits(promise="made") == ["C/2 evil", "C536807"], "what was promised for the soonest first"
+    assert waits(promise="past") == ["C/2 evil"]
+    assert waits(promise="past", who="C536807") == []
+    assert waits(promise="made", who="C536807") == ["C536807"]
+    assert sheet(browser, "waiting", promise="past")[0][-2:] == [
+        "We call you; We call you back", (clock.at - timedelta(days=1)).isoformat()]
+    assert ("C536807" in made, "C/2 evil" in made, "R007" in made) == (True, True, False)
+    assert ("C536807" in past, "C/2 evil" in past) == (False, True)
+    assert "promise past" in past.casefold()
+    assert "/exports/waiting.csv?promise=past" in past
+
+
 def test_what_a_customer_was_promised_is_shown_to_whoever_looks_next(browser: Browser, server: Running, clock: Now) -> None:
     due = (clock.at + timedelta(days=3)).date().isoformat()
     answer = browser.post("/waiting/promise", **browser.fill(browser.get("/waiting?who=C536807"), text="You hear from us " + EVIL, due=due))
@@ -974,7 +1003,8 @@ def test_a_pause_of_a_legal_entity_is_shown_to_whoever_may_see_that_entity(serve
 
 
 @pytest.mark.parametrize("name", exports.SHEETS)
-def test_every_list_leaves_as_text_and_as_a_workbook_without_a_formula(browser: Browser, name: str) -> None:
+def test_every_list_leaves_as_text_and_as_a_workbook_without_a_formula(server: Running, name: str) -> None:
+    browser = inside(server, "Ada Admin" if exports.SHEETS[name].action is Action.SEE_PEOPLE else "Fiona Finance")
     rows = list(csv.reader(io.StringIO(browser.get(f"/exports/{name}.csv").content.decode("utf-8-sig"))))
     book = load_workbook(io.BytesIO(browser.get(f"/exports/{name}.xlsx").content))
 
@@ -1007,6 +1037,93 @@ def test_every_beginning_of_a_formula_is_made_text(text: str) -> None:
 @pytest.mark.parametrize("name", ["returns", "returns.exe", "nothing.csv", "..%2Fapp.csv"])
 def test_an_export_that_is_none_is_not_there(browser: Browser, name: str) -> None:
     assert browser.get(f"/exports/{name}").status_code == 404
+
+
+def sheet(browser: Browser, name: str, **query: str) -> list[list[str]]:
+    """Give the rows of an export, its headings aside."""
+    address = f"/exports/{name}.csv?{urlencode(query)}"
+    return list(csv.reader(io.StringIO(browser.get(address).content.decode("utf-8-sig"))))[1:]
+
+
+def test_approvals_causes_and_people_leave_with_what_their_pages_show_to_whom_they_show_it(server: Running, store: SqlStore) -> None:
+    browser, ada = inside(server), inside(server, "Ada Admin")
+    page = browser.get("/exceptions/1")
+    browser.send("POST", "/exceptions/1/propose", browser.fill(page, kind="close", reason='=HYPERLINK("y") nothing comes'))
+
+    (asked,), (cause,) = sheet(browser, "approvals"), sheet(browser, "causes")
+    team = sheet(ada, "people")
+
+    assert (asked[1], asked[2], asked[3], asked[5]) == ("C/2 evil", "close", "open", "'=HYPERLINK(\"y\") nothing comes")
+    assert cause[0] == "SKU_UNKNOWN"
+    assert cause[3:5] == ["1", "0"]
+    assert cause[7:] == ["-12.50", "GBP"]
+    assert ["Fiona Finance", "finance"] in [[row[1], row[4]] for row in team]
+    assert browser.get("/exports/people.csv").status_code == 403
+    assert "/exports/people.csv" in ada.get("/administration").text
+    assert "/exports/people.csv" not in browser.get("/administration").text
+    with store.look() as tx:
+        assert len(team) >= len(tx.grants(TENANT))
+
+
+def test_the_content_of_a_batch_leaves_to_whoever_may_see_its_legal_entity(server: Running, store: SqlStore, clock: Now) -> None:
+    head = Effect(key=PostingKey(tenant=TENANT, legal_entity="gb01", return_ref=REF, subject="order:500002", kind=PostingKind.ORDER),
+                  document=ReturnOrder(return_ref=REF, customer="15834", currency="GBP", warehouse="11"), currency="GBP")
+    with store.begin() as tx:
+        tx.close_window(KeptWindow(key="gb01|2010-12|1", tenant=TENANT, legal_entity="gb01", period="2010-12", number=1,
+                                   closed_at=clock.at, returns=1))
+        tx.fix(head, mapping_version="m1", window="gb01|2010-12|1", at=clock.at)
+    number = people.add(store, issuer="local", subject="Grete", name="Grete", actor="set-up", now=clock.at)
+    with store.begin() as tx:
+        people.give(tx, number, Grant(role=Role.FINANCE, tenant=TENANT, entities=frozenset({"de01"})), granted_by="set-up",
+                    approved_by="board", now=clock.at)
+
+    (row,) = sheet(inside(server), "batch-content", batch="gb01|2010-12|1")
+
+    assert row[:3] == ["gb01|2010-12|1", REF, PostingKind.ORDER.value]
+    assert row[-1] == "GBP"
+    assert sheet(inside(server, "Grete"), "batch-content", batch="gb01|2010-12|1") == []
+    assert "/exports/batch-content.csv?batch=gb01" in inside(server).get("/batches/gb01%7C2010-12%7C1").text
+
+
+def test_batches_and_the_trail_are_narrowed_to_days_on_their_pages_and_in_what_leaves(
+    server: Running, store: SqlStore, clock: Now,
+) -> None:
+    day = date(2020, 3, 31)
+    at = datetime(2020, 3, 31, 23, 59, 59, tzinfo=UTC)
+    with store.begin() as tx:
+        for number, moment in enumerate((at, at + timedelta(seconds=1))):
+            tx.close_window(KeptWindow(key=f"W{number}", tenant=TENANT, legal_entity="gb01", period="2020-03", number=number,
+                                       closed_at=moment, returns=1))
+    browser, auditor = inside(server), inside(server, "Udo Auditor")
+
+    assert [row[0] for row in sheet(browser, "batches", since="2020-03-31", until="2020-03-31")] == ["W0"]
+    assert [row[0] for row in sheet(browser, "batches", since="2020-04-01")] == ["W1"]
+    assert sheet(browser, "batches", until=f"{day - timedelta(days=1)}") == []
+    assert ">W1<" not in browser.get("/batches?until=2020-03-31").text
+    assert "No batch was closed on these days" in browser.get("/batches?until=2010-01-01").text
+    assert 'value="2020-03-31"' in browser.get("/batches?until=2020-03-31").text
+    today = f"{clock.at.date()}"
+    rest = [row for row in sheet(auditor, "trail") if row[1] >= today]
+    assert sheet(auditor, "trail", since=today)[-len(rest):] == rest
+    assert sheet(auditor, "trail", until="2010-01-01") == []
+    assert [row[0] for row in sheet(auditor, "trail", before="3")] == ["2", "1"]
+    assert "Nothing is recorded on these days" in auditor.get("/trail?until=2010-01-01").text
+    assert browser.get("/batches?since=yesterday").status_code == 409
+
+
+def test_an_export_that_ends_at_its_most_says_so_whichever_list_it_is(
+    browser: Browser, store: SqlStore, clock: Now,
+) -> None:
+    with store.engine.begin() as connection:  # as one statement: fifty thousand windows close in years
+        connection.execute(tables.windows.insert(), [
+            {"key": f"W{number}", "tenant": TENANT, "legal_entity": "gb01", "period": "2020-03", "number": number, "closed_at": clock.at,
+             "returns": 1, "controls": "{}", "ledger": "{}"} for number in range(exports.MOST + 1)])
+
+    rows = sheet(browser, "batches")
+
+    assert len(rows) == exports.MOST + 1
+    assert rows[-1] == [f"Only the first {exports.MOST} rows are here; filter the list to get the rest."]
+    assert rows[-2][0] == "W1"
 
 
 def test_whatever_stands_in_an_address_is_a_value_and_no_command(browser: Browser) -> None:
@@ -1215,8 +1332,14 @@ def test_a_roll_forward_is_drawn_and_leaves_as_a_sheet_and_so_do_the_lists_besid
     assert "GBP" in chart.text
     assert row[:7] == ["2010-12", "paid", "gb01", "QX501", "GB-DC-01", "GBP", "0"]
     assert row[10:12] == ["9.00", "-1.20"]
-    for sheet in ("uncredited", "settlements"):
-        assert browser.get(f"/exports/{sheet}.xlsx?period=2010-12").status_code == 200
+    for name in ("uncredited", "settlements"):
+        assert browser.get(f"/exports/{name}.xlsx?period=2010-12").status_code == 200
+    where = {"flow": "paid", "entity": "gb01", "brand": "QX501", "warehouse": "GB-DC-01", "currency": "GBP"}
+    (line,) = sheet(browser, "roll-forward-lines", period="2010-12", cell="closing", **where)
+    assert line[6:] == ["closing", REF, "", "psp:=P-1", "'=P-1", "2010-12-04", "27", "10.20", ""]
+    assert "/exports/roll-forward-lines.csv?period=2010-12" in browser.get(
+        f"/roll-forward/lines?{urlencode({'period': '2010-12', 'cell': 'closing'} | where)}").text
+    assert sheet(browser, "roll-forward-lines", period="2010-12", cell="nothing", **where) == []
 
 
 def test_payments_that_are_broken_stand_on_the_page_of_the_proof(store: SqlStore, browser: Browser) -> None:

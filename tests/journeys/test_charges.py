@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
+from backhaul.adapters.sql import coverage, lists
+from backhaul.domain.access import Scope
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.rules import By, Close, Effect, FeeRule, Per, Window
-from tests.journeys.stage import World, life, line, open_world
+from backhaul.entrypoints.demo.team import employ
+from backhaul.entrypoints.web import counting
+from backhaul.entrypoints.web.app import create_app
+from backhaul.entrypoints.web.serving import serve
+from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, Browser
+from tests.journeys.stage import TENANT, World, life, line, open_world
 
 FEES = {
     "RETURNFEE": FeeRule(service_item="SVC-FEE", effect=Effect.DEDUCT),
@@ -161,6 +168,50 @@ def test_a_fee_nobody_mapped_holds_the_return(shop: World, code: str, kind: str)
 
     assert (account(shop), shop.exceptions()) == ([], {kind: 1})
     assert shop.placed() == {"held": Decimal("-8.50")}
+
+
+def came(world: World) -> dict[tuple[str, str], tuple[int, Decimal, bool]]:
+    """Count what came in since, and give the fees by code and by what they came as: how often, how much, and whether they are mapped."""
+    world.pass_days(1)
+    rules = world.house.profiles[TENANT].rules
+    while counting.count(world.house.store, rules):
+        pass
+    with world.house.store.read() as connection:
+        reach = lists.reach(connection, Scope(tenant=TENANT, entities=None), "gb01")
+        return {(fee.code, fee.came_as.value): (fee.count, fee.amount, fee.rule is not None)
+                for fee in coverage.fees(connection, reach, rules.fees)}
+
+
+def test_every_fee_that_came_is_counted_once_as_it_stands_now_with_its_money_and_whether_it_is_mapped(shop: World) -> None:
+    bring_back(shop, "R-1", [{"code": "SURPRISE", "amount": "2.00"}], [{"code": "RETURNFEE", "amount": "1.50"}])
+    first = came(shop)
+    later = life("R-1", [line("TEA", 2, "4.25", received=2, grades=[("A", "RESELL", 2, True)])], at=shop.at)[-1]
+    later["return"]["fees"] = [{"code": "SURPRISE", "amount": "2.25"}]
+    bring_back(shop, "R-2", [{"code": "SURPRISE", "amount": "1.00"}])
+    shop.tell(later | {"eventId": "later", "sequence": 9})
+
+    second, again = came(shop), came(shop)
+
+    assert first == {("SURPRISE", "charge"): (1, Decimal("2.00"), False), ("RETURNFEE", "charge"): (1, Decimal("1.50"), True)}
+    assert second == again == {("SURPRISE", "charge"): (2, Decimal("3.25"), False)}
+
+
+def test_a_line_counts_as_a_fee_from_its_first_day_once_the_profile_says_that_its_code_is_one(shop: World) -> None:
+    shop.tell(*life("R-1", [line("TEA", 2, "4.25"), line("POST", 1, "3.00")], at=shop.at))
+    before = came(shop)
+    shop.change_rules(fees={**FEES, "POST": FeeRule(service_item="SVC-CARRIAGE")})
+    employ(shop.house.store, TENANT, shop.at)
+
+    after = came(shop)
+    with serve(create_app(shop.house, sign_in=SIGN_IN)) as server:
+        fiona = Browser(server.base_url)
+        fiona.enter("Fiona Finance", PASSPHRASE)
+        page, taken = fiona.get("/mappings").text, fiona.get("/exports/fees.csv").text
+
+    assert before == {}
+    assert after == {("POST", "line"): (1, Decimal("3.00"), True)}
+    assert ">POST</th><td>line</td>" in page
+    assert "mapped,gb01,POST,line,refund,SVC-CARRIAGE,1,3.00,GBP," in taken
 
 
 def test_a_fee_without_an_active_service_item_holds_the_return(shop: World) -> None:

@@ -4,13 +4,15 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
+from backhaul.domain.tax import TaxSpan, TaxTable
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.web.app import create_app, serve
 from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, Browser
-from tests.journeys.stage import TENANT, WIRE, World
+from tests.journeys.stage import TENANT, WIRE, World, life, line
 
 
 @pytest.fixture(params=["world", "central"])
@@ -44,6 +46,36 @@ def test_codes_are_compared_in_both_directions_and_what_is_stopped_says_why(look
     assert told["service item", "SVC-CARRIAGE"]["Stands"] == "both"
     assert told["warehouse", "GB-DC-01"]["Stands"] == "both"
     assert {row["Legal entity"] for row in told.values()} == {"gb01"}
+
+
+def test_goods_that_came_back_are_looked_for_in_the_item_master_and_tax_groups_among_those_of_the_erp(
+    looked: tuple[World, Browser], request: pytest.FixtureRequest,
+) -> None:
+    world, fiona = looked
+    central = request.node.callspec.params["looked"] == "central"
+    before = fiona.get("/comparison").text
+    world.tell(*life("R-1", [line("TEA", 1, "4.25"), line("NOWHERE", 1, "1.00"), line("POST", 1, "3.00")], at=world.at))
+    world.turn()
+    if central:
+        world.control("seed", {"rows": {"taxAreas": [{"code": "UK-STD", "displayName": "Home"}, {"code": "FAR", "displayName": "Far"}]}})
+    world.ask_anew()
+    world.change_rules(taxes={"gb01": TaxTable(
+        groups={"UK-STD": frozenset({"a"}), "GONE": frozenset({"b"})}, items={"FULL": frozenset({"a", "b"})},
+        values={"a": (TaxSpan(percent=Decimal(19)),), "b": (TaxSpan(percent=Decimal(19)),)})})
+
+    page, told = fiona.get("/comparison").text, rows(fiona)
+
+    assert "Tax is not compared" in before
+    assert "Items: 2 codes of goods in the latest 1 returns" in page
+    assert {code: row["Stands"] for (listed, code), row in told.items() if listed == "item"} == {"TEA": "both", "NOWHERE": "missing"}
+    assert (told["tax group", "UK-STD"]["Stands"], told["tax group", "GONE"]["Stands"]) == ("both", "missing")
+    if central:
+        assert told["tax group", "FAR"]["Stands"] == "unnamed"
+        assert not [code for listed, code in told if listed in {"tax rate", "item tax group"}], "this ERP tells neither"
+    else:
+        assert told["item tax group", "FULL"]["Stands"] == "both"
+        assert (told["tax rate", "UK-STD / FULL"]["Stands"], told["tax rate", "UK-STD / FULL"]["Says"]) == (
+            "differs", "19 % in the profile, 20 % in the ERP")
 
 
 def test_an_erp_that_is_away_is_said_and_nothing_else_is(looked: tuple[World, Browser]) -> None:

@@ -224,6 +224,20 @@ def test_a_code_that_is_mapped_by_an_approved_version_lets_go_what_waited_for_it
     assert {row.mapping_version.partition("+")[0] for row in world.postings() if row.mapping_version} == {"2026-01.1"}
 
 
+def test_the_mix_of_grades_of_a_warehouse_is_told_in_units_and_per_cent(world: World) -> None:
+    world.tell(*life("R-2", [line("CUP", 1, "2.95", received=1, grades=[("D", "SCRAP", 1, True)])], at=world.at))
+    mapped(world)
+    employ(world.house.store, TENANT, datetime.now(UTC))
+
+    with serve(create_app(world.house, sign_in=SIGN_IN)) as server:
+        wanda = Browser(server.base_url)
+        wanda.enter("Wanda Warehouse", PASSPHRASE)
+        page, taken = wanda.get("/flows").text, wanda.get("/exports/grades.csv").text
+
+    assert taken.split()[-2:] == ["GB-DC-01,A,2,66.7", "GB-DC-01,D,1,33.3"]
+    assert '<th scope="row">GB-DC-01</th><td>A</td><td class="amount">2</td><td class="amount">66.7 %</td>' in page
+
+
 def test_damaged_goods_cannot_be_mapped_to_where_goods_are_sold(world: World) -> None:
     with pytest.raises(Misconfigured, match="not sellable, yet its target"):
         world.house.mapped(TENANT, DONATE | {"condition": "D", "location": "SALE", "outcome": "restocked"}, version="2026-01.1")

@@ -1,7 +1,7 @@
 """Which ways out fit a kind of trouble, and what does it mean to whom?
 
-The ways out are rows: for which findings each fits, and whether a second person is needed. What a kind means to a team that does not own it
-follows from how loud it is; what it is and what to do now stand in `KINDS`.
+The ways out are rows: for which findings each fits, and whether a second person is needed. What a kind means to a team follows
+from what it touches; what it is and what to do now stand in `KINDS`.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,8 +11,9 @@ from typing import Final
 
 from backhaul.domain.access import Role
 from backhaul.domain.correction import CORRECTIONS
-from backhaul.domain.exception_case import KINDS, Severity
+from backhaul.domain.exception_case import KINDS
 from backhaul.domain.team import Team
+from backhaul.domain.touched import MEANWHILE
 
 CLAIMED: Final = frozenset({"PARCEL_LOST", "PAID_NOT_ARRIVED", "WRONG_ITEM_EMPTY"})
 """What can be credited without goods by decision, because the carrier answers for it."""
@@ -67,22 +68,6 @@ WAYS_OUT: Final[Mapping[Resolution, WayOut]] = {
 }
 """Every way out, in the order in which they are offered."""
 
-_MEANWHILE: Final[Mapping[tuple[Severity, Team], str]] = {
-    (Severity.STOP, Team.FINANCE): "The line is stopped and its money is held; nothing of it is posted.",
-    (Severity.STOP, Team.WAREHOUSE): "The line is stopped; do not put these goods on sale.",
-    (Severity.STOP, Team.CUSTOMER_SERVICE): "The customer's credit waits; tell no date before the stop is lifted.",
-    (Severity.STOP, Team.INTEGRATION): "The line is frozen; its postings stay as they are until somebody decides.",
-    (Severity.HOLD, Team.FINANCE): "The money shown is held and not posted; the rest of the return goes on.",
-    (Severity.HOLD, Team.WAREHOUSE): "These units are not received in the ERP meanwhile; keep them apart.",
-    (Severity.HOLD, Team.CUSTOMER_SERVICE): "The customer waits for this credit; the due date says until when.",
-    (Severity.HOLD, Team.INTEGRATION): "The line is planned anew at every turn; it goes on when its cause is gone.",
-    (Severity.NOTE, Team.FINANCE): "Nothing is held; the value shown is to be looked at.",
-    (Severity.NOTE, Team.WAREHOUSE): "Nothing is held; the goods go their way.",
-    (Severity.NOTE, Team.CUSTOMER_SERVICE): "The customer's credit does not wait for this.",
-    (Severity.NOTE, Team.INTEGRATION): "The line goes on; this closes when its cause is gone or it is waived.",
-}
-
-
 SPEAKS_FOR: Final[Mapping[Role, Team]] = {
     Role.OPERATOR: Team.CUSTOMER_SERVICE, Role.WAREHOUSE: Team.WAREHOUSE, Role.FINANCE: Team.FINANCE, Role.APPROVER: Team.FINANCE,
     Role.ADMIN: Team.INTEGRATION}
@@ -104,7 +89,7 @@ def plainly(code: str, team: Team) -> str:
 
 def meanwhile(code: str, team: Team) -> str:
     """Say what a kind of trouble does to a team's work as long as it is open."""
-    return _MEANWHILE[KINDS[code].severity, team]
+    return MEANWHILE[KINDS[code].touches][team]
 
 
 def manual(code: str) -> str:

@@ -158,6 +158,9 @@ class MasterData:
     periods: Sequence[Told] = ()
     """What the books say of their days; of days nobody says anything of, the profile's calendar alone decides."""
     taxes: TaxTable = field(default_factory=TaxTable)
+    tax_groups: frozenset[str] = frozenset()
+    """Codes by which customers and sales are taxed; empty where the ERP does not tell them, as the next."""
+    tax_item_groups: frozenset[str] = frozenset()
     left_out: bool = False
 
 

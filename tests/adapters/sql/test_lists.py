@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -145,3 +145,38 @@ def test_a_page_far_down_begins_where_the_last_one_ended_and_no_search_reads_a_t
         assert plan.endswith(("USING INDEX cases_list (tenant=? AND legal_entity=? AND state=? AND updated_at<?)",
                               "USING INDEX cases_waiting (tenant=? AND legal_entity=? AND waits_since>?)",
                               "USING INDEX exceptions_list (tenant=? AND due_at>?)")), plan
+
+
+def test_the_trail_is_narrowed_to_days_by_the_moments_of_its_entries_and_not_by_when_they_were_written(store: SqlStore, story: Any) -> None:
+    days = [story.noon + timedelta(days=number) for number in range(12)]
+    moments = [moment for day in days for moment in (day, day + timedelta(hours=11, minutes=59), day - timedelta(hours=11))]  # one is late
+    with store.begin() as tx:
+        for number, moment in enumerate(moments):
+            tx.record("acme", subject=f"R{number % 2}", action="decide", actor="ann", at=moment, detail={})
+    first, last = days[4].date(), days[6].date()
+    wanted = [moment.isoformat() for moment in reversed(moments) if first <= moment.date() <= last]
+
+    with store.read() as connection:
+        narrowed = [row.at for row in lists.trail(connection, "acme", days=(first, last))]
+        about = [row.at for row in lists.trail(connection, "acme", subject="R1", days=(first, last))]
+        ends = [len(lists.trail(connection, "acme", days=days_)) for days_ in (
+            (None, last), (first, None), (None, None), (date.min, date.max), (date(1990, 1, 1), date(1990, 1, 2)))]
+
+    assert narrowed == wanted
+    assert 0 < len(about) < len(wanted)
+    assert ends == [21, 24, 36, 36, 0]
+
+
+def test_a_day_of_a_long_trail_is_found_without_reading_what_came_after_it(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        for number in range(400):
+            tx.record("acme", subject="R", action="decide", actor="ann", at=story.noon + timedelta(days=number), detail={})
+
+    with store.read() as connection, asked(store) as told:
+        found = lists.trail(connection, "acme", days=(story.noon.date(), story.noon.date()))
+
+    assert [row.sequence for row in found] == [1]
+    (statement, values) = next(each for each in told if "detail" in each[0])
+    assert "trail.sequence <" in statement
+    assert 3 in (values.values() if isinstance(values, dict) else values)  # two days on, where the walk begins
+    assert len(told) < 30

@@ -368,6 +368,7 @@ class Masters:
             items={name: item for name, (_, item) in self.items.items() if name.strip().casefold() in items},
             customers={name: each for name, (_, each) in self.customers.items() if name.strip().casefold() in customers},
             sales=sales, warehouses=places, taxes=taxes, periods=periods, reason_codes=frozenset(self.list_of(REASONS)),
+            tax_groups=frozenset(self.list_of(TAX_AREAS)),
             places=frozenset(Place(warehouse=code, location=NO_BIN) for code in places)
             | frozenset(place for place in self.told.bins if place.warehouse in places))
 

@@ -219,7 +219,8 @@ class Masters:
             disposition_codes=_codes(places, "ReturnDispositionCodes", "DispositionCode"),
             replacing=frozenset(replacing(places.get("ReturnDispositionCodes", ()))),
             reason_codes=_codes(places, REASONS, "ReasonCodeId"),
-            taxes=_taxes(places, self.tax_values or ""),
+            taxes=_taxes(places, self.tax_values or ""), tax_groups=_codes(places, TAX_GROUPS, "TaxGroupId"),
+            tax_item_groups=_codes(places, TAX_ITEM_GROUPS, "TaxItemGroupCode"),
             periods=books(periods, places.get(PERIODS, ())))
 
 

@@ -7,12 +7,12 @@ the first did. Counts that would need the whole list stop at `MANY`. Whose rows 
 import heapq
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, literal_column, or_, select, true
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.session import opened
@@ -25,6 +25,9 @@ from backhaul.domain.trail import TrailEntry
 PAGE: Final = 50
 MANY: Final = 10_000
 """A count that stops here says so."""
+Days = tuple[date | None, date | None]
+"""The first and the last day of a list; None where it has no such end."""
+ALL_DAYS: Final[Days] = (None, None)
 STATES: Final = (*(state.value for state in ReturnState), None)
 
 
@@ -90,6 +93,23 @@ def returns(connection: Connection, reach: Reach, *, state: str = "", after: tup
 def waiting(connection: Connection, reach: Reach, *, after: tuple[datetime, str] | None = None, limit: int = PAGE) -> list[KeptCase]:
     """List returns whose customers wait, the longest first."""
     return _cases(connection, reach, tables.cases.c.waits_since, [true()], after=after, limit=limit, down=False)
+
+
+def promised(connection: Connection, reach: Reach, *, past: datetime | None = None, after: tuple[datetime, int] | None = None,
+             limit: int = PAGE) -> list[tuple[datetime, int, str]]:
+    """List the last promise about each return whose customer waits, what was promised for the soonest first.
+
+    Each is until when, its number, and the return. With `past`, those of which the day was over then.
+    """
+    said, later, cases = tables.promises, tables.promises.alias(), tables.cases
+    asked = [said.c.tenant == reach.tenant, cases.c.legal_entity.in_(reach.entities), cases.c.waits_since.is_not(None), ~exists().where(
+        later.c.tenant == said.c.tenant, later.c.return_ref == said.c.return_ref, later.c.id > said.c.id)]
+    asked += [said.c.due_at < past] if past is not None else []
+    asked += _behind(said.c.due_at, said.c.id, after) if after is not None else []
+    found = connection.execute(select(said.c.due_at, said.c.id, said.c.return_ref).join(
+        cases, (cases.c.tenant == said.c.tenant) & (cases.c.ref == said.c.return_ref)).where(*asked).order_by(
+        said.c.due_at, said.c.id).limit(limit))
+    return [(row.due_at, row.id, row.return_ref) for row in found]
 
 
 def _cases(connection: Connection, reach: Reach, by: ColumnElement[Any], walks: Sequence[ColumnElement[bool]], *,  # noqa: PLR0913  private
@@ -222,10 +242,15 @@ def one_work(connection: Connection, reach: Reach, number: int) -> Work | None:
 # --- batches, trail ----------------------------------------------------------------------------------------------
 
 
-def windows(connection: Connection, reach: Reach, *, before: int | None = None, limit: int = PAGE) -> list[tuple[int, KeptWindow]]:
-    """List closed windows with their ids, the latest first."""
-    table = tables.windows
+def windows(connection: Connection, reach: Reach, *, days: Days = ALL_DAYS, before: int | None = None,
+            limit: int = PAGE) -> list[tuple[int, KeptWindow]]:
+    """List the windows that were closed on these days (UTC) with their ids, the latest first."""
+    table, (first, last) = tables.windows, days
     asked: list[ColumnElement[bool]] = [table.c.tenant == reach.tenant, table.c.legal_entity.in_(reach.entities)]
+    if first is not None:
+        asked.append(table.c.closed_at >= datetime.combine(first, time.min, UTC))
+    if last is not None and last < date.max:
+        asked.append(table.c.closed_at < datetime.combine(last + timedelta(days=1), time.min, UTC))
     if before is not None:
         asked.append(table.c.id < before)
     return [(row.id, rows.window(row)) for row in connection.execute(select(table).where(*asked).order_by(table.c.id.desc()).limit(limit))]
@@ -246,15 +271,40 @@ def travelled(connection: Connection, key: str, *, after: str = "", limit: int =
     return [rows.kept_posting(row) for row in found]
 
 
-def trail(connection: Connection, tenant: str, *, subject: str = "", before: int | None = None, limit: int = PAGE) -> list[TrailEntry]:
-    """List what was done, the latest first."""
-    table = tables.trail
+def trail(connection: Connection, tenant: str, *, subject: str = "", days: Days = ALL_DAYS, before: int | None = None,  # noqa: PLR0913  named
+          limit: int = PAGE) -> list[TrailEntry]:
+    """List what was done on these days (UTC), the latest first.
+
+    Moments have no index: entries are numbered as they are written, so that a day is found along their numbers. Who writes one may have
+    looked at the clock some hours before; the walk begins and ends a day further out, and the moment itself decides.
+    """
+    table, (first, last) = tables.trail, days
     asked: list[ColumnElement[bool]] = [table.c.tenant == tenant]
     if subject:
         asked.append(table.c.subject == subject)
+    if first is not None:
+        asked.append(table.c.at >= first.isoformat())
+    if last is not None and last < date.max:
+        asked.append(table.c.at < (last + timedelta(days=1)).isoformat())
+    if first is not None and first > date.min and not subject:
+        asked.append(table.c.sequence >= _number_of(connection, tenant, first - timedelta(days=1)))
+    if last is not None and date.max - last > timedelta(days=2) and not subject:
+        asked.append(table.c.sequence < _number_of(connection, tenant, last + timedelta(days=2)))
     if before is not None:
         asked.append(table.c.sequence < before)
     return opened(connection, connection.execute(select(table).where(*asked).order_by(table.c.sequence.desc()).limit(limit)).all())
+
+
+def _number_of(connection: Connection, tenant: str, day: date) -> int:
+    """Give the number of the first entry of a day or after it, by halving what is left: each step is one look along the primary key."""
+    table = tables.trail
+    low, high = 1, (connection.execute(select(func.max(table.c.sequence)).where(table.c.tenant == tenant)).scalar_one() or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = connection.execute(select(table.c.at).where(table.c.tenant == tenant, table.c.sequence >= middle).order_by(
+            table.c.sequence).limit(1)).scalar_one()
+        low, high = (middle + 1, high) if found < day.isoformat() else (low, middle)
+    return low
 
 
 # --- any id ------------------------------------------------------------------------------------------------------

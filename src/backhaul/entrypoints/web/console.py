@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -324,6 +324,17 @@ def query(request: AnyRequest, name: str) -> str:
     return str(request.query_params.get(name, "")).strip()[:LONGEST]
 
 
+def days(request: AnyRequest) -> tuple[date | None, date | None]:
+    """Give the days a list is narrowed to, both among them; None where it has no such end."""
+    told = [query(request, name) for name in ("since", "until")]
+    try:
+        first, last = (date.fromisoformat(text) if text else None for text in told)
+    except ValueError:
+        message = f"a day is written as 2026-11-27; got '{' and '.join(filter(None, told))}'"
+        raise NeedsOperator(message) from None
+    return first, last
+
+
 def mark(at: datetime, last: object) -> str:
     """Write after which row the next page begins."""
     return f"{at.isoformat()}|{last}"
@@ -344,4 +355,4 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None  # noqa: PLR2004  18 digits fit 64 bits
 
 
-__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "done", "fields", "mark", "marked", "query", "whole"]
+__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "days", "done", "fields", "mark", "marked", "query", "whole"]

@@ -26,7 +26,7 @@ def count(store: ReadableStore, rules: Rules) -> bool:
     if told is None:
         return False
     with store.begin() as tx:
-        if int(tx.recall(rules.tenant, coverage.MEMORY).get("cursor", 0)) < told["cursor"]:
+        if coverage.is_behind(tx.recall(rules.tenant, coverage.MEMORY), told):
             tx.remember(rules.tenant, coverage.MEMORY, told)
     return True
 

@@ -20,7 +20,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from sqlalchemy import Connection
 
-from backhaul.adapters.sql import coverage, lists, proofs, statements, views
+from backhaul.adapters.sql import coverage, lists, proofs, statements
 from backhaul.adapters.sql.lists import Reach
 from backhaul.application import casework
 from backhaul.application.claims import claims, settlings, uncredited
@@ -28,17 +28,19 @@ from backhaul.application.payment_ports import PaymentStore
 from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import BackhaulError
+from backhaul.domain.exception_case import KINDS as ALL_KINDS
 from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
-from backhaul.domain.valuation import liabilities, valued
+from backhaul.domain.valuation import Returned, liabilities, valued
 from backhaul.entrypoints import joining
 from backhaul.entrypoints.journaling import proposed
 from backhaul.entrypoints.spreadsheet import cell as as_cell, csv_file, safe
-from backhaul.entrypoints.web.console import Console, query
+from backhaul.entrypoints.web.console import Console, days, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
-from backhaul.entrypoints.web.pages.comparison import asked_for, compared
-from backhaul.entrypoints.web.pages.figures import found as figured_month
-from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
+from backhaul.entrypoints.web.pages.comparison import Found, asked_for, compared
+from backhaul.entrypoints.web.pages.figures import asked_for as lines_of_figure, found as figured_month
+from backhaul.entrypoints.web.pages.roll_forward import asked_for as lines_of_rolled, found as rolled_month
+from backhaul.entrypoints.web.pages.waiting import about, promise_asked, promised
 
 MOST: Final = 50_000
 """Rows in one export; the last row says if there are more."""
@@ -122,19 +124,24 @@ def _returns(console: Console, request: AnyRequest, connection: Connection, reac
         after = (found[-1].updated_at, found[-1].ref)
 
 
-def _waiting(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    store, rules, scope, now = (console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request),
-                                console.clock.now())
+def _waiting(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    store, rules, scope, now, last = (console.house.store, console.house.profiles[reach.tenant].rules, console.scope(request),
+                                      console.clock.now(), None)
     account = console.account(request)
 
     def row(each: casework.Waiting) -> Row:
         return (each.ref, "; ".join(each.orders), "; ".join(each.parcels), account(each.customer, each.legal_entity), each.answer.net,
                 each.currency, each.answer.since, each.answer.reason, each.answer.next_at, each.answer.sentence,
-                "; ".join(said.text for said in each.promises))
+                "; ".join(said.text for said in each.promises), each.promises[-1].due_at if each.promises else None)
 
     if asked := query(request, "who"):
-        yield from map(row, casework.not_credited(store, rules, scope, views.refs_about(connection, scope, asked), now))
+        yield from map(row, about(console, request, asked))
         return
+    while promise_asked(request):
+        some, last = promised(console, request, after=last, limit=1000)
+        yield from map(row, some)
+        if last is None:
+            return
     found, after = casework.waiting(store, rules, scope, now, limit=1000)
     yield from map(row, found)
     while after is not None:
@@ -158,9 +165,48 @@ def _exceptions(console: Console, request: AnyRequest, connection: Connection, r
         after = (found[-1].kept.case.due_at, found[-1].kept.id)
 
 
-def _batches(_: Console, _request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    for _id, row in lists.windows(connection, reach, limit=MOST):
-        yield (row.key, row.legal_entity, row.period, row.leg, row.closed_at, row.returns, _words(row.controls), _words(row.ledger))
+def _causes(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    entity = query(request, "entity")
+    for cause in lists.causes(connection, reach, now=console.clock.now(), owner=query(request, "owner"),
+                              entity=entity if entity in reach.entities else ""):
+        yield (cause.kind, ALL_KINDS[cause.kind].means if cause.kind in ALL_KINDS else "", cause.owner, cause.count, cause.overdue,
+               cause.oldest_at, cause.due_at, cause.money, cause.currency)
+
+
+def _approvals(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    with console.house.store.look() as tx:
+        told = tx.proposals(console.scope(request), open_only=False)
+    for each in reversed(told):
+        words = console.words(request, each.legal_entity, (str(each.content.get("customer", "")),))
+        yield (each.id, each.subject, each.kind.value, each.state.value, each.legal_entity, words(each.reason), each.proposer,
+               each.proposed_at, each.expires_at, len(each.yeses), each.needed, ", ".join(each.yeses), each.ended_by, each.ended_at,
+               words(each.result), each.money.amount, each.money.currency)
+
+
+def _batches(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    before, narrowed = None, days(request)
+    while True:
+        found = lists.windows(connection, reach, days=narrowed, before=before, limit=1000)
+        for _id, row in found:
+            yield (row.key, row.legal_entity, row.period, row.leg, row.closed_at, row.returns, _words(row.controls), _words(row.ledger))
+        if len(found) < 1000:  # noqa: PLR2004  the page above
+            return
+        before = found[-1][0]
+
+
+def _batch_content(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    key, after = query(request, "batch"), ""
+    if lists.window(connection, reach, key) is None:
+        return
+    while True:
+        found = lists.travelled(connection, key, after=after, limit=1000)
+        for row in found:
+            yield (key, row.posting.key.return_ref, row.posting.key.kind.value, row.posting.line_id, row.state.value,
+                   row.document.number if row.document else "", row.document.voucher if row.document else "", row.posting.net,
+                   row.posting.currency)
+        if len(found) < 1000:  # noqa: PLR2004  the page above
+            return
+        after = str(found[-1].posting.key)
 
 
 def _proof(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
@@ -227,6 +273,25 @@ def _roll_forward(console: Console, request: AnyRequest, _connection: Connection
                row.difference, _words(row.ageing), row.beside, row.price, row.tax)
 
 
+def _roll_forward_lines(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    period, row, cell, told = lines_of_rolled(console, request)
+    if row is None:
+        return
+    for line in told:
+        yield (period, row.flow.value, *_whose(row.whose), cell, line.return_ref, line.line_id, line.item, line.document, line.day,
+               line.days, line.amount, line.text)
+
+
+def _figure_lines(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    period, told = lines_of_figure(console, request)
+    for line in told:
+        head = (period, *_whose(line.whose), line.return_ref, line.line_id, line.kind)
+        if isinstance(line, Returned):
+            yield (*head, line.day, line.units, None, None, line.booked, line.original)
+        else:
+            yield (*head, line.since, line.units, line.net, line.tax, None, line.cost)
+
+
 def _returned_stock(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
     period, figures = figured_month(console, request)
     for row in valued(figures.returned, figures.policy) if figures else ():
@@ -291,10 +356,36 @@ def _coverage(console: Console, _request: AnyRequest, connection: Connection, re
                code.units, code.net, code.currency, code.last_at)
 
 
+def _fees(console: Console, _request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for fee in coverage.fees(connection, reach, console.house.profiles[reach.tenant].rules.fees):
+        rule = fee.rule
+        does = "held" if rule is None else rule.effect.value if rule.customer_return else "no customer return"
+        yield ("mapped" if rule else "unmapped", fee.legal_entity, fee.code, fee.came_as.value, does, rule.service_item if rule else "",
+               fee.count, fee.amount, fee.currency, fee.last_at)
+
+
+def _grades(_: Console, _request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
+    for each in coverage.grades(connection, reach):
+        yield each.warehouse, each.condition, each.units, each.share
+
+
+def _people(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
+    with console.house.store.look() as tx:
+        known, grants = tx.people(), tx.grants(reach.tenant)
+    for person in known:
+        head = (person.number, person.name, person.subject, person.issuer)
+        mine = [kept for kept in grants if kept.person == person.number]
+        for kept in mine:
+            yield (*head, kept.grant.role.value, "all" if kept.grant.entities is None else ", ".join(sorted(kept.grant.entities)),
+                   kept.granted_by, kept.approved_by, kept.at)
+        if not mine:
+            yield (*head, "none", "", "", "", None)
+
+
 def _trail(console: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
-    before, words = None, console.words(request, "")
+    before, words, narrowed = whole(query(request, "before")), console.words(request, ""), days(request)
     while True:
-        found = lists.trail(connection, reach.tenant, subject=query(request, "subject"), before=before, limit=1000)
+        found = lists.trail(connection, reach.tenant, subject=query(request, "subject"), days=narrowed, before=before, limit=1000)
         for row in found:
             yield (row.sequence, row.at, row.actor, row.subject, row.action, _words(words(row.detail)), row.previous, row.hash)
         if len(found) < 1000:  # noqa: PLR2004  the page above
@@ -305,12 +396,14 @@ def _trail(console: Console, request: AnyRequest, connection: Connection, reach:
 def _comparison(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
     entity = asked_for(console, request)
     try:
-        found = compared(console, request, entity) if entity else ()
+        found = compared(console, request, entity) if entity else Found()
     except BackhaulError as away:
         yield (entity, "", "", "not asked", str(away), "")
         return
-    for row in found:
+    for row in found.rows:
         yield (entity, row.listed.value, row.code, row.standing.value, row.says, "; ".join(row.alike))
+    if found.goods.more:
+        yield (entity, "item", "", "not asked", f"{found.goods.more} more codes of the latest {found.goods.returns} returns", "")
 
 
 def _words(values: Any) -> str:  # noqa: ANN401  loose values of a window or an entry
@@ -321,10 +414,18 @@ SHEETS: Final[dict[str, Sheet]] = {
     "returns": Sheet(action=Action.SEE, rows=_returns, headings=(
         "Return", "State", "Goods", "Customer", "Legal entity", "Net", "Currency", "Due", "Changed")),
     "waiting": Sheet(action=Action.SEE, rows=_waiting, headings=(
-        "Return", "Orders", "Parcels", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised")),
+        "Return", "Orders", "Parcels", "Customer", "Waits for", "Currency", "Since", "Why", "Next date", "To read out", "Promised",
+        "Promised until")),
     "exceptions": Sheet(action=Action.SEE, rows=_exceptions, headings=(
         "Number", "Cause", "Team", "Severity", "Return", "Line", "Legal entity", "Customer", "Held", "Currency", "Opened", "Due", "Says",
         "Before")),
+    "causes": Sheet(action=Action.SEE, rows=_causes, headings=(
+        "Cause", "Means", "Team", "Open", "Overdue", "Oldest", "Due first", "Held", "Currency")),
+    "approvals": Sheet(action=Action.SEE, rows=_approvals, headings=(
+        "Number", "About", "What", "State", "Legal entity", "Reason", "Proposed by", "Proposed", "Waits until", "Approvals", "Needed",
+        "Approved by", "Ended by", "Ended", "Result", "Money", "Currency")),
+    "batch-content": Sheet(action=Action.SEE, rows=_batch_content, headings=(
+        "Batch", "Return", "Document", "Line", "State", "Number", "Voucher", "Net", "Currency")),
     "batches": Sheet(action=Action.SEE, rows=_batches, headings=(
         "Batch", "Legal entity", "Period", "Leg", "Closed", "Returns", "Control totals", "Ledger")),
     "proof": Sheet(action=Action.SEE, whole=True, rows=_proof, headings=(
@@ -345,6 +446,10 @@ SHEETS: Final[dict[str, Sheet]] = {
     "roll-forward": Sheet(action=Action.SEE, whole=True, rows=_roll_forward, headings=(
         "Month", "Flow", *WHOSE, "Opening", "Movements", "Closing", "Tied to", "Balance", "Difference", "By age in days",
         "Credited, not paid", "At selling price", "Its VAT")),
+    "roll-forward-lines": Sheet(action=Action.SEE, whole=True, rows=_roll_forward_lines, headings=(
+        "Month", "Flow", *WHOSE, "Figure", "Return", "Line", "What", "Document", "Since", "Days", "Amount", "Says")),
+    "figure-lines": Sheet(action=Action.SEE, whole=True, rows=_figure_lines, headings=(
+        "Month", *WHOSE, "Return", "Line", "Class", "Since", "Units", "Net", "VAT", "Booked cost", "Original cost")),
     "returned-stock": Sheet(action=Action.SEE, whole=True, rows=_returned_stock, headings=(
         "Month", *WHOSE, "Class", "Units", "Booked cost", "Original cost", "Difference", "Units without booked cost",
         "Units without original cost", "Loses", "Written down", "Value")),
@@ -365,6 +470,11 @@ SHEETS: Final[dict[str, Sheet]] = {
     "comparison": Sheet(action=Action.SEE, rows=_comparison, headings=("Legal entity", "List", "Code", "Stands", "Says", "Looks like")),
     "coverage": Sheet(action=Action.SEE, rows=_coverage, headings=(
         "Mapped", "Legal entity", "Warehouse", "Disposition", "Condition", "Reason", "Units", "Net", "Currency", "Last seen")),
+    "fees": Sheet(action=Action.SEE, rows=_fees, headings=(
+        "Mapped", "Legal entity", "Code", "Came as", "Does", "Service item", "Count", "Amount", "Currency", "Last seen")),
+    "grades": Sheet(action=Action.SEE, rows=_grades, headings=("Warehouse", "Grade", "Units", "Per cent of the warehouse")),
+    "people": Sheet(action=Action.SEE_PEOPLE, whole=True, rows=_people, headings=(
+        "Person", "Name", "Subject", "Issuer", "Role", "Legal entities", "Granted by", "Approved by", "At")),
     "trail": Sheet(action=Action.SEE_TRAIL, whole=True, rows=_trail, headings=(
         "Number", "When", "Who", "About", "What", "Detail", "Previous", "Hash")),
 }

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from backhaul.adapters.sql import lists
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import ProposalKind
-from backhaul.entrypoints.web.console import Console, query, whole
+from backhaul.entrypoints.web.console import Console, days, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
 
@@ -19,14 +19,14 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/batches", action=Action.SEE, sync_to_thread=True)
     def show_list(request: AnyRequest) -> Response[str]:
-        reach, before = console.reach(request), whole(query(request, "after"))
+        reach, before, narrowed = console.reach(request), whole(query(request, "after")), days(request)
         with console.house.store.read() as connection:
-            found = lists.windows(connection, reach, before=before, limit=lists.PAGE + 1)
+            found = lists.windows(connection, reach, days=narrowed, before=before, limit=lists.PAGE + 1)
         shown = found[:lists.PAGE]
         with console.house.store.look() as tx:
             waiting = {key for entity in reach.entities for key in tx.unapproved(reach.tenant, entity)}
-        return console.show(request, "batches.html", found=[each for _, each in shown], waiting=waiting, first=before is None,
-                            after=shown[-1][0] if len(found) > lists.PAGE else "")
+        return console.show(request, "batches.html", found=[each for _, each in shown], waiting=waiting, days=narrowed,
+                            first=before is None, after=shown[-1][0] if len(found) > lists.PAGE else "")
 
     @get("/batches/{rest:path}", action=Action.SEE, sync_to_thread=True)
     def show_one(request: AnyRequest, rest: FromPath[str]) -> Response[str]:

@@ -4,6 +4,8 @@ Shown as the last proof of the month found it. Under each figure are its lines, 
 it came. Shown to who may see every legal entity, as the roll-forward is.
 """
 
+from collections.abc import Sequence
+
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
@@ -34,10 +36,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/figures/lines", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_lines(request: AnyRequest) -> Response[str]:
-        period, figures = found(console, request)
-        told = lines(figures, query(request, "kind"), query(request, "where"), Whose(
-            entity=query(request, "entity"), brand=query(request, "brand"), warehouse=query(request, "warehouse"),
-            currency=query(request, "currency"))) if figures else []
+        period, told = asked_for(console, request)
         if not told:
             detail = "the last proof of this month has no such figure"
             raise NotFoundException(detail)
@@ -56,6 +55,16 @@ def found(console: Console, request: AnyRequest) -> tuple[str, Figures | None]:
     with console.house.store.read() as connection:
         months = [month.period for month in proofs.latest(connection, tenant) if month.figures.get("roll_forward")]
     return (months[0], kept(console.house.store, tenant, months[0])) if months else ("", None)
+
+
+def asked_for(console: Console, request: AnyRequest) -> tuple[str, Sequence[Returned | Owing]]:
+    """Give the lines of the figure a request names by its class and whose it is, with their month; none where there is no such figure."""
+    period, figures = found(console, request)
+    if figures is None:
+        return period, ()
+    return period, lines(figures, query(request, "kind"), query(request, "where"), Whose(
+        entity=query(request, "entity"), brand=query(request, "brand"), warehouse=query(request, "warehouse"),
+        currency=query(request, "currency")))
 
 
 def lines(figures: Figures, kind: str, where: str, whose: Whose) -> list[Returned | Owing]:

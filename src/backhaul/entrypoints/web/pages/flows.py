@@ -6,7 +6,7 @@ from typing import Final
 from litestar import Response, get
 from litestar.handlers import BaseRouteHandler
 
-from backhaul.adapters.sql import pulse
+from backhaul.adapters.sql import coverage, pulse
 from backhaul.adapters.sql.lists import MANY, Reach
 from backhaul.domain.access import Action
 from backhaul.entrypoints.web.console import Console
@@ -28,9 +28,10 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         with console.house.store.read() as connection:
             said = pulse.sources(connection, reach.tenant, names)
             waits, oldest, aside = pulse.unread(connection, reach.tenant)
+            graded = coverage.grades(connection, reach)
             under_way, holders = pulse.waiting(connection, reach), pulse.holders(connection, reach)
         return console.show(request, "flows.html", sources=[(name, at, at is None or now - at > SILENT) for name, at in said], waits=waits,
-                            oldest=oldest, aside=aside, under_way=under_way, holders=holders, limit=MANY,
+                            oldest=oldest, aside=aside, graded=graded, under_way=under_way, holders=holders, limit=MANY,
                             days=days(console, reach, now), version=console.house.profiles[reach.tenant].version)
 
     return [show]

@@ -55,7 +55,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             held = tx.reigns(reach.tenant)
         with console.house.store.read() as connection:
             seen = coverage.codes(connection, reach, profile.rules.mapping)
-        return console.show(request, "mappings.html", rules=profile.rules, version=profile.version, held=held, seen=seen,
+            charged = coverage.fees(connection, reach, profile.rules.fees)
+        return console.show(request, "mappings.html", rules=profile.rules, version=profile.version, held=held, seen=seen, charged=charged,
                             rows=grouped([row for row in profile.rules.mapping if row.when.legal_entity in reach.entities]),
                             drafts=console.may(request, Action.PROPOSE_MAPPING, whole=True), sells=profile.rules.sellability.sells)
 

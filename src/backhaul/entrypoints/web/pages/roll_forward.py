@@ -4,6 +4,8 @@ Shown as the last proof of the month kept it: a look asks every ERP, and a page 
 platform sent: its lines, the page of the return, and there the message. Shown to who may see every legal entity, as the proof is.
 """
 
+from collections.abc import Sequence
+
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
@@ -11,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from backhaul.adapters.sql import proofs
 from backhaul.adapters.sql.lists import PAGE
 from backhaul.domain.access import Action
-from backhaul.domain.roll_forward import AGES, NAMES, OLDEST, Flow, Rolled, RollForward, Whose, lines_under
+from backhaul.domain.roll_forward import AGES, NAMES, OLDEST, CellLine, Flow, Rolled, RollForward, Whose, lines_under
 from backhaul.entrypoints import valuing
 from backhaul.entrypoints.rolling import kept
 from backhaul.entrypoints.web.console import Console, query, whole
@@ -37,12 +39,10 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/roll-forward/lines", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_lines(request: AnyRequest) -> Response[str]:
-        period, rolled, _ = found(console, request)
-        row, cell = _row(request, rolled), query(request, "cell")
-        if rolled is None or row is None or cell not in {*NAMES[row.flow], "opening", "closing", "balance", "beside", *AGES, OLDEST}:
+        period, row, cell, told = asked_for(console, request)
+        if row is None:
             detail = "the last proof of this month has no such figure"
             raise NotFoundException(detail)
-        told = lines_under(rolled, row.flow, row.whose, cell)
         first = whole(query(request, "after")) or 0
         return console.show(request, "roll_forward_lines.html", period=period, row=row, cell=cell, title=TITLES[row.flow], count=len(told),
                             lines=told[first:first + PAGE], first=not first, after=str(first + PAGE) if told[first + PAGE:] else "")
@@ -57,6 +57,15 @@ def found(console: Console, request: AnyRequest) -> tuple[str, Rolled | None, li
         months = [month.period for month in proofs.latest(connection, tenant) if month.figures.get("roll_forward")]
     period = asked or (months[0] if months else "")
     return period, kept(console.house.store, tenant, period) if period in months else None, months
+
+
+def asked_for(console: Console, request: AnyRequest) -> tuple[str, RollForward | None, str, Sequence[CellLine]]:
+    """Give the row and the figure a request names, with their month and the lines under it; no row where there is no such figure."""
+    period, rolled, _ = found(console, request)
+    row, cell = _row(request, rolled), query(request, "cell")
+    if rolled is None or row is None or cell not in {*NAMES[row.flow], "opening", "closing", "balance", "beside", *AGES, OLDEST}:
+        return period, None, cell, ()
+    return period, row, cell, lines_under(rolled, row.flow, row.whose, cell)
 
 
 def _row(request: AnyRequest, rolled: Rolled | None) -> RollForward | None:
