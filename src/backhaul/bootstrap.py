@@ -17,6 +17,7 @@ from socket import gethostname
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from backhaul.adapters import outgoing
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.client import Moment, ZigZagClient
 from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
@@ -230,6 +231,7 @@ def recall(store: Store, tenant: str, version: str) -> Profile:
 
 def build(settings: Settings) -> House:
     """Open the store, bring its tables up to date, check that it is safe, and load the profiles."""
+    outgoing.permit(settings.private_networks)
     store = SqlStore(settings.database_url)
     store.migrate()
     store.check()

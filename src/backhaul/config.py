@@ -31,6 +31,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "BACKHAUL_OIDC_CLIENT": "",
     "BACKHAUL_OIDC_SECRET": "",
     "BACKHAUL_LOCAL_SIGN_IN": "",
+    "BACKHAUL_PRIVATE_NETWORKS": "",
 }
 """Every setting and what holds without it."""
 REFERRED: Final = ("BACKHAUL_ZIGZAG_", "BACKHAUL_ERP_", "BACKHAUL_SFTP_", "BACKHAUL_SECRET_")
@@ -96,6 +97,8 @@ class Settings:
     state_dir: Path
     environ: Mapping[str, str] = field(repr=False)
     sign_in: SignIn = field(default_factory=SignIn)
+    private_networks: str = ""
+    """Networks of the house that may be called, joined by commas."""
 
     @property
     def engine_url(self) -> str:
@@ -128,7 +131,7 @@ class Settings:
         return cls(
             database_url=url, profiles=tuple(Path(part) for part in told["BACKHAUL_PROFILE"].split(os.pathsep) if part),
             host=told["BACKHAUL_HOST"], port=int(port), state_dir=Path(told["BACKHAUL_STATE_DIR"]), environ=environ,
-            sign_in=SignIn.of(told, environ))
+            sign_in=SignIn.of(told, environ), private_networks=told["BACKHAUL_PRIVATE_NETWORKS"])
 
 
 def check_profile(path: Path, against: Path | None = None) -> Mapping[str, Any]:

@@ -743,6 +743,19 @@ def test_the_description_is_openapi_and_names_every_route(shop: Shop) -> None:
     assert paths == {path for _, path, _ in routes(shop)}
 
 
+def test_nothing_but_the_description_is_open_and_it_tells_no_data(shop: Shop) -> None:
+    shop.trouble("R-OURS")
+
+    filled = {route.path: route.path.replace("{tenant:str}", "acme").replace("{number:int}", "1").replace("{path:str}", "x")
+              for route in shop.client.app.routes}
+    crawled = {path: shop.client.get(where) for path, where in filled.items()}
+
+    assert {path for path, answer in crawled.items() if answer.status_code == 200} == {"/api/openapi.json"}
+    assert {answer.status_code for path, answer in crawled.items() if path != "/api/openapi.json"} == {401, 404, 405}
+    assert {shop.client.get(path).status_code for path in ("/api", "/api/")} == {404}
+    assert not [word for word in ("R-OURS", "C-4711", "acme") if word in crawled["/api/openapi.json"].text]
+
+
 def test_every_answer_carries_the_security_headers(shop: Shop) -> None:
     for answer in (shop.call("GET", "/acme/me"), shop.client.get("/api/nothing"), shop.client.get("/api/openapi.json"),
                    shop.call("GET", "/acme/me", shop.token(Role.VIEWER)), shop.client.request("TRACE", f"{PREFIX}/acme/me")):

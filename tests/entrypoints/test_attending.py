@@ -82,6 +82,71 @@ def test_what_does_not_exist_is_named(shell: Shell, words: tuple[str, ...], says
     assert says in result.output
 
 
+@pytest.fixture
+def production(shell: Shell) -> Shell:
+    shell.environment |= {"BACKHAUL_MODE": "production", "BACKHAUL_OIDC_ISSUER": "https://login.example/acme", "BACKHAUL_OIDC_CLIENT": "c",
+                          "BACKHAUL_OIDC_SECRET": "env:BACKHAUL_SECRET_OIDC", "BACKHAUL_SECRET_OIDC": "s",
+                          "BACKHAUL_CONSOLE_URL": "https://returns.example"}
+    return shell
+
+
+def test_in_production_no_command_takes_the_name_of_a_second_person(production: Shell, unknown: int) -> None:
+    number, two = str(unknown), ("--approver", "bob", *DECIDED)
+    production.told("people", "add", "--issuer", "https://login.example", "--subject", "s-1", "--name", "Ann", "--actor", "root")
+    production.told("pause", *DECIDED)
+    words = [("exceptions", "waive", number), ("exceptions", "close", number), ("exceptions", "claim", number), ("unpause",),
+             ("exceptions", "debit", number, "--goods", "leave"), ("exceptions", "settle", number, "--absent"),
+             ("exceptions", "match", number, "--order", "500001", "--price", "4.25"), ("people", "grant", "1", "--role", "admin")]
+
+    refused = {each: production.run(*each, *two) for each in words}
+
+    assert {each: result.exit_code for each, result in refused.items() if result.exit_code != 2} == {}
+    assert all("Leave --approver out" in result.output for result in refused.values())
+    assert production.told("proposals", "--each") == {"proposals": []}
+
+
+def test_in_production_the_first_admin_comes_to_be_by_two_commands_and_the_trail_says_it_was_the_first(production: Shell) -> None:
+    for name in ("Ann", "Bea"):
+        production.told("people", "add", "--issuer", "https://login.example", "--subject", name, "--name", name, "--actor", "root")
+    for person in ("1", "2"):
+        asked = production.told("people", "grant", person, "--role", "admin", "--actor", "root", "--reason", "begins")
+        production.told("approve", str(asked["proposal"]), "--shown", asked["shown"], "--approver", "bob")
+
+    with SqlStore(production.environment["BACKHAUL_DATABASE_URL"]).look() as tx:
+        told = [list(tx.trail(TENANT, subject=f"person {number}")) for number in (1, 2)]
+    given = [next(entry.detail for entry in each if entry.action == "grant.given") for each in told]
+    assert [each.get("first_admin") for each in given] == [True, None]
+    assert [each["approver"] for each in given] == ["bob", "bob"]
+
+
+def test_whoever_the_record_knows_needs_the_right_at_the_machine_too(shell: Shell, unknown: int) -> None:
+    for name, role in (("Ann", "finance"), ("Bea", "viewer"), ("Cleo", "approver")):
+        added = shell.told("people", "add", "--issuer", "https://login.example", "--subject", name, "--name", name, "--actor", "root")
+        shell.told("people", "grant", str(added["person"]), "--role", role, "--approver", "bob", "--actor", "root", "--reason", "begins")
+    close = ("exceptions", "close", str(unknown), "--reason", "nobody knows it")
+
+    by_viewer = shell.run(*close, "--actor", "person 2", "--approver", "person 3")
+    nobody = shell.run(*close, "--actor", "Person 9", "--approver", "person 3")
+    itself = shell.run(*close, "--actor", "Backhaul ", "--approver", "person 3")
+    not_hers = shell.run(*close, "--actor", "Person 1", "--approver", "person 2")
+    kept = shell.told("proposals", "--each")["proposals"]
+    asked = shell.told(*close, "--actor", " Person 1")
+    by_two = shell.run("approve", str(asked["proposal"]), "--shown", asked["shown"], "--approver", "person 2")
+    said_no = shell.run("refuse", str(asked["proposal"]), "--actor", "person 2", "--reason", "no")
+    done = shell.told("approve", str(asked["proposal"]), "--shown", asked["shown"], "--approver", "PERSON 3")
+
+    assert "'propose' is not among your rights" in str(by_viewer.exception)
+    assert "there is no person 9" in str(nobody.exception)
+    assert "say who you are" in str(itself.exception)
+    assert "'approve' is not among your rights" in str(not_hers.exception)
+    assert [each for each in kept if each["kind"] == "close"] == []
+    assert "'approve' is not among your rights" in str(by_two.exception)
+    assert "'approve' is not among your rights" in str(said_no.exception)
+    assert done["state"] == "approved"
+    [row] = [each for each in shell.told("proposals", "--each")["proposals"] if each["kind"] == "close"]
+    assert (row["proposer"], row["approver"]) == ("person 1", "person 3")
+
+
 def test_writes_are_paused_by_one_and_leave_again_by_two(shell: Shell) -> None:
     shell.told("pause", "--entity", "gb01", *DECIDED)
     again = shell.run("pause", "--entity", "gb01", *DECIDED).output
@@ -175,6 +240,6 @@ def test_what_becomes_of_rejected_goods_is_said_and_told(shell: Shell, tmp_path:
     alone = shell.run(*words, "--becomes", "goodwill")
     said, told = shell.run(*words, "--becomes", "sent-back"), shell.told(*words, "--becomes", "sent-back")
 
-    assert "somebody other than 'ann' has to approve" in str(alone.exception)
+    assert "waits for somebody else" in alone.output
     assert "R-1: 2 of line TEA#1 are sent-back; said by ann." in said.output
     assert told == {"return": "R-1", "line": "TEA#1", "outcome": "sent-back", "units": "2", "decision": None}

@@ -1,6 +1,7 @@
 """The environment changes beneath us: nothing more is sent until it is mended or two persons accepted it, and nothing is lost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 
 from backhaul.adapters.sql.store import SqlStore
-from backhaul.application import drift
+from backhaul.application import approvals, drift
+from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import Capabilities, PostingState
 from backhaul.bootstrap import examine
 from backhaul.domain.contract import Contract, Trait
 from backhaul.domain.errors import NeedsOperator, RetryLater
+from backhaul.domain.proposal import ProposalKind
 from backhaul.domain.rules import Close, Window
 from backhaul.domain.trail import first_break
 from backhaul.entrypoints import worker
@@ -113,12 +116,15 @@ def test_two_persons_accept_a_new_contract_and_what_waited_goes_out_once(daily: 
     tea(daily, "R-1")
     drifted(daily, gone="ReturnStatusLine.Quarantine")
     daily.pass_days()
-    said = {"approver": "bob", "reason": "the update of 3 December drops a member nobody uses"}
+    rules = daily.house.profiles[TENANT].rules
+    offer = worker.offer_contract(daily.house, TENANT, "gb01", daily.at)
+    asked = approvals.propose(daily.house.store, EFFECTS, rules, ProposalKind.CONTRACT, offer, proposer="ann",
+                              reason="the update of 3 December drops a member nobody uses", now=daily.at)
 
-    with pytest.raises(NeedsOperator, match="two different persons"):
-        worker.accept_contract(daily.house, TENANT, "gb01", daily.at, actor="Bob", **said)
+    with pytest.raises(NeedsOperator, match="somebody other than 'ann'"):
+        approvals.approve(daily.house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="Ann", now=daily.at)
     stopped = daily.exceptions(), daily.ledgers["creditNotes"]
-    worker.accept_contract(daily.house, TENANT, "gb01", daily.at, actor="ann", **said)
+    approvals.approve(daily.house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="bob", now=daily.at)
     daily.pass_days(4)
 
     assert stopped == ({"CONTRACT_DRIFT": 1}, [])
@@ -133,7 +139,7 @@ def test_nobody_can_accept_an_environment_that_lacks_what_the_mode_needs(daily: 
     daily.pass_days()
 
     with pytest.raises(NeedsOperator, match=f"{PRICE} cannot be written|{PRICE}"):
-        worker.accept_contract(daily.house, TENANT, "gb01", daily.at, actor="ann", approver="bob", reason="in a hurry")
+        worker.offer_contract(daily.house, TENANT, "gb01", daily.at)
 
     assert daily.exceptions() == {"CONTRACT_DRIFT": 1}
 
@@ -190,7 +196,16 @@ def test_either_database_keeps_the_contract_its_drift_and_its_acceptance(store: 
 
     early = drift.stops(store, asked, ours, gb, NOON + timedelta(hours=23))
     late = drift.stops(store, asked, ours, gb, NOON + timedelta(days=1))
-    drift.accept(store, asked, ours, gb, NOON + timedelta(days=1), actor="ann", approver="bob", reason="agreed with the vendor")
+    ours = replace(ours, entities=(gb,))
+    offer = drift.offer(store, asked, ours, gb)
+    said = approvals.propose(store, EFFECTS, ours, ProposalKind.CONTRACT, offer, proposer="ann", reason="agreed with the vendor", now=NOON)
+    erp.editable = True
+    drift.offer(store, asked, ours, gb)
+    with pytest.raises(NeedsOperator, match="looked at once more since"):
+        approvals.approve(store, EFFECTS, ours, said.id, shown=said.sha256, approver="bob", now=NOON)
+    erp.editable = False
+    drift.offer(store, asked, ours, gb)
+    approvals.approve(store, EFFECTS, ours, said.id, shown=said.sha256, approver="bob", now=NOON + timedelta(days=1))
     after = drift.stops(store, asked, ours, gb, NOON + timedelta(days=3))
 
     assert (early, late, after) == ((), ("Lines.Price: AllowEdit was yes, is no",), ())

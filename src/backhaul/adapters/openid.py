@@ -20,6 +20,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from backhaul.adapters import outgoing
 from backhaul.domain.errors import Misconfigured, RetryLater
 
 ALGORITHMS: Final = ("RS256", "PS256", "ES256")
@@ -138,7 +139,7 @@ class OpenIdProvider:
 
     def _wire(self) -> httpx.Client:
         """Open a way out: no redirects, no proxy from the environment, ten seconds."""
-        return httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+        return httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False, transport=outgoing.Transport())
 
     def _endpoint(self, name: str) -> str:
         """Give an address of the provider's description, which has to lie on the issuer's own host."""

@@ -87,13 +87,18 @@ def content_of(tx: Tx, tenant: str, ref: str, *, outcome: str, line_id: str = ""
     return {"return": ref, "line": meant[0].line_id, "standing": meant[0].standing.value, "outcome": outcome, "evidence": evidence.strip()}
 
 
+def takes_two(content: Mapping[str, Any]) -> bool:
+    """Tell whether what is said moves money, so that a second person has to approve it."""
+    return OUTCOMES[str(content["outcome"])].ways[Standing(content["standing"])] is not None
+
+
 def ask(store: PeopleStore, rules: Rules, person: Person, ref: str, *, outcome: str, line_id: str = "", standing: str = "",  # noqa: PLR0913  each is named
         evidence: str = "", reason: str, now: datetime) -> Proposal | None:
     """Say what becomes of goods, or propose it where money moves; then the proposal is given."""
     with store.begin() as tx:
         content = content_of(tx, rules.tenant, ref, outcome=outcome, line_id=line_id, standing=standing, evidence=evidence)
         require(person, Action.PROPOSE, rules.tenant, _looks(tx, rules, content).legal_entity)
-        if OUTCOMES[outcome].ways[Standing(content["standing"])] is not None:
+        if takes_two(content):
             return propose_in(tx, {ProposalKind.OUTCOME: EFFECT}, rules, ProposalKind.OUTCOME, content, proposer=person.actor,
                               reason=reason, now=now)
         conclude(Within(tx=tx), rules, content, actor=person.actor, approver="", reason=reason, now=now)

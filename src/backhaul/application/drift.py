@@ -2,12 +2,15 @@
 
 What an ERP shows of the sets and fields we use is recorded once per legal entity, and compared at start and every day. While
 something we use is gone or changed nothing is sent: a refused write would say so late, a defaulted one not at all.
-Two persons accept what is new, or somebody mends it and the line opens by itself.
+Two people accept what is new, by a proposal, or somebody mends it and the line opens by itself.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+from backhaul.application.approvals import Acting, Effect, Subject
+from backhaul.application.people_ports import PeopleTx
 from backhaul.application.ports import Capabilities, Erp, Store, Tx
 from backhaul.domain.contract import Contract, Drift, compare
 from backhaul.domain.errors import Misconfigured, NeedsOperator
@@ -76,15 +79,11 @@ def seen(tx: Tx, rules: Rules, entity: LegalEntity, probed: Capabilities) -> Dri
     return compare(Contract.of(recorded), probed.contract) if recorded and probed.contract else Drift()
 
 
-def accept(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datetime, *,  # noqa: PLR0913  each is named at the call
-           actor: str, approver: str, reason: str) -> Drift:
-    """Take what the environment shows now as its contract, because two persons say so; give what differed from the one before.
+def offer(store: Store, erp: Erp, rules: Rules, entity: LegalEntity) -> dict[str, Any]:
+    """Keep what the environment shows now, and write what a proposal to take it as its contract says.
 
-    Refused with `NeedsOperator` for fewer than two persons, no reason, or while the environment lacks what the mode needs.
+    Refused with `NeedsOperator` while the environment lacks what the mode needs.
     """
-    if not actor.strip() or not reason.strip() or not approver.strip() or approver.strip().casefold() == actor.strip().casefold():
-        message = f"the contract of {entity.id} is accepted by two different persons and for a reason: --actor, --approver, --reason"
-        raise NeedsOperator(message)
     probed = erp.capabilities()
     if probed.missing:
         message = (f"{entity.id}: what deployment {entity.deployment} needs is not there, and no person can accept that: "
@@ -93,17 +92,39 @@ def accept(store: Store, erp: Erp, rules: Rules, entity: LegalEntity, now: datet
     if probed.contract is None:
         message = f"{entity.id}: the ERP '{entity.erp}' shows no contract, so there is none to accept"
         raise Misconfigured(message)
-    name, baseline = _name(entity), probed.contract.plain()
-    sha256 = digest(baseline)
+    baseline = probed.contract.plain()
     with store.begin() as tx:
-        drift, memory = seen(tx, rules, entity, probed), tx.recall(rules.tenant, name)
-        tx.remember(rules.tenant, _recorded(name), baseline)
-        _remember(tx, rules, name, sha256, (), (), now)
-        tx.record(rules.tenant, subject=name, action="contract.accepted", at=now, actor=actor, detail={
-            "approver": approver, "reason": reason, "before": memory.get("sha256", ""), "sha256": sha256,
-            "differed": [*drift.stops, *drift.notes]})
-        tx.close_exceptions(rules.tenant, name, apart_from=(), resolution=reason, at=now, actor=actor)
-    return drift
+        found = seen(tx, rules, entity, probed)
+        tx.remember(rules.tenant, _offered(_name(entity)), baseline)
+    return {"legal_entity": entity.id, "sha256": digest(baseline), "differs": [*found.stops, *found.notes]}
+
+
+def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
+    """Give the contract that is recorded beside the one that is offered; one that was offered anew since is another."""
+    name = _name(rules.entity(str(content["legal_entity"])))
+    if digest(tx.recall(rules.tenant, _offered(name))) != content["sha256"]:
+        message = f"{name}: the environment was looked at once more since; propose what it shows now"
+        raise NeedsOperator(message)
+    return Subject(name=name, legal_entity=str(content["legal_entity"]), money=Money(amount=NOTHING, currency=""),
+                   state={"recorded": tx.recall(rules.tenant, name).get("sha256", ""), "offered": content["sha256"]})
+
+
+def _acts(tx: PeopleTx, acting: Acting) -> str:
+    """Take what was offered as the contract: the line opens, and what differs from it by then stops it anew at the next look."""
+    said, rules = acting.proposal, acting.rules
+    entity = rules.entity(said.legal_entity)
+    name, sha256 = said.subject, str(said.content["sha256"])
+    memory = tx.recall(rules.tenant, name)
+    tx.remember(rules.tenant, _recorded(name), tx.recall(rules.tenant, _offered(name)))
+    _remember(tx, rules, name, sha256, (), (), acting.now)
+    tx.record(rules.tenant, subject=name, action="contract.accepted", at=acting.now, actor=said.proposer, detail={
+        "approver": acting.approver, "reason": said.reason, "before": memory.get("sha256", ""), "sha256": sha256,
+        "differed": said.content["differs"]})
+    tx.close_exceptions(rules.tenant, name, apart_from=(), resolution=said.reason, at=acting.now, actor=said.proposer)
+    return f"what {entity.id} shows is its contract"
+
+
+EFFECT: Final = Effect(looks=_looks, acts=_acts)
 
 
 def _remember(tx: Tx, rules: Rules, name: str, sha256: str, told: tuple[str, ...],  # noqa: PLR0913, PLR0917
@@ -120,3 +141,8 @@ def _name(entity: LegalEntity) -> str:
 def _recorded(name: str) -> str:
     """Name the memory that holds the contract itself: it is large, and most turns only ask when the next look is due."""
     return f"{name}:recorded"
+
+
+def _offered(name: str) -> str:
+    """Name the memory that holds what somebody was shown and may become the contract."""
+    return f"{name}:offered"

@@ -5,6 +5,7 @@ its hash is kept. What somebody may do is asked anew at every request, so what i
 """
 
 import hashlib
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from typing import Final
 from backhaul.application.people_ports import PeopleStore, PeopleTx
 from backhaul.domain.access import APPROVING, READING, Action, Grant, Person, Role, Scope, may, scope
 from backhaul.domain.errors import NeedsOperator, NotAllowed
+from backhaul.domain.proposal import SYSTEM
 
 PREFIX: Final = "bh_"
 """How a token begins, so that a scanner finds one that was published by mistake."""
@@ -21,6 +23,8 @@ LONGEST_APPROVING: Final = timedelta(hours=12)
 """How long a token lives at most; one that may approve ends with the working day."""
 USED: Final = timedelta(minutes=1)
 """How exactly is kept when a token was last used; a call that only reads does not wait for its turn to write more often."""
+KNOWN: Final = re.compile(r"person (\d{1,18})", re.ASCII)
+"""How the record calls somebody it knows."""
 INSTALLATION: Final = ""
 """The chain of the trail in which stands what belongs to no one tenant: people and their tokens."""
 
@@ -49,6 +53,26 @@ def require(person: Person, action: Action, tenant: str, entity: str = "") -> No
     """Stop with `NotAllowed` unless somebody may do this; the sentence says what would be needed, not what is there."""
     if not may(person, action, tenant, entity):
         raise _refusal(action, tenant, entity)
+
+
+def entitled(tx: PeopleTx, name: str, action: Action, tenant: str, entity: str = "") -> str:
+    """Give the name that goes into the record for who was named where nobody signs in; of somebody the record knows, the right is asked.
+
+    Another name than ``person 7`` is taken as it is told: nobody there can prove it. That of Backhaul itself is no person's.
+    """
+    told = name.strip()
+    known = KNOWN.fullmatch(told.casefold())
+    if told.casefold() == SYSTEM:
+        message = f"'{told}' is what Backhaul does by itself; say who you are"
+        raise NeedsOperator(message)
+    if known is None:
+        return told
+    person = next(iter(tx.people([int(known[1])])), None)
+    if person is None:
+        message = f"there is no {told.casefold()}; `backhaul people list` shows who is known"
+        raise NeedsOperator(message)
+    require(person, action, tenant, entity)
+    return person.actor
 
 
 def seen_by(person: Person, action: Action, tenant: str) -> Scope:
@@ -91,10 +115,12 @@ def give(tx: PeopleTx, number: int, grant: Grant, *, granted_by: str, approved_b
     if f"person {number}" == approved_by:
         message = f"'{approved_by}' cannot approve a grant to themselves"
         raise NeedsOperator(message)
+    first = grant.role is Role.ADMIN and not any(row.grant.role is Role.ADMIN for row in tx.grants(grant.tenant, every=True))
     kept = tx.add_grant(number, grant, granted_by=granted_by, approved_by=approved_by, at=now)
     tx.record(grant.tenant, subject=f"person {number}", action="grant.given", at=now, actor=granted_by, detail={
         "grant": kept, "role": grant.role.value, "approver": approved_by,
-        "entities": None if grant.entities is None else sorted(grant.entities)})
+        "entities": None if grant.entities is None else sorted(grant.entities),
+        **({"first_admin": True} if first else {})})
     return kept
 
 

@@ -2,6 +2,9 @@
 
 Facts stay what they are; a decision is a fact beside them. Money moves only with a second person
 (INV-30), and a retry never sends before somebody has looked (reliability appendix A).
+
+`decide`, `match` and `settle` are what is done once two people agreed; they ask for both names and prove neither. Only the effects of
+approved proposals call them: whatever people reach, by page, API or command, goes through `approvals`.
 """
 
 from dataclasses import replace

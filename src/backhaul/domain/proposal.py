@@ -47,6 +47,8 @@ class ProposalKind(StrEnum):
     GRANT = "grant"
     ERASE = "erase"
     """A customer who asked for it, whose returns are over."""
+    CONTRACT = "contract"
+    """What an environment shows now is what the adapter may rely on."""
 
 
 class ProposalState(StrEnum):
@@ -92,6 +94,8 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
     ProposalKind.ERASE: ProposalRule(means="Make what is held about a customer unreadable; what books need stays.",
                                      proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14)),
+    ProposalKind.CONTRACT: ProposalRule(means="Take what an ERP's environment shows now as its contract, so that its line opens.",
+                                        proposes=Action.PROPOSE_MAPPING),
 }
 """Every kind with its rule; a kind that is not here cannot be proposed."""
 

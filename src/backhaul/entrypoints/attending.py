@@ -1,6 +1,7 @@
 """Who may do what, what waits for a second person, and may writes leave: from a terminal.
 
-Whoever has the machine has the database, so names are taken as they are told; who approved is somebody else all the same (INV-30).
+Whoever has the machine has the database, so a name proves nothing here; who approves is somebody else all the same (INV-30), and somebody
+the record knows needs the right the console would ask.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
-from backhaul.entrypoints.deciding import Approver, Who, Why
+from backhaul.domain.access import Action
+from backhaul.domain.proposal import PROPOSALS, ProposalKind
+from backhaul.entrypoints.seconding import Approver, Second, Who, Why, agreed, proposer, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 people_app: Final = typer.Typer(no_args_is_help=True, help="Who is known, and what they may do: list, add, grant, revoke, token.")
@@ -55,23 +58,18 @@ def people_grant(  # noqa: PLR0913  each is an option
     person: Annotated[int, typer.Argument(help="Their number.")], *,
     role: Annotated[str, typer.Option(help="viewer, operator, warehouse, finance, approver, admin or auditor.")],
     entity: Annotated[list[str] | None, typer.Option(help="A legal entity it is for; several times for several, none for all.")] = None,
-    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
-    """Give somebody a role; two others stand for it."""
-    from backhaul.application import approvals
-    from backhaul.application.effects import EFFECTS
+    """Propose a role for somebody, or give it with a second person; two others stand for it."""
     from backhaul.domain.access import Role
-    from backhaul.domain.proposal import ProposalKind
 
     if role not in set(Role):
         message = f"there is no role '{role}'; there are {', '.join(Role)}"
         raise typer.BadParameter(message)
     with opened() as house:
-        rules, now = house.profiles[tenant_of(house, tenant)].rules, datetime.now(UTC)
-        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.GRANT, {
-            "person": person, "role": role, "entities": sorted(entity) if entity else None}, proposer=actor, reason=reason, now=now)
-        done = approvals.approve(house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver=approver, now=now)
-    say({"proposal": done.id, "result": done.result}) if as_json else out.print(f"{done.result}, by {actor} and {approver}.")
+        done = agreed(house, tenant_of(house, tenant), ProposalKind.GRANT, {
+            "person": person, "role": role, "entities": sorted(entity) if entity else None}, actor=actor, approver=approver, reason=reason)
+    tell(done, as_json=as_json)
 
 
 @people_app.command("revoke")
@@ -97,7 +95,6 @@ def people_token(
     from secrets import token_urlsafe
 
     from backhaul.application import people
-    from backhaul.domain.access import Action
 
     if unknown := sorted(set(scope) - set(Action)):
         message = f"there is no action '{unknown[0]}'; there are {', '.join(Action)}"
@@ -134,26 +131,36 @@ def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those 
 def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash that `backhaul proposals` shows.")], approver: Approver,
             tenant: Tenant = "", as_json: Json = False) -> None:
     """Approve what somebody else proposed, as it was shown."""
-    from backhaul.application import approvals
+    from backhaul.application import approvals, people
     from backhaul.application.effects import EFFECTS
 
     with opened() as house:
         name = tenant_of(house, tenant)
-        done = approvals.approve(house.store, EFFECTS, house.profiles[name].rules, number, shown=shown, approver=approver,
+        with house.store.look() as tx:
+            asked = approvals.found(tx, name, number)
+            who = people.entitled(tx, approver, PROPOSALS[asked.kind].approves, name, asked.legal_entity)
+        done = approvals.approve(house.store, EFFECTS, house.profiles[name].rules, number, shown=shown, approver=who,
                                  now=datetime.now(UTC), route_of=lambda entity: house.desk(name, entity).route)
+        if done.kind is ProposalKind.ERASE:
+            house.store.scrub()
     if as_json:
         say({"proposal": number, "state": done.state.value, "result": done.result})
     else:
-        out.print(done.result or f"Approved by {approver}; one more has to approve.")
+        out.print(done.result or f"Approved by {who}; one more has to approve.")
 
 
 def refuse(number: Number, *, actor: Who, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
     """Say no to what somebody proposed, or take back one's own."""
-    from backhaul.application import approvals
+    from backhaul.application import approvals, people
     from backhaul.application.effects import EFFECTS
 
     with opened() as house:
-        done = approvals.refuse(house.store, EFFECTS, tenant_of(house, tenant), number, actor=actor, reason=reason, now=datetime.now(UTC))
+        name = tenant_of(house, tenant)
+        with house.store.look() as tx:
+            asked, who = approvals.found(tx, name, number), actor.strip()
+            if who.casefold() != asked.proposer.casefold():
+                who = people.entitled(tx, actor, PROPOSALS[asked.kind].approves, name, asked.legal_entity)
+        done = approvals.refuse(house.store, EFFECTS, name, number, actor=who, reason=reason, now=datetime.now(UTC))
     say({"proposal": number, "state": done.state.value}) if as_json else out.print(f"Proposal {number} is {done.state.value}.")
 
 
@@ -169,25 +176,19 @@ def pause(*, entity: Annotated[str, typer.Option(help="A legal entity; the whole
 
 
 def unpause(  # noqa: PLR0913  each is an option
-    *, entity: Annotated[str, typer.Option(help="A legal entity; the whole tenant without.")] = "", actor: Who, approver: Approver,
+    *, entity: Annotated[str, typer.Option(help="A legal entity; the whole tenant without.")] = "", actor: Who, approver: Second = "",
     reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
-    """Let writes leave again; two people say so."""
-    from backhaul.application import approvals
-    from backhaul.application.effects import EFFECTS
-    from backhaul.domain.proposal import ProposalKind
-
+    """Propose that writes leave again, or let them with a second person."""
     with opened() as house:
-        rules, now = house.profiles[tenant_of(house, tenant)].rules, datetime.now(UTC)
+        name = tenant_of(house, tenant)
         with house.store.look() as tx:
-            held = [row.id for row in tx.pauses(rules.tenant) if row.legal_entity == entity]
+            held = [row.id for row in tx.pauses(name) if row.legal_entity == entity]
         if not held:
             message = f"nothing is paused for {entity or 'the whole tenant'}"
             raise typer.BadParameter(message)
-        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.UNPAUSE, {"pause": held[0]}, proposer=actor, reason=reason,
-                                  now=now)
-        done = approvals.approve(house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver=approver, now=now)
-    say({"pause": held[0], "result": done.result}) if as_json else out.print(f"{done.result}, by {actor} and {approver}.")
+        done = agreed(house, name, ProposalKind.UNPAUSE, {"pause": held[0]}, actor=actor, approver=approver, reason=reason)
+    tell(done, {"pause": held[0]}, as_json=as_json)
 
 
 def waiting(search: Annotated[str, typer.Argument(help="A return, order, customer or parcel, letter by letter.")], *, tenant: Tenant = "",
@@ -219,23 +220,27 @@ def outcome(  # noqa: PLR0913  each is an option
     line: Annotated[str, typer.Option(help="The line, where several can be meant.")] = "",
     standing: Annotated[str, typer.Option(help="rejected, held or credited, where a line stands in two ways.")] = "",
     evidence: Annotated[str, typer.Option(help="Where it can be seen: a picture, or the customer's consent.")] = "",
-    approver: Annotated[str, typer.Option(help="Who approved it, where money moves; somebody else.")] = "",
+    approver: Second = "",
     tenant: Tenant = "", as_json: Json = False,
 ) -> None:
-    """Say what becomes of goods that are not accepted; the customer is told by it."""
+    """Say what becomes of goods that are not accepted, or propose it where money moves; the customer is told by it."""
     from backhaul.application import conclude
 
     with opened() as house:
         name = tenant_of(house, tenant)
         with house.store.look() as tx:
             content = conclude.content_of(tx, name, ref, outcome=becomes, line_id=line, standing=standing, evidence=evidence)
-        done = conclude.conclude(house.store, house.profiles[name].rules, content, actor=actor, approver=approver, reason=reason,
-                                 now=datetime.now(UTC))
+            entity = conclude.EFFECT.looks(tx, house.profiles[name].rules, content).legal_entity
+        if conclude.takes_two(content):
+            made = agreed(house, name, ProposalKind.OUTCOME, content, actor=actor, approver=approver, reason=reason)
+            tell(made, {"return": ref, "outcome": becomes}, as_json=as_json)
+            return
+        done = conclude.conclude(house.store, house.profiles[name].rules, content, approver="", reason=reason, now=datetime.now(UTC),
+                                 actor=proposer(house, name, actor, Action.PROPOSE, entity))
     if as_json:
         say({"return": ref, "line": done.line_id, "outcome": done.outcome, "units": done.units, "decision": done.decision})
     else:
-        out.print(f"{ref}: {done.units.normalize():f} of line {done.line_id} are {done.outcome}; said by {actor}"
-                  f"{f', approved by {approver}' if approver else ''}.")
+        out.print(f"{ref}: {done.units.normalize():f} of line {done.line_id} are {done.outcome}; said by {done.actor}.")
 
 
 COMMANDS: Final = (proposals, approve, refuse, pause, unpause, waiting, outcome)

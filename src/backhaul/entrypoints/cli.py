@@ -16,8 +16,10 @@ import typer
 from rich.text import Text
 
 from backhaul.domain.errors import BackhaulError
+from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints import attending, closing, pairs, paying, private, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
+from backhaul.entrypoints.seconding import Second, agreed, tell, told_of
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
 
 app: Final = typer.Typer(
@@ -320,22 +322,26 @@ def trace(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The return'
 @app.command()
 def doctor(  # noqa: PLR0913  each is an option
     *, accept: Annotated[str, typer.Option(help="Legal entity whose environment is accepted as it is now, as its contract.")] = "",
-    actor: Annotated[str, typer.Option(help="Who accepts it.")] = "", approver: Annotated[str, typer.Option(help="Who agrees.")] = "",
+    actor: Annotated[str, typer.Option(help="Who you are; somebody else approves.")] = "", approver: Second = "",
     reason: Annotated[str, typer.Option(help="Why.")] = "", tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Ask each legal entity's ERP what it can do, what its mode lacks, what differs from contract or calendar; status 1 if any does."""
     from backhaul.bootstrap import examine
     from backhaul.entrypoints import worker
 
+    made = None
     with opened() as house:
         name = tenant_of(house, tenant)
         if accept:
-            worker.accept_contract(house, name, accept, datetime.now(UTC), actor=actor, approver=approver, reason=reason)
+            made = agreed(house, name, ProposalKind.CONTRACT, worker.offer_contract(house, name, accept, datetime.now(UTC)),
+                          actor=actor, approver=approver, reason=reason)
         told = [dict(examine(house.profiles[name], entity.id, house.store, datetime.now(UTC)))
                 for entity in house.profiles[name].rules.entities]
     if as_json:
-        say({"tenant": name, "legal_entities": told})
+        say({"tenant": name, "legal_entities": told, **({"proposal": told_of(made)} if made else {})})
     else:
+        if made:
+            tell(made, as_json=False)
         for row in told:
             wrong = "lacks" if row["missing"] else "has drifted" if row["drift"] else "has another calendar" if row["calendar"] else ""
             out.print(Text.assemble((row["legal_entity"], "bold"), f": {row['erp']}, deployment {row['deployment']}, ",

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from backhaul.application.close import Close, Month
-from backhaul.entrypoints.deciding import Who
 from backhaul.entrypoints.proving import house_of, month_of
+from backhaul.entrypoints.seconding import Who
 from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
 
 close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign, forecast, plan, pack.")

@@ -6,15 +6,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from backhaul.domain.facts import Decision
+from backhaul.domain.access import Action
+from backhaul.domain.proposal import ProposalKind
+from backhaul.entrypoints.seconding import Second, Who, Why, agreed, proposer, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 exceptions_app: Final = typer.Typer(
     no_args_is_help=True, help="What a team has to decide: list, retry, waive, close, claim, debit, settle, match, correct, by-version.")
-
-Who = Annotated[str, typer.Option(help="Who you are.")]
-Approver = Annotated[str, typer.Option(help="Who approved it; somebody else.")]
-Why = Annotated[str, typer.Option(help="Why; kept in the trail.")]
 
 
 @exceptions_app.command("list")
@@ -63,50 +61,45 @@ def _desk(house: Any, tenant: str, number: int) -> Any:  # noqa: ANN401  House a
     return house.desk(tenant, resolve.entity_of(house.store, house.profiles[tenant].rules, ref))
 
 
-def _decide(decision: Decision, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917
-            goods: str = "") -> None:
-    from backhaul.application import resolve
-
+def _decide(kind: ProposalKind, number: int, actor: str, approver: str, reason: str, tenant: str, as_json: bool,  # noqa: PLR0913, PLR0917
+            **more: str) -> None:
+    """Propose a decision about an exception, or do it with a second person."""
     with opened() as house:
-        resolve.decide(house.store, tenant_of(house, tenant), number, decision, actor=actor, approver=approver, reason=reason,
-                       goods=goods, now=datetime.now(UTC))
-    if as_json:
-        say({"exception": number, "decision": decision.value})
-    else:
-        out.print(f"Exception {number}: {decision.value}, decided by {actor}, approved by {approver}.")
+        done = agreed(house, tenant_of(house, tenant), kind, {"exception": number, **more}, actor=actor, approver=approver, reason=reason)
+    tell(done, {"exception": number, "decision": kind.value, **more}, as_json=as_json)
 
 
 @exceptions_app.command("waive")
 def exceptions_waive(  # noqa: PLR0913  each is an option
-    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    number: int, *, actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Let a line go on although a finding stands (only kinds that may be waived)."""
-    _decide(Decision.WAIVE, number, actor, approver, reason, tenant, as_json)
+    _decide(ProposalKind.WAIVE, number, actor, approver, reason, tenant, as_json)
 
 
 @exceptions_app.command("close")
 def exceptions_close(  # noqa: PLR0913  each is an option
-    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    number: int, *, actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Close a line without credit."""
-    _decide(Decision.CLOSE, number, actor, approver, reason, tenant, as_json)
+    _decide(ProposalKind.CLOSE, number, actor, approver, reason, tenant, as_json)
 
 
 @exceptions_app.command("claim")
 def exceptions_claim(  # noqa: PLR0913  each is an option
-    number: int, *, actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    number: int, *, actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Credit what was lost on its way, without goods; the carrier is asked for it."""
-    _decide(Decision.CLAIM, number, actor, approver, reason, tenant, as_json)
+    _decide(ProposalKind.CLAIM, number, actor, approver, reason, tenant, as_json)
 
 
 @exceptions_app.command("debit")
 def exceptions_debit(  # noqa: PLR0913  each is an option
     number: int, *, goods: Annotated[str, typer.Option(help="What becomes of the goods: leave (back to the customer) or write-off.")],
-    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Take back the credit of goods that were rejected after it."""
-    _decide(Decision.DEBIT, number, actor, approver, reason, tenant, as_json, goods)
+    _decide(ProposalKind.DEBIT, number, actor, approver, reason, tenant, as_json, goods=goods)
 
 
 @exceptions_app.command("settle")
@@ -114,19 +107,13 @@ def exceptions_settle(  # noqa: PLR0913  each is an option
     number: int, *,
     found: Annotated[str, typer.Option(help="Number of the ERP's document that was found; not given with --absent.")] = "",
     absent: Annotated[bool, typer.Option("--absent", help="It is surely not there; it is sent once more.")] = False,
-    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Say what became of an effect that the ERP cannot be asked about, after looking for it by hand."""
-    from backhaul.application import resolve
-
     if bool(found.strip()) is absent:
         message = "say either --found NUMBER or --absent"
         raise typer.BadParameter(message)
-    with opened() as house:
-        name = tenant_of(house, tenant)
-        count = resolve.settle(house.store, name, number, found=found.strip(), route=_route(house, name, number), actor=actor,
-                               approver=approver, reason=reason, now=datetime.now(UTC))
-    say({"exception": number, "settled": count}) if as_json else out.print(f"{count} settled; `backhaul work` does the rest.")
+    _decide(ProposalKind.SETTLE, number, actor, approver, reason, tenant, as_json, found=found.strip())
 
 
 @exceptions_app.command("match")
@@ -135,19 +122,11 @@ def exceptions_match(  # noqa: PLR0913  each is an option
     order: Annotated[str, typer.Option(help="The original order that sold the goods.")],
     price: Annotated[str, typer.Option(help="Net price of one unit, as it was paid.")],
     customer: Annotated[str, typer.Option(help="The account to credit, where the return names none.")] = "",
-    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Say which sale goods come from that no return announced; from then on they are a line like any other."""
-    from backhaul.application import resolve
-
-    paid = _number("--price", price)
-    with opened() as house:
-        resolve.match(house.store, tenant_of(house, tenant), number, order=order, unit_price=paid, customer=customer, actor=actor,
-                      approver=approver, reason=reason, now=datetime.now(UTC))
-    if as_json:
-        say({"exception": number, "decision": "match", "order": order})
-    else:
-        out.print(f"Exception {number}: matched with order {order}, decided by {actor}, approved by {approver}.")
+    _decide(ProposalKind.MATCH, number, actor, approver, reason, tenant, as_json, order=order, customer=customer,
+            unit_price=format(_number("--price", price), "f"))
 
 
 @exceptions_app.command("candidates")
@@ -194,22 +173,23 @@ def exceptions_correct(  # noqa: PLR0913  each is an option
     value: Annotated[str, typer.Option(help="What it is; what the messages tell, to take a correction back.")],
     line: Annotated[str, typer.Option(help="The line, where several can be meant.")] = "",
     told: Annotated[str | None, typer.Option(help="What the messages tell, where a line has several.")] = None,
-    actor: Who, approver: Approver, reason: Why, tenant: Tenant = "", as_json: Json = False,
+    actor: Who, approver: Second = "", reason: Why, tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Say what a value of a return is where the messages have it wrong; they stay as they came."""
-    from backhaul.application import correct
+    from backhaul.application import correct, resolve
+    from backhaul.domain.correction import CORRECTIONS
 
     with opened() as house:
         name = tenant_of(house, tenant)
-        with house.store.begin() as tx:
+        with house.store.look() as tx:
             content = correct.content_of(tx, name, number, what=what, value=value, line_id=line, told=told)
-        done = correct.correct(house.store, house.profiles[name].rules, content, actor=actor, approver=approver, reason=reason,
-                               now=datetime.now(UTC))
-    if as_json:
-        say({"exception": number, "decision": "correct", "what": what, "line": done.line_id, "before": done.before, "after": done.after})
-    else:
-        out.print(f"Exception {number}: {what} is {done.after or 'nothing'}, was {done.before or 'nothing'}; decided by {actor}, "
-                  f"approved by {approver}.")
+            came_to = correct.weighed(tx, house.profiles[name].rules, resolve.find_exception(tx, name, number), content)
+        done = agreed(house, name, ProposalKind.CORRECT, content, actor=actor, approver=approver, reason=reason,
+                      right=CORRECTIONS[came_to.what].right)
+    if not as_json:
+        out.print(f"{what} is {came_to.after or 'nothing'}, was {came_to.before or 'nothing'}.")
+    tell(done, {"exception": number, "decision": "correct", "what": what, "line": came_to.line_id, "before": came_to.before,
+                "after": came_to.after}, as_json=as_json)
 
 
 @exceptions_app.command("by-version")
@@ -230,7 +210,10 @@ def exceptions_by_version(  # noqa: PLR0913  each is an option
         with house.store.look() as tx:
             ref = resolve.find_exception(tx, name, int(which)).case.return_ref if which.isdecimal() else which
         told = rejudging.compare(house.store, rules, lambda entity: house.desk(name, entity).erp, ref, now=now)
-        asked = rejudging.propose(house.store, rules, told, proposer=actor, reason=reason, now=now) if propose else None
+        asked = None
+        if propose:
+            who = proposer(house, name, actor, Action.PROPOSE, resolve.entity_of(house.store, rules, ref))
+            asked = rejudging.propose(house.store, rules, told, proposer=who, reason=reason, now=now)
     if as_json:
         say({**told.told, "proposal": asked.id if asked else None})
         return
@@ -238,8 +221,7 @@ def exceptions_by_version(  # noqa: PLR0913  each is an option
                        "compared": {"in_force": told.present["version"], "with": told.original["version"]}})
     preview.show(out, told.original)
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.",
-                  soft_wrap=True)
+        tell(asked, as_json=False)
 
 
 @exceptions_app.command("comment")
@@ -285,20 +267,20 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
     """Say what one decision about all open exceptions of a cause would touch, and propose it if told so."""
     from dataclasses import asdict
 
-    from backhaul.application import alike, approvals, grouping
-    from backhaul.application.effects import EFFECTS
-    from backhaul.domain.proposal import ProposalKind
+    from backhaul.application import alike, grouping
+    from backhaul.domain.correction import CORRECTIONS
     from backhaul.domain.resolution import Resolution
 
     with opened() as house:
-        rules = house.profiles[tenant_of(house, tenant)].rules
+        name = tenant_of(house, tenant)
+        rules = house.profiles[name].rules
         if decision == Resolution.CORRECT and not value:
             _wrong_values(grouping.wrong_values(house.store, rules, kind=kind, legal_entity=entity, currency=currency), as_json=as_json)
             return
         plan = grouping.plan(house.store, rules, kind=kind, legal_entity=entity, currency=currency, decision=decision, batch=batch,
                              of=alike.otherwise({"what": what, "told": told, "value": value}))
-        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.GROUP, plan.content,
-                                  proposer=actor, reason=reason, now=datetime.now(UTC)) if propose else None
+        asked = agreed(house, name, ProposalKind.GROUP, plan.content, actor=actor, approver="", reason=reason,
+                       right=CORRECTIONS[plan.of.what].right if plan.of else None) if propose else None
     if as_json:
         say({**asdict(plan), "proposal": asked.id if asked else None})
         return
@@ -309,8 +291,7 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
     out.print(f"{len(plan.exceptions)} exceptions, {plan.money.amount} {plan.money.currency}; documents that wait: {waits}; "
               f"{plan.more} more are left for another plan.")
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.",
-                  soft_wrap=True)
+        tell(asked, as_json=False)
 
 
 def _wrong_values(found: Any, *, as_json: bool) -> None:  # noqa: ANN401  a list of `Wrong`, imported late

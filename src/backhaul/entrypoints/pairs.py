@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
 
+from backhaul.entrypoints.seconding import agreed, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 match_app: Final = typer.Typer(no_args_is_help=True, help="Credits by hand and the lines they belong to: list, propose, revoke.")
@@ -62,13 +62,4 @@ def match_revoke(number: Annotated[int, typer.Argument(help="The number of a mat
 
 
 def _ask(house: Any, tenant: str, kind: Any, content: Mapping[str, Any], actor: str, reason: str, *, as_json: bool) -> None:  # noqa: ANN401, PLR0913, PLR0917  House and ProposalKind, imported late
-    from backhaul.application import approvals
-    from backhaul.application.effects import EFFECTS
-
-    made = approvals.propose(house.store, EFFECTS, house.profiles[tenant].rules, kind, content, proposer=actor, reason=reason,
-                             now=datetime.now(UTC))
-    if as_json:
-        say({"proposal": made.id, "shown": made.sha256, "needed": made.needed})
-    else:
-        out.print(f"Proposal {made.id}; somebody else says `backhaul approve {made.id} --shown {made.sha256} --approver NAME`.",
-                  soft_wrap=True)
+    tell(agreed(house, tenant, kind, content, actor=actor, approver="", reason=reason), as_json=as_json)

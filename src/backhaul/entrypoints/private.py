@@ -1,10 +1,10 @@
 """What do we hold about a customer, and how are they erased: from a terminal."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
 
+from backhaul.entrypoints.seconding import Second, agreed, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 privacy_app: Final = typer.Typer(no_args_is_help=True, help="What is held about a customer (export), and erasing them (erase).")
@@ -24,36 +24,32 @@ def export(*, subject: Whom, tenant: Tenant = "") -> None:
 @privacy_app.command("erase")
 def erase(  # noqa: PLR0913  each is an option
     *, subject: Whom, actor: Annotated[str, typer.Option(help="Who you are.")] = "",
-    approver: Annotated[str, typer.Option(help="Who approved it; somebody else. Without, it is proposed.")] = "",
+    approver: Second = "",
     reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "",
     proof: Annotated[bool, typer.Option("--proof", help="Print what was erased: the proposal, how much of what, and hashes.")] = False,
     tenant: Tenant = "", as_json: Json = False,
 ) -> None:
     """Propose that a customer is erased, or erase them when somebody else approved it; what books need stays."""
-    from backhaul.application import approvals, privacy
-    from backhaul.application.effects import EFFECTS
+    from backhaul.application import privacy
     from backhaul.domain.proposal import ProposalKind
 
     with opened() as house:
-        rules, now = house.profiles[tenant_of(house, tenant)].rules, datetime.now(UTC)
+        name = tenant_of(house, tenant)
+        rules = house.profiles[name].rules
         if proof and not actor:
             house.store.scrub()
             _show(privacy.proof(house.store, rules, subject), as_json=as_json)
             return
         refs = privacy.returns_of(house.store, rules, subject)
-        asked = approvals.propose(house.store, EFFECTS, rules, ProposalKind.ERASE, privacy.content_of(house.store, rules, refs),
-                                  proposer=actor, reason=reason, now=now)
-        done = asked
+        done = agreed(house, name, ProposalKind.ERASE, privacy.content_of(house.store, rules, refs), actor=actor, approver=approver,
+                      reason=reason)
         if approver:
-            done = approvals.approve(house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver=approver, now=now)
             house.store.scrub()
         told = privacy.proof(house.store, rules, refs[0]) if approver and proof else ()
     if told:
         _show(told, as_json=as_json)
-    elif as_json:
-        say({"proposal": done.id, "state": done.state.value, "returns": refs, "result": done.result})
     else:
-        out.print(done.result or f"Proposal {done.id} would erase {len(refs)} returns; `backhaul approve {done.id}` takes somebody else.")
+        tell(done, {"returns": refs}, as_json=as_json)
 
 
 def _show(told: Any, *, as_json: bool) -> None:  # noqa: ANN401  what the verb gives

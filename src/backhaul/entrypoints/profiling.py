@@ -7,7 +7,8 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from backhaul.entrypoints.deciding import Who, Why
+from backhaul.domain.access import Action
+from backhaul.entrypoints.seconding import Who, Why, proposer, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 profile_app: Final = typer.Typer(
@@ -62,7 +63,8 @@ def profile_propose(  # noqa: PLR0913  each is an option
         name = tenant_of(house, tenant)
         holds, draft = house.profiles[name], house.drafted(name, profile.read_text(encoding="utf-8"), where=str(profile))
         told = versioning.difference(house.store, holds, draft)
-        asked = None if plan else versioning.propose(house.store, holds, draft, told, proposer=actor, reason=reason, now=datetime.now(UTC))
+        asked = None if plan else versioning.propose(house.store, holds, draft, told, reason=reason, now=datetime.now(UTC),
+                                                     proposer=proposer(house, name, actor, Action.PROPOSE_MAPPING))
     if as_json:
         say({"version": draft.name, "sha256": draft.sha256, "holds": holds.version, "proposal": asked and asked.id, **asdict(told)})
         return
@@ -74,8 +76,7 @@ def profile_propose(  # noqa: PLR0913  each is an option
         at = "/".join(filter(None, asdict(each.when).values()))
         out.print(f"{each.units} units seen as {at}, {each.net} {each.currency} net: {each.before} -> {each.after}")
     if asked:
-        out.print(f"Proposal {asked.id} waits for somebody else: `backhaul approve {asked.id} --shown {asked.sha256}`.",
-                  soft_wrap=True)
+        tell(asked, as_json=False)
 
 
 @profile_app.command("versions")

@@ -376,15 +376,12 @@ def _look_on(desk: Desk, now: datetime) -> None:
         log.warning("not_looked", extra={"tenant": desk.rules.tenant, "legal_entity": desk.entity.id, "why": str(unreadable)})
 
 
-def accept_contract(  # noqa: PLR0913  each is named at the call
-    house: House, tenant: str, legal_entity: str, now: datetime, *, actor: str, approver: str, reason: str,
-) -> None:
-    """Accept what an environment shows now as its contract, while nobody else acts for the legal entity."""
+def offer_contract(house: House, tenant: str, legal_entity: str, now: datetime) -> dict[str, Any]:
+    """Look at an environment and keep what it shows, for two people to accept, while nobody else acts for the legal entity."""
     rules = house.profiles[tenant].rules
     entity, erp = rules.entity(legal_entity), connect(house.profiles[tenant], legal_entity)
     with held(house.store, tenant, entity.id, holder=house.worker, now=now, lasting=house.lasting, elapsed=house.elapsed) as lease:
-        drift.accept(LeasedStore(store=house.store, lease=lease), LeasedErp(erp=erp, lease=lease), rules, entity, now,
-                     actor=actor, approver=approver, reason=reason)
+        return drift.offer(LeasedStore(store=house.store, lease=lease), LeasedErp(erp=erp, lease=lease), rules, entity)
 
 
 def drive(desk: Desk, now: datetime) -> int:

@@ -25,6 +25,7 @@ import msgspec
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
+from backhaul.adapters import outgoing
 from backhaul.adapters.odata.batch import Change, read_parts, write_batch
 from backhaul.adapters.odata.network import Transport, until
 from backhaul.adapters.odata.query import Query, day_of, enum, keyed, noon, number, quoted
@@ -312,7 +313,7 @@ class OData:
             message = f"The token service refuses client {told.client_id}: {refused.error}. Check client_id, secret and scope."
             raise Misconfigured(message) from None
         except (httpx.HTTPError, KeyError, TypeError, ValueError) as away:
-            message = f"No token for {urlsplit(self.root).hostname}: the token service gave none ({type(away).__name__}). Nothing was sent."
+            message = f"No token for {urlsplit(self.root).hostname}: the token service gave none ({_why(away)}). Nothing was sent."
             raise RetryLater(message) from None
         finally:
             until.reset(before)
@@ -356,7 +357,7 @@ class OData:
                 return answer, response.headers, bytes(body)
         except httpx.HTTPError as broken:
             log.warning("erp_no_answer", extra={"request": mine, "error": type(broken).__name__, "sent": bool(left)})
-            note = f"{'No complete answer' if left else 'Nothing was sent'}: {type(broken).__name__}."
+            note = f"{'No complete answer' if left else 'Nothing was sent'}: {outgoing.why(broken)}."
             return Answer(sent=bool(left), note=note, request=mine), httpx.Headers(), b""
         finally:
             until.reset(before)
@@ -467,6 +468,10 @@ class OData:
         if not self.is_ours(url) and not (url.startswith("https://") and host.endswith(self.connection.blob_hosts) and "@" not in url):
             return Answer(sent=False, note=f"The blob host {host} is not on the allow-list.")
         return self._once("PUT", url, content, {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/zip"})[0]
+
+
+def _why(error: Exception) -> str:
+    return outgoing.why(error) if isinstance(error, httpx.HTTPError) else type(error).__name__
 
 
 def _require_safe(url: str) -> None:

@@ -7,12 +7,11 @@ and write also ends with the whole request's time, which the caller sets in `unt
 import contextvars
 import time
 from collections.abc import Iterable
-from functools import cache
-from ssl import SSLContext
 from typing import Any
 
 import httpcore
-import httpx
+
+from backhaul.adapters import outgoing
 
 until: contextvars.ContextVar[float] = contextvars.ContextVar("odata_until", default=float("inf"))
 
@@ -47,7 +46,7 @@ class _Stream(httpcore.NetworkStream):
         return self.stream.get_extra_info(info)
 
 
-class _Network(httpcore.SyncBackend):
+class _Network(outgoing.Network):
     """Opens connections that know the request's end."""
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
@@ -55,17 +54,9 @@ class _Network(httpcore.SyncBackend):
         return _Stream(super().connect_tcp(host, port, _left(timeout), local_address, socket_options))
 
 
-@cache
-def _trust() -> SSLContext:
-    """Read the list of trusted authorities once: it takes longer than most requests."""
-    return httpx.create_ssl_context()
-
-
-class Transport(httpx.HTTPTransport):
-    """httpx's own transport on our network: no retries, no proxy from the environment."""
+class Transport(outgoing.Transport):
+    """The way out whose every read and write knows the request's end."""
 
     def __init__(self) -> None:
-        """Replace the pool of connections by one on our network; httpx offers no argument for that."""
-        super().__init__(verify=_trust(), retries=0)
-        self._pool = httpcore.ConnectionPool(ssl_context=_trust(), retries=0, network_backend=_Network(),
-                                             max_connections=8, keepalive_expiry=30.0)
+        """Open nothing yet."""
+        super().__init__(_Network())

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from backhaul.adapters import outgoing
 from backhaul.adapters.payments.sheet import Columns, read
 from backhaul.adapters.zigzag.reader import Path, get, normalise, read_json
 from backhaul.adapters.zigzag.webhook import Revealing
@@ -94,7 +95,7 @@ def pages(api: Api, key: Revealing, since: datetime, until: datetime, *, timeout
         message = "payouts.api.key: the reference leads nowhere"
         raise Misconfigured(message)
     page, before = api.first, b""
-    with httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False, transport=httpx.HTTPTransport(retries=0)) as http:
+    with httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False, transport=outgoing.Transport()) as http:
         for number in range(1, PAGES + 1):
             body = _get(http, api, key, _path(api, since, until, page), timeout)
             told, items = _taken_apart(api, body)
@@ -133,7 +134,7 @@ def _get(http: httpx.Client, api: Api, key: Revealing, path: str, timeout: float
                     raise RetryLater(message)
                 chunks.append(chunk)
     except httpx.HTTPError as error:
-        message = f"{api.provider} did not answer {where}: {type(error).__name__}."
+        message = f"{api.provider} did not answer {where}: {outgoing.why(error)}."
         raise RetryLater(message) from error
     if answer.is_redirect:
         message = f"{api.base_url}{where} redirects; name the address itself, because a key is not sent after it"

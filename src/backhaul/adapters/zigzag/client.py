@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
+from backhaul.adapters import outgoing
 from backhaul.adapters.zigzag.reader import Path, bare_key, get, normalise, read_json
 from backhaul.adapters.zigzag.webhook import Revealing
 from backhaul.application.ports import Clock, Found, Unusable
@@ -97,7 +98,7 @@ class ZigZagClient:
         self._access, self._clock, self._base = access, clock, access.base_url.rstrip("/")
         self._origin = (parts.scheme, parts.netloc)
         self._http = httpx.Client(timeout=access.timeout, follow_redirects=False, trust_env=False,
-                                  transport=httpx.HTTPTransport(retries=0))
+                                  transport=outgoing.Transport())
         self._renewing, self._token = Lock(), _Token(text="", renew_at=datetime.min.replace(tzinfo=UTC))
         self._not_before = self._token.renew_at
 
@@ -215,7 +216,7 @@ class ZigZagClient:
                         raise RetryLater(message)
                     chunks.append(chunk)
         except httpx.HTTPError as error:
-            message = f"The platform did not answer {method} {parts.path}: {type(error).__name__}."
+            message = f"The platform did not answer {method} {parts.path}: {outgoing.why(error)}."
             raise RetryLater(message) from error
         if answer.is_redirect:
             message = f"{self._base}{parts.path} redirects; name the address itself, because a token is not sent after it"
