@@ -636,6 +636,20 @@ def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_
     assert shop.call("GET", f"/acme/groups/{asked['id']}", clerk).json()["todo"] == 2
 
 
+def test_a_plan_of_many_is_narrowed_by_a_value_and_what_was_not_refused_is_not_tried_again(shop: Shop) -> None:
+    cause, clerk = {"kind": "PRICE_ABOVE_SOLD", "legal_entity": "gb", "currency": "GBP"}, shop.token(Role.FINANCE)
+    shop.trouble()
+    shop.trouble("R2", "ERP_REJECTED")
+
+    same = shop.call("GET", "/acme/plan", clerk, **cause, decision="close", what="order", told="SO-1").json()
+    other = shop.call("GET", "/acme/plan", clerk, **cause, decision="close", what="order", told="SO-9").json()
+    wrong = shop.call("GET", "/acme/plan", clerk, **cause, decision="close", what="order", told="SO-1", value="SO-2")
+    again = shop.call("GET", "/acme/plan", clerk, **{**cause, "kind": "ERP_REJECTED"}, decision="retry").json()
+
+    assert (len(same["exceptions"]), same["same"], other["exceptions"]) == (1, {"what": "order", "told": "SO-1"}, {})
+    assert (wrong.status_code, again["exceptions"]) == (409, {})
+
+
 def test_one_correction_of_all_in_which_the_same_value_is_wrong_is_listed_planned_and_proposed_by_who_may_correct_it(shop: Shop) -> None:
     cause = {"kind": "PRICE_ABOVE_SOLD", "legal_entity": "gb", "currency": "GBP"}
     for ref in ("R1", "R2"):

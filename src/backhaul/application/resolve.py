@@ -4,6 +4,7 @@ Facts stay what they are; a decision is a fact beside them. Money moves only wit
 (INV-30), and a retry never sends before somebody has looked (reliability appendix A).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -57,8 +58,7 @@ def retry(  # noqa: PLR0913  each is named at the call
         if not tx.facts(tenant, [row.case.return_ref]):
             message = f"exception {number} is about no return, so there is nothing to send again. {KINDS[row.case.kind].now}"
             raise NeedsOperator(message)
-        refused = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
-                   if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
+        refused = refused_of(row, tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
         gone = tuple(taken(tx, refused))
         if gone:
             others = (each for each in row.case.findings if each not in gone)
@@ -77,6 +77,16 @@ def retry(  # noqa: PLR0913  each is named at the call
         message = f"exception {number}: {gone[0].sentence}"
         raise NeedsOperator(message)
     return len(refused)
+
+
+def refused_of(row: KeptException, postings: Iterable[KeptPosting]) -> list[KeptPosting]:
+    """Give those of a return's documents that were refused and that an exception is about: its line's, and those of all lines."""
+    return [kept for kept in postings if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
+
+
+def can_retry(row: KeptException, postings: Iterable[KeptPosting]) -> bool:
+    """Tell whether trying an exception again comes to anything: something was refused, or could not be read."""
+    return row.case.kind == "UNREADABLE" or bool(refused_of(row, postings))
 
 
 def settle(  # noqa: PLR0913  each is named at the call

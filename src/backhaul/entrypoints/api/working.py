@@ -231,9 +231,9 @@ def unpair(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -
 def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
     asked.covers(data.legal_entity)
+    told = {"decision": data.decision, "what": data.what, "told": data.told, "value": data.value}
     planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
-                            decision=data.decision, batch=data.batch,
-                            of=alike.otherwise({"what": data.what, "told": data.told, "value": data.value}))
+                            decision=data.decision, batch=data.batch, of=alike.otherwise(told), same=alike.same(told))
     return asked.once(key, data, lambda store: offered(grouping.ask(
         store, asked.rules, asked.person, planned, reason=data.reason, now=asked.now)))
 

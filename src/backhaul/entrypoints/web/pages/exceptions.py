@@ -15,7 +15,7 @@ from sqlalchemy import select
 from backhaul.adapters.sql import lists, tables, views
 from backhaul.application import alike, casework, correct, resolve
 from backhaul.application.people_ports import KeptNote
-from backhaul.application.ports import KeptException, PostingState
+from backhaul.application.ports import KeptException
 from backhaul.application.seek import is_unsold, open_search
 from backhaul.domain.access import Action
 from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
@@ -263,9 +263,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         wrong = [] if found.kept.closed_at else alike.others(
             tx, console.house.profiles[reach.tenant].rules, found.kept, found.legal_entity)
         line = None if found.kept.closed_at else open_search(tx, reach.tenant, found.kept)
-        refused = case.kind == "UNREADABLE" or any(
-            row.state is PostingState.REJECTED and row.posting.line_id in {case.line_id, ""}
-            for row in tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
+        refused = resolve.can_retry(found.kept, tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
     kind = KINDS.get(case.kind)
     ways = {way.value for way in ways_out([finding.code for finding in case.findings])}
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
@@ -274,7 +272,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
-            "notes": notes, "refused": refused, "version": _other_version(console, reach.tenant, found),
+            "notes": notes, "refused": refused, "together": decisions(case.kind), "version": _other_version(console, reach.tenant, found),
             "alike": [each for each in wrong if console.may(request, CORRECTIONS[each.what].right)],
             "many": any(each.count > alike.LOOKED_AT for each in wrong),
             "corrections": _offered(console, request, choices), "longest": LONGEST,
