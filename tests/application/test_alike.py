@@ -196,7 +196,7 @@ def test_nothing_that_was_found_otherwise_is_made_sellable_by_many_at_once(store
 
 
 @pytest.mark.parametrize(("of", "decision", "says"), [
-    (None, "correct", "which value is wrong"), (MUG, "close", "says none of it"),
+    (None, "correct", "which value is wrong"), (MUG, "close", "no other decision says what it is"),
     (Otherwise(what=Correctable.QUANTITY, told="1", value="2"), "correct", "not what was planned"),
 ])
 def test_a_plan_that_says_too_little_or_is_about_nothing_is_no_proposal(three: SqlStore, of: Otherwise | None, decision: str,

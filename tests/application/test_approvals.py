@@ -254,11 +254,16 @@ def test_only_proposals_of_ones_companies_are_seen(store: SqlStore, asked: Propo
 
 
 def test_what_cannot_be_done_is_not_proposed_and_what_fails_is_not_approved(store: SqlStore) -> None:
-    number = open_trouble(store, code="SKU_UNKNOWN")
-    asked = propose(store, ProposalKind.WAIVE, {"exception": number})
+    number = open_trouble(store, code="UNCONFIRMED_TOO_LONG")
+    asked = propose(store, ProposalKind.SETTLE, {"exception": number, "found": "INV-1"})
 
+    with pytest.raises(NeedsOperator, match="nothing of it is in doubt"):
+        approvals.approve(store, EFFECTS, RULES, asked.id, shown=asked.sha256, approver="person 2", now=NOON,
+                          route_of=lambda _: builders.ROUTE)
     with pytest.raises(NeedsOperator, match="cannot be waived"):
-        approve(store, asked)
+        propose(store, ProposalKind.WAIVE, {"exception": number})
+    with pytest.raises(NeedsOperator, match="'debit' is for REJECTED_AFTER_CREDIT alone"):
+        propose(store, ProposalKind.DEBIT, {"exception": number, "goods": "leave"})
     with pytest.raises(NeedsOperator, match="no open exception 404"):
         propose(store, ProposalKind.WAIVE, {"exception": 404})
 
@@ -365,7 +370,7 @@ def test_the_database_ends_no_pause_by_one_person(store: SqlStore) -> None:
 
 
 def test_settling_asks_the_route_before_its_transaction(store: SqlStore) -> None:
-    asked = propose(store, ProposalKind.SETTLE, {"exception": open_trouble(store), "found": ""})
+    asked = propose(store, ProposalKind.SETTLE, {"exception": open_trouble(store, code="UNCONFIRMED_TOO_LONG"), "found": ""})
     seen: list[str] = []
 
     def route_of(entity: str) -> Any:

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import people
-from backhaul.application.ports import KeptCase
+from backhaul.application.ports import KeptCase, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
 from backhaul.domain.access import RIGHTS, Action, Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
@@ -24,6 +24,7 @@ from backhaul.domain.facts import Corrected, Decided
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
+from backhaul.domain.posting import Posting, PostingKey, PostingKind, Release
 from backhaul.domain.proposal import ProposalState
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Whose, roll
 from backhaul.domain.rules import Rules
@@ -112,10 +113,11 @@ class Shop:
             headers["Idempotency-Key"] = key or f"key-{next(NUMBERS):08}"
         return self.client.request(method, f"{PREFIX}{path}", headers=headers, json=json, params=query)
 
-    def trouble(self, ref: str = "R1", code: str = "PRICE_ABOVE_SOLD", entity: str = "gb", tenant: str = "acme") -> int:
-        """Announce one mug and open an exception about it."""
+    def trouble(self, ref: str = "R1", code: str = "PRICE_ABOVE_SOLD", entity: str = "gb", tenant: str = "acme", *,
+                blind: bool = False) -> int:
+        """Announce one mug, or let one come that nobody announced, and open an exception about it."""
         with self.store.begin() as tx:
-            tx.add_facts(tenant, [replace(builders.announced(builders.line()), return_ref=ref)])
+            tx.add_facts(tenant, [replace(builders.announced(builders.line(order=None if blind else "SO-1"), blind=blind), return_ref=ref)])
             if not tx.cases(tenant, [ref]):
                 tx.save_case(KeptCase(tenant=tenant, ref=ref, legal_entity=entity, state=ReturnState.HELD, customer="C-4711",
                                       updated_at=NOON, currency="GBP", waits_since=NOON))
@@ -382,7 +384,7 @@ def test_whose_account_is_proposed_is_told_only_to_who_may_see_customers(shop: S
     number = shop.trouble(code="CUSTOMER_UNKNOWN")
     shop.call("POST", f"/acme/exceptions/{number}/corrections", shop.token(Role.FINANCE),
               json={"what": "customer", "value": "C-99", "reason": "as they said"})
-    shop.call("POST", f"/acme/exceptions/{shop.trouble('R2', 'BLIND')}/decisions", shop.token(Role.FINANCE),
+    shop.call("POST", f"/acme/exceptions/{shop.trouble('R2', 'BLIND', blind=True)}/decisions", shop.token(Role.FINANCE),
               json={"decision": "match", "order": "SO-1", "unit_price": "1", "customer": "C-98", "reason": "as they said"})
 
     def told(role: Role) -> list[tuple[str, ...]]:
@@ -591,14 +593,26 @@ def test_a_proposal_is_withdrawn_by_its_own_and_refused_by_an_approver(shop: Sho
 @pytest.mark.parametrize(("words", "status"), [
     ({"decision": "match", "order": "SO-1", "unit_price": "6.25", "customer": "C1"}, 201),
     ({"decision": "match"}, 400),
-    ({"decision": "debit", "goods": "leave"}, 201),
-    ({"decision": "settle", "found": "CN-1"}, 201),
+    ({"decision": "debit", "goods": "leave"}, 409),
+    ({"decision": "settle", "found": "CN-1"}, 409),
+    ({"decision": "claim"}, 409),
+    ({"decision": "waive"}, 201),
     ({"decision": "burn"}, 400),
 ])
-def test_each_decision_says_what_it_needs(shop: Shop, words: Mapping[str, str], status: int) -> None:
-    number = shop.trouble(code="BLIND")
+def test_each_decision_says_what_it_needs_and_fits_what_was_found(shop: Shop, words: Mapping[str, str], status: int) -> None:
+    number = shop.trouble(code="BLIND", blind=True)
 
     answer = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={"reason": "agreed", **words})
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(("goods", "status"), [("leave", 201), ("write-off", 201), ("", 409)])
+def test_a_debit_says_what_becomes_of_the_goods_when_it_is_proposed(shop: Shop, goods: str, status: int) -> None:
+    number = shop.trouble(code="REJECTED_AFTER_CREDIT")
+
+    answer = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={
+        "decision": "debit", "goods": goods, "reason": "worn"})
 
     assert answer.status_code == status
 
@@ -620,6 +634,20 @@ def test_one_decision_about_all_of_a_cause_is_planned_proposed_approved_and_can_
     assert (early.status_code, done.status_code) == (409, 201)
     assert (stopped["todo"], stopped["cancelled"]) == (2, True)
     assert shop.call("GET", f"/acme/groups/{asked['id']}", clerk).json()["todo"] == 2
+
+
+def test_a_plan_of_many_is_narrowed_by_a_value_and_what_was_not_refused_is_not_tried_again(shop: Shop) -> None:
+    cause, clerk = {"kind": "PRICE_ABOVE_SOLD", "legal_entity": "gb", "currency": "GBP"}, shop.token(Role.FINANCE)
+    shop.trouble()
+    shop.trouble("R2", "ERP_REJECTED")
+
+    same = shop.call("GET", "/acme/plan", clerk, **cause, decision="close", what="order", told="SO-1").json()
+    other = shop.call("GET", "/acme/plan", clerk, **cause, decision="close", what="order", told="SO-9").json()
+    wrong = shop.call("GET", "/acme/plan", clerk, **cause, decision="close", what="order", told="SO-1", value="SO-2")
+    again = shop.call("GET", "/acme/plan", clerk, **{**cause, "kind": "ERP_REJECTED"}, decision="retry").json()
+
+    assert (len(same["exceptions"]), same["same"], other["exceptions"]) == (1, {"what": "order", "told": "SO-1"}, {})
+    assert (wrong.status_code, again["exceptions"]) == (409, {})
 
 
 def test_one_correction_of_all_in_which_the_same_value_is_wrong_is_listed_planned_and_proposed_by_who_may_correct_it(shop: Shop) -> None:
@@ -656,15 +684,24 @@ def test_what_becomes_of_goods_that_are_not_accepted_is_said_alone_or_proposed(s
     assert asked.json()["proposal"]["kind"] == "outcome"
 
 
-def test_settling_asks_the_route_of_its_company(shop: Shop) -> None:
-    number = shop.trouble(code="UNCONFIRMED_TOO_LONG")
-    clerk, boss = shop.token(Role.FINANCE), shop.token(Role.APPROVER)
-    asked = shop.call("POST", f"/acme/exceptions/{number}/decisions", clerk, json={"decision": "settle", "reason": "seen"}).json()
+def test_only_what_carries_no_mark_is_settled_and_the_route_of_its_company_says_what_that_is(shop: Shop) -> None:
+    number, clerk, boss = shop.trouble(code="UNCONFIRMED_TOO_LONG"), shop.token(Role.FINANCE), shop.token(Role.APPROVER)
+    path, told = f"/acme/exceptions/{number}/decisions", {"decision": "settle", "found": "INV-1", "reason": "seen"}
+    nothing = shop.call("POST", path, clerk, json=told)
+    doubted = Posting(key=PostingKey(tenant="acme", legal_entity="gb", return_ref="R1", subject="fees", kind=PostingKind.FEE_RELEASE),
+                      document=Release(return_ref="R1", lines=()), currency="GBP")
+    with shop.store.begin() as tx:
+        tx.fix(doubted, mapping_version="m1", window="W1", at=NOON)
+        tx.set_state(doubted.key, PostingState.UNCONFIRMED, note="no answer", at=NOON)
 
+    asked = shop.call("POST", path, clerk, json=told).json()
     answer = shop.call("POST", f"/acme/proposals/{asked['id']}/approve", boss, json={"shown": asked["shown"]})
 
-    assert answer.status_code == 409
-    assert "nothing of it is in doubt" in answer.json()["detail"]
+    assert (nothing.status_code, "nothing of it is in doubt" in nothing.json()["detail"]) == (409, True)
+    assert (answer.status_code, answer.json()["result"]) == (201, f"exception {number}: 1 settled")
+    with shop.store.begin() as tx:
+        [kept] = tx.postings("acme", ["R1"])["R1"]
+    assert (kept.state, kept.document and kept.document.number) == (PostingState.VERIFIED, "INV-1")
 
 
 def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_see_customers(shop: Shop) -> None:

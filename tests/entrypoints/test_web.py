@@ -968,6 +968,58 @@ def test_one_correction_of_all_in_which_the_same_value_is_wrong_begins_on_the_pa
     assert browser.get(f"/causes?{urlencode(cause | {'value': 'OLD-7'})}").text.count("Nothing is open of this cause") == 1
 
 
+def test_what_was_refused_for_one_cause_is_tried_again_by_one_plan_that_the_page_of_one_leads_to(
+        server: Running, browser: Browser, store: SqlStore, clock: Now) -> None:
+    numbers = []
+    for ref in ("R001", "R002"):
+        head = Effect(key=PostingKey(tenant=TENANT, legal_entity="gb01", return_ref=ref, subject="order:1", kind=PostingKind.ORDER),
+                      document=ReturnOrder(return_ref=ref, customer="15834", currency="GBP", warehouse="11"), currency="GBP")
+        with store.begin() as tx:
+            tx.fix(head, mapping_version="m1", window="W1", at=clock.at)
+            tx.set_state(head.key, PostingState.REJECTED, note="no such warehouse", at=clock.at)
+            numbers.append(tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref=ref, line_id="", money=Money(amount=Decimal("-2.50"), currency="GBP"), now=clock.at, teams={},
+                findings=(Finding(code="ERP_REJECTED", sentence="The ERP refused it: no such warehouse"),))))
+    cause = CAUSE | {"kind": "ERP_REJECTED", "decision": "retry"}
+
+    listed, page = browser.get("/exceptions?kind=ERP_REJECTED").text, html.unescape(browser.get(f"/exceptions/{numbers[0]}").text)
+    plan = browser.get(f"/causes?{urlencode(cause)}")
+    asked = browser.post("/causes/propose", **browser.fill(plan, reason="The warehouse exists now"))
+    where = asked.headers["location"].partition("?")[0]
+    anton = inside(server, "Anton Approver")
+    approved = anton.post(f"{where}/approve", **anton.fill(anton.get(where)))
+
+    assert '<option value="retry">' in listed
+    assert f"/causes?{urlencode({name: cause[name] for name in ('kind', 'entity', 'currency', 'decision')})}" in page
+    assert "2 × order" in plan.text.lower()
+    assert (asked.status_code, approved.status_code) == (303, 303)
+    assert "2 exceptions will be tried again" in anton.get(where).text
+
+
+def test_a_plan_is_narrowed_to_one_value_that_is_told(browser: Browser, store: SqlStore, clock: Now) -> None:
+    with store.begin() as tx:
+        for ref, sku in (("A-1", "OLD-7"), ("A-2", "OLD-7"), ("A-3", "OLD-8")):
+            tx.add_facts(TENANT, [replace(announced(line(sku)), return_ref=ref)])
+            tx.save_case(KeptCase(tenant=TENANT, ref=ref, legal_entity="gb01", state=ReturnState.HELD, updated_at=clock.at))
+            tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref=ref, line_id=f"{sku}#1", money=Money(amount=Decimal("-2.50"), currency="GBP"), now=clock.at,
+                teams={}, findings=(Finding(code="SKU_UNKNOWN", sentence="nobody knows it", line_id=f"{sku}#1"),)))
+    cause = CAUSE | {"kind": "SKU_UNKNOWN", "decision": "close"}
+
+    every = html.unescape(browser.get(f"/causes?{urlencode(cause)}").text)
+    narrowed = cause | {"what": "sku", "told": "OLD-7"}
+    plan = browser.get(f"/causes?{urlencode(narrowed)}")
+    asked = browser.post("/causes/propose", **browser.fill(plan, reason="Never ours"))
+
+    assert "Or only those of one value" in every
+    assert "told=OLD-7" in every
+    assert "told=OLD-8" in every
+    assert "<dd><strong>2</strong></dd>" in plan.text
+    assert "SKU is told as <strong>OLD-7</strong>" in plan.text
+    assert asked.status_code == 303
+    assert browser.get(f"/causes?{urlencode(narrowed | {'value': 'NEW-7'})}").status_code == 409
+
+
 def test_what_came_up_after_the_plan_was_shown_is_not_decided_with_it(browser: Browser, store: SqlStore, clock: Now) -> None:
     trouble(store, clock, "R001")
     plan = browser.get(f"/causes?{urlencode(CAUSE)}")

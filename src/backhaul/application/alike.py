@@ -18,6 +18,7 @@ from backhaul.domain.correction import CORRECTIONS, Choice, both, chosen
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.facts import Correctable
 from backhaul.domain.proposal import Proposal
+from backhaul.domain.resolution import Resolution
 from backhaul.domain.rules import Rules
 
 LOOKED_AT: Final = 300
@@ -48,15 +49,43 @@ class Otherwise:
         return {"what": self.what.value, "told": self.told, "value": self.value}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Same:
+    """What exceptions have in common beside their kind: which value, and what the messages tell of it."""
+
+    what: Correctable
+    told: str
+
+    @property
+    def content(self) -> dict[str, str]:
+        """Give what a proposal of it says."""
+        return {"what": self.what.value, "told": self.told}
+
+
 def otherwise(told: Mapping[str, Any]) -> Otherwise | None:
-    """Read what a proposal, or a form, says of a correction; None where it says nothing of one."""
+    """Read what a proposal, or a form, says of a correction; None where it says nothing of one, or decides something else."""
+    found = _named(told) if told.get("decision") == Resolution.CORRECT else None
+    return Otherwise(what=found.what, told=found.told, value=str(told.get("value", "")).strip()) if found else None
+
+
+def same(told: Mapping[str, Any]) -> Same | None:
+    """Read to which value a proposal, or a form, narrows a decision that corrects nothing; None where it is about all of a kind."""
+    if told.get("decision") == Resolution.CORRECT:
+        return None
+    if told.get("value"):
+        message = "only a correction says what a value is; any other decision says which value it is about, and what is told of it"
+        raise NeedsOperator(message)
+    return _named(told)
+
+
+def _named(told: Mapping[str, Any]) -> Same | None:
     what = str(told.get("what", ""))
     if not what:
         return None
     if what not in set(Correctable):
         message = f"'{what}' is no value that can be corrected; there are {', '.join(CORRECTIONS)}"
         raise NeedsOperator(message)
-    return Otherwise(what=Correctable(what), told=str(told.get("told", "")), value=str(told.get("value", "")).strip())
+    return Same(what=Correctable(what), told=str(told.get("told", "")))
 
 
 def wrong_values(tx: Tx, rules: Rules, rows: Sequence[KeptException]) -> list[Wrong]:
@@ -84,6 +113,12 @@ def of_cause(tx: Tx, rules: Rules, kind: str, entity: str, currency: str) -> lis
     rows = [row for row in tx.exceptions(rules.tenant, kind=kind) if row.case.money.currency == currency]
     cases = tx.cases(rules.tenant, {row.case.return_ref for row in rows})
     return [row for row in rows if row.case.return_ref in cases and cases[row.case.return_ref].legal_entity == entity]
+
+
+def telling(tx: Tx, rules: Rules, rows: Sequence[KeptException], said: Same) -> set[int]:
+    """Give the exceptions in which the messages tell just this, and nobody said otherwise."""
+    return {row.id for row, offered in _offered(tx, rules, rows)
+            if any((each.what, each.told, each.now) == (said.what, said.told, said.told) for each in offered)}
 
 
 def meant(tx: Tx, rules: Rules, rows: Sequence[KeptException], said: Otherwise) -> dict[int, list[Choice]]:

@@ -5,6 +5,7 @@ and the store; this table joins them to proposals, and no other use case knows i
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -17,12 +18,16 @@ from backhaul.application.shown import state_of
 from backhaul.domain.access import Grant, Role
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.facts import Decision
+from backhaul.domain.late_change import WHY
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import ProposalKind
+from backhaul.domain.resolution import Resolution
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
 
 FREE: Final = Money(amount=NOTHING, currency="")
+ABSENT: Final = "it is surely not there, and is sent once more"
+"""What a settlement comes to that names no document."""
 
 
 def exception_subject(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
@@ -31,6 +36,18 @@ def exception_subject(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) ->
     case = tx.cases(rules.tenant, [row.case.return_ref]).get(row.case.return_ref)
     return Subject(name=row.case.return_ref, legal_entity=case.legal_entity if case else "", money=row.case.money,
                    state=state_of(tx, rules, row))
+
+
+def _decided(way: Resolution, tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
+    """Give what a decision is about, with what it comes to in words; one that does not fit, or says too little, is not proposed."""
+    row = resolve.find_exception(tx, rules.tenant, int(content["exception"]))
+    goods, found = str(content.get("goods", "")), str(content.get("found", ""))
+    resolve.refuse_unfit(row, way, goods=goods)
+    if way is Resolution.MATCH:
+        resolve.matchable(tx, rules.tenant, row)
+    about = exception_subject(tx, rules, content)
+    means = {Resolution.DEBIT: WHY.get(goods, ""), Resolution.SETTLE: f"it is there, as {found}" if found else ABSENT}.get(way)
+    return replace(about, state={**about.state, "means": means}) if means else about
 
 
 def _decide(decision: Decision, tx: PeopleTx, acting: Acting) -> str:
@@ -103,12 +120,12 @@ def _give(tx: PeopleTx, acting: Acting) -> str:
 
 
 EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
-    ProposalKind.WAIVE: Effect(looks=exception_subject, acts=partial(_decide, Decision.WAIVE)),
-    ProposalKind.CLOSE: Effect(looks=exception_subject, acts=partial(_decide, Decision.CLOSE)),
-    ProposalKind.CLAIM: Effect(looks=exception_subject, acts=partial(_decide, Decision.CLAIM)),
-    ProposalKind.DEBIT: Effect(looks=exception_subject, acts=partial(_decide, Decision.DEBIT)),
-    ProposalKind.SETTLE: Effect(looks=exception_subject, acts=_settle, routes=True),
-    ProposalKind.MATCH: Effect(looks=exception_subject, acts=_match),
+    ProposalKind.WAIVE: Effect(looks=partial(_decided, Resolution.WAIVE), acts=partial(_decide, Decision.WAIVE)),
+    ProposalKind.CLOSE: Effect(looks=partial(_decided, Resolution.CLOSE), acts=partial(_decide, Decision.CLOSE)),
+    ProposalKind.CLAIM: Effect(looks=partial(_decided, Resolution.CLAIM), acts=partial(_decide, Decision.CLAIM)),
+    ProposalKind.DEBIT: Effect(looks=partial(_decided, Resolution.DEBIT), acts=partial(_decide, Decision.DEBIT)),
+    ProposalKind.SETTLE: Effect(looks=partial(_decided, Resolution.SETTLE), acts=_settle, routes=True),
+    ProposalKind.MATCH: Effect(looks=partial(_decided, Resolution.MATCH), acts=_match),
     ProposalKind.PAIR: pairing.PAIR,
     ProposalKind.UNPAIR: pairing.UNPAIR,
     ProposalKind.CORRECT: correct.EFFECT,

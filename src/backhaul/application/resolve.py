@@ -7,6 +7,7 @@ Facts stay what they are; a decision is a fact beside them. Money moves only wit
 approved proposals call them: whatever people reach, by page, API or command, goes through `approvals`.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +22,7 @@ from backhaul.domain.facts import Decided, Decision, Matched, Unreadable
 from backhaul.domain.goods import surplus_id
 from backhaul.domain.late_change import WHY
 from backhaul.domain.posting import ErpDocument, Nature, Route
-from backhaul.domain.resolution import CLAIMED
+from backhaul.domain.resolution import CLAIMED, WAYS_OUT, Resolution
 from backhaul.domain.returns import NOTHING, ReturnLine, fold
 from backhaul.domain.rules import Rules
 
@@ -60,8 +61,7 @@ def retry(  # noqa: PLR0913  each is named at the call
         if not tx.facts(tenant, [row.case.return_ref]):
             message = f"exception {number} is about no return, so there is nothing to send again. {KINDS[row.case.kind].now}"
             raise NeedsOperator(message)
-        refused = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
-                   if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
+        refused = refused_of(row, tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ()))
         gone = tuple(taken(tx, refused))
         if gone:
             others = (each for each in row.case.findings if each not in gone)
@@ -82,6 +82,16 @@ def retry(  # noqa: PLR0913  each is named at the call
     return len(refused)
 
 
+def refused_of(row: KeptException, postings: Iterable[KeptPosting]) -> list[KeptPosting]:
+    """Give those of a return's documents that were refused and that an exception is about: its line's, and those of all lines."""
+    return [kept for kept in postings if kept.state is PostingState.REJECTED and kept.posting.line_id in (row.case.line_id, "")]
+
+
+def can_retry(row: KeptException, postings: Iterable[KeptPosting]) -> bool:
+    """Tell whether trying an exception again comes to anything: something was refused, or could not be read."""
+    return row.case.kind == "UNREADABLE" or bool(refused_of(row, postings))
+
+
 def settle(  # noqa: PLR0913  each is named at the call
     store: Store, tenant: str, number: int, *, found: str, route: Route, actor: str, approver: str, reason: str, now: datetime,
 ) -> int:
@@ -93,13 +103,8 @@ def settle(  # noqa: PLR0913  each is named at the call
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
         four_eyes(row, actor, approver, reason)
-        doubtful = [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
-                    if kept.state in {PostingState.UNCONFIRMED, PostingState.PENDING} and kept.posting.line_id in (row.case.line_id, "")
-                    and route.nature.get(kept.posting.key.kind) is Nature.ONCE]
-        if not doubtful:
-            message = f"exception {number}: nothing of it is in doubt for good; what carries a mark is looked for and found"
-            raise NeedsOperator(message)
-        for kept in doubtful:
+        doubted = doubtful(tx, tenant, row, route)
+        for kept in doubted:
             document = ErpDocument(number=found, ids={"found_by": actor}) if found else None
             tx.set_state(kept.posting.key, PostingState.VERIFIED if found else PostingState.READY, document=document, looks=0, at=now,
                          look_at=None if found else now, note=f"found by {actor}" if found else f"{RETRIED} {actor}", actor=actor,
@@ -107,8 +112,25 @@ def settle(  # noqa: PLR0913  each is named at the call
         tx.touch(tenant, [row.case.return_ref])
         tx.record(tenant, subject=row.case.return_ref, action="exception.settled", at=now, actor=actor, detail={
             "exception": number, "approver": approver, "reason": reason, "found": found,
-            "postings": [str(kept.posting.key) for kept in doubtful]})
-    return len(doubtful)
+            "postings": [str(kept.posting.key) for kept in doubted]})
+    return len(doubted)
+
+
+def doubtful(tx: Tx, tenant: str, row: KeptException, route: Route) -> list[KeptPosting]:
+    """Give what a settlement of an exception is about; stop where there is nothing, also when it is only proposed."""
+    refuse_unfit(row, Resolution.SETTLE)
+    found = in_doubt(tx, tenant, row, route)
+    if not found:
+        message = f"exception {row.id}: nothing of it is in doubt for good; what carries a mark is looked for and found"
+        raise NeedsOperator(message)
+    return found
+
+
+def in_doubt(tx: Tx, tenant: str, row: KeptException, route: Route) -> list[KeptPosting]:
+    """Give what two people may settle of an exception: effects nobody knows the end of, that the ERP cannot be asked about by a mark."""
+    return [kept for kept in tx.postings(tenant, [row.case.return_ref]).get(row.case.return_ref, ())
+            if kept.state in {PostingState.UNCONFIRMED, PostingState.PENDING} and kept.posting.line_id in (row.case.line_id, "")
+            and route.nature.get(kept.posting.key.kind) is Nature.ONCE]
 
 
 def _reread(tx: Tx, tenant: str, row: KeptException, actor: str, now: datetime) -> int:
@@ -140,19 +162,8 @@ def decide(  # noqa: PLR0913  each is named at the call
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
         four_eyes(row, actor, approver, reason)
-        told = {finding.code for finding in row.case.findings}
-        fixed = sorted(code for code in told if not KINDS[code].waivable)
-        if decision is Decision.WAIVE and fixed:
-            message = f"exception {number}: {', '.join(fixed)} cannot be waived; mend the cause or close the line"
-            raise NeedsOperator(message)
-        if decision is Decision.CLAIM and not told & CLAIMED:
-            message = f"exception {number} is about nothing that was lost; only {', '.join(sorted(CLAIMED))} can be claimed"
-            raise NeedsOperator(message)
-        if decision is Decision.DEBIT and ("REJECTED_AFTER_CREDIT" not in told or goods not in WHY):
-            message = (f"exception {number}: only what was rejected after its credit is debited, and goods are one of {', '.join(WHY)}; "
-                       f"this is about {', '.join(sorted(told))}, with goods '{goods}'")
-            raise NeedsOperator(message)
-        codes = sorted(told) if decision is Decision.WAIVE else [""]
+        refuse_unfit(row, decision, goods=goods)
+        codes = sorted({finding.code for finding in row.case.findings}) if decision is Decision.WAIVE else [""]
         lines = _lines(tx, tenant, row)
         tx.add_facts(tenant, [
             Decided(return_ref=row.case.return_ref, at=now, decision=decision, line_id=line.line_id, code=code, about=line.net,
@@ -163,6 +174,24 @@ def decide(  # noqa: PLR0913  each is named at the call
             tx.close_exceptions(tenant, row.case.return_ref, apart_from=others, resolution=reason, at=now, actor=actor)
         tx.record(tenant, subject=row.case.return_ref, action=f"exception.{decision.value}", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "findings": codes})
+
+
+def refuse_unfit(row: KeptException, way: str, *, goods: str = "") -> None:
+    """Stop where a way out does not fit what was found, or says too little; when it is proposed, and again when it is done."""
+    told = {finding.code for finding in row.case.findings}
+    fixed = sorted(code for code in told if not KINDS[code].waivable)
+    message = ""
+    if way == Resolution.WAIVE and fixed:
+        message = f"exception {row.id}: {', '.join(fixed)} cannot be waived; mend the cause or close the line"
+    elif way == Resolution.CLAIM and not told & CLAIMED:
+        message = f"exception {row.id} is about nothing that was lost; only {', '.join(sorted(CLAIMED))} can be claimed"
+    elif way in (Resolution.DEBIT, Resolution.SETTLE) and not told & WAYS_OUT[Resolution(way)].fits:
+        message = (f"exception {row.id} is about {', '.join(sorted(told))}; '{way}' is for "
+                   f"{', '.join(sorted(WAYS_OUT[Resolution(way)].fits))} alone")
+    elif way == Resolution.DEBIT and goods not in WHY:
+        message = f"exception {row.id}: a debit says what becomes of the goods; goods are one of {', '.join(WHY)}, not '{goods}'"
+    if message:
+        raise NeedsOperator(message)
 
 
 def _seen(decision: Decision, line: ReturnLine) -> Decimal:
@@ -182,10 +211,7 @@ def match(  # noqa: PLR0913  each is named at the call
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
         four_eyes(row, actor, approver, reason)
-        lines = [line for line in _lines(tx, tenant, row) if line.blind or line.matched or line.surplus or line.given]
-        if not lines:
-            message = f"exception {number} is about no goods that came without a return; none more than announced; nothing to match"
-            raise NeedsOperator(message)
+        lines = matchable(tx, tenant, row)
         if not order.strip() or unit_price < 0:
             message = f"exception {number}: a match names the order of the goods and their price, not '{order}' at {unit_price}"
             raise NeedsOperator(message)
@@ -195,6 +221,15 @@ def match(  # noqa: PLR0913  each is named at the call
             for name, units in map(unmatched, lines)])
         tx.record(tenant, subject=row.case.return_ref, action="exception.match", at=now, actor=actor,
                   detail={"exception": number, "approver": approver, "reason": reason, "order": order, "price": str(unit_price)})
+
+
+def matchable(tx: Tx, tenant: str, row: KeptException) -> list[ReturnLine]:
+    """Give the lines of an exception that are, or have, goods without a return; stop where there are none to match."""
+    lines = [line for line in _lines(tx, tenant, row) if line.blind or line.matched or line.surplus or line.given]
+    if not lines:
+        message = f"exception {row.id} is about no goods that came without a return; none more than announced; nothing to match"
+        raise NeedsOperator(message)
+    return lines
 
 
 def unmatched(line: ReturnLine) -> tuple[str, Decimal]:

@@ -252,11 +252,11 @@ def exceptions_hand_over(  # noqa: PLR0913  each is an option
 @exceptions_app.command("plan")
 def exceptions_plan(  # noqa: PLR0913  each is an option
     kind: Annotated[str, typer.Argument(help="The kind of exception.")], *,
-    decision: Annotated[str, typer.Option(help="waive, close, claim or correct.")],
+    decision: Annotated[str, typer.Option(help="waive, close, claim, correct or retry.")],
     entity: Annotated[str, typer.Option(help="The legal entity.")],
     currency: Annotated[str, typer.Option(help="The returns' currency.")],
     batch: Annotated[str, typer.Option(help="Only those that are held because this batch was sent back.")] = "",
-    what: Annotated[str, typer.Option(help="Which value is wrong, to correct it: as of `exceptions correct`.")] = "",
+    what: Annotated[str, typer.Option(help="Which value is wrong, as of `exceptions correct`, or is common to all that are meant.")] = "",
     told: Annotated[str, typer.Option(help="What the messages tell of it.")] = "",
     value: Annotated[str, typer.Option(help="What it is; without it, the values that are told are listed.")] = "",
     propose: Annotated[bool, typer.Option("--propose", help="Propose it as planned; somebody else approves it.")] = False,
@@ -277,8 +277,9 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
         if decision == Resolution.CORRECT and not value:
             _wrong_values(grouping.wrong_values(house.store, rules, kind=kind, legal_entity=entity, currency=currency), as_json=as_json)
             return
+        about = {"decision": decision, "what": what, "told": told, "value": value}
         plan = grouping.plan(house.store, rules, kind=kind, legal_entity=entity, currency=currency, decision=decision, batch=batch,
-                             of=alike.otherwise({"what": what, "told": told, "value": value}))
+                             of=alike.otherwise(about), same=alike.same(about))
         asked = agreed(house, name, ProposalKind.GROUP, plan.content, actor=actor, approver="", reason=reason,
                        right=CORRECTIONS[plan.of.what].right if plan.of else None) if propose else None
     if as_json:
@@ -288,7 +289,8 @@ def exceptions_plan(  # noqa: PLR0913  each is an option
         out.print(f"{plan.of.what.value} {plan.of.told or 'nothing'} becomes {plan.of.value or 'nothing'}: announced net "
                   f"{plan.net[0]} before, {plan.net[1]} after.")
     waits = ", ".join(f"{count} {name}" for name, count in plan.postings.items()) or "none"
-    out.print(f"{len(plan.exceptions)} exceptions, {plan.money.amount} {plan.money.currency}; documents that wait: {waits}; "
+    documents = "documents that were refused" if plan.decision == Resolution.RETRY else "documents that wait"
+    out.print(f"{len(plan.exceptions)} exceptions, {plan.money.amount} {plan.money.currency}; {documents}: {waits}; "
               f"{plan.more} more are left for another plan.")
     if asked:
         tell(asked, as_json=False)

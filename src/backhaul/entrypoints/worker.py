@@ -189,7 +189,7 @@ def read(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
         tx.touch(tenant, tx.overdue(tenant, now))
         if tenant not in house.reviewed:
             process.look_again(tx, rules)
-    grouping.run(house.store, rules, now)
+    grouping.run(house.store, rules, now, route_of=lambda entity: house.desk(tenant, entity).route)
     if tenant not in house.reviewed:
         casework.reroute(house.store, rules, now)
     if now >= house.escalates.get(tenant, now):

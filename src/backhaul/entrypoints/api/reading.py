@@ -133,8 +133,9 @@ def plan(asked: Mine, kind: FromQuery[str], legal_entity: FromQuery[str], curren
          batch: FromQuery[str] = "", what: FromQuery[str] = "", told: FromQuery[str] = "", value: FromQuery[str] = "") -> Told:
     """Say what one decision about all open exceptions of a cause would touch; nothing is changed."""
     asked.covers(legal_entity)
+    about = {"decision": decision, "what": what, "told": told, "value": value}
     return plain(grouping.plan(asked.store, asked.rules, kind=kind, legal_entity=legal_entity, currency=currency,  # type: ignore[no-any-return]  # a record becomes an object
-                               decision=decision, batch=batch, of=alike.otherwise({"what": what, "told": told, "value": value})))
+                               decision=decision, batch=batch, of=alike.otherwise(about), same=alike.same(about)))
 
 
 @get("/{tenant:str}/wrong-values", action=Action.SEE, sync_to_thread=True)

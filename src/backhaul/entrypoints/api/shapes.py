@@ -107,13 +107,14 @@ class Erase(Said, forbid_unknown_fields=True, kw_only=True):
 class Group(Said, forbid_unknown_fields=True, kw_only=True):
     """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it.
 
-    A correction names `what` is wrong, as it is `told`, and its `value`: it is about all in which just that is told.
+    A correction names `what` is wrong, as it is `told`, and its `value`: it is about all in which just that is told. Any other decision
+    may name `what` as it is `told`, and is then about those alone.
     """
 
     kind: str
     legal_entity: str
     currency: str
-    decision: Literal["waive", "close", "claim", "correct"]
+    decision: Literal["waive", "close", "claim", "correct", "retry"]
     batch: str = ""
     what: Literal["", "sku", "quantity", "unit-price", "order", "condition", "disposition", "customer", "warehouse"] = ""
     told: str = ""

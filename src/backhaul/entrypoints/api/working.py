@@ -155,14 +155,19 @@ def _propose(asked: Asked, key: str, data: Said, kind: ProposalKind, content: Ma
 @post("/{tenant:str}/exceptions/{number:int}/decisions", action=Action.PROPOSE, sync_to_thread=True)
 def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key) -> Response[Told]:
     """Propose a decision about an exception; somebody else approves it."""
-    asked.exception(number)
+    row = asked.exception(number)
     content: Told = {"exception": number}
     if data.decision == "match":
         if data.unit_price is None or not data.order:
             raise ClientException(detail="a match names 'order' and 'unit_price'")
         content |= {"order": data.order, "unit_price": format(data.unit_price, "f"), "customer": data.customer}
     content |= {"goods": data.goods} if data.decision == "debit" else {}
-    content |= {"found": data.found} if data.decision == "settle" else {}
+    if data.decision == "settle":
+        resolve.refuse_unfit(row, data.decision)
+        route = asked.route(row.case.return_ref)
+        with asked.store.look() as tx:
+            resolve.doubtful(tx, asked.tenant, row, route)
+        content |= {"found": data.found.strip()}
     return _propose(asked, key, data, ProposalKind(data.decision), content)
 
 
@@ -226,9 +231,9 @@ def unpair(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -
 def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     """Propose one decision about all open exceptions of a cause, as they are planned now."""
     asked.covers(data.legal_entity)
+    told = {"decision": data.decision, "what": data.what, "told": data.told, "value": data.value}
     planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
-                            decision=data.decision, batch=data.batch,
-                            of=alike.otherwise({"what": data.what, "told": data.told, "value": data.value}))
+                            decision=data.decision, batch=data.batch, of=alike.otherwise(told), same=alike.same(told))
     return asked.once(key, data, lambda store: offered(grouping.ask(
         store, asked.rules, asked.person, planned, reason=data.reason, now=asked.now)))
 

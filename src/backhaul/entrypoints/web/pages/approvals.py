@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final
 
 from litestar import Response, get, post
@@ -13,7 +14,7 @@ from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 
-from backhaul.application import approvals, grouping
+from backhaul.application import approvals, grouping, resolve
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.domain.access import Action, Scope, may
@@ -23,10 +24,10 @@ from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 
 SHOWN: Final = 50
-MORE: Final = ("order", "unit_price", "customer", "goods")
-"""What some decisions say beside their reason."""
-DECISIONS: Final = frozenset({ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH})
-"""What is proposed by this form; whatever else needs a second person has a form, and rights, of its own."""
+DECISIONS: Final[Mapping[ProposalKind, Sequence[str]]] = {
+    ProposalKind.WAIVE: (), ProposalKind.CLOSE: (), ProposalKind.CLAIM: (), ProposalKind.DEBIT: ("goods",), ProposalKind.SETTLE: ("found",),
+    ProposalKind.MATCH: ("order", "unit_price", "customer")}
+"""Proposed by this form, with what each says beside its reason; what else takes a second person has a form and rights of its own."""
 PRICE: Final = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
@@ -76,7 +77,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @post("/exceptions/{number:int}/propose", action=Action.PROPOSE, status_code=303)
     async def propose(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
-        told = fields(await request.form(), "kind", "reason", "order", "unit_price", "customer", "goods")
+        told = fields(await request.form(), "kind", "reason", "absent", *chain.from_iterable(DECISIONS.values()))
         return await asyncio.to_thread(_propose, console, request, number, told)
 
     return [show_list, show_one, say_yes, say_no, propose]
@@ -130,9 +131,11 @@ def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[s
     rules = console.house.profiles[tenant].rules
     kind = next((each for each in DECISIONS if each.value == told.get("kind")), None)
     if kind is None:
-        message = "say what is to be done with it: waive, close, claim, debit or match"
+        message = "say what is to be done with it: waive, close, claim, debit, settle or match"
         raise NeedsOperator(message)
-    content: dict[str, Any] = {"exception": number} | {name: told[name] for name in MORE if told.get(name)}
+    content: dict[str, Any] = {"exception": number} | {name: told[name] for name in DECISIONS[kind] if told.get(name)}
+    if kind is ProposalKind.SETTLE:
+        _check_settlement(console, tenant, number, told)
     if kind is ProposalKind.MATCH and not (told.get("order") and PRICE.fullmatch(told.get("unit_price", ""))):
         message = "a match names the sales order and the unit price it sold at, as 12.50"
         raise NeedsOperator(message)
@@ -142,6 +145,19 @@ def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[s
     made = approvals.propose(console.house.store, EFFECTS, rules, kind, content, proposer=visitor.person.actor,
                              reason=told.get("reason", ""), now=console.clock.now())
     return done(request, f"/approvals/{made.id}", "proposed")
+
+
+def _check_settlement(console: Console, tenant: str, number: int, told: Mapping[str, str]) -> None:
+    """Stop a settlement that says both that it is there and that it is not, or neither, or that is about nothing that can be settled."""
+    if bool(told.get("found")) is bool(told.get("absent")):
+        message = "to settle, say either which document was found in the ERP, or that it is surely not there"
+        raise NeedsOperator(message)
+    with console.house.store.look() as tx:
+        row = resolve.find_exception(tx, tenant, number)
+    resolve.refuse_unfit(row, ProposalKind.SETTLE)
+    route = console.route_of(tenant)(resolve.entity_of(console.house.store, console.house.profiles[tenant].rules, row.case.return_ref))
+    with console.house.store.look() as tx:
+        resolve.doubtful(tx, tenant, row, route)
 
 
 def _visitor(request: AnyRequest) -> Visitor:

@@ -15,6 +15,7 @@ from backhaul.application.people import require
 from backhaul.domain.access import Action, may
 from backhaul.domain.correction import CORRECTIONS, LONGEST
 from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.facts import Correctable
 from backhaul.domain.resolution import Resolution, ways_out
 from backhaul.domain.trail import digest
 from backhaul.entrypoints.web.console import Console, done, fields, query
@@ -22,7 +23,7 @@ from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.approvals import found
 
 NAMES: Final = ("kind", "entity", "currency", "decision", "batch", "what", "told", "value")
-"""What says which open exceptions are meant, and what would be decided about them; of a correction which value, as told and as it is."""
+"""What says which open exceptions are meant and what would be decided; the value told in them, and what a correction says it is."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -34,7 +35,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         if told["decision"] == Resolution.CORRECT and not told["value"]:
             return console.show(request, "wrong_values.html", asked_for=told, longest=LONGEST, values=_wrong(console, request, told))
         plan = _plan(console, request, told)
-        return console.show(request, "cause.html", plan=plan, asked_for=told, shown=digest(plan.content))
+        values = [] if plan.of or plan.same else [each for each in _told(console, request, told) if each.count < len(plan.exceptions)]
+        return console.show(request, "cause.html", plan=plan, asked_for=told, shown=digest(plan.content), values=values)
 
     @post("/causes/propose", action=Action.PROPOSE, status_code=303)
     async def propose(request: AnyRequest) -> Response[Any]:
@@ -51,6 +53,14 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 def decisions(kind: str) -> list[str]:
     """Give what can be decided alike about everything of a kind."""
     return sorted(way.value for way in TOGETHER & set(ways_out([kind])))
+
+
+def _told(console: Console, request: AnyRequest, told: Mapping[str, str]) -> list[Wrong]:
+    """Give the values by which a plan can be narrowed; customers only to who may see them."""
+    found = grouping.wrong_values(console.house.store, console.house.profiles[console.tenant(request)].rules, kind=told["kind"],
+                                  legal_entity=told["entity"], currency=told["currency"])
+    sees = may(request.state.visitor.person, Action.SEE_PERSONAL, console.tenant(request), told["entity"])
+    return [each for each in found if sees or each.what is not Correctable.CUSTOMER]
 
 
 def _wrong(console: Console, request: AnyRequest, told: Mapping[str, str]) -> list[Wrong]:
@@ -71,7 +81,8 @@ def _plan(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Pla
     if of:
         require(visitor.person, CORRECTIONS[of.what].right, tenant, entity)
     return grouping.plan(console.house.store, console.house.profiles[tenant].rules, kind=told.get("kind", ""), legal_entity=entity,
-                         currency=told.get("currency", ""), decision=told.get("decision", ""), batch=told.get("batch", ""), of=of)
+                         currency=told.get("currency", ""), decision=told.get("decision", ""), batch=told.get("batch", ""), of=of,
+                         same=alike.same(told))
 
 
 def _propose(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:

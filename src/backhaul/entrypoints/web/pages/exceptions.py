@@ -15,14 +15,15 @@ from sqlalchemy import select
 from backhaul.adapters.sql import lists, tables, views
 from backhaul.application import alike, casework, correct, resolve
 from backhaul.application.people_ports import KeptNote
-from backhaul.application.ports import KeptException, PostingState
+from backhaul.application.ports import KeptException
 from backhaul.application.seek import is_unsold, open_search
 from backhaul.domain.access import Action
 from backhaul.domain.correction import CORRECTIONS, LONGEST, Choice
 from backhaul.domain.disposition import Circumstance
-from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.errors import BackhaulError, NeedsOperator
 from backhaul.domain.evidence import LARGEST
 from backhaul.domain.exception_case import KINDS
+from backhaul.domain.late_change import WHY
 from backhaul.domain.placement import unmapped
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
@@ -36,7 +37,7 @@ from backhaul.entrypoints.web.wording import plain
 
 FRAME: Final = 64 * 1024
 """What a form may hold beside a file."""
-CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.MATCH)
+CHOICES: Final = (ProposalKind.WAIVE, ProposalKind.CLOSE, ProposalKind.CLAIM, ProposalKind.DEBIT, ProposalKind.SETTLE, ProposalKind.MATCH)
 """What is decided by the form of an exception, in the order in which it is offered; which of them fit is the domain's to say."""
 
 
@@ -204,6 +205,19 @@ def _unmapped(console: Console, tenant: str, found: lists.Work) -> Sequence[Circ
         return unmapped(fold(ref, tx.facts(tenant, [ref]).get(ref, ())), rules, entity)
 
 
+def _is_doubtful(console: Console, request: AnyRequest, found: lists.Work) -> bool:
+    """Tell whether two people could settle an open exception; where no ERP can be asked how it keeps things, nobody can."""
+    if found.kept.closed_at or not console.may(request, Action.PROPOSE):
+        return False
+    tenant = console.tenant(request)
+    try:
+        route = console.route_of(tenant)(found.legal_entity or console.house.profiles[tenant].rules.entities[0].id)
+    except BackhaulError:
+        return False
+    with console.house.store.look() as tx:
+        return bool(resolve.in_doubt(tx, tenant, found.kept, route))
+
+
 def _other_version(console: Console, tenant: str, found: lists.Work) -> str:
     """Name the version by whose mapping the return of an open exception could go instead."""
     if found.kept.closed_at:
@@ -249,16 +263,16 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         wrong = [] if found.kept.closed_at else alike.others(
             tx, console.house.profiles[reach.tenant].rules, found.kept, found.legal_entity)
         line = None if found.kept.closed_at else open_search(tx, reach.tenant, found.kept)
-        refused = case.kind == "UNREADABLE" or any(
-            row.state is PostingState.REJECTED and row.posting.line_id in {case.line_id, ""}
-            for row in tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
+        refused = resolve.can_retry(found.kept, tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
     kind = KINDS.get(case.kind)
     ways = {way.value for way in ways_out([finding.code for finding in case.findings])}
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
+    ways -= set() if ProposalKind.SETTLE.value not in ways or _is_doubtful(console, request, found) else {ProposalKind.SETTLE.value}
     fitting = [each for each in CHOICES if each.value in ways]
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
+            "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
-            "notes": notes, "refused": refused, "version": _other_version(console, reach.tenant, found),
+            "notes": notes, "refused": refused, "together": decisions(case.kind), "version": _other_version(console, reach.tenant, found),
             "alike": [each for each in wrong if console.may(request, CORRECTIONS[each.what].right)],
             "many": any(each.count > alike.LOOKED_AT for each in wrong),
             "corrections": _offered(console, request, choices), "longest": LONGEST,
