@@ -1,7 +1,7 @@
 """What is a pack of a month made of, and is what was read for it still what it was?"""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -14,6 +14,8 @@ from backhaul.application.ledger import Ledger, Proposed
 from backhaul.application.people_ports import KeptReign
 from backhaul.application.ports import KeptException, KeptWindow
 from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.application.reconcile import ACCEPTED
+from backhaul.application.shares import booked, recorded
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Scope
 from backhaul.domain.availability import Compared
@@ -51,6 +53,25 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """What the sides of a proof come to for one legal entity in one currency.
+
+    `timing` and `awaited`: the net and the units of what was accepted that are only in timing; `booked` is None where no ledger was read.
+    """
+
+    entity: str
+    currency: str
+    lines: int = 0
+    net: Decimal = NOTHING
+    credited: Decimal = NOTHING
+    timing: Decimal = NOTHING
+    stocked: Decimal = NOTHING
+    received: Decimal = NOTHING
+    awaited: Decimal = NOTHING
+    booked: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthEnd:
     """What the latest proof kept of a month's end beside its lines; nothing where the profile names no accounts."""
 
@@ -67,9 +88,7 @@ class Material:
     rules: Rules
     period: str
     proof: KeptProof
-    sides: Sequence[Row]
-    """By legal entity and currency: lines and net accepted, net credited, units to stock, units in stock."""
-    timing: Mapping[tuple[str, str], Decimal]
+    sides: Sequence[Sides]
     sample: Sequence[Row]
     strays: Sequence[KeptStray]
     open: Sequence[tuple[str, KeptException]]
@@ -119,12 +138,8 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
     for run in (proof, after):
         for file in (file for extract in run.extracts for file in files_of(extract)) if run else ():
             whole(str(file["file"]), str(file["sha256"]))
-    timing: dict[tuple[str, str], Decimal] = {}
-    for each in strays:
-        if each.standing == "timing":
-            timing[each.entity, each.currency] = timing.get((each.entity, each.currency), NOTHING) + each.amount
-    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof), timing=timing, sample=_sample(proof, after),
-                    strays=strays, open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
+    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof, strays), sample=_sample(proof, after), strays=strays,
+                    open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
                     house=house, available=available, end=end or MonthEnd(), matches=_of_the_month(proof, matches))
 
 
@@ -136,22 +151,53 @@ def _sides_of(proof: KeptProof) -> Mapping[str, str]:
     return {str(each["side"]): table_of(each) for each in proof.extracts if each["side"] in SIDES}
 
 
-def _sides(proof: KeptProof) -> Sequence[Row]:
-    """Add both sides up by legal entity and currency, from the extracts of the proof."""
+SUMS: Final = """
+    SELECT entity, currency, coalesce(sum(lines), 0)::BIGINT AS lines, coalesce(sum(net), 0) AS net, coalesce(sum(credited), 0) AS credited,
+           coalesce(sum(stocked), 0) AS stocked, coalesce(sum(received), 0) AS received, coalesce(sum(awaited), 0) AS awaited
+    FROM (SELECT coalesce(entity, '') AS entity, coalesce(currency, '') AS currency, count(*) AS lines, sum(net) AS net,
+                 sum(stocked) AS stocked FROM accepted GROUP BY ALL
+          UNION ALL BY NAME
+          SELECT coalesce(r.entity, a.entity, '') AS entity, coalesce(r.currency, a.currency, '') AS currency,
+                 sum(r.net) FILTER (side = 'credit') AS credited, sum(r.units) FILTER (side = 'stock') AS received
+          FROM records r LEFT JOIN accepted a USING (line) WHERE side IN ('credit', 'stock') AND status = 'posted' GROUP BY ALL
+          UNION ALL BY NAME
+          SELECT coalesce(entity, '') AS entity, coalesce(currency, '') AS currency,
+                 sum(coalesce(stocked, 0) - coalesce(came.units, 0)) AS awaited
+          FROM accepted LEFT JOIN (
+              SELECT line, sum(units) AS units FROM records WHERE side = 'stock' AND status = 'posted' GROUP BY line) came USING (line)
+          WHERE list_contains(?, line) GROUP BY ALL)
+    GROUP BY ALL"""
+"""What the sides come to, where the lines are named that are in timing."""
+
+
+def _sides(proof: KeptProof, strays: Sequence[KeptStray]) -> Sequence[Sides]:
+    """Add the sides up by legal entity and currency, from the extracts of the proof; what is in timing are lines, and no claim."""
+    timing = [each for each in strays if each.standing == "timing" and each.line]
     read = _sides_of(proof)
     with duckdb.connect(config={"threads": 1}) as engine:
-        return engine.execute(f"""
-            WITH mine AS (SELECT entity, currency, count(*) AS lines, sum(net) AS net, sum(stocked) AS stocked
-                          FROM {read['accepted']} GROUP BY ALL),
-                 named AS (SELECT DISTINCT line, currency FROM {read['accepted']}),
-                 theirs AS (SELECT r.entity, coalesce(r.currency, n.currency) AS currency,
-                                   sum(r.net) FILTER (side = 'credit' AND status = 'posted') AS credited,
-                                   sum(r.units) FILTER (side = 'stock' AND status = 'posted') AS received
-                            FROM {read['records']} r LEFT JOIN named n USING (line)
-                            WHERE side IN ('credit', 'stock') GROUP BY ALL)
-            SELECT coalesce(entity, ''), coalesce(currency, ''), coalesce(lines, 0), coalesce(net, 0), coalesce(credited, 0),
-                   coalesce(stocked, 0), coalesce(received, 0)
-            FROM mine FULL JOIN theirs USING (entity, currency) ORDER BY 1, 2""").fetchall()
+        for name in ("accepted", "records"):
+            engine.execute(f"CREATE VIEW {name} AS SELECT * FROM {read[name]}")
+        asked = engine.execute(SUMS, [[each.line for each in timing]])
+        names = [column[0] for column in asked.description or ()]
+        found = {row[:2]: Sides(**dict(zip(names, row, strict=True))) for row in asked.fetchall()}
+
+        def ask(question: str) -> Iterator[Row]:
+            return iter(engine.execute(question).fetchall())
+
+        ledger = booked(ask, recorded(ask, frozenset(ACCEPTED)))
+    for each in timing:
+        mine = _at(found, each.entity, each.currency)
+        found[mine.entity, mine.currency] = replace(mine, timing=mine.timing + each.amount)
+    for (entity, currency), amount in (ledger or {}).items():
+        if amount:
+            found[entity, currency] = replace(_at(found, entity, currency), booked=amount)
+    if ledger is not None:
+        found = {key: replace(mine, booked=mine.booked or NOTHING) for key, mine in found.items()}
+    return [found[key] for key in sorted(found)]
+
+
+def _at(found: Mapping[tuple[str, str], Sides], entity: str, currency: str) -> Sides:
+    return found.get((entity, currency), Sides(entity=entity, currency=currency))
 
 
 def _of_the_month(proof: KeptProof, matches: Sequence[Match]) -> Sequence[Match]:
