@@ -36,7 +36,9 @@ def figures(proof: Proof) -> dict[str, Any]:
         "within": proof.within, "let_go": [_let_go(proof, row, each) for row, each in proof.let_go.items()],
         "entities": {entity: _own(share, proof.reasons_of(entity)) for entity, share in proof.entities.items()},
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
-        **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {})}
+        **({"roll_forward": list(proof.roll_forward)} if proof.roll_forward else {}),
+        **({"by_hand": {entity: {"count": count, "amount": amount} for entity, (count, amount) in proof.by_hand.items()}}
+           if proof.by_hand else {})}
 
 
 def _let_go(proof: Proof, name: str, counted: Counted) -> dict[str, Any]:

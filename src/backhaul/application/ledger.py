@@ -6,9 +6,10 @@ accounts of clearing, receipts and returns somebody posted by hand (books 10). F
 finance has posted.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 
 from backhaul.application.ports import Erp, Store
 from backhaul.application.proof_ports import KeptStray
@@ -104,6 +105,20 @@ def _marked(entry: Booked) -> bool:
 def needed(ledger: Ledger) -> Ledger:
     """Give what has to be remembered: what was posted by hand, and what may be a proposal of ours; the extract has all of it."""
     return replace(ledger, posted=tuple(each for each in ledger.posted if each.manual or _marked(each.entry)))
+
+
+def by_hand(ledger: Ledger, last: Callable[[str], date]) -> Iterator[Posted]:
+    """Give what somebody posted by hand until the `last` day of a legal entity's period."""
+    return (each for each in ledger.posted if each.manual and each.entry.day <= last(each.entity))
+
+
+def counted(ledger: Ledger, last: Callable[[str], date]) -> Mapping[str, tuple[int, Decimal]]:
+    """Count by legal entity that was read what was posted by hand, and what it comes to if nothing cancels."""
+    found = dict.fromkeys(ledger.accounts.keys() - ledger.unread.keys(), (0, Decimal(0)))
+    for each in by_hand(ledger, last):
+        count, amount = found[each.entity]
+        found[each.entity] = (count + 1, amount + abs(each.entry.amount))
+    return found
 
 
 # --- what is proposed, and what of it stands there

@@ -93,6 +93,8 @@ class Proof:
     payouts: Mapping[str, Any] = field(default_factory=dict)
     """What `payments.prove_payments` found of customers' claims; empty where nothing is told of payments."""
     roll_forward: Sequence[Mapping[str, Any]] = ()
+    by_hand: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
+    """By legal entity whose accounts were read: how much was posted on them by hand, and what it comes to."""
 
     @property
     def complete(self) -> bool:
