@@ -11,14 +11,16 @@ import pytest
 
 from backhaul.application import pack as packs
 from backhaul.application.material import Sides
+from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.money import Money
 from backhaul.domain.rules import Booking
 from backhaul.entrypoints import journaling
 from backhaul.entrypoints.months import prove_month
 from backhaul.entrypoints.spreadsheet import workbook
 from tests.journeys.stage import TENANT, World, life
 from tests.journeys.test_close import recalculated
-from tests.journeys.test_journals import CUPS, EVE, TIED
-from tests.journeys.test_proof_of_a_period import LEDGER, change
+from tests.journeys.test_journals import CUPS, EVE, TIED, entry
+from tests.journeys.test_proof_of_a_period import LEDGER, NOTE_LINES, change, one
 from tests.journeys.test_roll_forward import TEAS, paid, shop
 
 D = Decimal
@@ -27,17 +29,22 @@ CREDIT, UNITS, BOOKED = (6, 7, 8), (12, 13, 14), (16, 17, 18)
 """Of the tie-out the columns of each difference: as it comes to, as the proof kept it, and whether the two tie."""
 
 
-@pytest.fixture
-def eve(erp: str, tmp_path: Path) -> Iterator[World]:
-    """Give New Year's Eve of a shop: one return is credited, one came too late for the ERP's jobs, and one is paid and on its way."""
-    world = shop(erp, tmp_path, Booking.CLEARING, tied=TIED)
-    world.house.settings = replace(world.house.settings, state_dir=tmp_path)
+def new_years_eve(erp: str, folder: Path) -> World:
+    """Open a shop of which one return is credited, one came too late for the ERP's jobs, and one is paid and on its way."""
+    world = shop(erp, folder, Booking.CLEARING, tied=TIED)
+    world.house.settings = replace(world.house.settings, state_dir=folder)
     world.tell(*life("R-1", [CUPS], at=world.at))
     world.pass_days(3)
     world.at = EVE
     world.tell(*life("R-2", [TEAS], at=EVE - timedelta(hours=8)))
     paid(world, "R-9", [TEAS], "10.20")
     world.turn()
+    return world
+
+
+@pytest.fixture
+def eve(erp: str, tmp_path: Path) -> Iterator[World]:
+    world = new_years_eve(erp, tmp_path)
     yield world
     world.house.close()
 
@@ -115,3 +122,45 @@ def test_units_are_tied_over_all_currencies_of_a_legal_entity_and_a_ledger_that_
     assert [[row[column] for column in UNITS] for row in told] == [[D(-1), D(0), "ties"], [D(1), D(0), "ties"]]
     assert [[row[column] for column in (15, 16, 18)] for row in told] == [["not read"] * 3] * 2
     assert is_worked_out_again(sheets, tmp_path / "pack.xlsx")
+
+
+# --- what was open
+
+
+def test_work_about_the_proof_and_about_accounts_is_among_the_open_items_with_whose_it_is(eve: World, tmp_path: Path) -> None:
+    cup = one(eve, NOTE_LINES, ProductNumber="CUP", InvoicedQuantity=-1)
+    change(eve, NOTE_LINES, cup, LineAmount=-13.50)
+    entry(eve, "HAND-1", "202900", date(2010, 12, 3), D("-7.00"), Description="correction")
+    material(eve)
+    with eve.house.store.begin() as tx:
+        for ref, line_id in (("proof:payouts", "R-2 GBP"), ("proof:2010-11", "CN-7 MISSING_AT_SOURCE"), ("contract:gb01", "")):
+            tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref=ref, line_id=line_id, money=Money(amount=D("-1.00"), currency="GBP"), teams={}, now=eve.at,
+                findings=(Finding(code="PROOF_BROKEN", sentence="It differs."),)))
+    eve.at += timedelta(days=3)
+    sheets = packs.pack(material(eve))
+
+    told = plain(sheets)
+
+    assert {(row[0], row[1], row[3], row[5]) for row in told["Open items"]} >= {
+        ("gb01", "PROOF_EDITED_AFTER_POSTING", "proof:2010-12", D("10.55")), ("gb01", "ROLL_FORWARD_DIFFERS", "roll-forward", D("7.00")),
+        ("gb01", "PROOF_BROKEN", "proof:payouts", D("1.00")), ("none known", "PROOF_BROKEN", "proof:2010-11", D("1.00")),
+        ("gb01", "PROOF_BROKEN", "contract:gb01", D("1.00"))}
+    assert [(row[0], row[3], row[8]) for row in told["Ageing"] if row[1] == "PROOF_BROKEN"] == [
+        ("gb01", 2, D("2.00")), ("none known", 1, D("1.00"))]
+    assert is_worked_out_again(sheets, tmp_path / "pack.xlsx")
+
+
+def test_what_was_done_before_the_month_was_over_or_came_up_after_it_was_not_open_then(eve: World) -> None:
+    material(eve)
+    with eve.house.store.begin() as tx:
+        for line_id, opened in (("gb01 early", eve.at), ("gb01 kept", eve.at), ("gb01 late", eve.at + timedelta(days=2))):
+            tx.open_exception(ExceptionCase.about(
+                tenant=TENANT, return_ref="roll-forward", line_id=line_id, money=Money(amount=D("1.00"), currency="GBP"), teams={},
+                now=opened, findings=(Finding(code="ROLL_FORWARD_DIFFERS", sentence="It differs."),)))
+        for left, at in (({"gb01 kept", "gb01 late"}, timedelta(hours=1)), ({"gb01 late"}, timedelta(days=3))):
+            tx.close_exceptions(TENANT, "roll-forward", apart_from=left, at=eve.at + at, resolution="the account agrees")
+
+    told = plain(packs.pack(packs.gather(eve.house.store, eve.house.profiles[TENANT].rules, DECEMBER, lambda *_: None)))
+
+    assert [row[4] for row in told["Open items"] if row[3] == "roll-forward"] == ["gb01 kept"]

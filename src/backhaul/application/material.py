@@ -1,5 +1,6 @@
 """What is a pack of a month made of, and is what was read for it still what it was?"""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -8,7 +9,7 @@ from typing import Any, Final
 
 import duckdb
 
-from backhaul.application.close_ports import CloseStore
+from backhaul.application.close_ports import CloseStore, CloseTx
 from backhaul.application.extracts import SIDES, files_of, table_of
 from backhaul.application.ledger import Ledger, Proposed
 from backhaul.application.people_ports import KeptReign
@@ -125,22 +126,52 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
             raise NeedsOperator(message)
         after = next(iter(tx.proofs(rules.tenant, following, limit=1)), None) if following else None
         strays = tx.strays(rules.tenant, period)
-        open_ = [(entity.id, row) for entity in mine for row in tx.open_at(rules.tenant, entity.id, ends(entity, period))]
         windows = [row for entity in mine for row in tx.windows(rules.tenant, entity.id) if row.period == period]
         proposals = [row for row in tx.proposals(Scope.whole(rules.tenant), open_only=False)
                      if any(at and since <= at < over for at in (row.proposed_at, row.ended_at))]
         reigns = [row for row in reversed(tx.reigns(rules.tenant, most=1000)) if since <= row.since < over]
         signatures = tx.signatures(rules.tenant, period)
-        house, stated = tx.house(rules.tenant, period), tx.statements(rules.tenant, AVAILABILITY, limit=1)
+        house = tx.house(rules.tenant, period)
+        open_ = _open(tx, rules, period, {f"{each.line or f'{each.document} {each.kind}'}": each.entity for each in strays}
+                      | {f"{each.kind} {each.subject}": each.entity for each in house})
+        stated = tx.statements(rules.tenant, AVAILABILITY, limit=1)
         matches = [each for each in tx.matches(rules.tenant, standing=False)
                    if each.at <= proof.at and (each.revoked_at is None or each.revoked_at > proof.at)]
         available = tx.differing(rules.tenant) if stated and since <= stated[0].at < over else ()
     for run in (proof, after):
         for file in (file for extract in run.extracts for file in files_of(extract)) if run else ():
             whole(str(file["file"]), str(file["sha256"]))
-    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof, strays), sample=_sample(proof, after), strays=strays,
-                    open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
+    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof, strays), sample=_sample(proof, after),
+                    strays=strays, open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
                     house=house, available=available, end=end or MonthEnd(), matches=_of_the_month(proof, matches))
+
+
+def _open(tx: CloseTx, rules: Rules, period: str, found: Mapping[str, str]) -> Sequence[tuple[str, KeptException]]:
+    """Give the work that was open when the month was over, as each legal entity's calendar says, with whose it is where that is known.
+
+    `found` says it of what this month's proof found; of other work that is about no return, the return or the entity it names says it.
+    What nobody can say it of was open when the last of them was over.
+    """
+    over = {entity.id: ends(entity, period) for entity in rules.having(period)}
+    last = max(over.values())
+    rows = [row for moment in sorted({*over.values()}) for row in tx.open_at(rules.tenant, moment)]
+    named = {row.id: _named(row.case.line_id) for entity, row in rows if not entity}
+    cases = tx.cases(rules.tenant, {ref for refs in named.values() for ref in refs})
+    kept: dict[int, tuple[str, KeptException]] = {}
+    for entity, row in rows:
+        case = row.case
+        told = entity or (found.get(case.line_id, "") if case.return_ref == f"proof:{period}" else "")
+        told = told or next((cases[ref].legal_entity for ref in named.get(row.id, ()) if ref in cases), "")
+        told = told or next((word for word in re.split("[ :]", f"{case.return_ref} {case.line_id}") if word in over), "")
+        until = over.get(told, None if told else last)
+        if until and case.opened_at < until and (row.closed_at is None or row.closed_at >= until):
+            kept[row.id] = (told, row)
+    return sorted(kept.values(), key=lambda each: (each[0], each[1].case.opened_at, each[1].id))
+
+
+def _named(subject: str) -> Sequence[str]:
+    """Give which returns a subject may name: as the first or second word of a line's name, or before a currency."""
+    return (subject.partition("|")[0], subject.partition(" ")[2].partition("|")[0], subject.rpartition(" ")[0])
 
 
 # --- what the extracts hold

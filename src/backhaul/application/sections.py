@@ -15,6 +15,8 @@ from backhaul.domain.returns import NOTHING
 
 AGES: Final = (7, 30, 60)
 """Days after which an open item is in the next column of the ageing."""
+NOBODYS: Final = "none known"
+"""What stands where no legal entity or currency is known: a formula that looks for an empty cell finds none."""
 COLUMNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -86,11 +88,13 @@ def _unproved(material: Material) -> Iterator[Row]:
 
 
 def _open_items(material: Material) -> Iterator[Row]:
+    """List all open work by how much money it is about, whichever way that would go: what cancels in a sum is no less open."""
     for number, (entity, row) in enumerate(material.open, start=2):
-        opened = row.case.opened_at.astimezone(ZoneInfo(material.rules.entity(entity).zone)).date()
+        zone = next((each.zone for each in material.rules.entities if each.id == entity), material.rules.entities[0].zone)
+        opened = row.case.opened_at.astimezone(ZoneInfo(zone)).date()
         last = material.last_day(entity)
-        yield (entity, row.case.kind, row.case.owner, row.case.return_ref, row.case.line_id, row.case.money.amount, row.case.money.currency,
-               opened, last, Formula(expression=f"I{number}-H{number}", value=(last - opened).days),
+        yield (entity or NOBODYS, row.case.kind, row.case.owner, row.case.return_ref, row.case.line_id, abs(row.case.money.amount),
+               row.case.money.currency or NOBODYS, opened, last, Formula(expression=f"I{number}-H{number}", value=(last - opened).days),
                "; ".join(each.sentence for each in row.case.findings))
 
 
