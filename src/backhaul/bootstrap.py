@@ -71,6 +71,11 @@ class House:
     elapsed: Callable[[], float] = elapsed
     """Under which name this process acts, how long its leases last, and how it measures that."""
 
+    @property
+    def state_dir(self) -> Path:
+        """Give the folder where what is kept beside the database lies."""
+        return self.settings.state_dir
+
     def platform(self, tenant: str) -> Platform:
         """Give the reader of a tenant's payloads."""
         if tenant not in self._platforms:

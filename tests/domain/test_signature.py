@@ -11,6 +11,7 @@ from backhaul.domain.signature import (
     SIGNS,
     STEPS,
     TEAMS,
+    UNKNOWN,
     Signature,
     Signer,
     ends,
@@ -49,6 +50,14 @@ def test_a_result_that_moves_either_way_fells_a_signature_and_open_work_only_whe
     assert told == ("credited: 9 → 8", "unread: 9 → 10")
     assert moved({"retired": "1"}, NUMBERS) == ()
     assert moved({}, NUMBERS) == ()
+
+
+@pytest.mark.parametrize("name", ["paid_difference", "availability"])
+def test_what_could_not_be_read_moves_nothing_until_it_is_read_and_is_something(name: str) -> None:
+    told = {(before, after): bool(moved({name: before}, NUMBERS | {name: after})) for before, after in (
+        ("0", UNKNOWN), ("7", UNKNOWN), (UNKNOWN, UNKNOWN), (UNKNOWN, "0"), (UNKNOWN, "0.00"), (UNKNOWN, "7"))}
+
+    assert {pair for pair, fell in told.items() if fell} == {(UNKNOWN, "7")}
 
 
 def test_the_hash_of_a_list_is_that_of_what_was_signed_and_of_no_other_month_list_or_number() -> None:

@@ -60,6 +60,7 @@ class House:
 
     store: SqlStore
     profiles: Mapping[str, Profile]
+    state_dir: Path = Path()
 
     def desk(self, tenant: str, legal_entity: str) -> Any:
         return replace(_DESK, entity=self.profiles[tenant].rules.entity(legal_entity))

@@ -40,6 +40,7 @@ class House:
 
     store: Any
     profiles: dict[str, Profile] = field(default_factory=lambda: {PROFILE.tenant: PROFILE})
+    state_dir: Path = Path()
 
     def refresh(self, tenant: str) -> bool:
         return tenant not in self.profiles

@@ -123,8 +123,8 @@ def clock() -> Now:
 
 
 @pytest.fixture
-def server(store: SqlStore, clock: Now) -> Iterator[Running]:
-    with serve(create_app(House(store, {TENANT: PROFILE}), clock=clock, sign_in=SIGN_IN)) as running:
+def server(store: SqlStore, clock: Now, tmp_path: Path) -> Iterator[Running]:
+    with serve(create_app(House(store, {TENANT: PROFILE}, tmp_path), clock=clock, sign_in=SIGN_IN)) as running:
         yield running
 
 
@@ -1491,8 +1491,17 @@ def test_the_pack_of_a_month_is_downloaded_as_workbook_and_paper_by_who_may_see_
                                 figures={"credit_difference": "0"}, extracts=extracts), [])
 
     page = browser.get("/close?period=2010-12").text
+    seen = inside(server, "Udo Auditor").get("/close-pack/2010-12.xlsx")
+    unwritten = not (tmp_path / "packs").exists()
     book, paper = browser.get("/close-pack/2010-12.xlsx"), browser.get("/close-pack/2010-12.pdf")
 
+    with store.look() as tx:
+        packed = [entry for entry in tx.trail(TENANT, subject="close:2010-12") if entry.action == "close.packed"]
+        fiona = next(person.actor for person in tx.people() if person.name == "Fiona Finance")
+    archived = {file.suffix: file.read_bytes() for file in (tmp_path / "packs" / TENANT / "2010-12").iterdir()}
+    assert (seen.content, unwritten) == (book.content, True), "who signs nothing writes nothing"
+    assert archived == {".xlsx": book.content, ".pdf": paper.content}
+    assert [(entry.actor, entry.detail["sha256"]["pdf"]) for entry in packed] == [(fiona, hashlib.sha256(paper.content).hexdigest())]
     assert "/close-pack/2010-12.pdf" in page
     assert "Tie-out" in load_workbook(io.BytesIO(book.content)).sheetnames
     assert paper.content.startswith(b"%PDF")

@@ -36,8 +36,9 @@ def figures(proof: Proof) -> dict[str, Any]:
         "within": proof.within, "let_go": [_let_go(proof, row, each) for row, each in proof.let_go.items()],
         "entities": {entity: _own(share, proof.reasons_of(entity)) for entity, share in proof.entities.items()},
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
-        **{name: list(rows) for name, rows in (
-            ("roll_forward", proof.roll_forward), ("across", proof.across), ("by_hand", proof.by_hand)) if rows}}
+        **{name: list(rows) for name, rows in (("roll_forward", proof.roll_forward), ("across", proof.across)) if rows},
+        **({"by_hand": {entity: {"count": count, "amount": amount} for entity, (count, amount) in proof.by_hand.items()}}
+           if proof.by_hand else {})}
 
 
 def across(books: Books, period: str) -> Sequence[Mapping[str, Any]]:

@@ -1,6 +1,6 @@
 """May a month be called closed: what do its lists say, who signed them, and does what they signed still hold?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,14 +12,17 @@ from backhaul.domain.access import Person
 from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.domain.oversight import Irregular
 from backhaul.domain.period import cut_off
 from backhaul.domain.posting import in_words
 from backhaul.domain.returns import NOTHING
+from backhaul.domain.roll_forward import Flow
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.signature import (
     ITEMS,
     STEPS,
     TEAMS,
+    UNKNOWN,
     Numbers,
     Signature,
     Signer,
@@ -35,6 +38,11 @@ from backhaul.domain.signature import (
 SILENT: Final = timedelta(hours=24)
 """A source that told nothing for so long is called silent."""
 CENT: Final = Decimal("0.01")
+HOUSE: Final[Mapping[str, Collection[str]]] = {
+    "irregular": ("UNBALANCED_JOURNAL", "COST_NOT_FINAL", "MAPPING_CHANGED_SINCE"), "availability": ("AVAILABILITY_DIFFERS",),
+    "blocked": ("ITEM_BLOCKED_SINCE",), "gaps": ("EVENT_GAP", "COUNTER_MISMATCH", "AUDIT_GAP")}
+"""Which numbers count which classes of the house as a whole. That an exception has no team is of today and no month's."""
+ON_ACCOUNTS: Final = ("paid_difference", "received_difference", "by_hand", "by_hand_amount")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,12 +234,16 @@ def _numbers(tx: CloseTx, close: Close, now: datetime) -> tuple[Counted, Numbers
     until = min(now, close.ends)
     counted = tx.counted(close.rules.tenant, close.entity.id, close.period, until=until, now=now, sources=close.sources)
     run = next(iter(tx.proofs(close.rules.tenant, close.period, limit=1)), None)
-    figures: Mapping[str, Any] = run.figures if run else {}
-    figures = figures.get("entities", {}).get(close.entity.id, figures)
+    whole: Mapping[str, Any] = run.figures if run else {}
+    figures = whole.get("entities", {}).get(close.entity.id, whole)
+    house = [each for each in tx.house(close.rules.tenant, close.period) if each.entity in {"", close.entity.id}]
     told = {
         "proof_complete": "yes" if run and figures.get("complete", run.complete) else "no", "lines": str(figures.get("lines", 0)),
         "stock_difference": str(figures.get("stock_difference", 0)), "broken_amount": _money(counted.broken_amount),
         "credited_net": _money(counted.credited_net), "held_amount": _money(counted.held_amount),
+        **{name: _apart(figures.get(name, {})) for name in ("credit_difference", "ledger_difference")},
+        **_on_accounts(whole, close.entity.id), "unbalanced": _apart(_of(house, "UNBALANCED_JOURNAL")),
+        **{name: str(sum(each.count for each in house if each.kind in kinds)) for name, kinds in HOUSE.items()},
         "silent": str(sum(at is None or until - at > SILENT for at in counted.last_heard.values())),
         **{name: str(getattr(counted, name)) for name in ("broken", "credited", "held", "unconfirmed", "unmapped", "promises_due",
                                                           "waiting_late", "unread", "unreadable", "drift")}}
@@ -240,6 +252,38 @@ def _numbers(tx: CloseTx, close: Close, now: datetime) -> tuple[Counted, Numbers
 
 def _money(sums: Mapping[str, Decimal]) -> str:
     return in_words({currency: amount.quantize(CENT) for currency, amount in sums.items()} or {"": NOTHING.quantize(CENT)})
+
+
+def _apart(sums: Mapping[str, Any] | Decimal | str) -> str:
+    """Write differences with their currencies; one that is nothing is left out, so that another currency alone moves none."""
+    by_currency = sums if isinstance(sums, Mapping) else {"": sums}
+    rounded = {currency: Decimal(str(amount)).quantize(CENT) for currency, amount in sorted(by_currency.items())}
+    return ", ".join(f"{amount} {currency}".rstrip() for currency, amount in rounded.items() if amount) or str(NOTHING.quantize(CENT))
+
+
+def _of(house: Iterable[Irregular], kind: str) -> Mapping[str, Decimal]:
+    """Add findings of a class up by currency, none set off against another."""
+    found: dict[str, Decimal] = {}
+    for each in house:
+        if each.kind == kind:
+            found[each.currency] = found.get(each.currency, NOTHING) + abs(each.amount)
+    return found
+
+
+def _on_accounts(figures: Mapping[str, Any], entity: str) -> Numbers:
+    """Say where a legal entity's accounts say something else than was rolled forward, and what was posted on them by hand.
+
+    Each row stands for itself: what one brand or warehouse has too much makes up for nothing that another lacks.
+    """
+    told = dict.fromkeys(ON_ACCOUNTS, UNKNOWN)
+    if by_hand := figures.get("by_hand", {}).get(entity):
+        told |= {"by_hand": str(by_hand["count"]), "by_hand_amount": _apart(by_hand["amount"])}
+    for name, flow in (("paid_difference", Flow.PAID), ("received_difference", Flow.RECEIVED)):
+        rows = [row for row in figures.get("roll_forward", ()) if (row["flow"], row["entity"]) == (flow, entity)]
+        if rows and all(row["difference"] is not None for row in rows):
+            told[name] = _apart({" ".join(filter(None, (row["currency"], row["brand"], row["warehouse"]))): row["difference"]
+                                 for row in rows})
+    return told
 
 
 __all__ = ["Close", "Listed", "Month", "check", "sign", "sign_as", "status"]

@@ -58,8 +58,11 @@ class CloseTx(ProofTx, PeopleTx, Protocol):
         """Give what the latest proof of a month found of the house as a whole, in a fixed order."""
         ...
 
-    def open_at(self, tenant: str, legal_entity: str, until: datetime) -> Sequence[KeptException]:
-        """Give the exceptions about returns of a legal entity that were open at a moment, the oldest first."""
+    def open_at(self, tenant: str, until: datetime) -> Sequence[tuple[str, KeptException]]:
+        """Give the exceptions that were open at a moment, the oldest first, each with the legal entity of its return.
+
+        What is about no return, as a proof or an account, stands under no entity, which is an empty name.
+        """
         ...
 
     def add_signature(self, signature: Signature) -> int:

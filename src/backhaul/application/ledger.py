@@ -6,10 +6,10 @@ accounts of clearing, receipts and returns somebody posted by hand (books 10). F
 finance has posted.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from decimal import Decimal
 
 from backhaul.application.ports import Erp, Store
 from backhaul.application.proof_ports import KeptStray
@@ -103,19 +103,23 @@ def _marked(entry: Booked) -> bool:
     return any(map(is_mark, _words(entry)))
 
 
-def by_hand(ledger: Ledger) -> Sequence[Mapping[str, Any]]:
-    """Add up what was posted by hand, by legal entity and what the account is for, in the currency of the books; debit is positive."""
-    found: dict[tuple[str, str], list[Booked]] = {}
-    for each in ledger.posted:
-        if each.manual:
-            found.setdefault((each.entity, each.role), []).append(each.entry)
-    return [{"entity": entity, "role": role, "entries": len(entries), "amount": sum((entry.amount for entry in entries), NOTHING)}
-            for (entity, role), entries in sorted(found.items())]
-
-
 def needed(ledger: Ledger) -> Ledger:
     """Give what has to be remembered: what was posted by hand, and what may be a proposal of ours; the extract has all of it."""
     return replace(ledger, posted=tuple(each for each in ledger.posted if each.manual or _marked(each.entry)))
+
+
+def by_hand(ledger: Ledger, last: Callable[[str], date]) -> Iterator[Posted]:
+    """Give what somebody posted by hand until the `last` day of a legal entity's period."""
+    return (each for each in ledger.posted if each.manual and each.entry.day <= last(each.entity))
+
+
+def counted(ledger: Ledger, last: Callable[[str], date]) -> Mapping[str, tuple[int, Decimal]]:
+    """Count by legal entity that was read what was posted by hand, and what it comes to if nothing cancels."""
+    found = dict.fromkeys(ledger.accounts.keys() - ledger.unread.keys(), (0, Decimal(0)))
+    for each in by_hand(ledger, last):
+        count, amount = found[each.entity]
+        found[each.entity] = (count + 1, amount + abs(each.entry.amount))
+    return found
 
 
 # --- what is proposed, and what of it stands there
@@ -146,4 +150,4 @@ def propose(rules: Rules, period: str, figures: Figures, ledger: Ledger, broken:
     return tuple(found)
 
 
-__all__ = ["Ledger", "Posted", "Proposed", "by_hand", "needed", "own_accounts", "propose", "read_ledger"]
+__all__ = ["Ledger", "Posted", "Proposed", "needed", "own_accounts", "propose", "read_ledger"]

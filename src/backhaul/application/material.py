@@ -1,19 +1,22 @@
 """What is a pack of a month made of, and is what was read for it still what it was?"""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
 
-from backhaul.application.close_ports import CloseStore
+from backhaul.application.close_ports import CloseStore, CloseTx
 from backhaul.application.extracts import SIDES, files_of, table_of
 from backhaul.application.ledger import Ledger, Proposed
 from backhaul.application.people_ports import KeptReign
 from backhaul.application.ports import KeptException, KeptWindow
 from backhaul.application.proof_ports import KeptProof, KeptStray
+from backhaul.application.reconcile import ACCEPTED
+from backhaul.application.shares import booked, recorded
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Scope
 from backhaul.domain.availability import Compared
@@ -51,6 +54,25 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """What the sides of a proof come to for one legal entity in one currency.
+
+    `timing` and `awaited`: the net and the units of what was accepted that are only in timing; `booked` is None where no ledger was read.
+    """
+
+    entity: str
+    currency: str
+    lines: int = 0
+    net: Decimal = NOTHING
+    credited: Decimal = NOTHING
+    timing: Decimal = NOTHING
+    stocked: Decimal = NOTHING
+    received: Decimal = NOTHING
+    awaited: Decimal = NOTHING
+    booked: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthEnd:
     """What the latest proof kept of a month's end beside its lines; nothing where the profile names no accounts."""
 
@@ -67,9 +89,7 @@ class Material:
     rules: Rules
     period: str
     proof: KeptProof
-    sides: Sequence[Row]
-    """By legal entity and currency: lines and net accepted, net credited, units to stock, units in stock."""
-    timing: Mapping[tuple[str, str], Decimal]
+    sides: Sequence[Sides]
     sample: Sequence[Row]
     strays: Sequence[KeptStray]
     open: Sequence[tuple[str, KeptException]]
@@ -106,26 +126,52 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
             raise NeedsOperator(message)
         after = next(iter(tx.proofs(rules.tenant, following, limit=1)), None) if following else None
         strays = tx.strays(rules.tenant, period)
-        open_ = [(entity.id, row) for entity in mine for row in tx.open_at(rules.tenant, entity.id, ends(entity, period))]
         windows = [row for entity in mine for row in tx.windows(rules.tenant, entity.id) if row.period == period]
         proposals = [row for row in tx.proposals(Scope.whole(rules.tenant), open_only=False)
                      if any(at and since <= at < over for at in (row.proposed_at, row.ended_at))]
         reigns = [row for row in reversed(tx.reigns(rules.tenant, most=1000)) if since <= row.since < over]
         signatures = tx.signatures(rules.tenant, period)
-        house, stated = tx.house(rules.tenant, period), tx.statements(rules.tenant, AVAILABILITY, limit=1)
+        house = tx.house(rules.tenant, period)
+        open_ = _open(tx, rules, period, {f"{each.line or f'{each.document} {each.kind}'}": each.entity for each in strays}
+                      | {f"{each.kind} {each.subject}": each.entity for each in house})
+        stated = tx.statements(rules.tenant, AVAILABILITY, limit=1)
         matches = [each for each in tx.matches(rules.tenant, standing=False)
                    if each.at <= proof.at and (each.revoked_at is None or each.revoked_at > proof.at)]
         available = tx.differing(rules.tenant) if stated and since <= stated[0].at < over else ()
     for run in (proof, after):
         for file in (file for extract in run.extracts for file in files_of(extract)) if run else ():
             whole(str(file["file"]), str(file["sha256"]))
-    timing: dict[tuple[str, str], Decimal] = {}
-    for each in strays:
-        if each.standing == "timing":
-            timing[each.entity, each.currency] = timing.get((each.entity, each.currency), NOTHING) + each.amount
-    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof), timing=timing, sample=_sample(proof, after),
+    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof, strays), sample=_sample(proof, after),
                     strays=strays, open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
                     house=house, available=available, end=end or MonthEnd(), matches=_of_the_month(proof, matches))
+
+
+def _open(tx: CloseTx, rules: Rules, period: str, found: Mapping[str, str]) -> Sequence[tuple[str, KeptException]]:
+    """Give the work that was open when the month was over, as each legal entity's calendar says, with whose it is where that is known.
+
+    `found` says it of what this month's proof found; of other work that is about no return, the return or the entity it names says it.
+    What nobody can say it of was open when the last of them was over.
+    """
+    over = {entity.id: ends(entity, period) for entity in rules.having(period)}
+    last = max(over.values())
+    rows = [row for moment in sorted({*over.values()}) for row in tx.open_at(rules.tenant, moment)]
+    named = {row.id: _named(row.case.line_id) for entity, row in rows if not entity}
+    cases = tx.cases(rules.tenant, {ref for refs in named.values() for ref in refs})
+    kept: dict[int, tuple[str, KeptException]] = {}
+    for entity, row in rows:
+        case = row.case
+        told = entity or (found.get(case.line_id, "") if case.return_ref == f"proof:{period}" else "")
+        told = told or next((cases[ref].legal_entity for ref in named.get(row.id, ()) if ref in cases), "")
+        told = told or next((word for word in re.split("[ :]", f"{case.return_ref} {case.line_id}") if word in over), "")
+        until = over.get(told, None if told else last)
+        if until and case.opened_at < until and (row.closed_at is None or row.closed_at >= until):
+            kept[row.id] = (told, row)
+    return sorted(kept.values(), key=lambda each: (each[0], each[1].case.opened_at, each[1].id))
+
+
+def _named(subject: str) -> Sequence[str]:
+    """Give which returns a subject may name: as the first or second word of a line's name, or before a currency."""
+    return (subject.partition("|")[0], subject.partition(" ")[2].partition("|")[0], subject.rpartition(" ")[0])
 
 
 # --- what the extracts hold
@@ -136,22 +182,53 @@ def _sides_of(proof: KeptProof) -> Mapping[str, str]:
     return {str(each["side"]): table_of(each) for each in proof.extracts if each["side"] in SIDES}
 
 
-def _sides(proof: KeptProof) -> Sequence[Row]:
-    """Add both sides up by legal entity and currency, from the extracts of the proof."""
+SUMS: Final = """
+    SELECT entity, currency, coalesce(sum(lines), 0)::BIGINT AS lines, coalesce(sum(net), 0) AS net, coalesce(sum(credited), 0) AS credited,
+           coalesce(sum(stocked), 0) AS stocked, coalesce(sum(received), 0) AS received, coalesce(sum(awaited), 0) AS awaited
+    FROM (SELECT coalesce(entity, '') AS entity, coalesce(currency, '') AS currency, count(*) AS lines, sum(net) AS net,
+                 sum(stocked) AS stocked FROM accepted GROUP BY ALL
+          UNION ALL BY NAME
+          SELECT coalesce(r.entity, a.entity, '') AS entity, coalesce(r.currency, a.currency, '') AS currency,
+                 sum(r.net) FILTER (side = 'credit') AS credited, sum(r.units) FILTER (side = 'stock') AS received
+          FROM records r LEFT JOIN accepted a USING (line) WHERE side IN ('credit', 'stock') AND status = 'posted' GROUP BY ALL
+          UNION ALL BY NAME
+          SELECT coalesce(entity, '') AS entity, coalesce(currency, '') AS currency,
+                 sum(coalesce(stocked, 0) - coalesce(came.units, 0)) AS awaited
+          FROM accepted LEFT JOIN (
+              SELECT line, sum(units) AS units FROM records WHERE side = 'stock' AND status = 'posted' GROUP BY line) came USING (line)
+          WHERE list_contains(?, line) GROUP BY ALL)
+    GROUP BY ALL"""
+"""What the sides come to, where the lines are named that are in timing."""
+
+
+def _sides(proof: KeptProof, strays: Sequence[KeptStray]) -> Sequence[Sides]:
+    """Add the sides up by legal entity and currency, from the extracts of the proof; what is in timing are lines, and no claim."""
+    timing = [each for each in strays if each.standing == "timing" and each.line]
     read = _sides_of(proof)
     with duckdb.connect(config={"threads": 1}) as engine:
-        return engine.execute(f"""
-            WITH mine AS (SELECT entity, currency, count(*) AS lines, sum(net) AS net, sum(stocked) AS stocked
-                          FROM {read['accepted']} GROUP BY ALL),
-                 named AS (SELECT DISTINCT line, currency FROM {read['accepted']}),
-                 theirs AS (SELECT r.entity, coalesce(r.currency, n.currency) AS currency,
-                                   sum(r.net) FILTER (side = 'credit' AND status = 'posted') AS credited,
-                                   sum(r.units) FILTER (side = 'stock' AND status = 'posted') AS received
-                            FROM {read['records']} r LEFT JOIN named n USING (line)
-                            WHERE side IN ('credit', 'stock') GROUP BY ALL)
-            SELECT coalesce(entity, ''), coalesce(currency, ''), coalesce(lines, 0), coalesce(net, 0), coalesce(credited, 0),
-                   coalesce(stocked, 0), coalesce(received, 0)
-            FROM mine FULL JOIN theirs USING (entity, currency) ORDER BY 1, 2""").fetchall()
+        for name in ("accepted", "records"):
+            engine.execute(f"CREATE VIEW {name} AS SELECT * FROM {read[name]}")
+        asked = engine.execute(SUMS, [[each.line for each in timing]])
+        names = [column[0] for column in asked.description or ()]
+        found = {row[:2]: Sides(**dict(zip(names, row, strict=True))) for row in asked.fetchall()}
+
+        def ask(question: str) -> Iterator[Row]:
+            return iter(engine.execute(question).fetchall())
+
+        ledger = booked(ask, recorded(ask, frozenset(ACCEPTED)))
+    for each in timing:
+        mine = _at(found, each.entity, each.currency)
+        found[mine.entity, mine.currency] = replace(mine, timing=mine.timing + each.amount)
+    for (entity, currency), amount in (ledger or {}).items():
+        if amount:
+            found[entity, currency] = replace(_at(found, entity, currency), booked=amount)
+    if ledger is not None:
+        found = {key: replace(mine, booked=mine.booked or NOTHING) for key, mine in found.items()}
+    return [found[key] for key in sorted(found)]
+
+
+def _at(found: Mapping[tuple[str, str], Sides], entity: str, currency: str) -> Sides:
+    return found.get((entity, currency), Sides(entity=entity, currency=currency))
 
 
 def _of_the_month(proof: KeptProof, matches: Sequence[Match]) -> Sequence[Match]:

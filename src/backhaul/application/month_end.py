@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Final
 
+from backhaul.application.ledger import by_hand
 from backhaul.application.material import Formula, Material, Row
 from backhaul.application.sections import Section, totalled
 from backhaul.domain.discrepancy import CLASSES
@@ -97,11 +98,9 @@ def _manual(material: Material) -> Iterator[Row]:
     ledger = material.end.ledger
     for entity, why in sorted(ledger.unread.items()) if ledger else ():
         yield entity, "not read", "", "", None, None, "", why
-    for each in ledger.posted if ledger else ():
-        entry, last = each.entry, material.last_day(each.entity)
-        if each.manual and entry.day <= last:
-            books = next((known.currency for known in material.rules.entities if known.id == each.entity), "")
-            yield each.entity, each.role, entry.account, entry.voucher, entry.day, entry.amount, books, entry.text
+    for each in by_hand(ledger, material.last_day) if ledger else ():
+        books, entry = next((known.currency for known in material.rules.entities if known.id == each.entity), ""), each.entry
+        yield each.entity, each.role, entry.account, entry.voucher, entry.day, entry.amount, books, entry.text
 
 
 def _method(material: Material) -> Iterator[Row]:

@@ -95,8 +95,8 @@ class Proof:
     roll_forward: Sequence[Mapping[str, Any]] = ()
     across: Sequence[Mapping[str, Any]] = ()
     """By legal entity and currency, lines of a month that are credited in another period than they were accepted in, and their net."""
-    by_hand: Sequence[Mapping[str, Any]] = ()
-    """By legal entity and what the account is for, what somebody posted by hand on the accounts returns have to themselves."""
+    by_hand: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
+    """By legal entity whose accounts were read: how much was posted on them by hand, and what it comes to."""
 
     @property
     def complete(self) -> bool:

@@ -15,6 +15,8 @@ from backhaul.domain.returns import NOTHING
 
 AGES: Final = (7, 30, 60)
 """Days after which an open item is in the next column of the ageing."""
+NOBODYS: Final = "none known"
+"""What stands where no legal entity or currency is known: a formula that looks for an empty cell finds none."""
 COLUMNS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -38,20 +40,39 @@ def totalled(rows: Sequence[Row], *columns: int) -> Iterator[Row]:
 
 
 def _tie_out(material: Material) -> Iterator[Row]:
-    """Set credited and stock against accepted, less what is only in timing, and tie each difference to the proof's own.
+    """Set credited, stock and ledger each against what it answers, less what is only in timing, and tie the differences to the proof's own.
 
-    Two currencies are never added. A spreadsheet counts in binary fractions, so what is compared is rounded to an extract's four places.
+    Two currencies are never added; units are, so that those of a legal entity are tied over all its rows. A spreadsheet counts in binary
+    fractions, so what is compared is rounded to an extract's four places.
     """
     own = material.proof.figures.get("entities", {})
-    for number, (entity, currency, lines, net, credited, stocked, received) in enumerate(material.sides, start=2):
-        timing = material.timing.get((entity, currency), NOTHING)
-        difference = credited - net + timing
-        told = Decimal(str(own[entity]["credit_difference"].get(currency, 0))) if entity in own else None
-        yield (entity, currency, lines, net, credited, timing,
-               Formula(expression=f"ROUND(E{number}-D{number}+F{number},4)", value=difference), stocked, received,
-               Formula(expression=f"ROUND(I{number}-H{number},4)", value=received - stocked), told,
-               Formula(expression=f'IF(K{number}="","not kept",IF(ROUND(G{number}-K{number},4)=0,"ties","differs"))',
-                       value="not kept" if told is None else "ties" if difference == told else "differs"))
+    last = 1 + len(material.sides)
+    for number, each in enumerate(material.sides, start=2):
+        figures = own.get(each.entity)
+        credit, ledger = (Decimal(str(figures[name].get(each.currency, 0))) if figures else None
+                          for name in ("credit_difference", "ledger_difference"))
+        stock = Decimal(str(figures["stock_difference"])) if figures else None
+        apart, units = each.credited - each.net + each.timing, each.received - each.stocked + each.awaited
+        all_units = sum((one.received - one.stocked + one.awaited for one in material.sides if one.entity == each.entity), NOTHING)
+        lacks = None if each.booked is None else each.booked - each.credited
+        yield (each.entity, each.currency, each.lines,
+               each.net, each.credited, each.timing, _apart(f"E{number}-D{number}+F{number}", apart), credit,
+               _tie(f"G{number}", f"H{number}", apart, credit),
+               each.stocked, each.received, each.awaited, _apart(f"K{number}-J{number}+L{number}", units), stock,
+               _tie(f"SUMPRODUCT((A$2:A${last}=A{number})*M$2:M${last})", f"N{number}", all_units, stock),
+               "not read" if each.booked is None else each.booked,
+               "not read" if lacks is None else _apart(f"P{number}-E{number}", lacks), ledger,
+               "not read" if lacks is None else _tie(f"Q{number}", f"R{number}", lacks, ledger))
+
+
+def _apart(expression: str, value: Decimal) -> Formula:
+    return Formula(expression=f"ROUND({expression},4)", value=value)
+
+
+def _tie(mine: str, told: str, value: Decimal, kept: Decimal | None) -> Formula:
+    """Say whether a difference is the one that the proof kept, where it kept one of each legal entity."""
+    return Formula(expression=f'IF({told}="","not kept",IF(ROUND({mine}-{told},4)=0,"ties","differs"))',
+                   value="not kept" if kept is None else "ties" if value == kept else "differs")
 
 
 def _classes(material: Material) -> Iterator[Row]:
@@ -67,11 +88,13 @@ def _unproved(material: Material) -> Iterator[Row]:
 
 
 def _open_items(material: Material) -> Iterator[Row]:
+    """List all open work by how much money it is about, whichever way that would go: what cancels in a sum is no less open."""
     for number, (entity, row) in enumerate(material.open, start=2):
-        opened = row.case.opened_at.astimezone(ZoneInfo(material.rules.entity(entity).zone)).date()
+        zone = next((each.zone for each in material.rules.entities if each.id == entity), material.rules.entities[0].zone)
+        opened = row.case.opened_at.astimezone(ZoneInfo(zone)).date()
         last = material.last_day(entity)
-        yield (entity, row.case.kind, row.case.owner, row.case.return_ref, row.case.line_id, row.case.money.amount, row.case.money.currency,
-               opened, last, Formula(expression=f"I{number}-H{number}", value=(last - opened).days),
+        yield (entity or NOBODYS, row.case.kind, row.case.owner, row.case.return_ref, row.case.line_id, abs(row.case.money.amount),
+               row.case.money.currency or NOBODYS, opened, last, Formula(expression=f"I{number}-H{number}", value=(last - opened).days),
                "; ".join(each.sentence for each in row.case.findings))
 
 
@@ -114,9 +137,9 @@ def _cut_off(material: Material) -> Iterator[Row]:
 
 
 def _not_credited(material: Material) -> Iterator[Row]:
-    """List what was accepted and is not credited: in timing with what it waits for, broken with its class."""
+    """List what was accepted and is not credited: in timing with what it waits for, broken with its class. Claims are not lines."""
     rows = [(each.entity, each.currency, each.return_ref, each.line_id, each.since, each.kind, abs(each.amount))
-            for each in material.strays if each.return_ref and (each.standing == "timing" or each.kind in NOT_THERE)]
+            for each in material.strays if each.line and (each.standing == "timing" or each.kind in NOT_THERE)]
     return totalled(rows, 6)
 
 
@@ -173,8 +196,9 @@ class Section:
 
 SECTIONS: Final[Mapping[str, Section]] = {
     "Tie-out": Section(rows=_tie_out, headings=(
-        "Legal entity", "Currency", "Lines", "Accepted", "Credited", "In timing", "Difference", "Units to stock", "Units in stock",
-        "Units more in stock", "Difference by the proof", "Tie")),
+        "Legal entity", "Currency", "Lines", "Accepted", "Credited", "In timing", "Difference", "By the proof", "Tie", "Units to stock",
+        "Units in stock", "Units in timing", "Units more in stock", "By the proof, of the legal entity", "Tie of units", "In the ledger",
+        "Ledger less credited", "By the proof", "Tie of the ledger")),
     "Not proved, by class": Section(rows=_classes, headings=("Legal entity", "Currency", "Standing", "Class", "Lines", "Amount")),
     "Not proved": Section(rows=_unproved, headings=(
         "Legal entity", "Standing", "Class", "Return", "Line", "Document", "Amount", "Currency", "Since")),

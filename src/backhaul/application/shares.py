@@ -72,12 +72,14 @@ def shares(ask: Ask, known: Collection[str], books: Mapping[str, str], *, before
         found[whose].lines += int(lines)
         found[whose].stock_difference -= stocked
         _add(found[whose].credit_difference, coin, -net)
-    told = _recorded(ask, known, before)
+    told = recorded(ask, known, before)
+    in_ledger = booked(ask, told, "whole_" if before else "")
     for whose, coin, credited, received, _ in told:
         found[whose].stock_difference += received
         _add(found[whose].credit_difference, coin or "", credited)
-    for whose, coin, lacks in _booked(ask, told, "whole_" if before else ""):
-        _add(found[whose].ledger_difference, coin, lacks)
+        _add(found[whose].ledger_difference, coin or "", NOTHING if in_ledger is None else -credited)
+    for (whose, coin), amount in (in_ledger or {}).items():
+        _add(found[whose].ledger_difference, coin, amount)
     _judged(ask, found)
     _let_go(ask, found, books)
     return {whose: share for whose, share in sorted(found.items()) if whose or share != Share()}
@@ -89,7 +91,7 @@ SUMS: Final = """coalesce(sum(r.net) FILTER (r.side = 'credit' AND r.status = 'p
     coalesce(sum(r.units) FILTER (r.side = 'stock' AND r.status = 'posted'), 0), sum(r.net) FILTER (r.side = 'ledger')"""
 
 
-def _recorded(ask: Ask, known: Collection[str], before: str) -> Told:
+def recorded(ask: Ask, known: Collection[str], before: str = "") -> Told:
     """Add the ERP's records up; one that does not say whose it is, or in which currency, is its line's."""
     names = [name for name in ("entity", "currency") if name in known]
     silent = " OR ".join(f"(r.side {sides} AND r.{name} IS NULL)" for name, sides in (
@@ -131,31 +133,33 @@ def added_up(accepted: str, records: str) -> str:
         ON r.line = a.line WHERE r.side IN ('credit', 'stock', 'ledger') GROUP BY ALL"""
 
 
-def _booked(ask: Ask, told: Told, whole: str) -> Iterator[tuple[str, str, Decimal]]:
-    """Say by how much the ledger holds more than was credited; nothing where no ledger was read.
+def booked(ask: Ask, told: Told, whole: str = "") -> Mapping[tuple[str, str], Decimal] | None:
+    """Say what the ledger holds of each legal entity and currency; None where no ledger was read.
 
     An entry that names no currency has that of its legal entity's credits, where they have one; else that of its voucher's.
     """
-    if all(booked is None for *_, booked in told):
-        return
+    if all(amount is None for *_, amount in told):
+        return None
     coins: defaultdict[str, set[str]] = defaultdict(set)
     for whose, coin, credited, _, _ in told:
         coins[whose] |= {coin or ""} if credited else set()
-        yield whose, coin or "", -credited
     by_voucher: defaultdict[str, Money] = defaultdict(dict)
-    if any(booked and coin is None and len(coins[whose]) > 1 for whose, coin, _, _, booked in told):
-        for whose, coin, booked in ask(f"""
+    if any(amount and coin is None and len(coins[whose]) > 1 for whose, coin, _, _, amount in told):
+        for whose, coin, amount in ask(f"""
                 WITH c AS (SELECT coalesce(r.entity, '') AS entity, r.voucher, min(coalesce(r.currency, a.currency, '')) AS currency
                            FROM {whole}records r LEFT JOIN {whole}accepted a ON r.line = a.line
                            WHERE r.side = 'credit' AND r.status = 'posted' AND r.voucher <> '' GROUP BY ALL)
                 SELECT coalesce(g.entity, ''), coalesce(c.currency, ''), coalesce(sum(g.net), 0)
                 FROM {whole}records g LEFT JOIN c ON coalesce(g.entity, '') = c.entity AND g.voucher = c.voucher
                 WHERE g.side = 'ledger' AND g.currency IS NULL GROUP BY ALL"""):
-            by_voucher[whose][coin] = booked
-    for whose, coin, _, _, booked in told:
+            by_voucher[whose][coin] = amount
+    found: dict[tuple[str, str], Decimal] = {}
+    for whose, coin, _, _, amount in told:
         several = coin is None and len(coins[whose]) > 1
         own = coin if coin is not None else next(iter(coins[whose]), "")
-        yield from ((whose, each, amount) for each, amount in (by_voucher[whose] if several else {own: booked or NOTHING}).items())
+        for each, part in (by_voucher[whose] if several else {own: amount or NOTHING}).items():
+            found[whose, each] = found.get((whose, each), NOTHING) + part
+    return found
 
 
 def _judged(ask: Ask, found: defaultdict[str, Share]) -> None:

@@ -3,7 +3,8 @@
 Each team has a list of its own with the numbers of that moment; the reviewer signs last, over all four lists, and is nobody who signed
 one. A signature keeps the numbers it was given for. It falls when one of them moves: any way where it is a result, and only upwards where
 it counts open work, for work that was done meanwhile takes nothing back that was signed. Every number is as of the end of the month or
-now, whichever is earlier, so that time alone moves none.
+now, whichever is earlier, so that time alone moves none. What could not be read is not known: it moves nothing, and fells what was signed
+without it once it is read and is not nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -53,24 +54,38 @@ def _item(name: str, signer: Signer, means: str, *, grows: bool = False) -> Item
     return Item(name=name, signer=signer, means=means, grows=grows)
 
 
+UNKNOWN: Final = "not known"
+"""How a number stands that the last proof could not read, or that no account is named for."""
+NONE: Final = frozenset({"0", "0.00"})
 _F, _W, _C, _I, _ = Signer
 ITEMS: Final = (
     _item("proof_complete", _F, "The latest proof of the month could read everything of this legal entity"),
     _item("lines", _F, "Lines accepted in the month, as last proved"),
     _item("broken", _F, "Lines and records that the latest proof calls broken"),
     _item("broken_amount", _F, "Money in them"),
+    _item("credit_difference", _F, "Money credited beyond what was accepted, less what is in timing, as last proved"),
+    _item("ledger_difference", _F, "Money in the ledger beyond what was credited, as last proved"),
+    _item("paid_difference", _F, "What the accounts say beyond what was rolled forward as paid and not credited, as last proved"),
+    _item("received_difference", _F, "What the accounts say beyond what was rolled forward as received and not credited, as last proved"),
+    _item("by_hand", _F, "Postings by hand of the month on the accounts that returns have to themselves, as last proved"),
+    _item("by_hand_amount", _F, "Money in them, none set off against another"),
+    _item("irregular", _F, "Findings of the last proof about finance's house: vouchers, costs and mappings", grows=True),
+    _item("unbalanced", _F, "By how much vouchers of returns do not add up to nothing, as last proved"),
     _item("credited", _F, "Credit notes of the month's batches that were read back"),
     _item("credited_net", _F, "What they credit, net"),
     _item("held", _F, "Lines held for a person at the end of the month, each with its reason"),
     _item("held_amount", _F, "Money in them"),
     _item("unconfirmed", _F, "Documents of the month that nobody knows the fate of for more than a day", grows=True),
     _item("stock_difference", _W, "Units in stock beyond those accepted, as last proved"),
+    _item("availability", _W, "Units that the shop's latest file of the month offers otherwise than they were on sale", grows=True),
+    _item("blocked", _W, "Lines of the month that wait and whose item is blocked by now, as last proved", grows=True),
     _item("unmapped", _W, "Lines held at the end of the month for a code that nobody mapped", grows=True),
     _item("silent", _W, "Sources that had told nothing for a day at the end of the month", grows=True),
     _item("promises_due", _C, "Promises to customers of the month that are past due, with nothing credited", grows=True),
     _item("waiting_late", _C, "Returns of the month whose customer waits past the date", grows=True),
     _item("unread", _I, "Messages of the month that nobody has read", grows=True),
     _item("unreadable", _I, "Messages of the month that cannot be read", grows=True),
+    _item("gaps", _I, "Messages that never came, totals of the platform that differ, and breaks of the trail, as last proved", grows=True),
     _item("drift", _I, "Open differences between the ERP and its recorded contract", grows=True),
 )
 """Every number of every list, in the order in which it is read."""
@@ -118,6 +133,8 @@ def moved(signed: Numbers, now: Numbers) -> tuple[str, ...]:
 
 
 def _falls(item: Item, before: str, after: str) -> bool:
+    if UNKNOWN in {before, after}:
+        return after not in {UNKNOWN, *NONE}
     return Decimal(after) > Decimal(before) if item.grows else after != before
 
 

@@ -23,7 +23,7 @@ from backhaul.application.claims import Owed, claims
 from backhaul.application.extracts import SIDES
 from backhaul.application.folded import Effort
 from backhaul.application.lease import HeldElsewhere, Lease, held
-from backhaul.application.ledger import by_hand, read_ledger
+from backhaul.application.ledger import counted, read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptProof, KeptStray, ProofTx
@@ -100,7 +100,7 @@ def _prove(  # noqa: PLR0913  options
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
         extracts, proof.across = [*grown.extracts], across(books, period)
         if ledger:
-            proof.by_hand = by_hand(ledger)
+            proof.by_hand = counted(ledger, lambda entity: rules.entity(entity).calendar.last(period))
             accounts = _put(folder / f"accounts-{day.isoformat()}.jsonl", lambda path: journaling.write(ledger, path))
             extracts.append(_extract("accounts", accounts, len(ledger.posted)))
         pairing.keep(house.store, tenant, period, told.suggested)

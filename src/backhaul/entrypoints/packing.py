@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from backhaul.application import pack as packs
@@ -17,12 +18,14 @@ from backhaul.entrypoints.spreadsheet import paper, workbook
 TYPES: Final[Mapping[str, str]] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "pdf": "application/pdf"}
 """Every kind of file a pack is, with its media type."""
+PACKED: Final = "close.packed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packed:
-    """A pack as it lies in the archive: its files and their hashes, by kind."""
+    """A pack as it lies in the archive: its bytes, its files and their hashes, by kind."""
 
+    content: Mapping[str, bytes]
     files: Mapping[str, Path]
     sha256: Mapping[str, str]
 
@@ -40,7 +43,10 @@ def _made(material: packs.Material, kind: str) -> bytes:
 def archive(  # noqa: PLR0913  each is named at the call
     store: CloseStore, rules: Rules, period: str, *, state_dir: Path, actor: str, now: datetime,
 ) -> Packed:
-    """Make a month's pack and archive it under the hash of its workbook; both hashes go into the trail."""
+    """Make a month's pack and archive it under the hash of its workbook; both hashes go into the trail.
+
+    A pack that is in the archive already is left as it is, and the trail says once who made it first.
+    """
     material = packs.gather(store, rules, period, _whole, month_end(store, rules, period))
     content = {kind: _made(material, kind) for kind in TYPES}
     sha256 = {kind: hashlib.sha256(each).hexdigest() for kind, each in content.items()}
@@ -48,11 +54,23 @@ def archive(  # noqa: PLR0913  each is named at the call
     folder.mkdir(parents=True, exist_ok=True)
     files = {kind: folder / f"close-{period}-{sha256['xlsx'][:16]}.{kind}" for kind in content}
     for kind, path in files.items():
-        path.write_bytes(content[kind])
+        _put(path, content[kind])
+    subject = f"close:{period}"
     with store.begin() as tx:
-        tx.record(rules.tenant, subject=f"close:{period}", action="close.packed", at=now, actor=actor, detail={
-            "proof": material.proof.id, "sha256": sha256})
-    return Packed(files=files, sha256=sha256)
+        known = [entry.detail.get("sha256") for entry in tx.trail(rules.tenant, subject=subject) if entry.action == PACKED]
+        if sha256 not in known:
+            tx.record(rules.tenant, subject=subject, action=PACKED, at=now, actor=actor, detail={
+                "proof": material.proof.id, "sha256": sha256})
+    return Packed(content=content, files=files, sha256=sha256)
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, unless it is there as it should be."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    begun = path.with_name(f"new-{token_hex(8)}-{path.name}")
+    begun.write_bytes(content)
+    begun.replace(path)
 
 
 def _whole(path: str, sha256: str) -> None:

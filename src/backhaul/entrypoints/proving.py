@@ -180,9 +180,10 @@ def _show_beside(told: dict[str, Any]) -> None:
     for row in told.get("across", ()):
         out.print(f"{row['entity'] or 'No legal entity'}: {row['lines']} lines are credited in {row['credited_in']}, "
                   f"net {row['net']:f} {row['currency']}; they count for the period they were accepted in.")
-    for row in told.get("by_hand", ()):
-        out.print(f"{row['entity']}: {row['entries']} entries that are none of ours stand on the account of "
-                  f"{row['role'].replace('_', ' ')}, {row['amount']:f} together; debit is positive.")
+    for entity, row in told.get("by_hand", {}).items():
+        if row["count"]:
+            out.print(f"{entity}: {row['count']} entries that are none of ours stand on the accounts returns have to themselves, "
+                      f"{row['amount']:f} if none cancels another.")
 
 
 def _show(told: dict[str, Any], first: list[Any]) -> None:

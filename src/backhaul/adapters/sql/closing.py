@@ -103,12 +103,14 @@ class Closing(Book):
         """Give what the latest proof of a month found of the house as a whole, in a fixed order."""
         return house(self._connection, tenant, period)
 
-    def open_at(self, tenant: str, legal_entity: str, until: datetime) -> Sequence[KeptException]:
-        """Give the exceptions about returns of a legal entity that were open at a moment, the oldest first."""
+    def open_at(self, tenant: str, until: datetime) -> Sequence[tuple[str, KeptException]]:
+        """Give the exceptions that were open at a moment, the oldest first, each with the legal entity of its return, if it is of one."""
         table = exceptions.c
-        return [rows.exception(row) for row in self._connection.execute(select(exceptions).where(
-            table.tenant == tenant, cases.c.tenant == tenant, cases.c.ref == table.return_ref, cases.c.legal_entity == legal_entity,
-            table.opened_at < until, or_(table.closed_at.is_(None), table.closed_at >= until)).order_by(table.opened_at, table.id))]
+        found = self._connection.execute(select(exceptions, cases.c.legal_entity).select_from(exceptions.outerjoin(
+            cases, (cases.c.tenant == table.tenant) & (cases.c.ref == table.return_ref))).where(
+            table.tenant == tenant, table.opened_at < until, or_(table.closed_at.is_(None), table.closed_at >= until)).order_by(
+            table.opened_at, table.id))
+        return [(row.legal_entity or "", rows.exception(row)) for row in found]
 
     def _tally(self, *conditions: ColumnElement[bool]) -> int:
         told: int = self._connection.execute(select(func.count()).where(*conditions)).scalar_one()

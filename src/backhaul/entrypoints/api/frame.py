@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -84,6 +85,11 @@ class HouseLike(Protocol):
     @property
     def profiles(self) -> Mapping[str, ProfileLike]:
         """Give the profiles by tenant."""
+        ...
+
+    @property
+    def state_dir(self) -> Path:
+        """Give the folder where what is kept beside the database lies."""
         ...
 
     def desk(self, tenant: str, legal_entity: str) -> Desk:

@@ -91,6 +91,11 @@ class HouseLike(Protocol):
         """Give the profiles by tenant."""
         ...
 
+    @property
+    def state_dir(self) -> Path:
+        """Give the folder where what is kept beside the database lies."""
+        ...
+
     def mapped(self, tenant: str, row: Mapping[str, Any], *, version: str, remark: str = "") -> Drafted:
         """Draft a version of a tenant's profile with one more mapping row."""
         ...

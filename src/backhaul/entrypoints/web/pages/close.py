@@ -18,7 +18,7 @@ from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.signature import ITEMS, Signer, may_sign
 from backhaul.entrypoints import valuing
-from backhaul.entrypoints.packing import TYPES, made
+from backhaul.entrypoints.packing import TYPES, archive, made
 from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 
@@ -54,7 +54,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         if kind not in TYPES or not rules.knows(period):
             detail = "a pack is called as its month, and is .xlsx or .pdf"
             raise NotFoundException(detail)
-        content = made(console.house.store, rules, period, kind)
+        content = _packed(console, request, period, kind)
         return Response(content, media_type=TYPES[kind], headers={"content-disposition": f'attachment; filename="close-{name}"'})
 
     return [show, sign, download]
@@ -73,6 +73,15 @@ def _sign(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Res
     answer = done(request, "/close", "signed")
     answer.headers["location"] += f"&period={period}"
     return answer
+
+
+def _packed(console: Console, request: AnyRequest, period: str, kind: str) -> bytes:
+    """Make a month's pack; of who may sign for the tenant it goes into archive and trail, of others nothing is written."""
+    store, rules, visitor = console.house.store, console.house.profiles[console.tenant(request)].rules, request.state.visitor
+    if not console.may(request, Action.SIGN, whole=True):
+        return made(store, rules, period, kind)
+    return archive(store, rules, period, state_dir=console.house.state_dir, actor=visitor.person.actor,
+                   now=console.clock.now()).content[kind]
 
 
 def _close(console: Console, tenant: str, period: str, legal_entity: str) -> close.Close:
