@@ -17,7 +17,7 @@ from typing import Final
 import duckdb
 
 from backhaul.application.reconcile import ACCEPTED, HELD, RECORDS, Books, Paths, Proof, prove, quoted
-from backhaul.application.shares import added_up, shares
+from backhaul.application.shares import added_up
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.proof import paired
 from backhaul.domain.tolerance import Tolerance
@@ -86,9 +86,10 @@ class Unreadable(Misconfigured):
 class History(Books):
     """The books of a period as they grew, in one file of the engine; one process at a time may have it open."""
 
-    def __init__(self, path: str, *, memory: str = "700MB", threads: int = 2) -> None:
-        """Open a history, or begin one. `memory` is what the engine may hold before it spills to disk."""
+    def __init__(self, path: str, *, memory: str = "700MB", threads: int = 2, few: int = FEW) -> None:
+        """Open a history, or begin one. `memory` is what the engine may hold before it spills to disk, `few` how many rows are copied."""
         self._begin(memory, threads)
+        self.few = few
         self.judged = 0
         """How many lines the last run judged."""
         try:
@@ -124,8 +125,9 @@ class History(Books):
                 self.run("INSERT INTO kept.sums VALUES ('')")
             if "mark" not in there:
                 self.run("CREATE TABLE kept.mark (said VARCHAR)")
-            for column in there.get("sums", set()) - {"tolerance"}:  # totals, which a history of before kept twice
-                self.run(f"ALTER TABLE kept.sums DROP COLUMN {column}")
+            if there.get("sums", set()) > {"tolerance"}:  # of before: totals, and lines not judged again whose voucher another line left
+                self.run("""CREATE OR REPLACE TABLE kept.sums AS SELECT CASE WHEN EXISTS (FROM kept.open_records WHERE side = 'ledger')
+                            THEN 'anew' ELSE tolerance END AS tolerance FROM kept.sums""")
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
@@ -203,7 +205,7 @@ class History(Books):
         """Show of one side what is judged: what came, what is open and not replaced, and what is brought back of the proved part."""
         judged = f"""SELECT CASE WHEN {MARKED} THEN hash(line) END AS k, true AS fresh, * FROM new_{name}
             UNION ALL BY NAME SELECT false AS fresh, * FROM kept.open_{name} WHERE NOT ({REPLACED[name]})"""
-        if self.one(f"SELECT (SELECT count(*) FROM new_{name}) + (SELECT count(*) FROM kept.open_{name})")[0] <= FEW:
+        if self.one(f"SELECT (SELECT count(*) FROM new_{name}) + (SELECT count(*) FROM kept.open_{name})")[0] <= self.few:
             self.run(f"CREATE OR REPLACE TABLE few_{name} AS {judged}")
             judged = f"FROM few_{name}"
         self.run(f"""
@@ -215,8 +217,9 @@ class History(Books):
                 UNION ALL BY NAME SELECT * FROM kept.proved_{name} WHERE NOT ({OUT[name]})""")
 
     def _gather(self) -> None:
-        """Bring proved lines back without which the others cannot be judged: of the same voucher, or looking like a record without a mark."""
-        booked, strays = self.one("SELECT count(*) FILTER (side = 'ledger'), count(*) FILTER (side = 'credit') FROM judged_records WHERE k IS NULL")
+        """Bring proved lines back without which the others cannot be judged: those of the same vouchers, and those that look alike."""
+        booked, strays = self.one("""SELECT count(*) FILTER (side = 'ledger'), count(*) FILTER (side = 'credit' AND k IS NULL)
+                                     FROM judged_records""")
         if strays:
             self._bring(ALIKE, again=True)
         while booked:
@@ -239,7 +242,7 @@ class History(Books):
     # --- what stays
 
     def settle(self, tolerance: Tolerance) -> None:
-        """Keep what was judged: what is proved without any tolerance is laid aside, all else is open. The file is written once, or not at all."""
+        """Keep what was judged, all of it or nothing: what is proved without any tolerance is laid aside, all else is open."""
         self._names("unproved", LINE, "SELECT hash(line) FROM verdicts WHERE standing <> 'proved' OR len(let_go) > 0")
         self._names("credited", VOUCHER, CREDITED)
         for name in KEPT:
@@ -300,15 +303,8 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
         history.reopen()
     try:
         history.take(arrived)
-        proof = prove(history, day, tolerance)
-        history.judged = proof.lines
-        booked = history.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
-        sums = history.sums()
-        proof.lines, proof.proved = proof.lines + int(sums["lines"]), proof.proved + int(sums["lines"])
-        proof.credit_difference += sums["credited"] - sums["net"]
-        proof.stock_difference += sums["received"] - sums["stocked"]
-        proof.ledger_difference += sums["booked"] - sums["credited"] if booked else Decimal(0)
-        proof.entities = shares(history.rows, history.told["accepted"], tolerance.books, before="added")
+        proof = prove(history, day, tolerance, before="added")
+        history.judged = history.one("SELECT count(*) FROM accepted")[0]
         history.settle(tolerance)
     except BaseException:
         history.forget()

@@ -18,7 +18,6 @@ from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.general_journal import OWN, Apart, Ends, Journal, Role, Standing, journals, standing
 from backhaul.domain.open_side import Booked, words
 from backhaul.domain.posting import is_mark
-from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Rolled
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.valuation import Figures

@@ -234,17 +234,18 @@ def _first_line(error: Exception) -> str:
 # --- the first pass: which lines are not plainly proved?
 
 
-def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "") -> Proof:
+def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "", before: str = "") -> Proof:
     """Prove every line as of the end of a day; `books.found()` tells what is broken.
 
-    `looked` names Parquet files with the lines that `unlike` gave of every part, where others looked through the parts before.
+    `looked` names Parquet files with the lines that `unlike` gave of every part, where others looked through the parts before. `before`
+    names a table of what was proved before, as `shares` has it.
     """
     ledger = books.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
     _lacking(books, ledger=ledger)
     _candidates(books, f"SELECT k FROM read_parquet({quoted(looked)})" if looked else unlike(books))
     _verdicts(books, day, tolerance)
     _find(books)
-    proof = _summary(books, tolerance.books, ledger=ledger)
+    proof = _summary(books, tolerance.books, before, ledger=ledger)
     proof.tolerances = tuple(tolerance.every())
     return proof
 
@@ -352,14 +353,14 @@ def _lacking(books: Books, *, ledger: bool) -> None:
 FEW: Final = 5_000
 """So many candidates are named one by one."""
 GROUPED: Final = f"""
-    SELECT line, count(*) FILTER (status = 'posted') AS posted, count(*) FILTER (status = 'draft') AS drafts,
+    SELECT side, line, count(*) FILTER (status = 'posted') AS posted, count(*) FILTER (status = 'draft') AS drafts,
            count(*) FILTER (status = 'reversed') AS reversed, count(*) FILTER (status = 'empty') AS empty, min(document) AS document,
            coalesce(sum(units) FILTER (status = 'posted'), 0) AS units,
            {', '.join(f"sum({name}) FILTER (status = 'posted') AS {name}" for name in ('sellable', 'net', 'tax', 'cost'))},
            min(posted_on) FILTER (status = 'posted') AS first_on, max(posted_on) FILTER (status = 'posted') AS last_on,
            {', '.join(f"CASE WHEN min({name}) FILTER (status = 'posted') <> max({name}) FILTER (status = 'posted') THEN '*' "
                       f"ELSE min({name}) FILTER (status = 'posted') END AS {name}" for name in (*WORDS, 'period'))}
-    FROM records WHERE side = '{{side}}' AND line <> '' AND {{chosen}} GROUP BY line"""
+    FROM records WHERE side IN ('credit', 'stock', 'loss') AND line <> '' AND {{chosen}} GROUP BY side, line"""
 
 Row = tuple[str, str, str]
 """What holds, which class that is, and about how much; all three in SQL, over the columns of `wide`."""
@@ -470,8 +471,9 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
         message = f"line '{twice[0]}' stands {twice[1]} times in what was accepted; each line may stand there once"
         raise Misconfigured(message)
     sides = {"c": "credit", "s": "stock", "l": "loss"}
+    books.run(f"CREATE OR REPLACE TABLE grouped AS {GROUPED.format(chosen=chosen)}")
     for short, side in sides.items():
-        books.run(f"CREATE OR REPLACE TABLE {short}_side AS {GROUPED.format(side=side, chosen=chosen)}")
+        books.run(f"CREATE OR REPLACE VIEW {short}_side AS SELECT * FROM grouped WHERE side = '{side}'")
     counted = ("posted", "drafts", "reversed", "empty", "units")
     told = ("document", "sellable", "net", "tax", "cost", "first_on", "last_on", "period", *WORDS)
     columns = [f"coalesce({short}.{name}, 0) AS {short}_{name}" for short in sides for name in counted]
@@ -561,9 +563,9 @@ def _cancelling(books: Books) -> Iterator[Broken]:
         yield Broken(verdict=verdict, **dict(zip(names, told, strict=True)))
 
 
-def _summary(books: Books, currencies: Mapping[str, str], *, ledger: bool) -> Proof:
+def _summary(books: Books, currencies: Mapping[str, str], before: str, *, ledger: bool) -> Proof:
     """Add up what is each legal entity's own: the lines, and the totals of each side against what was accepted, less what is in timing."""
-    own = shares(books.rows, books.told["accepted"], currencies)
+    own = shares(books.rows, books.told["accepted"], currencies, before=before)
     parts = own.values()
     return Proof(
         entities=own, lines=sum(each.lines for each in parts), in_timing=sum(each.in_timing for each in parts),
