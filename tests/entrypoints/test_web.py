@@ -1239,7 +1239,7 @@ def test_three_clicks_lead_from_a_balance_to_what_the_platform_sent(store: SqlSt
     assert "Credited beyond what was accepted" in month
     assert "abc123" in month
     assert "-0.25 EUR, 1.5 GBP" in month
-    for to in ("/proof/2010-12/WRONG_AMOUNT", f"/returns/{REF}", "/messages/1"):
+    for to in ("/proof/2010-12/NOT_PROVED", f"/returns/{REF}", "/messages/1"):
         page = page or month
         assert f'href="{to}' in page, to
         page = browser.get(to).text

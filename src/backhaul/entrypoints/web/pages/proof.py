@@ -33,7 +33,7 @@ WAITS = {
     "PAYOUT_PENDING": "The provider works on the payment.",
 }
 """What a line in timing waits for."""
-WITHIN = "WITHIN_TOLERANCE"
+WITHIN, EVERY = "WITHIN_TOLERANCE", "NOT_PROVED"
 """Under this name stand the differences that tolerances let go."""
 
 
@@ -61,6 +61,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         of_house = kind in CLASSES and CLASSES[kind].level is Level.HOUSE
         with console.house.store.read() as connection:
             found: list[Any] = [*proofs.within(connection, tenant, period, row=query(request, "row"))] if kind == WITHIN else [
+                each for each in proofs.strays(connection, tenant, period) if each.standing != "timing"] if kind == EVERY else [
                 *(proofs.house if of_house else proofs.strays)(connection, tenant, period, kind=kind)]
         if not found:
             detail = "the last proof of this month found no such line"
@@ -69,7 +70,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         page = "proof_within.html" if kind == WITHIN else "proof_house.html" if of_house else "proof_class.html"
         return console.show(request, page, period=period, kind=kind,
                             found=found[first:first + PAGE], count=len(found), first=not first, after=str(first + PAGE) if rest else "",
-                            known=CLASSES.get(kind), waits=WAITS.get(kind, ""))
+                            known=CLASSES.get(kind), waits=WAITS.get(kind, "") if kind != EVERY else "What the balances come from.")
 
     @get("/availability", action=Action.SEE, whole=True, sync_to_thread=True)
     def show_availability(request: AnyRequest) -> Response[str]:
