@@ -26,6 +26,8 @@ PEERS: Final = 1_000_000
 """So many lines the peers are given; some of them hold everything in memory."""
 OURS: Final = ("scan and hash (floor)", "backhaul reconcile", "backhaul, two workers")
 """What runs over all lines; the first is the floor."""
+GOES_ON: Final = ("backhaul, its start", "backhaul onward")
+"""What is measured for the run that goes on alone."""
 LINE: Final = """'R' || (n // 3) || '|' || (n % 3) AS line"""
 SAYS: Final = """'GBP' AS currency, 'SKU-' || (n % 20000) AS sku, 1 + n % 4 AS units, (1 + n % 9000) / 100.0 * (1 + n % 4) AS net"""
 
@@ -75,6 +77,13 @@ from backhaul.entrypoints.cli import app
 answer = CliRunner().invoke(app, ["reconcile", "--left", f"{FOLDER}/accepted.parquet", "--right", f"{FOLDER}/[sc]*[kt].parquet",
                                   "--memory", MEMORY, "--workers", "2", "--json"])
 found = json.loads(answer.stdout)["broken"]
+""",
+    "backhaul, its start": """
+from typer.testing import CliRunner
+from backhaul.entrypoints.cli import app
+from backhaul.application.advance import Books
+with Books("", ""):
+    found = 0
 """,
     "backhaul onward": """
 import contextlib, io, json
@@ -163,7 +172,10 @@ class Watch(Thread):
 
 
 def run(name: str, folder: Path, python: str, came: Path | None = None) -> dict[str, Any]:
-    """Let one contender run in a process of its own; give seconds, peak of memory in MiB and what it found, or why it did not."""
+    """Let one contender run in a process of its own; give seconds (`cpu` of the processors), peak of memory in MiB and what it found.
+
+    Where it did not run, give why.
+    """
     (folder / "peer.sqlite").unlink(missing_ok=True)
     code = f"MEMORY, FOLDER, CAME = {MEMORY!r}, {str(folder)!r}, {str(came)!r}\n{CONTENDERS[name]}\nprint('FOUND', found)"
     began = time.perf_counter()
@@ -178,7 +190,8 @@ def run(name: str, folder: Path, python: str, came: Path | None = None) -> dict[
     if child.returncode:
         missing = "ModuleNotFoundError" in err
         return {"name": name, "why": "is not installed" if missing else (err.strip().splitlines() or ["died"])[-1][:200]}
-    return {"name": name, "seconds": took, "memory": max(used.ru_maxrss / 1024, watch.most), "found": int(out.rpartition("FOUND")[2])}
+    return {"name": name, "seconds": took, "cpu": used.ru_utime + used.ru_stime, "memory": max(used.ru_maxrss / 1024, watch.most),
+            "found": int(out.rpartition("FOUND")[2])}
 
 
 def onward(folder: Path, lines: int, new: int) -> dict[str, Any]:
@@ -192,12 +205,17 @@ def onward(folder: Path, lines: int, new: int) -> dict[str, Any]:
             rows = f"SELECT w.* FROM '{whole}/{name}.parquet' w ANTI JOIN '{old}/accepted.parquet' o ON w.line = o.line"
             engine.execute(f"COPY ({rows}) TO '{came}/{name}.parquet' (FORMAT parquet)")
     (folder / "history.duckdb").unlink(missing_ok=True)
-    run("backhaul onward", folder, sys.executable, came=old)
+    first = run("backhaul onward", folder, sys.executable, came=old)
+    size = (folder / "history.duckdb").stat().st_size / 2**20
     full = run("backhaul reconcile", whole, sys.executable)
+    start = run("backhaul, its start", folder, sys.executable)
     told = run("backhaul onward", folder, sys.executable, came=came)
-    print(f"\n{new:,} new lines after {lines:,}: {told['seconds']:.2f} s, {told['memory']:.0f} MiB, {told['found']} found; "
-          f"all of them anew: {full['seconds']:.2f} s, {full['found']} found; {100 * told['seconds'] / full['seconds']:.1f} %")
-    return told | {"lines": lines, "new": new, "full": full["seconds"]}
+    print(f"\n{new:,} new lines after {lines:,}: {told['found']} found, {told['memory']:.0f} MiB; all of them anew: {full['found']} found; "
+          f"the first run: {first['seconds']:.0f} s, {first['memory']:.0f} MiB, a file of {size:.0f} MiB")
+    for unit, sort in (("s", "seconds"), ("s of the processors", "cpu")):  # on a machine that has other work, only the latter says much
+        print(f"  {told[sort]:.2f} {unit}, {start[sort]:.2f} of them its start; all of them anew {full[sort]:.2f}: "
+              f"{100 * told[sort] / full[sort]:.1f} %")
+    return told | {"lines": lines, "new": new, "full": full["seconds"], "full_cpu": full["cpu"], "start": start["seconds"]}
 
 
 def measure(folder: Path, lines: int, *, peers: int, python: str = sys.executable, history: bool = True) -> list[dict[str, Any]]:
@@ -209,7 +227,7 @@ def measure(folder: Path, lines: int, *, peers: int, python: str = sys.executabl
     for size in dict.fromkeys((min(peers, lines), lines)):
         at = folder / f"{size}"
         made = make(at, size)
-        names = [name for name in CONTENDERS if name != "backhaul onward" and (size <= peers or name in OURS)]
+        names = [name for name in CONTENDERS if name not in GOES_ON and (size <= peers or name in OURS)]
         floor = 0.0
         print(f"\n{size:,} lines, as many stock movements and credit notes, {made['seeded']} lines wrong")
         for name in names:
