@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from litestar import Response, get
 from litestar.handlers import BaseRouteHandler
 
-from backhaul.adapters.sql import coverage
 from backhaul.domain.access import Action
-from backhaul.domain.comparison import Compared, Standing, compare, service_items
+from backhaul.domain.comparison import Compared, Standing
 from backhaul.domain.errors import BackhaulError
-from backhaul.domain.validation import Questions
+from backhaul.entrypoints import overseeing
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 
@@ -50,11 +49,6 @@ def asked_for(console: Console, request: AnyRequest) -> str:
 
 def compared(console: Console, request: AnyRequest, entity: str) -> Sequence[Compared]:
     """Ask the ERP of a legal entity for its lists and compare them; raises as the ERP does where it cannot be asked."""
-    tenant, reach = console.tenant(request), console.reach(request)
-    rules = console.house.profiles[tenant].rules
-    mine = rules.entity(entity)
-    with console.house.store.read() as connection:
-        seen = {code.when.warehouse for code in coverage.codes(connection, reach, ()) if code.when.legal_entity == entity}
-    master = console.erp_of(tenant, entity).master_data(Questions(
-        legal_entity=entity, items=service_items(rules), customers=frozenset({mine.no_customer_account} - {""})))
-    return compare(rules, mine, master, seen - {""})
+    reach = console.reach(request)
+    return overseeing.compared(console.house.store, console.erp_of(reach.tenant, entity), console.house.profiles[reach.tenant].rules, reach,
+                               entity)
