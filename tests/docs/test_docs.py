@@ -35,7 +35,7 @@ from backhaul.domain.posting import Nature
 from backhaul.domain.proposal import PROPOSALS
 from backhaul.domain.team import Team
 from backhaul.domain.touched import MEANWHILE, Touched
-from backhaul.entrypoints.api import reading, working
+from backhaul.entrypoints.api import reading, surveying, working
 from backhaul.entrypoints.cli import app
 from backhaul.profile_tables import ProfileFile
 
@@ -205,7 +205,8 @@ def test_the_page_of_the_api_names_every_route_with_its_right() -> None:
     told = {(method, path, right) for method, path, right, _ in cells}
 
     assert told == {(method, path.removeprefix("/{tenant:str}").replace(":int", ""), handler.opt["action"].value)
-                    for handler in (*reading.ROUTES, *working.ROUTES) for path in handler.paths for method in handler.http_methods}
+                    for handler in (*reading.ROUTES, *surveying.ROUTES, *working.ROUTES)
+                    for path in handler.paths for method in handler.http_methods}
 
 
 @pytest.mark.parametrize("state", ReturnState)

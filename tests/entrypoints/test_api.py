@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -16,15 +17,17 @@ from litestar.testing import TestClient
 
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import people
-from backhaul.application.ports import KeptCase, PostingState
+from backhaul.application.ports import KeptCase, KeptSession, KeptWindow, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
-from backhaul.domain.access import RIGHTS, Action, Grant, Role
+from backhaul.application.receive import keep
+from backhaul.domain.access import RIGHTS, Action, Grant, Role, Scope
+from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Corrected, Decided
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
-from backhaul.domain.posting import Posting, PostingKey, PostingKind, Release
+from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, Release, ReturnOrder
 from backhaul.domain.proposal import ProposalState
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Whose, roll
 from backhaul.domain.rules import Rules
@@ -51,7 +54,10 @@ class Clock:
 @dataclass(slots=True)
 class Profile:
     rules: Rules
-    sources: tuple[Any, ...] = ()
+    sources: tuple[Any, ...] = (SimpleNamespace(name="zigzag"),)
+    name: str = "2026-01"
+    sha256: str = "5f0c"
+    text: str = 'tenant = "acme"\nkey = "env:BACKHAUL_ZIGZAG_SECRET"\n'
 
 
 @dataclass(slots=True)
@@ -159,6 +165,66 @@ def test_every_route_names_its_action_and_only_changes_are_posts(shop: Shop) -> 
     assert all(isinstance(action, Action) for _, _, action in told)
     assert {method for method, _, _ in told} == {"GET", "POST"}
     assert {"see", "comment", "propose", "approve", "revoke"} <= {action.value for _, _, action in told if action}
+
+
+def bodies(shop: Shop) -> dict[str, dict[str, Any]]:
+    """Give a whole body for every change of the API that takes one, made from its description."""
+    told = shop.client.get("/api/openapi.json").json()
+    known = told["components"]["schemas"]
+
+    def some(schema: dict[str, Any]) -> Any:
+        if "$ref" in schema:
+            parts = known[schema["$ref"].rsplit("/", 1)[1]]
+            return {name: some(each) for name, each in parts["properties"].items() if name in parts.get("required", ())}
+        if "enum" in schema or "const" in schema:
+            return schema.get("const", schema.get("enum", [""])[0])
+        if schema.get("format") == "date-time":
+            return NOON.isoformat()
+        return 99 if schema.get("type") == "integer" else "x"
+
+    return {path.removeprefix(PREFIX): some(ways["post"]["requestBody"]["content"]["application/json"]["schema"])
+            for path, ways in told["paths"].items() if "requestBody" in ways.get("post", {})}
+
+
+@pytest.mark.parametrize("field", ["status", "approved_by", "tenant_id", "amount", "tenant", "actor", "approver", "needed", "state"])
+def test_a_field_nobody_asked_for_is_refused_by_every_change_and_nothing_is_kept(shop: Shop, field: str) -> None:
+    tokens = {action: next(shop.token(role) for role in Role if role in RIGHTS[action]) for action in Action}
+    needs = {path.removeprefix(PREFIX): action for method, path, action in routes(shop) if method == "POST"}
+    changes = bodies(shop)
+
+    answers = {}
+    for path, body in changes.items():
+        action = needs[path.replace("{tenant}", "{tenant:str}").replace("{number}", "{number:int}")]
+        assert action is not None
+        where = path.replace("{tenant}", "acme").replace("{number}", "99")
+        more = shop.call("POST", where, tokens[action], json=body | {field: "1"})
+        answers[path] = (more.status_code, f"unknown field `{field}`" in more.text)
+
+    assert len(changes) >= 20
+    assert {path: told for path, told in answers.items() if told != (400, True)} == {}
+    with shop.store.begin() as tx:
+        assert not tx.proposals(Scope.whole("acme"), open_only=False)
+
+
+def test_what_breaks_in_any_route_tells_a_number_and_nothing_else(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    tokens = {action: next(shop.token(role) for role in Role if role in RIGHTS[action]) for action in Action}
+    changes = bodies(shop)
+    shop.store.engine.dispose()
+    Path(str(shop.store.engine.url.database)).unlink()
+
+    wrong = []
+    for method, path, action in routes(shop):
+        assert action is not None
+        bare = path.removeprefix(PREFIX)
+        body = changes.get(bare.replace(":str", "").replace(":int", ""))
+        caplog.clear()
+        answer = shop.call(method, bare.replace("{tenant:str}", "acme").replace("{number:int}", "99"), tokens[action], json=body, **ANY)
+        told = answer.json()
+        logged = any(getattr(record, "number", "") == told.get("number") for record in caplog.records)
+        if (answer.status_code, logged) != (500, True) or set(told) != {"type", "status", "title", "instance", "number", "detail"} \
+                or "sqlite" in answer.text.casefold() or "Traceback" in answer.text:
+            wrong.append((method, path, answer.status_code, answer.text[:200]))
+    assert wrong == []
 
 
 def test_no_route_lets_in_a_role_or_a_tenant_it_should_not(shop: Shop) -> None:
@@ -689,7 +755,7 @@ def test_only_what_carries_no_mark_is_settled_and_the_route_of_its_company_says_
     number, clerk, boss = shop.trouble(code="UNCONFIRMED_TOO_LONG"), shop.token(Role.FINANCE), shop.token(Role.APPROVER)
     path, told = f"/acme/exceptions/{number}/decisions", {"decision": "settle", "found": "INV-1", "reason": "seen"}
     nothing = shop.call("POST", path, clerk, json=told)
-    doubted = Posting(key=PostingKey(tenant="acme", legal_entity="gb", return_ref="R1", subject="fees", kind=PostingKind.FEE_RELEASE),
+    doubted = Effect(key=PostingKey(tenant="acme", legal_entity="gb", return_ref="R1", subject="fees", kind=PostingKind.FEE_RELEASE),
                       document=Release(return_ref="R1", lines=()), currency="GBP")
     with shop.store.begin() as tx:
         tx.fix(doubted, mapping_version="m1", window="W1", at=NOON)
@@ -753,6 +819,80 @@ def test_an_exception_says_what_it_means_to_each_team_and_which_ways_out_fit(sho
     assert set(row["means"]) == {"finance", "warehouse", "customer-service", "integration"}
     assert row["manual"] == "reference/exceptions.md#price_above_sold"
     assert row["money"] == {"amount": "12.50", "currency": "GBP"}
+
+
+def test_an_exception_tells_what_the_erp_said_with_the_name_of_its_request_and_leads_to_its_messages(shop: Shop) -> None:
+    number = shop.trouble()
+    travels(shop)
+
+    seen = shop.call("GET", f"/acme/exceptions/{number}", shop.token(Role.FINANCE)).json()
+    masked = shop.call("GET", f"/acme/exceptions/{number}", shop.token(Role.VIEWER)).json()
+
+    [said] = seen["said_by_erp"]
+    assert (said["document"], said["attempt"], said["batch"]) == ("order", 1, "B1")
+    assert said["words"] == "Customer 'C-4711' is on hold. Request 7d1f, activity 91ac."
+    assert "C-4711" not in str(masked)
+    assert "Request 7d1f" in masked["said_by_erp"][0]["words"]
+
+
+def travels(shop: Shop) -> None:
+    """Send an order of R1 in a window of January, which the ERP refused; and keep a message that nobody has read yet."""
+    head = Effect(key=PostingKey(tenant="acme", legal_entity="gb", return_ref="R1", subject="order:1", kind=PostingKind.ORDER),
+                  document=ReturnOrder(return_ref="R1", customer="C-4711", currency="GBP", warehouse="11"), currency="GBP")
+    with shop.store.begin() as tx:
+        tx.close_window(KeptWindow(key="gb/2011-01/1", tenant="acme", legal_entity="gb", period="2011-01", number=1, closed_at=NOON))
+        tx.fix(head, mapping_version="m1", window="gb/2011-01/1", at=NOON)
+        tx.start(PostingBatch(key="B1", tenant="acme", legal_entity="gb", kind=PostingKind.ORDER, period="2011-01", postings=(head,)),
+                 at=NOON)
+        tx.finish(head, "B1", outcome="rejected", detail="Customer 'C-4711' is on hold. Request 7d1f, activity 91ac.", at=NOON)
+        keep(tx, [Delivery(tenant="acme", source="zigzag", identity="e-1", body=b'{"return": "R1"}', received_at=NOON)])
+
+
+def test_what_the_pages_show_can_be_read_batch_by_batch_and_row_by_row(shop: Shop) -> None:
+    shop.trouble()
+    travels(shop)
+    finance, german = shop.token(Role.FINANCE), shop.token(Role.FINANCE, "de")
+
+    def read(path: str, token: str = finance, **query: Any) -> Any:
+        return shop.call("GET", f"/acme{path}", token, **query).json()
+
+    [window], batch = read("/batches")["batches"], read("/batch", ref="gb/2011-01/1")
+    flows, mappings, kinds = read("/flows"), read("/mappings"), {each["kind"]: each for each in read("/catalogue")["kinds"]}
+
+    assert (window["period"], window["waits_for_approval"], batch["key"]) == ("2011-01", False, "gb/2011-01/1")
+    assert [(each["return"], each["kind"], each["mapping_version"]) for each in batch["documents"]] == [("R1", "order", "m1")]
+    assert (flows["unread"], flows["sources"][0]["name"], flows["sources"][0]["silent"], len(flows["days"])) == (1, "zigzag", False, 14)
+    assert {row["when"]["legal_entity"] for row in mappings["rows"]} <= {"gb", "de"}
+    assert mappings["version"]
+    assert [(each["kind"], each["count"], each["money"]) for each in read("/causes")["causes"]] == [("PRICE_ABOVE_SOLD", 1, "12.50")]
+    assert (kinds["PRICE_ABOVE_SOLD"]["open"], kinds["BLIND"]["open"], kinds["PRICE_ABOVE_SOLD"]["owner"]) == (1, 0, "finance")
+    assert set(kinds["PRICE_ABOVE_SOLD"]["resolutions"]) == {"waive", "correct", "close"}
+    assert read("/profile")["text"].startswith('tenant = "acme"')
+    assert all(set(each) >= {"listed", "code", "standing"} for each in read("/comparison", legal_entity="gb")["compared"])
+    assert shop.call("GET", "/acme/messages/1", finance).content == b'{"return": "R1"}'
+    assert shop.call("GET", "/acme/messages/1", shop.token(Role.VIEWER)).status_code == 403
+    assert read("/batches", german)["batches"] == []
+    assert shop.call("GET", "/acme/batch", german, ref="gb/2011-01/1").status_code == 404
+    assert shop.call("GET", "/acme/comparison", german, legal_entity="gb").status_code == 404
+    assert shop.call("GET", "/acme/comparison", finance, legal_entity="fr").status_code == 404
+    assert shop.call("GET", "/acme/profile", german).status_code == 403
+    assert shop.call("GET", "/acme/messages/9", finance).status_code == 404
+    assert shop.call("GET", "/acme/batches", finance, after="rubbish").status_code == 400
+    assert len({read("/batches", limit=1)["next"], read("/batches", after="1")["next"]}) == 1
+
+
+def test_an_admin_signs_somebody_out_everywhere(shop: Shop) -> None:
+    shop.token(Role.FINANCE)
+    with shop.store.begin() as tx:
+        someone = tx.person(issuer="https://login.example", subject="finance-acme-")
+        assert someone is not None
+        tx.open_session(KeptSession(hash="h", issuer="https://login.example", subject="finance-acme-", name="Fi", began_at=NOON,
+                                    proven_at=NOON, seen_at=NOON))
+
+    ended = shop.call("POST", f"/acme/people/{someone.number}/end-sessions", shop.token(Role.ADMIN))
+    again = shop.call("POST", f"/acme/people/{someone.number}/end-sessions", shop.token(Role.ADMIN))
+
+    assert (ended.json(), again.json()["ended"]) == ({"person": someone.number, "ended": 1}, 0)
 
 
 # --- errors and description

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,9 +34,10 @@ from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray
 from backhaul.application.receive import digest, keep
 from backhaul.application.summon import conclude
 from backhaul.config import SignIn, load_profile
-from backhaul.domain.access import Action, Grant, Role, Scope
+from backhaul.domain.access import RIGHTS, Action, Grant, Role, Scope
 from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.delivery import Delivery
+from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected
 from backhaul.domain.fiscal_calendar import Period
@@ -49,7 +51,7 @@ from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, W
 from backhaul.domain.team import Team
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
 from backhaul.entrypoints import rolling
-from backhaul.entrypoints.demo.team import employ
+from backhaul.entrypoints.demo.team import TEAM, employ
 from backhaul.entrypoints.web import exports
 from backhaul.entrypoints.web.app import console_app, create_app
 from backhaul.entrypoints.web.door import IDLE, LONGEST, SESSION, SIGNING_IN, STEP_UP, Leaving, local
@@ -515,6 +517,40 @@ def test_what_lies_outside_somebodys_legal_entities_is_not_there(server: Running
         assert grete.get(path).status_code == 404, path
     assert "Nobody who waits is called so" in grete.get("/waiting?who=C536807").text
     assert grete.get("/trail").status_code == 403  # it tells of all entities
+
+
+class Strict(House):
+    """A house in which nothing that is asked for makes a version."""
+
+    def mapped(self, *_: Any, **__: Any) -> Any:
+        message = "mapping: this row says nothing"
+        raise Misconfigured(message)
+
+
+def test_no_route_lets_in_a_role_or_a_tenant_it_should_not(store: SqlStore, clock: Now) -> None:
+    """The matrix of routes, methods, roles, reach and tenants, made from the table of routes; signing out comes last."""
+    for name, role in TEAM.items():
+        number = people.add(store, issuer="local", subject=f"{name} GB", name=name, actor="admin", now=clock.at)
+        with store.begin() as tx:
+            people.give(tx, number, Grant(role=role, tenant=TENANT, entities=frozenset({"gb01"})), granted_by="a", approved_by="b",
+                        now=clock.at)
+    unexpected = []
+    with serve(create_app(Strict(store, {TENANT: PROFILE, "other": PROFILE}), clock=clock, sign_in=SIGN_IN)) as server:
+        asked = [each for each in routes(server) if each[0] not in OPEN and not each[0].startswith("/static")]
+        for (name, role), part in product(TEAM.items(), ("", " GB")):
+            browser = inside(server, name + part)
+            form = {"form_token": browser.fill(browser.get("/"))["form_token"], "entity": "gb01", "legal_entity": "gb01"}
+            for (path, method, told), tenant in product(sorted(asked, key=lambda each: each[0] == "/sign-out"), ("other", TENANT)):
+                action = told.get("action")
+                if part and (tenant == "other" or (method == "GET" and not told.get("whole"))):
+                    continue  # as for who sees all of the tenant
+                rights = [RIGHTS.get(each, ()) for each in (action, told.get("also", action))]
+                allowed = tenant == TENANT and all(role in each for each in rights) and not (part and told.get("whole"))
+                answer = browser.send(method, f"{path}?tenant={tenant}&entity=gb01", form if method == "POST" else None)
+                shut = answer.status_code == 403 or (tenant == "other" and answer.status_code == 404)
+                if not told.get("anybody") and (shut is allowed or answer.status_code >= 500 or action is None):
+                    unexpected.append((method, path, name + part, tenant, answer.status_code))
+    assert unexpected == []
 
 
 @pytest.mark.parametrize(("name", "path", "status"), [

@@ -133,6 +133,18 @@ def revoke(store: PeopleStore, tenant: str, number: int, *, actor: str, now: dat
         tx.record(tenant, subject=f"grant {number}", action="grant.revoked", at=now, actor=actor, detail={"grant": number})
 
 
+def end_sessions(store: PeopleStore, tenant: str, number: int, *, actor: str, now: datetime) -> int:
+    """Sign somebody who has a role in this tenant out everywhere, at once; give of how many sessions."""
+    ended = 0
+    with store.begin() as tx:
+        for person in tx.people([number]):
+            if any(grant.tenant == tenant for grant in person.grants):
+                for session in tx.sessions_of(person.issuer, person.subject):
+                    ended += tx.end_session(session.hash, at=now, reason=f"ended by {actor}")
+                tx.record(tenant, subject=person.actor, action="sessions.ended", at=now, actor=actor, detail={})
+    return ended
+
+
 # --- personal access tokens -------------------------------------------------------------------------------
 
 

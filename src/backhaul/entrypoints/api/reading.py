@@ -18,7 +18,7 @@ from backhaul.domain.facts import Correctable
 from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import joining, journaling, rolling, valuing
+from backhaul.entrypoints import joining, journaling, overseeing, rolling, valuing
 from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import match, offered, shown, suggestion
 from backhaul.entrypoints.packing import TYPES, archive, made
@@ -104,13 +104,21 @@ def exceptions(asked: Mine, owner: FromQuery[str] = "", kind: FromQuery[str] = "
 
 @get("/{tenant:str}/exceptions/{number:int}", action=Action.SEE, sync_to_thread=True)
 def one_exception(asked: Mine, number: FromPath[int]) -> Told:
-    """Show one open exception with what was said about it and what is proposed."""
+    """Show one open exception with what was said about it, what is proposed, what the ERP said, and the messages behind it by number."""
     row = asked.exception(number)
+    with asked.store.read() as connection:
+        said = overseeing.said_by_erp(connection, asked.tenant, row.case.return_ref)
+        brought = overseeing.brought(connection, asked.tenant, row.case.return_ref) if asked.may(Action.SEE_PERSONAL) else ()
     with asked.store.look() as tx:
         notes, proposed = tx.notes(asked.tenant, [number]), tx.proposals(asked.scope, subjects=[row.case.return_ref])
         case = tx.cases(asked.tenant, [row.case.return_ref]).get(row.case.return_ref)
-    row = views.work_seen(row, asked.person, case.legal_entity if case else "", (case.customer,) if case else ())
-    return {**plain(shown(row)), "notes": plain(notes), "proposals": [_offered(asked, each) for each in proposed]}
+    entity, accounts = (case.legal_entity, (case.customer,)) if case else ("", ())
+    row = views.work_seen(row, asked.person, entity, accounts)
+    return {**plain(shown(row)), "messages": list(brought), "said_by_erp": [
+        {"document": each["kind"], "attempt": each["number"], "batch": each["batch"],
+         "at": plain(each["finished_at"] or each["started_at"]),
+         "words": asked.words(each["detail"], entity, *accounts)} for each in said],
+        "notes": plain(notes), "proposals": [_offered(asked, each) for each in proposed]}
 
 
 @get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.SEE_PERSONAL, sync_to_thread=True)

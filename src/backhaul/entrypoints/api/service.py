@@ -12,7 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from backhaul.application.ports import Clock
-from backhaul.entrypoints.api import reading, working
+from backhaul.entrypoints.api import reading, surveying, working
 from backhaul.entrypoints.api.frame import HouseLike, asked_by, failed, guard, secured
 
 PREFIX: Final = "/api/v1"
@@ -22,7 +22,7 @@ BODY: Final = 16 * 1024 * 1024
 
 def create_api(house: HouseLike, clock: Clock) -> Litestar:
     """Build the API, with its description."""
-    v1 = Router(path=PREFIX, route_handlers=[*reading.ROUTES, *working.ROUTES], guards=[guard(house, clock)],
+    v1 = Router(path=PREFIX, route_handlers=[*reading.ROUTES, *surveying.ROUTES, *working.ROUTES], guards=[guard(house, clock)],
                 dependencies={"asked": Provide(asked_by, sync_to_thread=False)})
     description = OpenAPIConfig(
         title="Backhaul", version="1", path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")],

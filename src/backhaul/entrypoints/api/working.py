@@ -121,6 +121,14 @@ def revoke(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
     return asked.once(key, None, act)
 
 
+@post("/{tenant:str}/people/{number:int}/end-sessions", action=Action.REVOKE, sync_to_thread=True)
+def end_sessions(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
+    """Sign somebody who has a role in this tenant out of the console everywhere, at once; `ended` says of how many sessions."""
+    asked.whole()
+    return asked.once(key, None, lambda store: {"person": number, "ended": people.end_sessions(
+        store, asked.tenant, number, actor=asked.person.actor, now=asked.now)})
+
+
 @post("/{tenant:str}/tokens/{number:int}/revoke", action=Action.OWN_TOKENS, sync_to_thread=True)
 def end_token(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
     """End a token of mine, at once."""
@@ -330,5 +338,6 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
         store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
-ROUTES: Final = (comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_token, decide, say_otherwise, say_outcome,
-                 go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)
+ROUTES: Final = (
+    comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_sessions, end_token, decide, say_otherwise, say_outcome,
+    go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)

@@ -19,9 +19,9 @@ from backhaul.adapters.sql import lists, pulse
 from backhaul.application.close_ahead import ahead
 from backhaul.domain.access import Action
 from backhaul.domain.roll_forward import NAMES
+from backhaul.entrypoints.overseeing import days
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
-from backhaul.entrypoints.web.pages.flows import days
 from backhaul.entrypoints.web.pages.roll_forward import found as rolled_month
 from backhaul.entrypoints.web.wording import plain
 
@@ -67,7 +67,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/charts/flow.svg", action=Action.SEE, sync_to_thread=True)
     def flow(request: AnyRequest) -> Response[bytes]:
-        found = days(console, console.reach(request), console.clock.now())
+        reach = console.reach(request)
+        names = [source.name for source in console.house.profiles[reach.tenant].sources]
+        found = days(console.house.store, names, reach, console.clock.now())
         chart = _bars(pygal.Bar, 320)
         chart.x_labels = [f"{each.day:%d %b}" for each in found]
         chart.x_labels_major_every, chart.show_minor_x_labels = 2, False

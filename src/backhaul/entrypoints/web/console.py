@@ -146,8 +146,8 @@ class Console:
             refuse_forged(await request.form(), visitor.form_token)
         if told.get("anybody"):
             return None
-        action = told.get("action")
-        if not isinstance(action, Action) or not self.may(request, action, whole=bool(told.get("whole"))):
+        rights = [each for each in (told.get("action"), told.get("also")) if isinstance(each, Action)]
+        if told.get("action") not in rights or not all(self.may(request, each, whole=bool(told.get("whole"))) for each in rights):
             message = "Your roles do not allow this. An administrator can propose a grant for you, under Administration."
             raise PermissionDeniedException(message)
         return None

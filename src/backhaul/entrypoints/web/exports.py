@@ -32,12 +32,12 @@ from backhaul.domain.exception_case import KINDS as ALL_KINDS
 from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
 from backhaul.domain.valuation import Returned, liabilities, valued
-from backhaul.entrypoints import joining
+from backhaul.entrypoints import joining, overseeing
 from backhaul.entrypoints.journaling import proposed
 from backhaul.entrypoints.spreadsheet import cell as as_cell, csv_file, safe
 from backhaul.entrypoints.web.console import Console, days, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
-from backhaul.entrypoints.web.pages.comparison import Found, asked_for, compared
+from backhaul.entrypoints.web.pages.comparison import asked_for, compared
 from backhaul.entrypoints.web.pages.figures import asked_for as lines_of_figure, found as figured_month
 from backhaul.entrypoints.web.pages.roll_forward import asked_for as lines_of_rolled, found as rolled_month
 from backhaul.entrypoints.web.pages.waiting import about, promise_asked, promised
@@ -396,7 +396,7 @@ def _trail(console: Console, request: AnyRequest, connection: Connection, reach:
 def _comparison(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
     entity = asked_for(console, request)
     try:
-        found = compared(console, request, entity) if entity else Found()
+        found = compared(console, request, entity) if entity else overseeing.Lists()
     except BackhaulError as away:
         yield (entity, "", "", "not asked", str(away), "")
         return

@@ -120,12 +120,6 @@ def _revoke(console: Console, request: AnyRequest, told: Mapping[str, str]) -> R
 
 def _end_sessions(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
     """End every session of somebody who has a role in this tenant."""
-    tenant, number, now = console.tenant(request), whole(told.get("person", "")) or 0, console.clock.now()
-    with console.house.store.begin() as tx:
-        for person in tx.people([number]):
-            if any(grant.tenant == tenant for grant in person.grants):
-                for session in tx.sessions_of(person.issuer, person.subject):
-                    tx.end_session(session.hash, at=now, reason=f"ended by {request.state.visitor.person.actor}")
-                tx.record(tenant, subject=person.actor, action="sessions.ended", at=now, actor=request.state.visitor.person.actor,
-                          detail={})
+    people.end_sessions(console.house.store, console.tenant(request), whole(told.get("person", "")) or 0,
+                        actor=request.state.visitor.person.actor, now=console.clock.now())
     return done(request, "/administration", "ended")

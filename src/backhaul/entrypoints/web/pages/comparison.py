@@ -3,28 +3,16 @@
 Asked of the ERP when somebody looks, by the questions its returns are judged by; nothing is kept and nothing is changed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from litestar import Response, get
 from litestar.handlers import BaseRouteHandler
 
-from backhaul.adapters.sql import coverage
 from backhaul.domain.access import Action
-from backhaul.domain.comparison import NEEDS_SOMEBODY, Compared, Standing, compare, rates_of, service_items
+from backhaul.domain.comparison import NEEDS_SOMEBODY, Standing
 from backhaul.domain.errors import BackhaulError
-from backhaul.domain.validation import Questions
+from backhaul.entrypoints import overseeing
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What was compared: the rows, of which returns the items are, and whether the profile tells no rates of tax to compare."""
-
-    rows: Sequence[Compared] = ()
-    goods: coverage.Goods = field(default_factory=lambda: coverage.Goods(codes=frozenset(), returns=0))
-    untaxed: bool = False
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -33,7 +21,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     @get("/comparison", action=Action.SEE, sync_to_thread=True)
     def show(request: AnyRequest) -> Response[str]:
         entity = asked_for(console, request)
-        trouble, found = "", Found()
+        trouble, found = "", overseeing.Lists()
         try:
             found = compared(console, request, entity) if entity else found
         except BackhaulError as away:
@@ -60,17 +48,8 @@ def asked_for(console: Console, request: AnyRequest) -> str:
     return asked if asked in mine else next(iter(mine), "")
 
 
-def compared(console: Console, request: AnyRequest, entity: str) -> Found:
+def compared(console: Console, request: AnyRequest, entity: str) -> overseeing.Lists:
     """Ask the ERP of a legal entity for its lists and compare them; raises as the ERP does where it cannot be asked."""
-    tenant, reach = console.tenant(request), console.reach(request)
-    rules = console.house.profiles[tenant].rules
-    mine = rules.entity(entity)
-    with console.house.store.read() as connection:
-        seen = {code.when.warehouse for code in coverage.codes(connection, reach, ()) if code.when.legal_entity == entity}
-        goods = coverage.goods(connection, tenant, entity, rules)
-    rates = rates_of(rules, mine)
-    master = console.erp_of(tenant, entity).master_data(Questions(
-        legal_entity=entity, items=service_items(rules) | goods.codes,
-        customers=frozenset({mine.no_customer_account, *rates.groups} - {""})))
-    return Found(rows=compare(rules, mine, master, seen - {""}, items=goods.codes, day=console.clock.now().date()), goods=goods,
-                 untaxed=not rates)
+    reach = console.reach(request)
+    return overseeing.compared(console.house.store, console.erp_of(reach.tenant, entity), console.house.profiles[reach.tenant].rules, reach,
+                               entity, console.clock.now().date())

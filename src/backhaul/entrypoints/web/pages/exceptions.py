@@ -10,9 +10,8 @@ from litestar.datastructures import UploadFile
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
-from sqlalchemy import select
 
-from backhaul.adapters.sql import lists, tables, views
+from backhaul.adapters.sql import lists, views
 from backhaul.application import alike, casework, correct, resolve
 from backhaul.application.people_ports import KeptNote
 from backhaul.application.ports import KeptException
@@ -29,7 +28,7 @@ from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
 from backhaul.domain.team import Team
-from backhaul.entrypoints import rejudging
+from backhaul.entrypoints import overseeing, rejudging
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages.causes import decisions
@@ -246,15 +245,10 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
             return None
         found = console.work(request, found)
         case = found.kept.case
-        facts, attempts, postings = tables.facts, tables.attempts, tables.postings
-        brought = connection.execute(select(facts.c.delivery_id).distinct().where(
-            facts.c.tenant == reach.tenant, facts.c.return_ref == case.return_ref, facts.c.delivery_id.is_not(None)).order_by(
-            facts.c.delivery_id.desc()).limit(5)).scalars().all()
-        said = connection.execute(select(attempts, postings.c.kind).join(postings, postings.c.key == attempts.c.posting).where(
-            postings.c.tenant == reach.tenant, postings.c.return_ref == case.return_ref, attempts.c.detail != "").order_by(
-            attempts.c.id.desc()).limit(3)).all()
+        brought = overseeing.brought(connection, reach.tenant, case.return_ref)
+        said = overseeing.said_by_erp(connection, reach.tenant, case.return_ref)
     words = console.words(request, found.legal_entity, (found.customer,))
-    said_by_erp = [{**row._mapping, "detail": words(row.detail)} for row in said]  # noqa: SLF001  how SQLAlchemy gives a row's columns
+    said_by_erp = [{**each, "detail": words(each["detail"])} for each in said]
     with console.house.store.look() as tx:
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]

@@ -23,7 +23,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.outcome import OUTCOMES
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.returns import ReturnCase, fold
-from backhaul.entrypoints import rejudging
+from backhaul.entrypoints import overseeing, rejudging
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, whole
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.wording import NOTHING, plain, words
@@ -211,13 +211,11 @@ def _message(console: Console, request: AnyRequest, number: int) -> tuple[Any, S
     """Give a message, if every return it told of may be seen."""
     reach = console.reach(request)
     with console.house.store.read() as connection:
-        row = lists.raw(connection, reach.tenant, number)
-        refs = lists.told_of(connection, reach.tenant, number)
-        seen = all(lists.known(connection, reach, ref) is not None for ref in refs)
-    if row is None or not seen:
+        found = overseeing.message(connection, reach, number)
+    if found is None:
         detail = "there is no such message"
         raise NotFoundException(detail)
-    return row, refs
+    return found
 
 
 def _pretty(text: str) -> str:

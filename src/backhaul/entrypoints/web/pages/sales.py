@@ -35,7 +35,7 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def routes(console: Console) -> list[BaseRouteHandler]:
     """Give the routes."""
 
-    @get("/exceptions/{number:int}/sales", action=Action.SEE_PERSONAL, sync_to_thread=True)
+    @get("/exceptions/{number:int}/sales", action=Action.SEE_PERSONAL, also=Action.PROPOSE, sync_to_thread=True)
     def show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
         asked = {name: query(request, name) for name in ("order", "customer", "item", "from", "to")}
         ref, entity, named = _about(console, request, number)

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 from litestar import Response, get
@@ -14,11 +12,10 @@ from backhaul.domain.access import Action
 from backhaul.domain.exception_case import KINDS
 from backhaul.domain.money import Money
 from backhaul.domain.team import Team
+from backhaul.entrypoints.overseeing import added, heard
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
 
-SILENT: Final = timedelta(hours=24)
-"""A source that told nothing for so long is called silent."""
 TOP: Final = 12
 
 
@@ -48,7 +45,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return console.show(
             request, "today.html", desks=desks(causes), team=team, causes=mine[:TOP], soonest=soonest, kinds=KINDS,
             held=added(mine), overdue=sum(cause.overdue for cause in mine), count=sum(cause.count for cause in mine),
-            escalated=late, sources=[(name, at, at is None or now - at > SILENT) for name, at in said], waiting=waiting)
+            escalated=late, sources=heard(said, now), waiting=waiting)
 
     return [today]
 
@@ -62,12 +59,3 @@ def desks(causes: Sequence[lists.Cause]) -> list[Desk]:
         found.append(Desk(team=name, count=sum(cause.count for cause in theirs), overdue=sum(cause.overdue for cause in theirs),
                           money=added(theirs)))
     return found
-
-
-def added(causes: Sequence[lists.Cause]) -> tuple[Money, ...]:
-    """Add money by currency; two currencies are never added."""
-    sums: dict[str, Decimal] = {}
-    for cause in causes:
-        sums[cause.currency] = sums.get(cause.currency, Decimal(0)) + cause.money
-    return tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items()) if amount)
-
