@@ -312,7 +312,7 @@ def test_a_viewer_sees_no_customer_and_no_trail(shop: Shop) -> None:
 
 
 def test_a_customer_is_masked_in_every_answer_for_whom_they_are_masked_in_one(shop: Shop) -> None:
-    number = shop.trouble(code="ORDER_UNKNOWN")
+    number = shop.trouble(code="BLIND", blind=True)
     match = {"decision": "match", "reason": "found", "order": "SO-1", "unit_price": "10.00", "customer": "C-4711"}
     shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json=match)
     paths = [("/acme/returns", {}), ("/acme/return", {"ref": "R1"}), ("/acme/waiting", {}), ("/acme/waiting", {"search": "R1"}),
@@ -771,7 +771,7 @@ def test_only_what_carries_no_mark_is_settled_and_the_route_of_its_company_says_
     assert (kept.state, kept.document and kept.document.number) == (PostingState.VERIFIED, "INV-1")
 
 
-def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_see_customers(shop: Shop) -> None:
+def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_propose_it(shop: Shop) -> None:
     number, path = shop.trouble(code="ORDER_UNKNOWN"), "/acme/exceptions/{}/candidates"
 
     told = shop.call("GET", path.format(number), shop.token(Role.OPERATOR), order="SO-1").json()
@@ -785,7 +785,35 @@ def test_the_sale_of_goods_that_nobody_placed_is_looked_for_by_who_may_see_custo
 
     assert nobody.status_code == 409
     assert (days["sought"]["span"], days["more"], far.status_code) == (["2026-02-01", "2026-03-01"], False, 409)
-    assert shop.call("GET", path.format(number), shop.token(Role.WAREHOUSE), order="SO-1").status_code == 403
+    assert shop.call("GET", path.format(number), shop.token(Role.VIEWER), order="SO-1").status_code == 403
+
+
+def test_the_warehouse_matches_a_blind_parcel_without_learning_whose_it_is(shop: Shop) -> None:
+    number, wanda, boss = shop.trouble(code="BLIND", blind=True), shop.token(Role.WAREHOUSE), shop.token(Role.APPROVER)
+    with shop.store.begin() as tx:
+        tx.save_case(replace(tx.cases("acme", ["R1"])["R1"], customer=""))
+    path = f"/acme/exceptions/{number}"
+
+    seen = shop.call("GET", f"{path}/candidates", shop.token(Role.FINANCE), order="SO-1").json()
+    told = shop.call("GET", f"{path}/candidates", wanda, order="SO-1").json()
+    by_customer = shop.call("GET", f"{path}/candidates", wanda, customer="C1")
+    [candidate] = told["found"]
+    match = {"decision": "match", "reason": "the slip", **{name: candidate[name] for name in ("order", "unit_price", "customer")}}
+    asked = shop.call("POST", f"{path}/decisions", wanda, json=match).json()
+    [waits] = shop.call("GET", "/acme/proposals", boss).json()["proposals"]
+
+    assert [each["customer"] for each in seen["found"]] == ["C1"]
+    assert (candidate["customer"], "C1" in str(told), by_customer.status_code) == ("***", False, 403)
+    assert (asked["content"]["customer"], waits["content"]["customer"]) == ("***", "C1")
+
+
+def test_a_return_that_names_its_customer_is_matched_for_that_one(shop: Shop) -> None:
+    number = shop.trouble(code="BLIND", blind=True)
+
+    asked = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.WAREHOUSE), json={
+        "decision": "match", "reason": "the slip", "order": "SO-1", "unit_price": "6.25", "customer": "***"}).json()
+
+    assert asked["content"]["customer"] == ""
 
 
 def test_a_refused_document_is_looked_for_again(shop: Shop) -> None:

@@ -1,5 +1,7 @@
 """Another version of the profile: drafted, shown with what it changes, approved by somebody else, and worked by from the next turn on."""
 
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +21,7 @@ from backhaul.application.ports import KeptProfile
 from backhaul.bootstrap import House, build, kept_as
 from backhaul.config import Settings
 from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.entrypoints import versioning, worker
@@ -241,6 +244,43 @@ def test_the_mix_of_grades_of_a_warehouse_is_told_in_units_and_per_cent(world: W
 def test_damaged_goods_cannot_be_mapped_to_where_goods_are_sold(world: World) -> None:
     with pytest.raises(Misconfigured, match="not sellable, yet its target"):
         world.house.mapped(TENANT, DONATE | {"condition": "D", "location": "SALE", "outcome": "restocked"}, version="2026-01.1")
+
+
+def test_a_fee_nobody_mapped_leads_from_its_exception_to_its_place_in_the_profile_and_is_mapped_there_by_two(world: World) -> None:
+    with world.house.store.begin() as tx:
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R-1", line_id="", money=Money(amount=Decimal(3), currency="GBP"), now=world.at, teams={},
+            findings=(Finding(code="UNMAPPED_FEE", sentence="The return comes with 3.00 GBP of 'GIFT', which nobody mapped."),)))
+    employ(world.house.store, TENANT, datetime.now(UTC))
+    with serve(create_app(world.house, sign_in=SIGN_IN)) as server:
+        fiona, anton, vera = (Browser(server.base_url) for _ in range(3))
+        for browser, name in ((fiona, "Fiona Finance"), (anton, "Anton Approver"), (vera, "Vera Viewer")):
+            browser.enter(name, PASSPHRASE)
+        page, hers = fiona.get(f"/exceptions/{number}").text, vera.get(f"/exceptions/{number}").text
+        place = fiona.get("/profile/draft?table=fees&found=GIFT")
+        (written,) = re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", place.text, re.DOTALL)
+        text = html.unescape(written)
+        form = fiona.fill(place, version="2026-01.1")
+        broken, wrong, plan = (fiona.post("/profile/compare", **form, text=each) for each in (
+            "[fees]\nGIFT =", text.replace('GIFT = ""', "GIFT = 7"), text.replace('GIFT = ""', 'GIFT = "SVC-GIFT"').replace("\n", "\r\n")))
+        stale = fiona.post("/profile/compare", **form | {"was": "0" * 64}, text=text)
+        nowhere = fiona.get("/profile/draft?table=source")
+        other = fiona.post("/profile/propose", **fiona.fill(plan, reason="gift wrap is a service") | {"shown": "0" * 64})
+        told = fiona.post("/profile/propose", **fiona.fill(plan, reason="gift wrap is a service"))
+        waits = anton.get(told.headers["location"])
+        yes = anton.post(told.headers["location"].partition("?")[0] + "/approve", **anton.fill(waits))
+
+    assert "/profile/draft?table=fees&found=GIFT" in html.unescape(page)
+    assert "/profile/draft" not in hers
+    assert text.startswith("[fees]")
+    assert text.endswith('GIFT = ""')
+    assert "is no TOML" in broken.text
+    assert "This cannot hold" in wrong.text
+    assert [each.status_code for each in (broken, wrong, plan, stale, nowhere, other)] == [200, 200, 200, 409, 409, 409]
+    assert (told.status_code, yes.status_code) == (303, 303)
+    assert "+GIFT = &#34;SVC-GIFT&#34;" in waits.text
+    assert world.house.profiles[TENANT].name == "2026-01.1"
+    assert world.house.profiles[TENANT].rules.fees["GIFT"].service_item == "SVC-GIFT"
 
 
 def test_a_warehouse_lead_maps_a_code_in_the_console_and_an_approver_sees_what_it_moves(world: World) -> None:

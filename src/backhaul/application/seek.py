@@ -6,13 +6,14 @@ found is ranked and shown. A person chooses, and somebody else approves.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
 from backhaul.application.ports import Erp, KeptException, Store, Tx
 from backhaul.application.resolve import find_exception, unmatched
+from backhaul.domain.access import Person, account_seen, words_seen
 from backhaul.domain.candidate import Candidate, Sought, candidates
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.facts import Stage
@@ -134,6 +135,29 @@ def seek(  # noqa: PLR0913  each is named at the call
         taken = tx.claims(rules.tenant, entity.id, customers=(), orders=sorted(told.sales), history=(), apart_from=())
     return Search(line_id=line.line_id, sought=sought, matches=matches, more=told.left_out,
                   found=candidates(sought, sales, taken.lots, awaited))
+
+
+def as_seen(told: Search, person: Person, tenant: str, entity: str) -> Search:
+    """Give what was found as somebody sees it: with no customer's account, in a field or in a sentence, where they may see none."""
+    accounts = {told.sought.customer, *(each.customer for each in told.found)}
+
+    def words(sentences: Sequence[str]) -> tuple[str, ...]:
+        return tuple(words_seen(person, tenant, entity, sentences, accounts))
+
+    return replace(
+        told, sought=replace(told.sought, customer=account_seen(person, tenant, entity, told.sought.customer)),
+        found=tuple(replace(each, customer=account_seen(person, tenant, entity, each.customer), why=words(each.why),
+                            against=words(each.against)) for each in told.found))
+
+
+def buyer(erp: Erp, entity: LegalEntity, order: str) -> str:
+    """Give the account an order was sold to, so that who may not see it can still say which sale it is; empty if to nobody named."""
+    told = erp.master_data(Questions(legal_entity=entity.id, orders=frozenset({order})))
+    for sale in told.sales.values():
+        if sale.number == order:
+            return sale.customer
+    message = f"the ERP has no order '{order}' in {entity.id}; choose one of the sales that were found"
+    raise NeedsOperator(message)
 
 
 def _awaited(cases: Mapping[str, ReturnCase], sku: str) -> dict[str, str]:

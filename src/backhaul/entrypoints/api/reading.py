@@ -11,15 +11,14 @@ from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
 from backhaul.application import alike, casework, close as closing, close_ahead, conclude, grouping, pausing, people, privacy, resolve
-from backhaul.application.seek import days_of, seek
+from backhaul.application.seek import as_seen, days_of, seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action, may
 from backhaul.domain.facts import Correctable
-from backhaul.domain.proposal import Proposal, with_accounts
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
 from backhaul.entrypoints import joining, journaling, overseeing, rolling, valuing
-from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
+from backhaul.entrypoints.api.frame import Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import match, offered, shown, suggestion
 from backhaul.entrypoints.packing import TYPES, archive, made
 
@@ -118,22 +117,26 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
         {"document": each["kind"], "attempt": each["number"], "batch": each["batch"],
          "at": plain(each["finished_at"] or each["started_at"]),
          "words": asked.words(each["detail"], entity, *accounts)} for each in said],
-        "notes": plain(notes), "proposals": [_offered(asked, each) for each in proposed]}
+        "notes": plain(notes), "proposals": [offered(asked, each) for each in proposed]}
 
 
-@get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.SEE_PERSONAL, sync_to_thread=True)
+@get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.PROPOSE, sync_to_thread=True)
 def candidates(asked: Mine, number: FromPath[int], order: FromQuery[str] = "", customer: FromQuery[str] = "", item: FromQuery[str] = "",  # noqa: PLR0913, PLR0917  each is a parameter
                sold_from: FromQuery[str] = "", sold_to: FromQuery[str] = "") -> Told:
     """Look for the sale of goods whose sale nobody knows, by order, customer, or days it was sold on: what speaks for and against each.
 
+    Customers are masked for who may not see them, who names none either; a match with the masked customer is with whoever bought.
     `more` of the answer: the item was sold more often on these days than is looked at.
     """
     ref = asked.exception(number).case.return_ref
+    entity = asked.rules.entity(resolve.entity_of(asked.store, asked.rules, ref))
+    if customer:
+        people.require(asked.person, Action.SEE_PERSONAL, asked.tenant, entity.id)
     with asked.store.read() as connection:
         related = views.refs_about(connection, asked.scope, customer) if customer else ()
-    entity = asked.rules.entity(resolve.entity_of(asked.store, asked.rules, ref))
-    return plain(seek(asked.store, asked.house.desk(asked.tenant, entity.id).erp, asked.rules, entity, number, order=order,  # type: ignore[no-any-return]  # a record becomes an object
-                      customer=customer, related=related, days=days_of(sold_from, sold_to, item)))
+    told = seek(asked.store, asked.house.desk(asked.tenant, entity.id).erp, asked.rules, entity, number, order=order, customer=customer,
+                related=related, days=days_of(sold_from, sold_to, item))
+    return plain(as_seen(told, asked.person, asked.tenant, entity.id))  # type: ignore[no-any-return]  # a record becomes an object
 
 
 @get("/{tenant:str}/plan", action=Action.SEE, sync_to_thread=True)
@@ -196,7 +199,7 @@ def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
     """List proposals that wait for somebody; with another `which` than ``open``, the latest of all."""
     with asked.store.look() as tx:
         rows = tx.proposals(asked.scope, open_only=which == "open")
-    return {"proposals": [_offered(asked, row) for row in rows[-MOST:]]}
+    return {"proposals": [offered(asked, row) for row in rows[-MOST:]]}
 
 
 @get("/{tenant:str}/pauses", action=Action.SEE, sync_to_thread=True)
@@ -407,12 +410,6 @@ def _page(found: Sequence[T], limit: int, offset: int) -> Sequence[T]:
 
 def _most(limit: int) -> int:
     return min(max(limit, 1), MOST)
-
-
-def _offered(asked: Asked, proposal: Proposal) -> Told:
-    """Give a proposal as the caller may read it; some name a customer."""
-    content = with_accounts(proposal.content, lambda account: asked.account(account, proposal.legal_entity))
-    return {**plain(offered(proposal)), "content": plain(content), "result": asked.words(proposal.result, proposal.legal_entity)}
 
 
 def _next(at: datetime | None, ref: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from backhaul.application.ports import KeptException
 from backhaul.domain.correction import fitting
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.proposal import PROPOSALS, Proposal
+from backhaul.domain.proposal import PROPOSALS, Proposal, with_accounts
 from backhaul.domain.resolution import manual, plainly, ways_out
 from backhaul.domain.team import Team
 from backhaul.entrypoints.api.frame import Asked, Told, plain
@@ -172,9 +172,11 @@ def shown(row: KeptException) -> Told:
             "manual": manual(row.case.kind)}
 
 
-def offered(proposal: Proposal) -> Told:
-    """Give a proposal as an approver reads it, with the hash to approve."""
-    return {**asdict(proposal), "shown": proposal.sha256, "means": PROPOSALS[proposal.kind].means}
+def offered(asked: Asked, proposal: Proposal) -> Told:
+    """Give a proposal as the caller may read it, with the hash to approve; some name a customer."""
+    content = with_accounts(proposal.content, lambda account: asked.account(account, proposal.legal_entity))
+    return {**plain(asdict(proposal)), "content": plain(content), "result": asked.words(proposal.result, proposal.legal_entity),
+            "shown": proposal.sha256, "means": PROPOSALS[proposal.kind].means}
 
 
 def suggestion(asked: Asked, each: Offer) -> Told:

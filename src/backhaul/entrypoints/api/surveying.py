@@ -50,7 +50,7 @@ def batch(asked: Mine, ref: FromQuery[str], after: FromQuery[str] = "", limit: F
     with asked.store.look() as tx:
         proposals = tx.proposals(asked.scope, open_only=False, subjects={ref}, kinds={ProposalKind.BATCH})
     return {**plain(window), "documents": [_document(row) for row in found[:most]],
-            "proposals": [plain(offered(each)) for each in proposals],
+            "proposals": [offered(asked, each) for each in proposals],
             "next": str(found[most - 1].posting.key) if len(found) > most else ""}
 
 

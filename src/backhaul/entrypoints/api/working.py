@@ -13,8 +13,9 @@ from litestar.params import FromPath, JSONBody
 from backhaul.application import alike, approvals, casework, close, conclude, correct, grouping, pausing, people, privacy, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
+from backhaul.application.seek import buyer
 from backhaul.application.summon import WAITS, summon
-from backhaul.domain.access import Action
+from backhaul.domain.access import MASKED, Action
 from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.signature import Signer
@@ -156,8 +157,18 @@ def sign(asked: Mine, data: JSONBody[Sign], key: Key) -> Response[Told]:
 
 
 def _propose(asked: Asked, key: str, data: Said, kind: ProposalKind, content: Mapping[str, Any]) -> Response[Told]:
-    return asked.once(key, data, lambda store: offered(approvals.propose(
+    return asked.once(key, data, lambda store: offered(asked, approvals.propose(
         store, EFFECTS, asked.rules, kind, content, proposer=asked.person.actor, reason=data.reason, now=asked.now)))
+
+
+def _buyer(asked: Asked, ref: str, order: str) -> str:
+    """Give who bought by an order, for a caller who was shown no customers; nobody where the return names its own."""
+    entity = asked.rules.entity(resolve.entity_of(asked.store, asked.rules, ref))
+    with asked.store.look() as tx:
+        kept = tx.cases(asked.tenant, [ref]).get(ref)
+    if kept and kept.customer not in {"", entity.no_customer_account}:
+        return ""
+    return buyer(asked.house.desk(asked.tenant, entity.id).erp, entity, order)
 
 
 @post("/{tenant:str}/exceptions/{number:int}/decisions", action=Action.PROPOSE, sync_to_thread=True)
@@ -168,7 +179,8 @@ def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key)
     if data.decision == "match":
         if data.unit_price is None or not data.order:
             raise ClientException(detail="a match names 'order' and 'unit_price'")
-        content |= {"order": data.order, "unit_price": format(data.unit_price, "f"), "customer": data.customer}
+        content |= {"order": data.order, "unit_price": format(data.unit_price, "f"),
+                    "customer": _buyer(asked, row.case.return_ref, data.order) if data.customer == MASKED else data.customer}
     content |= {"goods": data.goods} if data.decision == "debit" else {}
     if data.decision == "settle":
         resolve.refuse_unfit(row, data.decision)
@@ -183,7 +195,7 @@ def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key)
 def say_otherwise(asked: Mine, number: FromPath[int], data: JSONBody[Correct], key: Key) -> Response[Told]:
     """Propose what a value is that the messages have wrong; somebody else approves it. Each value takes a right of its own."""
     asked.exception(number)
-    return asked.once(key, data, lambda store: offered(correct.ask(
+    return asked.once(key, data, lambda store: offered(asked, correct.ask(
         store, asked.rules, asked.person, number, what=data.what, line_id=data.line, told=data.told, value=data.value, reason=data.reason,
         now=asked.now)))
 
@@ -196,7 +208,7 @@ def say_outcome(asked: Mine, data: JSONBody[SayOutcome], key: Key) -> Response[T
     def act(store: Within) -> Told:
         made = conclude.ask(store, asked.rules, asked.person, data.return_ref, outcome=data.outcome, line_id=data.line,
                             standing=data.standing, evidence=data.evidence, reason=data.reason, now=asked.now)
-        return {"return": data.return_ref, "outcome": data.outcome, "proposal": offered(made) if made else None}
+        return {"return": data.return_ref, "outcome": data.outcome, "proposal": offered(asked, made) if made else None}
 
     return asked.once(key, data, act)
 
@@ -208,7 +220,7 @@ def go_by(asked: Mine, data: JSONBody[ByVersion], key: Key) -> Response[Told]:
     if digest(compared.shown) != data.shown:
         message = "what both versions come to changed since it was shown; look at it again and propose that"
         raise NeedsOperator(message)
-    return asked.once(key, data, lambda store: offered(rejudging.propose(
+    return asked.once(key, data, lambda store: offered(asked, rejudging.propose(
         store, asked.rules, compared, proposer=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
@@ -218,7 +230,7 @@ def pair(asked: Mine, data: JSONBody[Pair], key: Key) -> Response[Told]:
     def act(store: Once) -> Told:
         with store.look() as tx:
             content = joining.chosen(tx, asked.scope, data.period, data.key, data.shown)
-        return offered(approvals.propose(store, EFFECTS, asked.rules, ProposalKind.PAIR, content, proposer=asked.person.actor,
+        return offered(asked, approvals.propose(store, EFFECTS, asked.rules, ProposalKind.PAIR, content, proposer=asked.person.actor,
                                          reason=data.reason, now=asked.now))
 
     return asked.once(key, data, act)
@@ -242,7 +254,7 @@ def group(asked: Mine, data: JSONBody[Group], key: Key) -> Response[Told]:
     told = {"decision": data.decision, "what": data.what, "told": data.told, "value": data.value}
     planned = grouping.plan(asked.store, asked.rules, kind=data.kind, legal_entity=data.legal_entity, currency=data.currency,
                             decision=data.decision, batch=data.batch, of=alike.otherwise(told), same=alike.same(told))
-    return asked.once(key, data, lambda store: offered(grouping.ask(
+    return asked.once(key, data, lambda store: offered(asked, grouping.ask(
         store, asked.rules, asked.person, planned, reason=data.reason, now=asked.now)))
 
 
@@ -260,7 +272,7 @@ def profile(asked: Mine, data: JSONBody[Version], key: Key) -> Response[Told]:
     asked.whole()
     holds, draft = asked.house.profiles[asked.tenant], asked.drafted(data.text)
     told = versioning.difference(asked.store, holds, draft)
-    return asked.once(key, data, lambda store: offered(versioning.propose(
+    return asked.once(key, data, lambda store: offered(asked, versioning.propose(
         store, holds, draft, told, proposer=asked.person.actor, reason=data.reason, now=asked.now)))
 
 
@@ -300,7 +312,7 @@ def _approve(asked: Asked, number: int, data: Approve, key: str) -> Response[Tol
         what = f"a proposal {number} of this kind"
         raise absent(what)
     route = asked.route(proposal.subject) if EFFECTS[proposal.kind].routes else None
-    return asked.once(key, data, lambda store: offered(approvals.approve(
+    return asked.once(key, data, lambda store: offered(asked, approvals.approve(
         store, EFFECTS, asked.rules, number, shown=data.shown, approver=asked.person.actor, now=asked.now,
         route_of=(lambda _: route) if route else approvals.no_route)))
 
@@ -334,7 +346,7 @@ def withdraw(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key)
 
 
 def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
-    return asked.once(key, data, lambda store: offered(approvals.refuse(
+    return asked.once(key, data, lambda store: offered(asked, approvals.refuse(
         store, EFFECTS, asked.tenant, number, actor=asked.person.actor, reason=data.reason, now=asked.now)))
 
 

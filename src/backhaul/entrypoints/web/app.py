@@ -35,6 +35,7 @@ from backhaul.entrypoints.web.pages import (
     causes,
     close,
     comparison,
+    drafts,
     exceptions,
     figures,
     flows,
@@ -84,7 +85,7 @@ RAIL: Final = (
 )
 PAGES: Final = (
     today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, matches, roll_forward, figures,
-    journals, close, mappings, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
+    journals, close, mappings, drafts, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

@@ -100,6 +100,10 @@ class HouseLike(Protocol):
         """Draft a version of a tenant's profile with one more mapping row."""
         ...
 
+    def drafted(self, tenant: str, text: str, *, where: str = "(draft)") -> Drafted:
+        """Read a text as a version of a tenant's profile; `Misconfigured` if anything is wrong with it."""
+        ...
+
     def refresh(self, tenant: str) -> bool:
         """Work by the version of a tenant's profile that holds now."""
         ...
@@ -315,11 +319,11 @@ def done(request: AnyRequest, path: str, word: str) -> Response[Any]:
     return Response(content=b"", status_code=303, headers={"location": f"{path}?{urlencode(told)}"})
 
 
-def fields(form: Mapping[str, Any], *names: str) -> dict[str, str]:
+def fields(form: Mapping[str, Any], *names: str, most: int = FIELD) -> dict[str, str]:
     """Read a form by the names it may have, its token aside; any other is refused, and so is a text without end (reliability C9)."""
     strange = sorted(set(form) - {*names, "form_token"})
-    if strange or any(not isinstance(form.get(name, ""), str) or len(form.get(name, "")) > FIELD for name in names):
-        message = f"this form takes {', '.join(names)} of at most {FIELD} characters; got {', '.join(strange)[:100] or 'more'}"
+    if strange or any(not isinstance(form.get(name, ""), str) or len(form.get(name, "")) > most for name in names):
+        message = f"this form takes {', '.join(names)} of at most {most} characters; got {', '.join(strange)[:100] or 'more'}"
         raise NeedsOperator(message)
     return {name: form[name].strip() for name in names if name in form}
 

@@ -31,6 +31,7 @@ from backhaul.domain.team import Team
 from backhaul.entrypoints import overseeing, rejudging
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
+from backhaul.entrypoints.web.pages import drafts
 from backhaul.entrypoints.web.pages.causes import decisions
 from backhaul.entrypoints.web.wording import plain
 
@@ -271,5 +272,6 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
             "many": any(each.count > alike.LOOKED_AT for each in wrong),
             "corrections": _offered(console, request, choices), "longest": LONGEST,
             "seekable": line is not None, "unmapped": _unmapped(console, reach.tenant, found),
+            "drafts": [] if found.kept.closed_at else drafts.ways(tuple(case.findings)),
             "meanwhile": _meanwhile(request, reach.tenant, case.kind) if kind else {},
             "teams": [team.value for team in Team if team.value != case.owner]}

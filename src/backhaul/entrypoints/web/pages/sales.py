@@ -15,8 +15,8 @@ from backhaul.application import approvals, correct
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.application.resolve import find_exception
-from backhaul.application.seek import Search, days_of, is_unsold, open_search, seek
-from backhaul.domain.access import Action
+from backhaul.application.seek import Search, as_seen, buyer, days_of, is_unsold, open_search, seek
+from backhaul.domain.access import Action, may
 from backhaul.domain.candidate import Candidate
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.proposal import ProposalKind
@@ -25,23 +25,24 @@ from backhaul.entrypoints.web.door import AnyRequest, Visitor
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The sale that was chosen, as the form carries it."""
+    """The sale that was chosen, as the form carries it; whose it is the ERP is asked again, for not everybody who chooses may see it."""
 
     order: str
     unit_price: str
-    customer: str = ""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
     """Give the routes."""
 
-    @get("/exceptions/{number:int}/sales", action=Action.SEE_PERSONAL, also=Action.PROPOSE, sync_to_thread=True)
+    @get("/exceptions/{number:int}/sales", action=Action.PROPOSE, sync_to_thread=True)
     def show(request: AnyRequest, number: FromPath[int]) -> Response[str]:
         asked = {name: query(request, name) for name in ("order", "customer", "item", "from", "to")}
         ref, entity, named = _about(console, request, number)
         told = _seek(console, request, number, entity, asked) if any(asked.values()) or named else None
-        rows = [(each, msgspec.json.encode(_choice(each, named)).decode()) for each in told.found] if told else []
-        return console.show(request, "sales.html", number=number, ref=ref, asked_for=asked, told=told, rows=rows)
+        rows = [(each, msgspec.json.encode(_choice(each)).decode()) for each in told.found] if told else []
+        visitor: Visitor = request.state.visitor
+        return console.show(request, "sales.html", number=number, ref=ref, asked_for=asked, told=told, rows=rows,
+                            sees=may(visitor.person, Action.SEE_PERSONAL, console.tenant(request), entity))
 
     @post("/exceptions/{number:int}/choose", action=Action.PROPOSE, status_code=303)
     async def choose(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
@@ -66,23 +67,25 @@ def _about(console: Console, request: AnyRequest, number: int) -> tuple[str, str
 
 
 def _seek(console: Console, request: AnyRequest, number: int, entity: str, asked: Mapping[str, str]) -> Search:
-    tenant = console.tenant(request)
+    tenant, visitor = console.tenant(request), request.state.visitor
     rules = console.house.profiles[tenant].rules
     related: tuple[str, ...] = ()
     if asked["customer"]:
+        require(visitor.person, Action.SEE_PERSONAL, tenant, entity)
         with console.house.store.read() as connection:
             related = tuple(views.refs_about(connection, console.scope(request), asked["customer"]))
-    return seek(console.house.store, console.erp_of(tenant, entity), rules, rules.entity(entity), number, order=asked["order"],
+    told = seek(console.house.store, console.erp_of(tenant, entity), rules, rules.entity(entity), number, order=asked["order"],
                 customer=asked["customer"], related=related, days=days_of(asked["from"], asked["to"], asked["item"]))
+    return as_seen(told, visitor.person, tenant, entity)
 
 
-def _choice(found: Candidate, named: str) -> Choice:
-    return Choice(order=found.order, unit_price=format(found.unit_price, "f"), customer="" if named else found.customer)
+def _choice(found: Candidate) -> Choice:
+    return Choice(order=found.order, unit_price=format(found.unit_price, "f"))
 
 
 def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[str, str]) -> Response[Any]:
     """Propose the sale that was chosen: as the match of goods without a return, or as the order of a line that has none or a wrong one."""
-    _, entity, _ = _about(console, request, number)
+    _, entity, named = _about(console, request, number)
     visitor: Visitor = request.state.visitor
     tenant, now, reason = console.tenant(request), console.clock.now(), told.get("reason", "")
     rules, store = console.house.profiles[tenant].rules, console.house.store
@@ -99,7 +102,8 @@ def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[st
         message = f"exception {number} is about no one line whose sale could be chosen"
         raise NeedsOperator(message)
     if is_unsold(line):
-        content = {"exception": number, "order": chosen.order, "unit_price": chosen.unit_price, "customer": chosen.customer}
+        customer = "" if named else buyer(console.erp_of(tenant, entity), rules.entity(entity), chosen.order)
+        content = {"exception": number, "order": chosen.order, "unit_price": chosen.unit_price, "customer": customer}
         made = approvals.propose(store, EFFECTS, rules, ProposalKind.MATCH, content, proposer=visitor.person.actor, reason=reason, now=now)
     else:
         made = correct.ask(store, rules, visitor.person, number, what="order", line_id=line.line_id.split("/")[0], value=chosen.order,
