@@ -89,6 +89,8 @@ class Material:
     rules: Rules
     period: str
     proof: KeptProof
+    after: KeptProof | None = None
+    """The latest proof of the following month, of which the cut-off sample has its other half."""
     sides: Sequence[Sides]
     sample: Sequence[Row]
     strays: Sequence[KeptStray]
@@ -141,7 +143,7 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
     for run in (proof, after):
         for file in (file for extract in run.extracts for file in files_of(extract)) if run else ():
             whole(str(file["file"]), str(file["sha256"]))
-    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof, strays), sample=_sample(proof, after),
+    return Material(rules=rules, period=period, proof=proof, after=after, sides=_sides(proof, strays), sample=_sample(proof, after),
                     strays=strays, open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
                     house=house, available=available, end=end or MonthEnd(), matches=_of_the_month(proof, matches))
 

@@ -91,6 +91,7 @@ def _prove(  # noqa: PLR0913  options
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house = tuple(irregular)
         proof.relied_on = f"{heard.relied_on}; {books.judged} of {proof.lines} lines were judged, the others stand as proved before"
+        proof.asked = _asked(rules, told)
         proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, grown.files("payouts"), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date(), owed=heard.owed) if rules.accounts else None
@@ -154,6 +155,14 @@ def _said(effort: Effort, *, anew: bool) -> str:
     if effort.other_rules:
         return f"{effort.worked_out} returns were worked out anew, {effort.other_rules} of them because the rules changed since"
     return f"{effort.worked_out} returns were worked out, those of the other {effort.kept} to which nothing happened since still hold"
+
+
+def _asked(rules: Rules, told: Testimony) -> Mapping[str, Any]:
+    """Say by which version of the rules a month was read, and which days of which company of which ERP, by legal entity."""
+    return {"rules": rules.version, "entities": {
+        entity.id: {"erp": entity.erp, "company": entity.options.get("company", entity.id),
+                    **{name: day.isoformat() for name, day in zip(("first", "last"), told.asked[entity.id], strict=True)}}
+        for entity in rules.entities if entity.id in told.asked}}
 
 
 def _history(path: Path, memory: str) -> History:
