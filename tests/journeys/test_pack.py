@@ -125,6 +125,18 @@ def test_units_are_tied_over_all_currencies_of_a_legal_entity_and_a_ledger_that_
     assert is_worked_out_again(sheets, tmp_path / "pack.xlsx")
 
 
+def test_the_vat_list_of_a_month_stays_in_its_pack_as_it_was_when_the_month_was_proved(eve: World) -> None:
+    made = material(eve)
+    before = plain(packs.pack(replace(made, end=replace(made.end, uncredited=None))))["Paid without credit note"]
+
+    (row,) = plain(packs.pack(made))["Paid without credit note"]
+
+    assert row[:4] == ["gb01", "QX501", "GB-DC-01", "GBP"]
+    assert row[4:12] == ["R-9", "platform", "PAY-R-9", date(2010, 12, 31), D("10.20"), D("10.20"), "United Kingdom", row[11]]
+    assert row[12] == "no"
+    assert [each[0] for each in before] == ["not kept"]
+
+
 # --- what was open
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import duckdb
 
+from backhaul.application.claims import Uncredited
 from backhaul.application.close_ports import CloseStore, CloseTx
 from backhaul.application.extracts import SIDES, files_of, table_of
 from backhaul.application.ledger import Ledger, Proposed
@@ -74,12 +75,14 @@ class Sides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthEnd:
-    """What the latest proof kept of a month's end beside its lines; nothing where the profile names no accounts."""
+    """What the latest proof kept of a month's end beside its lines; but for payments nothing where the profile names no accounts."""
 
     rolled: Rolled | None = None
     figures: Figures | None = None
     ledger: Ledger | None = None
     journals: Sequence[Proposed] = ()
+    uncredited: Sequence[Uncredited] | None = None
+    """Payments of the calendar month that no credit note answers whole at its end; None where that was not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from backhaul.domain.payments import Waits
 from backhaul.domain.proof import NOTHING
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
+from backhaul.entrypoints import asking, crediting, journaling, rolling, valuing, worker
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
 UNDER: Final = "proof"
@@ -112,6 +112,7 @@ def _prove(  # noqa: PLR0913  options
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
                 rolling.own(house.store, rules, rolled, now=now)
+        crediting.keep(house.store, tenant, period, heard.owed)
         if rolled and figures and ledger:
             rolling.keep(house.store, tenant, period, rolled)
             valuing.keep(house.store, tenant, period, figures)
