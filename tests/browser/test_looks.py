@@ -21,6 +21,7 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
          "waiting": "/waiting", "proof": "/proof", "close": "/close?period=2010-11",
          "credits by hand": "/proof/match",
          "roll-forward": "/roll-forward?period=2010-11",
+         "payments without a credit note": "/roll-forward/uncredited?period=2010-11",
          "figures": "/figures?period=2010-11", "journals": "/journals?period=2010-11",
          "lines of a figure": "/figures/lines?period=2010-11&entity=gb01&warehouse=GB-DC-01&currency=GBP&kind=sellable",
          "lines rolled forward": "/roll-forward/lines?period=2010-11&flow=paid&cell=closing",

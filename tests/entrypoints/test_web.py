@@ -44,6 +44,7 @@ from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
+from backhaul.domain.payments import Payment, PaymentStatus, PayoutRules
 from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, ReturnOrder
 from backhaul.domain.resolution import meanwhile
@@ -1455,6 +1456,37 @@ def test_a_roll_forward_is_drawn_and_leaves_as_a_sheet_and_so_do_the_lists_besid
     assert "/exports/roll-forward-lines.csv?period=2010-12" in browser.get(
         f"/roll-forward/lines?{urlencode({'period': '2010-12', 'cell': 'closing'} | where)}").text
     assert sheet(browser, "roll-forward-lines", period="2010-12", cell="nothing", **where) == []
+
+
+@pytest.fixture
+def provided(store: SqlStore) -> Iterator[Browser]:
+    """Give a browser of finance where the profile names a payment provider."""
+    rules = replace(PROFILE.rules, payouts=PayoutRules(providers=("psp",)))
+    with serve(create_app(House(store, {TENANT: replace(PROFILE, rules=rules)}), clock=Now(), sign_in=SIGN_IN)) as running:
+        yield inside(running)
+
+
+def test_payments_without_a_credit_note_are_listed_for_the_vat_period_that_is_chosen(store: SqlStore, provided: Browser) -> None:
+    rolled_forward(store)
+    with store.begin() as tx:
+        tx.keep_payments(TENANT, [Payment(provider="psp", reference=f"=P-{number}", status=PaymentStatus.PAID, amount=Decimal("10.20"),
+                                          currency="GBP", day=day, returns=(REF,)) for number, day in enumerate((
+                                              date(2010, 11, 30), date(2010, 12, 4), date(2011, 1, 31), date(2011, 2, 1)))],
+                         sheet="", at=datetime(2011, 2, 1, 5, tzinfo=UTC))
+    led = re.search('href="([^"]*/uncredited[^"]*)"', provided.get("/roll-forward").text)
+    assert led
+
+    month, quarter = provided.get(html.unescape(led[1])).text, provided.get("/roll-forward/uncredited?period=2010-12&until=2011-01").text
+    sheet = re.search('href="([^"]*exports/uncredited.csv[^"]*)"', quarter)
+    assert sheet
+    rows = list(csv.reader(io.StringIO(provided.get(html.unescape(sheet[1])).content.decode("utf-8-sig"))))
+
+    assert [f"=P-{number}" in month for number in range(4)] == [False, True, False, False]
+    assert [f"=P-{number}" in quarter for number in range(4)] == [False, True, True, False]
+    assert [row[6] for row in rows[1:]] == ["'=P-1", "'=P-2"]
+    assert "no payment of it waits" in provided.get("/roll-forward/uncredited").text.lower(), "without a period it is this month"
+    assert provided.get("/roll-forward/uncredited?period=2010-13").status_code == 404
+    assert "/roll-forward/uncredited?period=2010-12" in provided.get("/close?period=2010-12").text
 
 
 def test_payments_that_are_broken_stand_on_the_page_of_the_proof(store: SqlStore, browser: Browser) -> None:

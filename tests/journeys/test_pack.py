@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from backhaul.application import pack as packs
-from backhaul.application.material import Sides
+from backhaul.application.material import MonthEnd, Sides
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.rules import Booking
+from backhaul.domain.rules import Booking, Tolerances
+from backhaul.domain.tolerance import Measure, ToleranceRow
 from backhaul.entrypoints import journaling
 from backhaul.entrypoints.months import prove_month
 from backhaul.entrypoints.spreadsheet import workbook
@@ -124,6 +125,18 @@ def test_units_are_tied_over_all_currencies_of_a_legal_entity_and_a_ledger_that_
     assert is_worked_out_again(sheets, tmp_path / "pack.xlsx")
 
 
+def test_the_vat_list_of_a_month_stays_in_its_pack_as_it_was_when_the_month_was_proved(eve: World) -> None:
+    made = material(eve)
+    before = plain(packs.pack(replace(made, end=replace(made.end, uncredited=None))))["Paid without credit note"]
+
+    (row,) = plain(packs.pack(made))["Paid without credit note"]
+
+    assert row[:4] == ["gb01", "QX501", "GB-DC-01", "GBP"]
+    assert row[4:12] == ["R-9", "platform", "PAY-R-9", date(2010, 12, 31), D("10.20"), D("10.20"), "United Kingdom", row[11]]
+    assert row[12] == "no"
+    assert [each[0] for each in before] == ["not kept"]
+
+
 # --- what was open
 
 
@@ -164,3 +177,35 @@ def test_what_was_done_before_the_month_was_over_or_came_up_after_it_was_not_ope
     told = plain(packs.pack(packs.gather(eve.house.store, eve.house.profiles[TENANT].rules, DECEMBER, lambda *_: None)))
 
     assert [row[4] for row in told["Open items"] if row[3] == "roll-forward"] == ["gb01 kept"]
+
+
+# --- what was read
+
+
+def test_a_pack_says_what_was_asked_of_whom_and_within_what_it_might_differ_for_both_months_it_is_made_of(eve: World) -> None:
+    eve.change_rules(tolerances=Tolerances(rows=(
+        ToleranceRow(measure=Measure.TAX, amount=D("0.05"), currency="GBP", owner="fiona", reason="the ERP rounds"),)))
+    alone = material(eve)
+    eve.at += timedelta(days=2)
+    with prove_month(eve.house, TENANT, "2011-01", eve.at.date(), now=eve.at) as (_, _books, january):
+        made = material(eve)
+    read = eve.house.profiles[TENANT].rules.version
+    eve.change_rules(version="2099-01")
+
+    told = plain(packs.pack(made))
+    before = plain(packs.pack(replace(made, after=None, end=MonthEnd(), proof=replace(made.proof, figures={}))))
+
+    december = {(row[2], row[3]): tuple(row[4:]) for row in told["Extract parameters"] if row[1] == DECEMBER}
+    assert december["", "proved as of the end of"] == (date(2011, 1, 2),)
+    assert december["", "read by the rules of version"] == (read,)
+    assert [december["gb01", what] for what in ("ERP", "company", "books read from", "books read until")] == [
+        ("finance-scm",), ("gb01",), (date(2010, 10, 31),), (date(2011, 1, 2),)]
+    assert "202900" in december["gb01", "accounts read"][0]
+    assert december["", "tolerance, tax GBP"] == (D("0.05"), "fiona", "the ERP rounds")
+    assert december["", "tolerance, net"] == (D(0), "finance", "what holds where no row does")
+    assert {row[1] for row in told["Extract parameters"]} == {DECEMBER, "2011-01"}
+    assert {(row[5], row[7]) for row in told["Extracts"] if row[8] == "2011-01"} >= {
+        (each["side"], each["sha256"]) for each in january["extracts"]}
+    assert {row[3] for row in told["Extracts"]} == {read}
+    assert ({row[3] for row in before["Extracts"]}, {row[1] for row in before["Extract parameters"]}) == ({"not kept"}, {DECEMBER})
+    assert {row[8] for row in plain(packs.pack(alone))["Extracts"]} == {DECEMBER}

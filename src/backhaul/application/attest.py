@@ -67,6 +67,8 @@ class Testimony:
     """Legal entities whose ERP was not read: nothing of theirs is called late or missing."""
     stockless: set[str] = field(default_factory=set)
     """Legal entities whose ERP told nothing of stock."""
+    asked: dict[str, tuple[date, date]] = field(default_factory=dict)
+    """Which days were asked of the books of each legal entity, the first and the last."""
     shown: dict[str, Sequence[Entry]] = field(default_factory=dict)
     """Everything the books of each legal entity showed, whoever wrote it."""
     suggested: Suggested = field(default_factory=Suggested)
@@ -118,7 +120,8 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
     """
     told, whole = Testimony(), rules.span(period)
     spans = {entity.id: entity.calendar.span(period) for entity in rules.having(period)}
-    shown = {entity: _shown(entity, erps.get(entity), span.first - BEFORE, max(day, span.last), told) for entity, span in spans.items()}
+    told.asked = {entity: (span.first - BEFORE, max(day, span.last)) for entity, span in spans.items()}
+    shown = {entity: _shown(entity, erps.get(entity), *days, told) for entity, days in told.asked.items()}
     told.shown = shown
     marks = _marks(store, rules, [entry for entries in shown.values() for entry in entries])
     with store.look() as tx:

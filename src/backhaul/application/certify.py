@@ -35,6 +35,9 @@ def figures(proof: Proof) -> dict[str, Any]:
         "ledger_difference": proof.ledger_difference, "house": _house(proof),
         "within": proof.within, "let_go": [_let_go(proof, row, each) for row, each in proof.let_go.items()],
         "entities": {entity: _own(share, proof.reasons_of(entity)) for entity, share in proof.entities.items()},
+        **({"asked": {**proof.asked, "tolerances": [
+            {"row": row.name, "limit": row.amount, "owner": row.owner, "reason": row.reason} for row in proof.tolerances]}}
+           if proof.asked else {}),
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
         **{name: list(rows) for name, rows in (("roll_forward", proof.roll_forward), ("across", proof.across)) if rows},
         **({"by_hand": {entity: {"count": count, "amount": amount} for entity, (count, amount) in proof.by_hand.items()}}

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import duckdb
 
+from backhaul.application.claims import Uncredited
 from backhaul.application.close_ports import CloseStore, CloseTx
 from backhaul.application.extracts import SIDES, files_of, table_of
 from backhaul.application.ledger import Ledger, Proposed
@@ -74,12 +75,14 @@ class Sides:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthEnd:
-    """What the latest proof kept of a month's end beside its lines; nothing where the profile names no accounts."""
+    """What the latest proof kept of a month's end beside its lines; but for payments nothing where the profile names no accounts."""
 
     rolled: Rolled | None = None
     figures: Figures | None = None
     ledger: Ledger | None = None
     journals: Sequence[Proposed] = ()
+    uncredited: Sequence[Uncredited] | None = None
+    """Payments of the calendar month that no credit note answers whole at its end; None where that was not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,8 @@ class Material:
     rules: Rules
     period: str
     proof: KeptProof
+    after: KeptProof | None = None
+    """The latest proof of the following month, of which the cut-off sample has its other half."""
     sides: Sequence[Sides]
     sample: Sequence[Row]
     strays: Sequence[KeptStray]
@@ -141,7 +146,7 @@ def gather(store: CloseStore, rules: Rules, period: str, whole: Callable[[str, s
     for run in (proof, after):
         for file in (file for extract in run.extracts for file in files_of(extract)) if run else ():
             whole(str(file["file"]), str(file["sha256"]))
-    return Material(rules=rules, period=period, proof=proof, sides=_sides(proof, strays), sample=_sample(proof, after),
+    return Material(rules=rules, period=period, proof=proof, after=after, sides=_sides(proof, strays), sample=_sample(proof, after),
                     strays=strays, open=open_, windows=windows, proposals=proposals, reigns=reigns, signatures=signatures,
                     house=house, available=available, end=end or MonthEnd(), matches=_of_the_month(proof, matches))
 

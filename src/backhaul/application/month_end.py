@@ -44,6 +44,15 @@ def _ages(row: RollForward) -> tuple[Decimal, ...]:
     return tuple(row.ageing.get(age, NOTHING) for age in (*AGES, OLDEST))
 
 
+def _unanswered(material: Material) -> Iterator[Row]:
+    found = material.end.uncredited
+    if found is None:
+        yield "not kept", *(None,) * 12, "prove the month again"
+    for each in found or ():
+        yield (*_whose(each.whose), ", ".join(each.returns), each.payment.provider, each.payment.reference, each.payment.day,
+               each.payment.amount, each.open, each.country, each.due_on, "yes" if each.late else "no", each.source)
+
+
 def _house(material: Material) -> Iterator[Row]:
     rows = [(each.kind, CLASSES[each.kind].owner.value, each.subject, each.entity, each.count, each.amount, each.currency, each.sentence)
             for each in material.house]
@@ -132,6 +141,8 @@ MONTH_END: Final[Mapping[str, Section]] = {
     "Received, not credited": Section(rows=_received, headings=(
         *WHOSE, "Opening", "Received", "Credited", "Closing", "Tied to", "Balance", "Difference", *DAYS, "Ages less closing",
         "At selling price", "Its VAT")),
+    "Paid without credit note": Section(rows=_unanswered, headings=(
+        *WHOSE, "Returns", "Provider", "Payment", "Paid on", "Paid", "Open", "Country", "Due on", "Late", "Clock by")),
     "House as a whole": Section(rows=_house, headings=(
         "Class", "Team", "About", "Legal entity", "Found", "Amount", "Currency", "Says")),
     "Availability": Section(rows=_availability, headings=(

@@ -12,8 +12,9 @@ from backhaul.application.material import Formula, Material, Sheet, gather
 from backhaul.application.month_end import MONTH_END
 from backhaul.application.sections import COLUMNS, SECTIONS, Section
 
-ALL: Final[Mapping[str, Section]] = {**{name: section for name, section in SECTIONS.items() if name != "Extracts"}, **MONTH_END,
-                                     "Extracts": SECTIONS["Extracts"]}
+READ: Final = ("Extract parameters", "Extracts")
+ALL: Final[Mapping[str, Section]] = {**{name: section for name, section in SECTIONS.items() if name not in READ}, **MONTH_END,
+                                     **{name: SECTIONS[name] for name in READ}}
 """Every section in its order; what was read stands last."""
 
 

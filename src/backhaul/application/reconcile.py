@@ -86,6 +86,8 @@ class Proof:
     reasons: tuple[str, ...] = ()
     about: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Which of the reasons are about one legal entity alone."""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """By which rules the sides were read, and what was asked of whom; empty for extracts from outside."""
     relied_on: str = ""
     """In one sentence: whether the platform was asked itself, or what it sent was relied on."""
     house: tuple[Irregular, ...] = ()

@@ -6,11 +6,13 @@ again, paper shows it, and both say the same.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from backhaul.application.material import Formula, Material, Row
+from backhaul.application.proof_ports import KeptProof
 from backhaul.domain.returns import NOTHING
 
 AGES: Final = (7, 30, 60)
@@ -174,12 +176,39 @@ def _by_hand(material: Material) -> Iterator[Row]:
                    line.net, match.currency, match.actor, match.approver, match.at, match.reason, says)
 
 
+def _parameters(material: Material) -> Iterator[Row]:
+    """Say of each proof what was asked of whom, and within what its figures might differ."""
+    for proof in _proofs(material):
+        of, asked = (proof.id, proof.period), proof.figures.get("asked")
+        yield *of, "", "proved as of the end of", proof.day
+        yield *of, "", "the platform's side", proof.figures.get("relied_on", "")
+        yield *of, "", "read by the rules of version", asked["rules"] if asked else "not kept"
+        for entity, each in sorted(asked["entities"].items()) if asked else ():
+            yield from ((*of, entity, what, each[name]) for what, name in (("ERP", "erp"), ("company", "company")))
+            yield from ((*of, entity, what, date.fromisoformat(each[name]))
+                        for what, name in (("books read from", "first"), ("books read until", "last")))
+        for row in asked["tolerances"] if asked else ():
+            yield *of, "", f"tolerance, {row['row']}", Decimal(str(row["limit"])), row["owner"], row["reason"]
+    ledger = material.end.ledger
+    for entity, accounts in sorted(ledger.accounts.items()) if ledger else ():
+        yield material.proof.id, material.proof.period, entity, "accounts read", ", ".join(sorted({*accounts.values()}))
+
+
 def _extracts(material: Material) -> Iterator[Row]:
-    run = (material.proof.id, material.proof.day, material.proof.at, material.rules.version, "yes" if material.proof.complete else "no")
-    for each in material.proof.extracts:
-        yield (*run, each["side"], each["rows"], each["sha256"])
-        for number, file in enumerate(each.get("files", ()), start=1):
-            yield (*run, f"{each['side']}, file {number}", file["rows"], file["sha256"])
+    for proof in _proofs(material):
+        asked = proof.figures.get("asked")
+        run = (proof.id, proof.day, proof.at, asked["rules"] if asked else "not kept", "yes" if proof.complete else "no")
+        for each in proof.extracts:
+            yield (*run, each["side"], each["rows"], each["sha256"], proof.period)
+            for number, file in enumerate(each.get("files", ()), start=1):
+                yield (*run, f"{each['side']}, file {number}", file["rows"], file["sha256"], proof.period)
+
+
+def _proofs(material: Material) -> Iterator[KeptProof]:
+    """Give the proofs whose extracts a pack is made of: the month's, and the following month's of which the cut-off sample is."""
+    yield material.proof
+    if material.after is not None:
+        yield material.after
 
 
 def _words(values: Mapping[str, Any]) -> str:
@@ -220,6 +249,8 @@ SECTIONS: Final[Mapping[str, Section]] = {
         "Reason", "Says")),
     "Signatures": Section(rows=_signatures, headings=(
         "Legal entity", "List", "Signed by", "Signed", "SHA-256", "Numbers", "Fell", "What moved")),
-    "Extracts": Section(rows=_extracts, headings=("Proof", "As of", "Run", "Rules", "Complete", "Side", "Rows", "SHA-256")),
+    "Extract parameters": Section(rows=_parameters, headings=(
+        "Proof", "Month", "Legal entity", "Parameter", "Value", "Owner", "Reason")),
+    "Extracts": Section(rows=_extracts, headings=("Proof", "As of", "Run", "Rules", "Complete", "Side", "Rows", "SHA-256", "Month")),
 }
 """Every section of a pack, in its order. A formula that looks at another sheet names it as it is named here."""

@@ -17,7 +17,7 @@ from backhaul.application.ports import Store
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.general_journal import Journal, Standing
 from backhaul.domain.rules import LegalEntity, Rules
-from backhaul.entrypoints import rolling, valuing
+from backhaul.entrypoints import crediting, rolling, valuing
 from backhaul.entrypoints.spreadsheet import csv_file, workbook
 
 UNDER: Final = "ledger"
@@ -50,7 +50,8 @@ def proposed(store: CloseStore, rules: Rules, period: str) -> tuple[Proposed, ..
 def month_end(store: CloseStore, rules: Rules, period: str) -> MonthEnd:
     """Give all that the last proof of a month kept of its end, for its pack."""
     return MonthEnd(rolled=rolling.kept(store, rules.tenant, period), figures=valuing.kept(store, rules.tenant, period),
-                    ledger=kept(store, rules.tenant, period), journals=proposed(store, rules, period))
+                    ledger=kept(store, rules.tenant, period), journals=proposed(store, rules, period),
+                    uncredited=crediting.kept(store, rules.tenant, period))
 
 
 def write(ledger: Ledger, path: Path) -> None:

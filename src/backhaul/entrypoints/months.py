@@ -38,7 +38,7 @@ from backhaul.domain.payments import Waits
 from backhaul.domain.proof import NOTHING
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import asking, journaling, rolling, valuing, worker
+from backhaul.entrypoints import asking, crediting, journaling, rolling, valuing, worker
 from backhaul.entrypoints.chaining import Chain, Grown, extend, resume, sha256_of
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
 
@@ -92,6 +92,7 @@ def _prove(  # noqa: PLR0913  options
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house = tuple(irregular)
         proof.relied_on = f"{heard.relied_on}; {books.judged} of {proof.lines} lines were judged, the others stand as proved before"
+        proof.asked = _asked(rules, told)
         proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, grown.files("payouts"), until) if told.payouts else []
         rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date(), owed=heard.owed) if rules.accounts else None
@@ -113,6 +114,7 @@ def _prove(  # noqa: PLR0913  options
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
                 rolling.own(house.store, rules, rolled, now=now)
+        crediting.keep(house.store, tenant, period, heard.owed)
         if rolled and figures and ledger:
             rolling.keep(house.store, tenant, period, rolled)
             valuing.keep(house.store, tenant, period, figures)
@@ -156,6 +158,14 @@ def _said(effort: Effort, *, anew: bool) -> str:
     if effort.other_rules:
         return f"{effort.worked_out} returns were worked out anew, {effort.other_rules} of them because the rules changed since"
     return f"{effort.worked_out} returns were worked out, those of the other {effort.kept} to which nothing happened since still hold"
+
+
+def _asked(rules: Rules, told: Testimony) -> Mapping[str, Any]:
+    """Say by which version of the rules a month was read, and which days of which company of which ERP, by legal entity."""
+    return {"rules": rules.version, "entities": {
+        entity.id: {"erp": entity.erp, "company": entity.options.get("company", entity.id),
+                    **{name: day.isoformat() for name, day in zip(("first", "last"), told.asked[entity.id], strict=True)}}
+        for entity in rules.entities if entity.id in told.asked}}
 
 
 def _history(path: Path, memory: str) -> History:

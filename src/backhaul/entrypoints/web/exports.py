@@ -7,9 +7,8 @@ C15). Rows are read page by page along the same indexes as the lists, up to `MOS
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException, PermissionDeniedException
@@ -23,13 +22,11 @@ from sqlalchemy import Connection
 from backhaul.adapters.sql import coverage, lists, proofs, statements
 from backhaul.adapters.sql.lists import Reach
 from backhaul.application import casework
-from backhaul.application.claims import claims, settlings, uncredited
-from backhaul.application.payment_ports import PaymentStore
+from backhaul.application.claims import claims, settlings
 from backhaul.domain.access import Action
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.exception_case import KINDS as ALL_KINDS
-from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import Whose
 from backhaul.domain.valuation import Returned, liabilities, valued
 from backhaul.entrypoints import joining, overseeing
@@ -39,7 +36,7 @@ from backhaul.entrypoints.web.console import Console, days, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 from backhaul.entrypoints.web.pages.comparison import asked_for, compared
 from backhaul.entrypoints.web.pages.figures import asked_for as lines_of_figure, found as figured_month
-from backhaul.entrypoints.web.pages.roll_forward import asked_for as lines_of_rolled, found as rolled_month
+from backhaul.entrypoints.web.pages.roll_forward import asked_for as lines_of_rolled, found as rolled_month, payments_of, unanswered
 from backhaul.entrypoints.web.pages.waiting import about, promise_asked, promised
 
 MOST: Final = 50_000
@@ -319,22 +316,15 @@ def _journals(console: Console, request: AnyRequest, _connection: Connection, re
                    leg.role.value, leg.debit, leg.credit, journal.currency, leg.text, journal.why)
 
 
-def _uncredited(console: Console, request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
-    rules, period = console.house.profiles[reach.tenant].rules, query(request, "period")
-    first, last = (MONTHS.first(period), MONTHS.last(period)) if MONTHS.has(period) else (date.min, console.clock.now().date())
-    for each in uncredited(claims(_payments(console), rules), first, last):
+def _uncredited(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
+    for each in unanswered(console, request)[2]:
         yield (*_whose(each.whose), " ".join(each.returns), each.payment.provider, each.payment.reference, each.payment.day,
                each.payment.amount, each.open, each.country, each.due_on, "yes" if each.late else "no", each.source)
 
 
 def _settlements(console: Console, _request: AnyRequest, _connection: Connection, reach: Reach) -> Iterator[Row]:
-    for each in settlings(claims(_payments(console), console.house.profiles[reach.tenant].rules)):
+    for each in settlings(claims(payments_of(console), console.house.profiles[reach.tenant].rules)):
         yield (*_whose(each.whose), " ".join(each.returns), each.note or "write-off", each.other, each.amount, each.day)
-
-
-def _payments(console: Console) -> PaymentStore:
-    """Give the store as one that knows payments as well as people; the house has only one."""
-    return cast("PaymentStore", console.house.store)
 
 
 def _whose(whose: Whose) -> Row:

@@ -5,6 +5,8 @@ platform sent: its lines, the page of the return, and there the message. Shown t
 """
 
 from collections.abc import Sequence
+from typing import cast
+from zoneinfo import ZoneInfo
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
@@ -12,7 +14,10 @@ from litestar.handlers import BaseRouteHandler
 
 from backhaul.adapters.sql import proofs
 from backhaul.adapters.sql.lists import PAGE
+from backhaul.application.claims import Uncredited, claims, uncredited
+from backhaul.application.payment_ports import PaymentStore
 from backhaul.domain.access import Action
+from backhaul.domain.fiscal_calendar import MONTHS
 from backhaul.domain.roll_forward import AGES, NAMES, OLDEST, CellLine, Flow, Rolled, RollForward, Whose, lines_under
 from backhaul.entrypoints import valuing
 from backhaul.entrypoints.rolling import kept
@@ -47,7 +52,26 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return console.show(request, "roll_forward_lines.html", period=period, row=row, cell=cell, title=TITLES[row.flow], count=len(told),
                             lines=told[first:first + PAGE], first=not first, after=str(first + PAGE) if told[first + PAGE:] else "")
 
-    return [show_roll_forward, show_lines]
+    @get("/roll-forward/uncredited", action=Action.SEE, whole=True, sync_to_thread=True)
+    def show_uncredited(request: AnyRequest) -> Response[str]:
+        period, until, told = unanswered(console, request)
+        first = whole(query(request, "after")) or 0
+        return console.show(request, "uncredited.html", period=period, until=until, count=len(told), lines=told[first:first + PAGE],
+                            first=not first, after=str(first + PAGE) if told[first + PAGE:] else "")
+
+    return [show_roll_forward, show_lines, show_uncredited]
+
+
+def unanswered(console: Console, request: AnyRequest) -> tuple[str, str, list[Uncredited]]:
+    """Give the VAT period that is asked for, by its first and its last month, and its payments that no credit note answers."""
+    rules = console.house.profiles[console.tenant(request)].rules
+    here = console.clock.now().astimezone(ZoneInfo(rules.entities[0].zone)).date()
+    period = query(request, "period") or MONTHS.period_of(here)
+    until = max(query(request, "until") or period, period)
+    if not (MONTHS.has(period) and MONTHS.has(until)):
+        detail = "a month is written as 2026-10"
+        raise NotFoundException(detail)
+    return period, until, [*uncredited(claims(payments_of(console), rules), MONTHS.first(period), MONTHS.last(until))]
 
 
 def found(console: Console, request: AnyRequest) -> tuple[str, Rolled | None, list[str]]:
@@ -66,6 +90,11 @@ def asked_for(console: Console, request: AnyRequest) -> tuple[str, RollForward |
     if rolled is None or row is None or cell not in {*NAMES[row.flow], "opening", "closing", "balance", "beside", *AGES, OLDEST}:
         return period, None, cell, ()
     return period, row, cell, lines_under(rolled, row.flow, row.whose, cell)
+
+
+def payments_of(console: Console) -> PaymentStore:
+    """Give the store as one that knows payments as well as people; the house has only one."""
+    return cast("PaymentStore", console.house.store)
 
 
 def _row(request: AnyRequest, rolled: Rolled | None) -> RollForward | None:
