@@ -105,15 +105,16 @@ def resume(store: ProofStore, tenant: str, period: str, folder: Path) -> Chain:
     name = f"{EXTRACTS}{period}"
     with store.begin() as tx:
         memory, run = tx.recall(tenant, name), next(iter(tx.proofs(tenant, period, limit=1)), None)
-        if memory and run:
-            place = folder / memory["folder"]
-            links = {each["side"]: [Link(**file) for file in files_of(each)] for each in run.extracts if "files" in each}
-            if links.keys() == SIDES.keys() and all(_lies(place, link) for side in links.values() for link in side):
-                return Chain(folder=place, secret=memory["secret"], links=links)
-        numbers = [int(each.name) for each in folder.glob("*") if each.name.isdecimal()]
-        memory = {"folder": str(max(numbers, default=0) + 1), "secret": token_hex(16)}
+    if memory and run:
         place = folder / memory["folder"]
-        place.mkdir(parents=True)
+        links = {each["side"]: [Link(**file) for file in files_of(each)] for each in run.extracts if "files" in each}
+        if links.keys() == SIDES.keys() and all(_lies(place, link) for side in links.values() for link in side):
+            return Chain(folder=place, secret=memory["secret"], links=links)
+    numbers = [int(each.name) for each in folder.glob("*") if each.name.isdecimal()]
+    memory = {"folder": str(max(numbers, default=0) + 1), "secret": token_hex(16)}
+    place = folder / memory["folder"]
+    place.mkdir(parents=True)
+    with store.begin() as tx:
         tx.remember(tenant, name, memory)
     return Chain(folder=place, secret=memory["secret"], links=dict.fromkeys(SIDES, ()))
 
