@@ -35,6 +35,7 @@ PAGES = {"today": "/", "exceptions": "/exceptions", "exception": "/exceptions/1"
                           "&outcome=scrapped&location=SCRAP&erp_disposition=ZSCRAP&version=2026-01.1",
          "mapping-wrong": "/mappings/draft?legal_entity=gb01&warehouse=GB-DC-01&disposition=DONATE&condition=D&outcome=restocked"
                           "&location=SALE&version=2026-01.1",
+         "profile-draft": "/profile/draft?table=fees&found=GIFT",
          "tokens": "/tokens", "catalogue": "/catalogue", "kind": "/catalogue/UNMAPPED_DISPOSITION",
          "comparison": "/comparison", "sign-in": "/sign-in", "error": "/returns/nobody"}
 SHOWN = {"today", "exceptions", "exception", "waiting", "return", "batch", "mappings", "flows"}
@@ -54,6 +55,7 @@ NOBODY = {
     "people and their grants": ("Ada Admin", "/administration"), "a return as a viewer sees it": ("Vera Viewer", "/returns/R-1001"),
     "a held return": ("Wanda Warehouse", "/returns/R-2002"), "what waits for approval": ("Anton Approver", "/approvals"),
     "the sale of goods": ("Oskar Operator", "/exceptions/{order}/sales?order=500001"),
+    "the sale of goods without customers": ("Wanda Warehouse", "/exceptions/{order}/sales?order=500001"),
     "a proposal": ("Anton Approver", "/approvals/1"), "a proposal of somebody else's right": ("Fiona Finance", "/approvals/1"),
     "an exception of a code": ("Wanda Warehouse", "/exceptions/{code}"),
 }
