@@ -118,7 +118,6 @@ def settle(  # noqa: PLR0913  each is named at the call
 
 def doubtful(tx: Tx, tenant: str, row: KeptException, route: Route) -> list[KeptPosting]:
     """Give what a settlement of an exception is about; stop where there is nothing, also when it is only proposed."""
-    refuse_unfit(row, Resolution.SETTLE)
     found = in_doubt(tx, tenant, row, route)
     if not found:
         message = f"exception {row.id}: nothing of it is in doubt for good; what carries a mark is looked for and found"
@@ -177,7 +176,10 @@ def decide(  # noqa: PLR0913  each is named at the call
 
 
 def refuse_unfit(row: KeptException, way: str, *, goods: str = "") -> None:
-    """Stop where a way out does not fit what was found, or says too little; when it is proposed, and again when it is done."""
+    """Stop where a way out does not fit what was found, or says too little; when it is proposed, and again when it is done.
+
+    What can be settled does not go by what was found, but by what is in doubt: `doubtful` says.
+    """
     told = {finding.code for finding in row.case.findings}
     fixed = sorted(code for code in told if not KINDS[code].waivable)
     message = ""
@@ -185,9 +187,9 @@ def refuse_unfit(row: KeptException, way: str, *, goods: str = "") -> None:
         message = f"exception {row.id}: {', '.join(fixed)} cannot be waived; mend the cause or close the line"
     elif way == Resolution.CLAIM and not told & CLAIMED:
         message = f"exception {row.id} is about nothing that was lost; only {', '.join(sorted(CLAIMED))} can be claimed"
-    elif way in (Resolution.DEBIT, Resolution.SETTLE) and not told & WAYS_OUT[Resolution(way)].fits:
+    elif way == Resolution.DEBIT and not told & WAYS_OUT[Resolution.DEBIT].fits:
         message = (f"exception {row.id} is about {', '.join(sorted(told))}; '{way}' is for "
-                   f"{', '.join(sorted(WAYS_OUT[Resolution(way)].fits))} alone")
+                   f"{', '.join(sorted(WAYS_OUT[Resolution.DEBIT].fits))} alone")
     elif way == Resolution.DEBIT and goods not in WHY:
         message = f"exception {row.id}: a debit says what becomes of the goods; goods are one of {', '.join(WHY)}, not '{goods}'"
     if message:

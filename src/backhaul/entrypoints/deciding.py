@@ -113,6 +113,13 @@ def exceptions_settle(  # noqa: PLR0913  each is an option
     if bool(found.strip()) is absent:
         message = "say either --found NUMBER or --absent"
         raise typer.BadParameter(message)
+    from backhaul.application import resolve
+
+    with opened() as house:
+        name = tenant_of(house, tenant)
+        route = _route(house, name, number)
+        with house.store.look() as tx:
+            resolve.doubtful(tx, name, resolve.find_exception(tx, name, number), route)
     _decide(ProposalKind.SETTLE, number, actor, approver, reason, tenant, as_json, found=found.strip())
 
 

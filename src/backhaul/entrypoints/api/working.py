@@ -183,7 +183,6 @@ def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key)
                     "customer": _buyer(asked, row.case.return_ref, data.order) if data.customer == MASKED else data.customer}
     content |= {"goods": data.goods} if data.decision == "debit" else {}
     if data.decision == "settle":
-        resolve.refuse_unfit(row, data.decision)
         route = asked.route(row.case.return_ref)
         with asked.store.look() as tx:
             resolve.doubtful(tx, asked.tenant, row, route)

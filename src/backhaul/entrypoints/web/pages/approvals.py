@@ -154,7 +154,6 @@ def _check_settlement(console: Console, tenant: str, number: int, told: Mapping[
         raise NeedsOperator(message)
     with console.house.store.look() as tx:
         row = resolve.find_exception(tx, tenant, number)
-    resolve.refuse_unfit(row, ProposalKind.SETTLE)
     route = console.route_of(tenant)(resolve.entity_of(console.house.store, console.house.profiles[tenant].rules, row.case.return_ref))
     with console.house.store.look() as tx:
         resolve.doubtful(tx, tenant, row, route)
