@@ -29,7 +29,7 @@ OURS: Final = ("scan and hash (floor)", "backhaul reconcile", "backhaul, two wor
 GOES_ON: Final = ("backhaul, its start", "backhaul onward")
 """What is measured for the run that goes on alone."""
 LINE: Final = """'R' || (n // 3) || '|' || (n % 3) AS line"""
-SAYS: Final = """'GBP' AS currency, 'SKU-' || (n % 20000) AS sku, 1 + n % 4 AS units, (1 + n % 9000) / 100.0 * (1 + n % 4) AS net"""
+SAYS: Final = """'GBP' AS currency, 'SKU-' || (n % 20000) AS item, 1 + n % 4 AS units, (1 + n % 9000) / 100.0 * (1 + n % 4) AS net"""
 
 
 def make(folder: Path, lines: int) -> Mapping[str, int]:
@@ -41,7 +41,7 @@ def make(folder: Path, lines: int) -> Mapping[str, int]:
     accepted = (f"SELECT {LINE}, 'gb01' AS entity, {SAYS}, 1 + n % 4 AS announced, 1 + n % 4 AS stocked, "
                 f"DATE '2026-01-05' AS accepted_on, DATE '2026-01-31' AS due_on FROM {rows}")
     stock = f"SELECT 'stock' AS side, 'IV' || n AS document, {posted}, {SAYS} FROM {rows}"
-    credited = (f"SELECT 'credit' AS side, 'CN' || n AS document, {posted}, 'GBP' AS currency, 'SKU-' || (n % 20000) AS sku, "
+    credited = (f"SELECT 'credit' AS side, 'CN' || n AS document, {posted}, 'GBP' AS currency, 'SKU-' || (n % 20000) AS item, "
                 f"1 + n % 4 + CASE WHEN n % {fewer} = 17 THEN 1 ELSE 0 END AS units, "
                 f"(1 + n % 9000) / 100.0 * (1 + n % 4) + CASE WHEN n % {amount} = 7 THEN 0.1 ELSE 0 END AS net FROM {rows}")
     credit = f"{credited} WHERE n % {missing} <> 11 UNION ALL {credited} WHERE n % {twice} = 13"
