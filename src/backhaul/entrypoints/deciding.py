@@ -8,7 +8,7 @@ import typer
 
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import ProposalKind
-from backhaul.entrypoints.seconding import Second, Who, Why, agreed, proposer, tell
+from backhaul.entrypoints.seconding import Second, Who, Why, agreed, proposer, refuse_both, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 exceptions_app: Final = typer.Typer(
@@ -116,6 +116,7 @@ def exceptions_settle(  # noqa: PLR0913  each is an option
     from backhaul.application import resolve
 
     with opened() as house:
+        refuse_both(house, approver)
         name = tenant_of(house, tenant)
         route = _route(house, name, number)
         with house.store.look() as tx:

@@ -33,6 +33,12 @@ def proposer(house: Any, tenant: str, actor: str, right: Action, entity: str = "
         return people.entitled(tx, actor, right, tenant, entity)
 
 
+def refuse_both(house: Any, approver: str) -> None:  # noqa: ANN401  as above
+    """Stop a command that names both people where that proves nothing."""
+    if approver.strip() and house.settings.sign_in.production:
+        raise typer.BadParameter(ONE_ALONE)
+
+
 def agreed(  # noqa: PLR0913  each is named at the call
     house: Any, tenant: str, kind: ProposalKind, content: Mapping[str, Any], *, actor: str, approver: str, reason: str,  # noqa: ANN401  as above
     right: Action | None = None,
@@ -47,8 +53,7 @@ def agreed(  # noqa: PLR0913  each is named at the call
     from backhaul.domain.proposal import PROPOSALS
 
     rules, now, rule, second = house.profiles[tenant].rules, datetime.now(UTC), PROPOSALS[kind], approver.strip()
-    if second and house.settings.sign_in.production:
-        raise typer.BadParameter(ONE_ALONE)
+    refuse_both(house, second)
     rights = tuple(filter(None, (rule.proposes, right)))
     with house.store.look() as tx:
         entity = EFFECTS[kind].looks(tx, rules, content).legal_entity
