@@ -226,8 +226,8 @@ def a_month(store: SqlStore, hand: Hand, now: datetime) -> list[str]:
         [Waiting(return_ref=refs[0], line_id=hand("line to match"), units=Decimal(1), net=Decimal("2.95"), **company)]))
     pausing.pause(store, PROFILE.rules, "gb01", actor="person 1", reason=hand("pause"), now=now)
     line_of = {"period": PERIOD, "entity": "gb01", "brand": whose.brand, "warehouse": whose.warehouse, "currency": "GBP"}
-    return [f"/proof?period={PERIOD}", f"/proof/{PERIOD}/WRONG_AMOUNT", f"/proof/{PERIOD}/EVENT_GAP", f"/proof/{PERIOD}/WITHIN_TOLERANCE",
-            f"/proof/match?period={PERIOD}", "/roll-forward", "/figures", "/journals", "/close",
+    return [f"/proof?period={PERIOD}", f"/proof/{PERIOD}/WRONG_AMOUNT", f"/proof/{PERIOD}/NOT_PROVED", f"/proof/{PERIOD}/EVENT_GAP",
+            f"/proof/{PERIOD}/WITHIN_TOLERANCE", f"/proof/match?period={PERIOD}", "/roll-forward", "/figures", "/journals", "/close",
             f"/roll-forward/lines?{urlencode(line_of | {'flow': 'paid', 'cell': 'closing'})}",
             f"/roll-forward/lines?{urlencode(line_of | {'flow': 'paid', 'cell': 'balance'})}",
             f"/figures/lines?{urlencode(line_of | {'kind': 'quarantine'})}", f"/figures/lines?{urlencode(line_of | {'where': 'expected'})}",
