@@ -1,6 +1,7 @@
 """Is one correction said once for all returns in which the same value is wrong, and kept in each as if it had been said of it alone?"""
 
 from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -205,9 +206,10 @@ def test_a_plan_that_says_too_little_or_is_about_nothing_is_no_proposal(three: S
         ask(three, plan(three, of, decision=decision))
 
 
-def test_a_word_that_is_no_value_is_told_with_those_there_are() -> None:
+@pytest.mark.parametrize(("decision", "read"), [("correct", alike.otherwise), ("waive", alike.same)])
+def test_a_word_that_is_no_value_is_told_with_those_there_are(decision: str, read: Callable[[dict[str, str]], object]) -> None:
     with pytest.raises(NeedsOperator, match="there are sku, quantity"):
-        alike.otherwise({"what": "colour"})
+        read({"decision": decision, "what": "colour"})
 
 
 def test_a_group_that_corrects_says_of_which_value(three: SqlStore) -> None:
