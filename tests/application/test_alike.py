@@ -1,7 +1,7 @@
 """Is one correction said once for all returns in which the same value is wrong, and kept in each as if it had been said of it alone?"""
 
-from dataclasses import replace
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
