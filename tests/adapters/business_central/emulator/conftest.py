@@ -46,9 +46,6 @@ class Environment:
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = httpx.Client(base_url=url, timeout=10, trust_env=False)
-        form = {"grant_type": "client_credentials", "client_id": "backhaul", "client_secret": "secret", "scope": f"{url}/.default"}
-        token = self.http.post("/tenant/oauth2/v2.0/token", data=form).json()["access_token"]
-        self.http.headers.update({"Authorization": f"Bearer {token}", "Accept-Language": "en-US", "Accept": "application/json"})
         self.root = "/v2.0/tenant/test/api/v2.0"
         self.company = ""
 
@@ -58,6 +55,10 @@ class Environment:
         return answer.json()
 
     def begin(self, **settings: object) -> None:
+        """Begin with an empty company, signed in anew: a token lasts an hour, and the tests of one process may last longer."""
+        form = {"grant_type": "client_credentials", "client_id": "backhaul", "client_secret": "secret", "scope": f"{self.url}/.default"}
+        token = self.http.post("/tenant/oauth2/v2.0/token", data=form).json()["access_token"]
+        self.http.headers.update({"Authorization": f"Bearer {token}", "Accept-Language": "en-US", "Accept": "application/json"})
         self.company = next(iter(self.control("seed", SEED | {"settings": SEED["settings"] | settings})["companies"].values()))
 
     def sell(self, order: str = "SO1", *lines: tuple[str, int, str], **more: object) -> dict[str, Any]:
