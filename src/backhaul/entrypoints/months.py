@@ -26,7 +26,7 @@ from backhaul.application.lease import HeldElsewhere, Lease, held
 from backhaul.application.ledger import counted, read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
-from backhaul.application.proof_ports import KeptProof, KeptStray, ProofTx
+from backhaul.application.proof_ports import KeptStray
 from backhaul.application.reconcile import Books, Proof
 from backhaul.application.sweep import SOURCE
 from backhaul.application.value import value
@@ -79,7 +79,7 @@ def _prove(  # noqa: PLR0913  options
 
     Who lost the lease meanwhile keeps nothing: that is `RetryLater`.
     """
-    rules, erps, seen = house.profiles[tenant].rules, erps_of(house, tenant), _seen(house, tenant, period)
+    rules, erps, seen = house.profiles[tenant].rules, erps_of(house, tenant), _seen(house, tenant, period, now.date())
     until = min(day, rules.span(period).last)
     heard = _hear(house, tenant, period, day, erps, now, anew=anew)
     told, irregular = heard.told, heard.irregular
@@ -270,10 +270,22 @@ def _is_latest(house: House, tenant: str, day: date) -> bool:
 # --- which months others say something of
 
 
-def _seen(house: House, tenant: str, period: str) -> Mapping[str, str]:
+def _late(rules: Rules, day: date) -> Sequence[str]:
+    """Name the periods that are proved by themselves on a day, in any legal entity's calendar: the current one and those before it."""
+    found: set[str] = set()
+    for calendar in (entity.calendar for entity in rules.entities):
+        period = calendar.period_of(day)
+        while period and calendar.last(period) >= day - LONG:
+            found.add(period)
+            period = calendar.before(period)
+    return sorted(found, reverse=True)
+
+
+def _seen(house: House, tenant: str, period: str, day: date) -> Mapping[str, str]:
     """Give by month what its reading found of lines of this one."""
     with house.store.look() as tx:
-        return {other: told[period] for other, told in _elsewhere(tx, tenant) if period in told}
+        others = {other: tx.recall(tenant, f"{ELSEWHERE}:{other}") for other in _late(house.profiles[tenant].rules, day)}
+    return {other: told[period] for other, told in others.items() if period in told}
 
 
 def _note(house: House, tenant: str, period: str, told: Testimony, seen: Mapping[str, str]) -> None:
@@ -284,34 +296,23 @@ def _note(house: House, tenant: str, period: str, told: Testimony, seen: Mapping
         tx.remember(tenant, name, {**tx.recall(tenant, name), "seen": seen})
 
 
-def _elsewhere(tx: ProofTx, tenant: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Give for each month that was proved what its reading found of lines of other months."""
-    for period in sorted({kept.period for kept in tx.proofs(tenant)}):
-        yield period, tx.recall(tenant, f"{ELSEWHERE}:{period}")
-
-
 def unsettled(house: House, tenant: str, day: date) -> Sequence[str]:
     """Name the months proved before that are to be proved again, the latest first.
 
     Those of whose lines another month's reading found something since, as a second credit; and once a week those in which something is
     broken or in timing, so that a break closes when it is mended and a deadline that runs out is seen.
     """
-    rules = house.profiles[tenant].rules
-    with house.store.look() as tx:
-        latest: dict[str, KeptProof] = {}
-        for kept in tx.proofs(tenant):
-            latest.setdefault(kept.period, kept)
-        others = [*_elsewhere(tx, tenant)]
-        found = []
-        for period, kept in latest.items():
-            memory = tx.recall(tenant, f"{UNDER}:{period}")
-            told = {other: each[period] for other, each in others if period in each}
-            awaits = any(kept.figures.get(name) for name in ("broken", "orphans", "in_timing", "house"))
-            if not rules.knows(period) or rules.span(period).last < day - LONG:
-                continue
-            if (told != memory.get("seen", {}) and kept.day < day) or (awaits and kept.day + RARELY <= day):
-                found.append(period)
-    return sorted(found, reverse=True)
+    found = []
+    for period in _late(house.profiles[tenant].rules, day):
+        told = _seen(house, tenant, period, day)
+        with house.store.look() as tx:
+            kept, memory = next(iter(tx.proofs(tenant, period, limit=1)), None), tx.recall(tenant, f"{UNDER}:{period}")
+        if kept is None:
+            continue
+        awaits = any(kept.figures.get(name) for name in ("broken", "orphans", "in_timing", "house"))
+        if (told != memory.get("seen", {}) and kept.day < day) or (awaits and kept.day + RARELY <= day):
+            found.append(period)
+    return found
 
 
 # --- every day

@@ -17,9 +17,9 @@ from backhaul.domain.access import Action
 from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.exception_case import Finding
 from backhaul.entrypoints import versioning
-from backhaul.entrypoints.web.console import Console, done, fields, query, whole
+from backhaul.entrypoints.web.console import Console, fields, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
-from backhaul.entrypoints.web.pages.mappings import Plan, next_name
+from backhaul.entrypoints.web.pages.mappings import Plan, next_name, propose_shown
 from backhaul.toml_rows import Passage, passages, rewritten, with_entry, with_key
 
 FOUND: Final = re.compile(r"'([^']+)'")
@@ -130,13 +130,5 @@ def _show(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Res
 
 def _propose(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
     """Propose what was shown; if anything differs since, it has to be looked at again."""
-    tenant = console.tenant(request)
-    plan = _plan(console, tenant, told)
-    if plan.draft is None or plan.told is None:
-        raise NeedsOperator(plan.wrong)
-    if plan.shown != told.get("shown"):
-        message = "what this version would change is not what was shown to you; look at it again and propose that"
-        raise NeedsOperator(message)
-    made = versioning.propose(console.house.store, console.house.profiles[tenant], plan.draft, plan.told,
-                              proposer=request.state.visitor.person.actor, reason=told.get("reason", ""), now=console.clock.now())
-    return done(request, f"/approvals/{made.id}", "proposed")
+    plan = _plan(console, console.tenant(request), told)
+    return propose_shown(console, request, plan, shown=told.get("shown", ""), reason=told.get("reason", ""))

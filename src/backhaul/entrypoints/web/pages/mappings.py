@@ -118,12 +118,16 @@ def _plan(console: Console, tenant: str, told: Mapping[str, str]) -> Plan:
 def _propose(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
     """Propose what was shown; if anything differs since, it has to be looked at again."""
     tenant = console.tenant(request)
-    plan = _plan(console, tenant, told)
+    return propose_shown(console, request, _plan(console, tenant, told), shown=told.get("shown", ""), reason=told.get("reason_why", ""))
+
+
+def propose_shown(console: Console, request: AnyRequest, plan: Plan, *, shown: str, reason: str) -> Response[Any]:
+    """Propose a drafted version if it is the one that was shown; else it has to be looked at again."""
     if plan.draft is None or plan.told is None:
         raise NeedsOperator(plan.wrong)
-    if plan.shown != told.get("shown"):
+    if plan.shown != shown:
         message = "what this version would change is not what was shown to you; look at it again and propose that"
         raise NeedsOperator(message)
-    made = versioning.propose(console.house.store, console.house.profiles[tenant], plan.draft, plan.told,
-                              proposer=request.state.visitor.person.actor, reason=told.get("reason_why", ""), now=console.clock.now())
+    made = versioning.propose(console.house.store, console.house.profiles[console.tenant(request)], plan.draft, plan.told,
+                              proposer=request.state.visitor.person.actor, reason=reason, now=console.clock.now())
     return done(request, f"/approvals/{made.id}", "proposed")
