@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.stores import open_store
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import pack as packs
@@ -45,8 +46,7 @@ def proved(store: SqlStore, folder: Path, period: str, lines: Sequence[Row], rec
 @pytest.fixture
 def sample(tmp_path: Path) -> list[list[Any]]:
     """Give the sample between two months of 40 lines each, one a day or two: some of December's are credited in January."""
-    store = SqlStore(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
-    store.migrate()
+    store = open_store(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     for period, first, step in (("2010-12", LAST, -1), ("2011-01", LAST + timedelta(days=1), 1)):
         days = {f"{period}|{number:02d}": first + step * timedelta(days=number // 2) for number in range(40)}
         late = {"2010-12|00": date(2011, 1, 3), "2010-12|30": date(2011, 1, 4), "2011-01|01": LAST}

@@ -13,6 +13,13 @@ from tests.browser.conftest import PASSPHRASE, Stage, looking, reported, tell
 from tests.journeys.stage import TENANT, life, line
 
 
+def press(page: Page, *keys: str) -> None:
+    """Press keys once the page listens to them: what it shows is there before its script is."""
+    page.wait_for_load_state()
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def open_exception(page: Page, cause: str) -> None:
     """Go from today to the one exception of a cause."""
     page.goto("/")
@@ -86,8 +93,7 @@ def test_the_warehouse_finds_the_code_nobody_mapped_and_says_what_becomes_of_its
 def test_customer_service_reads_out_why_somebody_waits_and_records_what_they_said(chromium: Browser, console: Stage) -> None:
     with looking(chromium, console, "Oskar Operator") as page:
         page.goto("/")
-        page.keyboard.press("g")
-        page.keyboard.press("n")
+        press(page, "g", "n")
         page.get_by_label("Return, order, customer or parcel").fill("R-2005")
         page.get_by_role("button", name="Find").click()
         expect(page.get_by_role("region", name="Not credited")).to_contain_text("one thing has to be settled first")
@@ -102,13 +108,12 @@ def test_customer_service_reads_out_why_somebody_waits_and_records_what_they_sai
 def test_customer_service_finds_a_return_by_the_order_the_customer_names(chromium: Browser, console: Stage) -> None:
     with looking(chromium, console, "Oskar Operator") as page:
         page.goto("/")
-        page.keyboard.press("/")
+        press(page, "/")
         page.keyboard.type("R-2005")
-        page.keyboard.press("Enter")
+        press(page, "Enter")
         page.get_by_role("link", name="R-2005").click()
         expect(page.locator(".finding")).to_contain_text("Order '999999' is not in gb01.")
-        page.keyboard.press("r")
-        page.keyboard.press("Enter")
+        press(page, "r", "Enter")
         page.get_by_role("link", name="Find the sale").click()
         page.get_by_label("Sales order").fill("500001")
         page.get_by_role("button", name="Look for it").click()
@@ -149,16 +154,14 @@ def test_keys_lead_everywhere(chromium: Browser, console: Stage) -> None:
     with looking(chromium, console, "Fiona Finance") as page:
         for key, path in (("e", "/exceptions"), ("r", "/returns"), ("b", "/batches"), ("p", "/approvals"), ("t", "/")):
             page.goto("/flows")
-            page.keyboard.press("g")
+            press(page, "g")
             with page.expect_navigation():
-                page.keyboard.press(key)
+                press(page, key)
             assert page.url == console.url + path
         page.goto("/returns")
-        page.keyboard.press("j")
-        page.keyboard.press("j")
-        page.keyboard.press("k")
+        press(page, "j", "j", "k")
         assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 1
-        page.keyboard.press("?")
+        press(page, "?")
         expect(page.get_by_role("heading", name="Keys")).to_be_visible()
 
 

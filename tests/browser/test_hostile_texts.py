@@ -50,6 +50,7 @@ from tests.browser.test_days import PAYLOADS
 from tests.entrypoints.test_hooks import House
 from tests.entrypoints.test_web import PROFILE, TENANT
 from tests.journeys.stage import life, line
+from tests.stores import open_store
 
 ROUNDS: Final = 4
 """So many payloads stand in each field, each in a return of its own."""
@@ -85,8 +86,7 @@ class Filled:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[Filled]:
-    store = SqlStore(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
-    store.migrate()
+    store = open_store(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     clock, hand = Now(datetime.now(UTC)), Hand()
     employ(store, TENANT, clock.at)
     paths: list[str] = []

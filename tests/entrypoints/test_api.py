@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from litestar.testing import TestClient
+from tests.stores import open_store
 
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import people
@@ -139,8 +140,7 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    store = SqlStore(f"sqlite:///{tmp_path / 'backhaul.db'}")
-    store.migrate()
+    store = open_store(f"sqlite:///{tmp_path / 'backhaul.db'}")
     entities = tuple(builders.entity(id=name) for name in ("gb", "de"))
     profiles = {tenant: Profile(replace(builders.rules(), tenant=tenant, entities=entities)) for tenant in ("acme", "other")}
     with TestClient(create_api(House(store=store, profiles=profiles), Clock()), raise_server_exceptions=False) as client:

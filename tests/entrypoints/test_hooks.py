@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select
+from tests.stores import open_store
 
 from backhaul.adapters.sql import tables
 from backhaul.adapters.sql.store import SqlStore
@@ -49,8 +50,7 @@ class House:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     """Give a store on a file of its own."""
-    kept = SqlStore(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
-    kept.migrate()
+    kept = open_store(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     yield kept
     kept.close()
 

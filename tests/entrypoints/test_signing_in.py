@@ -18,6 +18,7 @@ from joserfc.jwk import RSAKey
 from playwright._impl._driver import compute_driver_executable
 from tests.entrypoints.test_hooks import PROFILE, House
 from tests.entrypoints.visiting import WIRE, Browser, free_port
+from tests.stores import open_store
 
 from backhaul.adapters.openid import FRESH, NotProven, OpenIdProvider, Registration
 from backhaul.adapters.sql.store import SqlStore
@@ -73,8 +74,7 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    kept = SqlStore(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
-    kept.migrate()
+    kept = open_store(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     yield kept
     kept.close()
 

@@ -23,6 +23,7 @@ import pytest
 from openpyxl import load_workbook
 from tests.entrypoints.test_hooks import House
 from tests.entrypoints.visiting import PASSPHRASE, SIGN_IN, WIRE, Browser
+from tests.stores import open_store
 
 from backhaul.adapters.sql import lists, tables
 from backhaul.adapters.sql.store import SqlStore
@@ -85,8 +86,7 @@ class Now:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fill a store once, with one inspected return that was read, one hostile one, sixty in a list, and the team of the demo."""
     path = tmp_path_factory.mktemp("filled") / "backhaul.sqlite"
-    kept = SqlStore(f"sqlite:///{path}")
-    kept.migrate()
+    kept = open_store(f"sqlite:///{path}")
     told = json.loads((EXAMPLES / "payloads" / "typed.json").read_text(encoding="utf-8"))
     evil = json.loads(json.dumps(told)) | {"eventId": "e-2"}
     evil["return"] |= {"returnId": "C/2 evil", "customer": EVIL}
@@ -115,7 +115,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(filled: Path, tmp_path: Path) -> Iterator[SqlStore]:
     """Give a copy of the filled store."""
-    kept = SqlStore(f"sqlite:///{shutil.copy(filled, tmp_path / 'backhaul.sqlite')}")
+    kept = open_store(f"sqlite:///{shutil.copy(filled, tmp_path / 'backhaul.sqlite')}")
     yield kept
     kept.close()
 

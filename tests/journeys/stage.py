@@ -12,14 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import msgspec
-from sqlalchemy import event
 
-from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import receive
 from backhaul.application.ports import Capabilities, KeptException, KeptPosting
 from backhaul.application.process import pictures
@@ -33,6 +30,7 @@ from backhaul.entrypoints.demo.central_world import COMPANY, load_central_world
 from backhaul.entrypoints.demo.world import load_world
 from backhaul.profile import load_profile
 from backhaul.testing.interrupting import Fuse, InterruptingErp, InterruptingStore
+from tests.stores import open_store
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TENANT = "online-retail"
@@ -244,32 +242,6 @@ def sold_centrally(erp: str, folder: Path, *more: tuple[str, str, int, str], pai
 
 CENTRAL = "/v2.0/demo/production"
 """Where an emulated environment of Business Central is, below its host."""
-
-
-MIGRATED: list[bytes] = []
-"""A SQLite file at the newest version: migrated once, and copied for every world."""
-
-
-def open_store(url: str) -> SqlStore:
-    """Open a store for one world, at the newest version.
-
-    SQLite does not wait for the disk here: what a world of one process does is no less true, and that what is acknowledged is on the disk
-    has tests of its own. The copy of a migrated file is no other than a migrated file.
-    """
-    store, path = SqlStore(url), Path(url.removeprefix("sqlite:///"))
-    if not url.startswith("sqlite"):
-        store.migrate()
-        return store
-    event.listen(store.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
-    if not MIGRATED:
-        with TemporaryDirectory() as folder:
-            first = SqlStore(f"sqlite:///{folder}/migrated.sqlite")
-            first.migrate()
-            first.close()
-            MIGRATED.append((Path(folder) / "migrated.sqlite").read_bytes())
-    if not path.exists():
-        path.write_bytes(MIGRATED[0])
-    return store
 
 
 def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None, mode: str = "A",

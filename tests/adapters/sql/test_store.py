@@ -251,8 +251,12 @@ def test_processes_that_migrate_at_once_do_not_disturb_each_other(empty_url: str
 # --- what is refused
 
 
-def test_a_sound_database_is_accepted(store: SqlStore) -> None:
+def test_a_sound_database_is_accepted(empty_url: str) -> None:
+    store = SqlStore(empty_url)
+    store.migrate()
+
     store.check()
+    store.close()
 
 
 def test_a_new_file_gets_its_folder(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.stores import open_store
 from tests.written import as_file
 
 from backhaul.adapters.sql.store import SqlStore
@@ -36,8 +37,7 @@ NOW = datetime(2011, 6, 1, tzinfo=UTC)
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     """Give a store on a file of its own."""
-    kept = SqlStore(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
-    kept.migrate()
+    kept = open_store(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     yield kept
     kept.close()
 

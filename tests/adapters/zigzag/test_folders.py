@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.journeys.stage import line, message
 from tests.sftp_server import PASSWORD, USER, SftpServer, serve_sftp
+from tests.stores import open_store
 from tests.written import as_file
 
 from backhaul.adapters.sql.store import SqlStore
@@ -85,8 +86,7 @@ def server_of(sftp: SftpServer, **more: Any) -> Server:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    kept = SqlStore(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
-    kept.migrate()
+    kept = open_store(f"sqlite:///{tmp_path / 'backhaul.sqlite'}")
     yield kept
     kept.close()
 
@@ -284,8 +284,7 @@ def test_a_name_that_is_a_way_out_is_never_made_part_of_a_path(far: Place, sftp:
 def test_nothing_is_taken_twice_or_lost_wherever_the_process_dies(here: Place, tmp_path: Path) -> None:
     content = as_file([body("R-1"), body("R-2")], "csv")
     places = 0
-    empty = SqlStore(f"sqlite:///{tmp_path / 'empty.sqlite'}")
-    empty.migrate()
+    empty = open_store(f"sqlite:///{tmp_path / 'empty.sqlite'}")
     empty.close()
     while True:
         places += 1
