@@ -22,6 +22,7 @@ from backhaul.domain.disposition import Circumstance
 from backhaul.domain.errors import BackhaulError, NeedsOperator
 from backhaul.domain.evidence import LARGEST
 from backhaul.domain.exception_case import KINDS
+from backhaul.domain.facts import HandedIn
 from backhaul.domain.late_change import WHY
 from backhaul.domain.placement import unmapped
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
@@ -258,6 +259,8 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         wrong = [] if found.kept.closed_at else alike.others(
             tx, console.house.profiles[reach.tenant].rules, found.kept, found.legal_entity)
         line = None if found.kept.closed_at else open_search(tx, reach.tenant, found.kept)
+        handed = next((fact for fact in tx.facts(reach.tenant, [case.return_ref]).get(case.return_ref, ()) if isinstance(fact, HandedIn)),
+                      None)
         refused = resolve.can_retry(found.kept, tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
     kind = KINDS.get(case.kind)
     ways = {way.value for way in ways_out([finding.code for finding in case.findings])}
@@ -267,6 +270,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
+            "handed": handed, "handed_note": words(handed.note) if handed else "",
             "notes": notes, "refused": refused, "together": decisions(case.kind), "version": _other_version(console, reach.tenant, found),
             "alike": [each for each in wrong if console.may(request, CORRECTIONS[each.what].right)],
             "many": any(each.count > alike.LOOKED_AT for each in wrong),
