@@ -23,7 +23,7 @@ from backhaul.application.receive import keep
 from backhaul.domain.access import RIGHTS, Action, Grant, Role, Scope
 from backhaul.domain.delivery import BY_HAND, Delivery
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Corrected, Decided
+from backhaul.domain.facts import Corrected, Decided, Stage
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
@@ -811,6 +811,29 @@ def test_the_warehouse_matches_a_blind_parcel_without_learning_whose_it_is(shop:
     assert [each["customer"] for each in seen["found"]] == ["C1"]
     assert (candidate["customer"], "C1" in str(told), by_customer.status_code) == ("***", False, 403)
     assert (asked["content"]["customer"], waits["content"]["customer"]) == ("***", "C1")
+
+
+def test_what_a_proposal_would_post_is_told_before_it_is_approved_with_its_customer_as_it_may_be_seen(shop: Shop) -> None:
+    with shop.store.begin() as tx:
+        tx.add_facts("acme", [replace(fact, return_ref="R1") for fact in (
+            builders.received((builders.line(order=None), 1)), builders.inspected(builders.accepted()), builders.reached(Stage.INSPECTED))])
+    number = shop.trouble(code="BLIND", blind=True)
+    with shop.store.begin() as tx:
+        tx.add_facts("acme", [replace(builders.announced(builders.line(order=None), blind=True, customer=None, retailer="QX501"),
+                                      return_ref="R1", at=builders.after(1))])
+    match = {"decision": "match", "reason": "found", "order": "SO-1", "unit_price": "6.25", "customer": "C-4711"}
+    asked = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json=match).json()["id"]
+    close = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={
+        "decision": "close", "reason": "no"}).json()["id"]
+
+    told = [shop.call("GET", f"/acme/proposals/{asked}/documents", shop.token(role)).json() for role in (Role.FINANCE, Role.VIEWER)]
+    nothing = shop.call("GET", f"/acme/proposals/{close}/documents", shop.token(Role.VIEWER))
+
+    credits_ = [next(each for each in one["foreseen"]["documents"] if each["kind"] == "credit-note") for one in told]
+    assert [(each["net"], each["customer"], each["held"]) for each in credits_] == [("-6.25", "C-4711", True), ("-6.25", "***", True)]
+    assert told[0]["foreseen"]["totals"]["net"] == "-6.25"
+    assert "C-4711" not in str(told[1])
+    assert (nothing.status_code, nothing.json()["foreseen"]) == (200, None)
 
 
 def test_a_parcel_is_registered_once_under_its_key_and_what_cannot_be_is_told_by_field(shop: Shop) -> None:

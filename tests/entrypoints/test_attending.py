@@ -83,6 +83,25 @@ def test_what_does_not_exist_is_named(shell: Shell, words: tuple[str, ...], says
     assert says in result.output
 
 
+def test_a_proposal_is_shown_with_what_it_would_post_or_why_that_cannot_be_said(shell: Shell) -> None:
+    shell.run("migrate")
+    with SqlStore(shell.environment["BACKHAUL_DATABASE_URL"]).begin() as tx:
+        tx.add_facts(TENANT, [replace(builders.announced(builders.line("TEA"), retailer="QX501"), return_ref="R-1")])
+        tx.save_case(KeptCase(tenant=TENANT, ref="R-1", legal_entity="gb01", state=ReturnState.HELD, updated_at=builders.NOON))
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R-1", line_id="TEA#1", money=Money(amount=Decimal(-5), currency="GBP"), now=builders.NOON,
+            teams={}, findings=(Finding(code="REJECTED_AFTER_CREDIT", sentence="worn", line_id="TEA#1"),)))
+    asked = shell.told("exceptions", "debit", str(number), "--goods", "leave", *DECIDED)
+
+    told = shell.told("proposal", str(asked["proposal"]))
+    shown = shell.run("proposal", str(asked["proposal"])).output
+
+    assert (told["shown"], told["foreseen"]["documents"]) == (asked["shown"], [])
+    assert told["foreseen"]["not_checked"]
+    assert f"--shown {asked['shown']}" in shown
+    assert "debit of R-1, open, by ann: agreed" in shown
+
+
 def test_a_parcel_is_registered_at_the_machine_once_and_named_whatever_is_wrong(shell: Shell) -> None:
     words = ("register-parcel", "--entity", "gb01", "--warehouse", "GB-DC-01", "--actor", "wanda", "--parcel", "1Z99")
     tea = ("--item", "TEA", "--units", "2", "--condition", "A", "--disposition", "RESELL", "--accepted", "yes")

@@ -878,6 +878,21 @@ def test_the_warehouse_finds_the_sale_of_a_blind_parcel_and_chooses_it_without_b
     assert dict(proposal.content) == {"exception": number, "order": "SO-1", "unit_price": "2.95", "customer": EVIL}
 
 
+def test_an_approver_sees_what_would_be_posted_or_why_nobody_can_say(server: Running, store: SqlStore, clock: Now) -> None:
+    number = unplaced(store, clock, blind=True)
+    fiona = inside(server)
+    made = fiona.post(f"/exceptions/{number}/propose", **fiona.fill(fiona.get("/"), kind="match", order="SO-1", unit_price="2.95",
+                                                                   reason="slip"))
+    path = made.headers["location"].partition("?")[0]
+    with serve(create_app(Asking(store, {TENANT: PROFILE}), clock=clock, sign_in=SIGN_IN)) as asking:
+        seen = inside(asking, "Anton Approver").get(path).text
+
+    unseen = inside(server, "Anton Approver").get(path).text
+
+    assert ("What would be posted" in seen, "in period" in seen or "No document would be made" in seen) == (True, True)
+    assert "none can be asked from here" in unseen
+
+
 def typed(page: Browser, **more: str) -> dict[str, str]:
     """Fill in the form for a parcel as it is drawn, with one item."""
     shown = page.get("/parcels?entity=gb01")

@@ -128,6 +128,27 @@ def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those 
                   f"   --shown {row.sha256}", soft_wrap=True)
 
 
+def proposal(number: Number, *, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Show one proposal with the documents it would make if it were approved now: lines, amounts, tax, account and period."""
+    from dataclasses import asdict
+
+    from backhaul.application import approvals
+    from backhaul.entrypoints import foreseeing
+
+    with opened() as house:
+        name, now = tenant_of(house, tenant), datetime.now(UTC)
+        with house.store.look() as tx:
+            asked = approvals.found(tx, name, number)
+        told = foreseeing.foreseen(house.store, house.profiles[name].rules, foreseeing.desk_of(house, name), asked, now=now)
+    if as_json:
+        say({**asdict(asked), "shown": asked.sha256, "foreseen": told})
+        return
+    out.print(f"{asked.id}: {asked.kind.value} of {asked.subject}, {asked.state.value}, by {asked.proposer}: {asked.reason}",
+              soft_wrap=True)
+    foreseeing.show(out, told)
+    out.print(f"   --shown {asked.sha256}", soft_wrap=True)
+
+
 def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash that `backhaul proposals` shows.")], approver: Approver,
             tenant: Tenant = "", as_json: Json = False) -> None:
     """Approve what somebody else proposed, as it was shown."""
@@ -286,5 +307,5 @@ def register_parcel(  # noqa: PLR0913  each is an option
     say({"return": ref}) if as_json else out.print(f"{ref} is registered; write that on the parcel. `backhaul work` does the rest.")
 
 
-COMMANDS: Final = (proposals, approve, refuse, pause, unpause, waiting, outcome, register_parcel)
+COMMANDS: Final = (proposals, proposal, approve, refuse, pause, unpause, waiting, outcome, register_parcel)
 """Commands of their own; `people` is a group."""

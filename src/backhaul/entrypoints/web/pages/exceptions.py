@@ -29,7 +29,7 @@ from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
 from backhaul.domain.team import Team
-from backhaul.entrypoints import overseeing, rejudging
+from backhaul.entrypoints import foreseeing, overseeing, rejudging
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages import drafts
@@ -267,7 +267,10 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
     ways -= set() if ProposalKind.SETTLE.value not in ways or _is_doubtful(console, request, found) else {ProposalKind.SETTLE.value}
     fitting = [each for each in CHOICES if each.value in ways]
-    return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
+    documents = foreseeing.drafted(console.house.store, console.house.profiles[reach.tenant].rules,
+                                   foreseeing.desk_of(console.house, reach.tenant), found.kept, now=console.clock.now())
+    return {"documents": foreseeing.as_seen(documents, words), "row": found, "case": case, "kind": kind,
+            "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
             "handed": handed, "handed_note": words(handed.note) if handed else "",
