@@ -48,6 +48,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Payment, PaymentStatus, PayoutRules
 from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, ReturnOrder
+from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.resolution import meanwhile
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, Whose, roll
 from backhaul.domain.team import Team
@@ -891,6 +892,24 @@ def test_an_approver_sees_what_would_be_posted_or_why_nobody_can_say(server: Run
 
     assert ("What would be posted" in seen, "in period" in seen or "No document would be made" in seen) == (True, True)
     assert "none can be asked from here" in unseen
+
+
+def test_a_write_down_is_shown_with_its_lines_accounts_and_period(server: Running, store: SqlStore, clock: Now) -> None:
+    lost = {"line": "CUP#1", "sku": EVIL, "units": "2", "before": "sellable", "after": "outlet", "cost": "5.00", "loses": "2.00",
+            "moved_on": "2010-12-09", "transfer": "ZZ1"}
+    content = {"exception": 99, "amount": "2.00", "currency": "GBP", "debit": "520300", "credit": "", "period": "2010-12", "why": "F-12",
+               "journals": ["ZZJOURNAL"], "lines": [lost]}
+    with store.begin() as tx:
+        kept, _ = tx.add_proposal(Proposal(
+            tenant=TENANT, legal_entity="gb01", kind=ProposalKind.WRITE_DOWN, subject="R000", content=content, basis="b", reason="F-12",
+            money=Money(amount=Decimal("-2.00"), currency="GBP"), proposer="backhaul", proposed_at=clock.at, needed=2,
+            expires_at=clock.at + timedelta(days=30)))
+
+    page = inside(server, "Anton Approver").get(f"/approvals/{kept.id}").text
+
+    assert all(text in page for text in ("What the goods lose", "Debit 520300", "an account nobody named for allowance", "ZZJOURNAL",
+                                         "in period 2010-12", "0 of 2"))
+    assert "<script>" not in page.replace('<script src="/static/backhaul.js" defer></script>', "")
 
 
 def typed(page: Browser, **more: str) -> dict[str, str]:

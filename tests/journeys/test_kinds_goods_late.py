@@ -14,11 +14,13 @@ from rich.console import Console
 from backhaul.application import approvals, resolve
 from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import PostingState
+from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator, RetryLater
 from backhaul.domain.facts import Decision
 from backhaul.domain.posting import PostingKind
-from backhaul.domain.proposal import ProposalKind
-from backhaul.domain.rules import Close, Window
+from backhaul.domain.proposal import Proposal, ProposalKind
+from backhaul.domain.rules import Close, TiedTo, Window
+from backhaul.domain.valuation import Policy
 from backhaul.entrypoints import foreseeing
 from backhaul.entrypoints.months import prove_month
 from tests.journeys.stage import TENANT, World, life, line, message, open_world
@@ -81,6 +83,72 @@ def test_damaged_after_all_the_units_leave_the_shelf_the_credit_stands_and_finan
     assert told.case.money.amount > 0, "value at original cost"
     assert daily.state("R-1") == "settled"
     assert daily.ledgers["balanced"]
+
+
+def write_downs(world: World, *, every: bool = False) -> list[Proposal]:
+    with world.house.store.look() as tx:
+        return list(tx.proposals(Scope.whole(TENANT), kinds={ProposalKind.WRITE_DOWN}, open_only=not every))
+
+
+def priced(world: World) -> None:
+    """Let accountants decide what units lose that go to the outlet or to scrap, and name the accounts of it."""
+    world.change_rules(valuation=Policy(source="F-12", write_down={"outlet": Decimal("0.40")}),
+                       accounts={"gb01": TiedTo(named={"write_down": "520300", "allowance": "149900"})})
+
+
+def test_what_goods_lose_by_another_grade_is_proposed_by_itself_agreed_by_two_and_what_changed_is_made_anew(daily: World) -> None:
+    priced(daily)
+    credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (OUTLET, 1)))
+    daily.turn()
+    before = write_downs(daily)
+    daily.pass_evenings(3, turns=2)
+    (asked,) = write_downs(daily)
+    daily.change_rules(valuation=Policy(source="F-13", write_down={"outlet": Decimal("0.50")}))
+    daily.turn()
+    (anew,) = write_downs(daily)
+    store, rules = daily.house.store, daily.house.profiles[TENANT].rules
+    cost = Decimal(str(anew.content["lines"][0]["cost"]))
+
+    once = approvals.approve(store, EFFECTS, rules, anew.id, shown=anew.sha256, approver="fay", now=daily.at)
+    with pytest.raises(NeedsOperator):
+        approvals.approve(store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="ben", now=daily.at)
+    done = approvals.approve(store, EFFECTS, rules, anew.id, shown=anew.sha256, approver="ben", now=daily.at)
+    daily.pass_evenings(2, turns=2)
+
+    assert before == [], "nothing is lost before the goods have moved"
+    assert (asked.proposer, asked.needed, asked.content["debit"], asked.content["credit"]) == ("backhaul", 2, "520300", "149900")
+    assert [(each["units"], each["before"], each["after"]) for each in asked.content["lines"]] == [("1", "sellable", "outlet")]
+    assert asked.money.amount == -(cost * Decimal("0.40")).quantize(Decimal("0.01"))
+    assert anew.money.amount == -(cost * Decimal("0.50")).quantize(Decimal("0.01"))
+    assert [each.state.value for each in write_downs(daily, every=True)] == ["withdrawn", "approved"]
+    assert (once.state.value, done.state.value, done.result) == (
+        "open", "approved",
+        f"a write-down of {anew.content['amount']} GBP in {anew.content['period']} is agreed; finance posts its journal")
+    assert daily.exceptions() == {}
+    assert money(daily) == [("TEA", 2, "8.50")], "the customer's credit stands"
+
+    regrade(daily, tea((A, 1), (SCRAP, 1)), 10)
+    daily.pass_evenings(3, turns=2)
+    (further,) = write_downs(daily)
+    assert [(each["before"], each["after"]) for each in further.content["lines"]] == [("outlet", "scrap")], "only what nobody agreed to yet"
+
+
+def test_a_write_down_that_was_refused_is_not_proposed_again_and_nothing_is_where_nobody_decided_what_goods_lose(daily: World) -> None:
+    credited(daily, (A, 2))
+    regrade(daily, tea((OUTLET, 2)))
+    daily.pass_evenings(3, turns=2)
+    undecided = write_downs(daily)
+    priced(daily)
+    daily.turn()
+    (asked,) = write_downs(daily)
+
+    approvals.refuse(daily.house.store, EFFECTS, TENANT, asked.id, actor="ben", reason="sold at full price", now=daily.at)
+    daily.pass_evenings(2, turns=2)
+
+    assert undecided == []
+    assert write_downs(daily) == []
+    assert daily.exceptions() == {"REGRADED": 1}, "finance decides it by hand"
 
 
 def test_what_finance_waived_is_closed_until_the_grade_changes_again(daily: World) -> None:

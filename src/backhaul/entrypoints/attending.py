@@ -145,6 +145,8 @@ def proposal(number: Number, *, tenant: Tenant = "", as_json: Json = False) -> N
         return
     out.print(f"{asked.id}: {asked.kind.value} of {asked.subject}, {asked.state.value}, by {asked.proposer}: {asked.reason}",
               soft_wrap=True)
+    for what, said in asked.content.items():
+        out.print(f"   {what}: {said}", soft_wrap=True)
     foreseeing.show(out, told)
     out.print(f"   --shown {asked.sha256}", soft_wrap=True)
 
