@@ -22,11 +22,13 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.client import Moment, ZigZagClient
 from backhaul.adapters.zigzag.wire import BySource, ZigZagWire
 from backhaul.application import books, drift, listening, versions
+from backhaul.application.hand_in import ByHand
 from backhaul.application.lease import LASTING
 from backhaul.application.ports import Capabilities, Clock, Erp, KeptProfile, Platform, Store
 from backhaul.application.post import Desk
 from backhaul.application.sweep import SOURCE
 from backhaul.config import Settings
+from backhaul.domain.delivery import BY_HAND
 from backhaul.domain.errors import Misconfigured, RetryLater
 from backhaul.domain.period_status import Status, apart, ending
 from backhaul.domain.rules import LegalEntity
@@ -80,9 +82,10 @@ class House:
         """Give the reader of a tenant's payloads."""
         if tenant not in self._platforms:
             profile = self.profiles[tenant]
-            asked = {SOURCE + name: ZigZagWire(payload) for name, payload in (profile.reach.payloads if profile.reach else {}).items()}
+            lookups = profile.reach.payloads if profile.reach else {}
+            asked: dict[str, Platform] = {SOURCE + name: ZigZagWire(payload) for name, payload in lookups.items()}
             self._platforms[tenant] = BySource(
-                usual=ZigZagWire(profile.wire), asked=asked,
+                usual=ZigZagWire(profile.wire), asked=asked | {BY_HAND: ByHand()},
                 tests=frozenset(source.name for source in profile.sources if source.tests_only))
         return self._platforms[tenant]
 

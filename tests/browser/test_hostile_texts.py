@@ -30,6 +30,7 @@ from backhaul.domain.availability import Compared, Standing
 from backhaul.domain.correction import LONGEST
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.facts import HandedIn
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
@@ -134,6 +135,8 @@ def one_return(store: SqlStore, hand: Hand, now: datetime) -> list[str]:
             tenant=TENANT, return_ref=ref, line_id="", money=Money(amount=Decimal(-1), currency="GBP"), now=now,
             teams={"SKU_UNKNOWN": hand("team")}, findings=(Finding(code="SKU_UNKNOWN", sentence=hand("sentence"), hint=hand("hint"),
                                                                    line_id=hand("line")),)))
+        tx.add_facts(TENANT, [HandedIn(return_ref=ref, at=now, label=hand("label"), note=hand("note of a parcel"),
+                                       evidence=hand("where a parcel is"), actor=actor)])
     casework.comment(store, TENANT, number, text=hand("comment"), actor=actor, now=now)
     casework.attach(store, TENANT, number, name=hand("evidence"), body=b"%PDF-1.4 ...", actor=actor, now=now)
     casework.hand_over(store, PROFILE.rules, number, team=hand("handed to"), note=hand("hand-over"), actor=actor, now=now)

@@ -57,6 +57,7 @@ NOBODY = {
     "the sale of goods": ("Oskar Operator", "/exceptions/{order}/sales?order=500001"),
     "the sale of goods without customers": ("Wanda Warehouse", "/exceptions/{order}/sales?order=500001"),
     "a proposal": ("Anton Approver", "/approvals/1"), "a proposal of somebody else's right": ("Fiona Finance", "/approvals/1"),
+    "a parcel to register": ("Wanda Warehouse", "/parcels?entity=gb01"),
     "an exception of a code": ("Wanda Warehouse", "/exceptions/{code}"),
 }
 """Who looks where, so that a page is empty, refused, or shows other parts of itself."""

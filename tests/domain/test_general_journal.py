@@ -10,7 +10,7 @@ import pytest
 from backhaul.domain.general_journal import Apart, Ends, Journal, Leg, Role, Sort, Standing, Unbalanced, journals, standing
 from backhaul.domain.open_side import Booked
 from backhaul.domain.roll_forward import Flow, Rolled, RollForward, Whose
-from backhaul.domain.valuation import NO_GOODS, UNGRADED, Figures, Owing, Policy, Returned, Where
+from backhaul.domain.valuation import NO_GOODS, UNGRADED, Figures, Owing, Policy, Regraded, Returned, Where
 
 D = Decimal
 LAST, NEXT = date(2026, 10, 31), date(2026, 11, 1)
@@ -53,6 +53,32 @@ def test_what_is_accepted_and_not_credited_is_accrued_with_vat_and_its_goods_at_
     assert "no VAT rate" in money.why
     assert "no cost" in goods.why
     assert [(leg.debit, leg.credit) for leg in goods.legs] == [(3, 0), (0, 3)]
+
+
+AGAIN = Regraded(whose=MINE, before="sellable", after="outlet", units=D(2), day=LAST, cost=D("3.33"), return_ref="R1", line_id="A",
+                 sku="MUG", mark="ZZ1")
+
+
+def test_what_goods_of_an_earlier_period_lose_by_another_grade_is_a_journal_of_their_line() -> None:
+    better = replace(AGAIN, before="outlet", after="sellable", line_id="B", mark="ZZ2")
+    told = replace(figures(), regraded=(AGAIN, replace(AGAIN, units=D(1), cost=D(1), mark="ZZ3"), better,
+                                        replace(AGAIN, whose=replace(MINE, entity="de01"))))
+
+    down, up = journals(ENDS, ACCOUNTS, told, (), None)
+
+    assert (down.sort, legs(down)) == (Sort.REGRADE, {"write_down": D("2.17"), "allowance": D("-2.17")})
+    assert (down.lines, down.currency) == (("R1|A",), "EUR")
+    assert "2 x MUG from sellable to outlet on 2026-10-31; 1 x MUG" in down.why
+    assert "lose 2.17 EUR of their cost (F-12)" in down.why
+    assert (legs(up), "gain 1.67 EUR" in up.why) == ({"write_down": D("-1.67"), "allowance": D("1.67")}, True)
+    assert down.marker != up.marker
+
+
+def test_what_nobody_decided_or_knows_is_not_written_down() -> None:
+    unknown = (replace(AGAIN, cost=None), replace(AGAIN, after="nobody's"), replace(AGAIN, before="nobody's"))
+
+    assert [each.loses(POLICY) for each in (AGAIN, *unknown)] == [D("1.67"), None, None, None]
+    assert proposed(replace(figures(), regraded=unknown)) == {}
 
 
 def test_an_account_nobody_named_is_missing_and_never_assumed() -> None:

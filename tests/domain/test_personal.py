@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from backhaul.domain import facts
-from backhaul.domain.facts import Concluded, Correctable, Corrected, Decided, Decision, Fact, Mapped, Matched, SentBack, kept_as
+from backhaul.domain.facts import Concluded, Correctable, Corrected, Decided, Decision, Fact, HandedIn, Mapped, Matched, SentBack, kept_as
 from backhaul.domain.personal import (
     ERASED,
     Erasure,
@@ -55,7 +55,10 @@ def test_whatever_people_wrote_down_beside_a_decision_goes() -> None:
 
     chosen = Mapped(return_ref="R1", at=NOON, profile="v1", actor="ann", approver="bob", reason="Jane sent it before")
 
-    bare = [without(fact, WHOM) for fact in (outcome, back, chosen, replace(outcome, evidence=""))]
+    held = HandedIn(return_ref="R1", at=NOON, label="Jane", note="Jane's box", evidence="Jane's mail", actor="wanda")
+
+    bare = [without(fact, WHOM) for fact in (outcome, back, chosen, held, replace(outcome, evidence=""), replace(held, label="", note="",
+                                                                                                              evidence=""))]
 
     assert "Jane" not in repr(bare)
     assert [fact.identity for fact in bare[:3]] == [outcome.identity, back.identity, chosen.identity]

@@ -22,9 +22,9 @@ from backhaul.application.ports import KeptCase, KeptSession, KeptWindow, Postin
 from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
 from backhaul.application.receive import keep
 from backhaul.domain.access import RIGHTS, Action, Grant, Role, Scope
-from backhaul.domain.delivery import Delivery
+from backhaul.domain.delivery import BY_HAND, Delivery
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Corrected, Decided
+from backhaul.domain.facts import Corrected, Decided, Stage
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
@@ -142,7 +142,9 @@ class Shop:
 def shop(tmp_path: Path) -> Iterator[Shop]:
     store = open_store(f"sqlite:///{tmp_path / 'backhaul.db'}")
     entities = tuple(builders.entity(id=name) for name in ("gb", "de"))
-    profiles = {tenant: Profile(replace(builders.rules(), tenant=tenant, entities=entities)) for tenant in ("acme", "other")}
+    mapping = (*builders.MAPPING, *(replace(row, when=replace(row.when, legal_entity="gb")) for row in builders.MAPPING))
+    decided = replace(builders.rules(), entities=entities, mapping=mapping)
+    profiles = {tenant: Profile(replace(decided, tenant=tenant)) for tenant in ("acme", "other")}
     with TestClient(create_api(House(store=store, profiles=profiles), Clock()), raise_server_exceptions=False) as client:
         yield Shop(store=store, client=client)
     store.close()
@@ -178,6 +180,10 @@ def bodies(shop: Shop) -> dict[str, dict[str, Any]]:
             return {name: some(each) for name, each in parts["properties"].items() if name in parts.get("required", ())}
         if "enum" in schema or "const" in schema:
             return schema.get("const", schema.get("enum", [""])[0])
+        if schema.get("type") == "array":
+            return [some(schema["items"])]
+        if schema.get("type") == "boolean":
+            return True
         if schema.get("format") == "date-time":
             return NOON.isoformat()
         return 99 if schema.get("type") == "integer" else "x"
@@ -805,6 +811,48 @@ def test_the_warehouse_matches_a_blind_parcel_without_learning_whose_it_is(shop:
     assert [each["customer"] for each in seen["found"]] == ["C1"]
     assert (candidate["customer"], "C1" in str(told), by_customer.status_code) == ("***", False, 403)
     assert (asked["content"]["customer"], waits["content"]["customer"]) == ("***", "C1")
+
+
+def test_what_a_proposal_would_post_is_told_before_it_is_approved_with_its_customer_as_it_may_be_seen(shop: Shop) -> None:
+    with shop.store.begin() as tx:
+        tx.add_facts("acme", [replace(fact, return_ref="R1") for fact in (
+            builders.received((builders.line(order=None), 1)), builders.inspected(builders.accepted()), builders.reached(Stage.INSPECTED))])
+    number = shop.trouble(code="BLIND", blind=True)
+    with shop.store.begin() as tx:
+        tx.add_facts("acme", [replace(builders.announced(builders.line(order=None), blind=True, customer=None, retailer="QX501"),
+                                      return_ref="R1", at=builders.after(1))])
+    match = {"decision": "match", "reason": "found", "order": "SO-1", "unit_price": "6.25", "customer": "C-4711"}
+    asked = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json=match).json()["id"]
+    close = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={
+        "decision": "close", "reason": "no"}).json()["id"]
+
+    told = [shop.call("GET", f"/acme/proposals/{asked}/documents", shop.token(role)).json() for role in (Role.FINANCE, Role.VIEWER)]
+    nothing = shop.call("GET", f"/acme/proposals/{close}/documents", shop.token(Role.VIEWER))
+
+    credits_ = [next(each for each in one["foreseen"]["documents"] if each["kind"] == "credit-note") for one in told]
+    assert [(each["net"], each["customer"], each["held"]) for each in credits_] == [("-6.25", "C-4711", True), ("-6.25", "***", True)]
+    assert told[0]["foreseen"]["totals"]["net"] == "-6.25"
+    assert "C-4711" not in str(told[1])
+    assert (nothing.status_code, nothing.json()["foreseen"]) == (200, None)
+
+
+def test_a_parcel_is_registered_once_under_its_key_and_what_cannot_be_is_told_by_field(shop: Shop) -> None:
+    wanda = shop.token(Role.WAREHOUSE, "gb")
+    item = {"sku": "MUG", "units": 1, "condition": "A", "disposition": "RESELL", "accepted": True}
+    parcel = {"legal_entity": "gb", "parcel": "1Z99", "items": [item]}
+
+    made = [shop.call("POST", "/acme/parcels", wanda, json=parcel, key="parcel-0001") for _ in range(2)]
+    wrong = shop.call("POST", "/acme/parcels", wanda, json={**parcel, "came_on": "soon", "items": [item | {"units": 0}]})
+    theirs = shop.call("POST", "/acme/parcels", wanda, json=parcel | {"legal_entity": "de"})
+    none = shop.call("POST", "/acme/parcels", shop.token(Role.WAREHOUSE), json=parcel | {"legal_entity": "fr"})
+
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert made[0].json() == made[1].json()
+    assert made[0].json()["return"].startswith("HAND-")
+    assert (wrong.status_code, {each["key"] for each in wrong.json()["errors"]}) == (400, {"came_on", "items[0].units"})
+    assert (theirs.status_code, none.status_code, none.json()["errors"][0]["key"]) == (404, 400, "legal_entity")
+    with shop.store.begin() as tx:
+        assert [each.source for each in tx.undigested("acme", 10)] == [BY_HAND]
 
 
 def test_a_return_that_names_its_customer_is_matched_for_that_one(shop: Shop) -> None:

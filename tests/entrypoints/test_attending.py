@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application.ports import KeptCase
+from backhaul.config import load_profile
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
@@ -80,6 +81,43 @@ def test_what_does_not_exist_is_named(shell: Shell, words: tuple[str, ...], says
 
     assert result.exit_code == 2
     assert says in result.output
+
+
+def test_a_proposal_is_shown_with_what_it_would_post_or_why_that_cannot_be_said(shell: Shell) -> None:
+    shell.run("migrate")
+    with SqlStore(shell.environment["BACKHAUL_DATABASE_URL"]).begin() as tx:
+        tx.add_facts(TENANT, [replace(builders.announced(builders.line("TEA"), retailer="QX501"), return_ref="R-1")])
+        tx.save_case(KeptCase(tenant=TENANT, ref="R-1", legal_entity="gb01", state=ReturnState.HELD, updated_at=builders.NOON))
+        number = tx.open_exception(ExceptionCase.about(
+            tenant=TENANT, return_ref="R-1", line_id="TEA#1", money=Money(amount=Decimal(-5), currency="GBP"), now=builders.NOON,
+            teams={}, findings=(Finding(code="REJECTED_AFTER_CREDIT", sentence="worn", line_id="TEA#1"),)))
+    asked = shell.told("exceptions", "debit", str(number), "--goods", "leave", *DECIDED)
+
+    told = shell.told("proposal", str(asked["proposal"]))
+    shown = shell.run("proposal", str(asked["proposal"])).output
+
+    assert (told["shown"], told["foreseen"]["documents"]) == (asked["shown"], [])
+    assert told["foreseen"]["not_checked"]
+    assert f"--shown {asked['shown']}" in shown
+    assert "debit of R-1, open, by ann: agreed" in shown
+
+
+def test_a_parcel_is_registered_at_the_machine_once_and_named_whatever_is_wrong(shell: Shell) -> None:
+    words = ("register-parcel", "--entity", "gb01", "--warehouse", "GB-DC-01", "--actor", "wanda", "--parcel", "1Z99")
+    tea = ("--item", "TEA", "--units", "2", "--condition", "A", "--disposition", "RESELL", "--accepted", "yes")
+    profile = load_profile(Path(shell.environment["BACKHAUL_PROFILE"]), shell.environment, offline=True)
+    retailer = ("--retailer", min(profile.rules.entity("gb01").retailers))
+
+    made = shell.told(*words, *retailer, *tea, *tea[:2], "--units", "1", *tea[4:])
+    again = shell.told(*words, *retailer, *tea, *tea[:2], "--units", "1", *tea[4:])
+    other = shell.run(*words, *retailer, *tea, "--key", "second")
+    half = shell.run(*words, *retailer, *tea, "--item", "CUP")
+    wrong = shell.run(*words, *retailer, *tea, "--came-on", "soon")
+
+    assert made == again
+    assert ("is registered" in other.output, made["return"] in other.output) == (True, False)
+    assert (half.exit_code, "once for each --item" in half.output) == (2, True)
+    assert "came_on: a day is written" in str(wrong.exception)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.adapters.zigzag.wire import ZigZagWire
 from backhaul.application import books, casework, pausing, people
 from backhaul.application.extracts import SIDES, write
+from backhaul.application.hand_in import ByHand
 from backhaul.application.ports import KeptCase, KeptWindow, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStatement, KeptStray, KeptWithin
 from backhaul.application.receive import digest, keep
@@ -37,10 +38,10 @@ from backhaul.application.summon import conclude
 from backhaul.config import SignIn, load_profile
 from backhaul.domain.access import RIGHTS, Action, Grant, Role, Scope
 from backhaul.domain.availability import Compared, Standing
-from backhaul.domain.delivery import Delivery
+from backhaul.domain.delivery import BY_HAND, Delivery
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
-from backhaul.domain.facts import Corrected
+from backhaul.domain.facts import Corrected, HandedIn
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
@@ -48,6 +49,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Payment, PaymentStatus, PayoutRules
 from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, ReturnOrder
+from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.resolution import meanwhile
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Tie, Whose, roll
 from backhaul.domain.team import Team
@@ -875,6 +877,101 @@ def test_the_warehouse_finds_the_sale_of_a_blind_parcel_and_chooses_it_without_b
     with store.begin() as tx:
         [proposal] = tx.proposals(Scope.whole(TENANT))
     assert dict(proposal.content) == {"exception": number, "order": "SO-1", "unit_price": "2.95", "customer": EVIL}
+
+
+def test_an_approver_sees_what_would_be_posted_or_why_nobody_can_say(server: Running, store: SqlStore, clock: Now) -> None:
+    number = unplaced(store, clock, blind=True)
+    fiona = inside(server)
+    made = fiona.post(f"/exceptions/{number}/propose", **fiona.fill(fiona.get("/"), kind="match", order="SO-1", unit_price="2.95",
+                                                                   reason="slip"))
+    path = made.headers["location"].partition("?")[0]
+    with serve(create_app(Asking(store, {TENANT: PROFILE}), clock=clock, sign_in=SIGN_IN)) as asking:
+        seen = inside(asking, "Anton Approver").get(path).text
+
+    unseen = inside(server, "Anton Approver").get(path).text
+
+    assert ("What would be posted" in seen, "in period" in seen or "No document would be made" in seen) == (True, True)
+    assert "none can be asked from here" in unseen
+
+
+def test_a_write_down_is_shown_with_its_lines_accounts_and_period(server: Running, store: SqlStore, clock: Now) -> None:
+    lost = {"line": "CUP#1", "sku": EVIL, "units": "2", "before": "sellable", "after": "outlet", "cost": "5.00", "loses": "2.00",
+            "moved_on": "2010-12-09", "transfer": "ZZ1"}
+    content = {"exception": 99, "amount": "2.00", "currency": "GBP", "debit": "520300", "credit": "", "period": "2010-12", "why": "F-12",
+               "journals": ["ZZJOURNAL"], "lines": [lost]}
+    with store.begin() as tx:
+        kept, _ = tx.add_proposal(Proposal(
+            tenant=TENANT, legal_entity="gb01", kind=ProposalKind.WRITE_DOWN, subject="R000", content=content, basis="b", reason="F-12",
+            money=Money(amount=Decimal("-2.00"), currency="GBP"), proposer="backhaul", proposed_at=clock.at, needed=2,
+            expires_at=clock.at + timedelta(days=30)))
+
+    page = inside(server, "Anton Approver").get(f"/approvals/{kept.id}").text
+
+    assert all(text in page for text in ("What the goods lose", "Debit 520300", "an account nobody named for allowance", "ZZJOURNAL",
+                                         "in period 2010-12", "0 of 2"))
+    assert "<script>" not in page.replace('<script src="/static/backhaul.js" defer></script>', "")
+
+
+def typed(page: Browser, **more: str) -> dict[str, str]:
+    """Fill in the form for a parcel as it is drawn, with one item."""
+    shown = page.get("/parcels?entity=gb01")
+    return page.fill(shown, retailer="ZZ1", warehouse="GB-DC-01", parcel="1Z99", note="no slip", **{
+        "sku-2": EVIL.rstrip("\u202e"), "units-2": "3", "grade-2": '["A","RESELL"]', "accepted-2": "yes"}, **more)
+
+
+def test_a_parcel_is_registered_by_a_form_once_and_what_is_wrong_stays_typed(server: Running, store: SqlStore, clock: Now) -> None:
+    wanda, retailer = inside(server, "Wanda Warehouse"), min(PROFILE.rules.entity("gb01").retailers)
+    form = typed(wanda) | {"retailer": retailer}
+
+    wrong = wanda.post("/parcels/register", **form | {"warehouse": "nowhere", "units-2": "many", "came_on": "2009-01-01"})
+    nothing = [each for each in raw(store) if each.source == BY_HAND]
+    made = [wanda.post("/parcels/register", **form) for _ in range(2)]
+    shown = wanda.get(made[0].headers["location"])
+    digest(store, ByHand(), PROFILE.rules, now=clock.at)
+    kept = [each.state for each in raw(store) if each.source == BY_HAND]
+    unknown = wanda.post("/parcels/register", **typed(wanda) | {"retailer": retailer})
+
+    assert wrong.status_code == 400
+    assert [f'href="#{name}"' in wrong.text for name in ("warehouse", "units-2", "came_on")] == [True] * 3
+    assert 'id="units-2" name="units-2" aria-invalid="true" aria-describedby="units-2-wrong"' in wrong.text
+    assert [text for text in ('value="many"', "no slip", form["key"], "selected>A/RESELL") if text not in wrong.text] == []
+    assert (form["sku-2"] in html.unescape(wrong.text), "<script>" in wrong.text) == (True, False)
+    assert nothing == []
+    ref, = {re.search(r"HAND-[0-9A-F]{12}", each.headers["location"])[0] for each in made}  # type: ignore[index]  # it is there
+    assert f"Write {ref} on the parcel" in shown.text
+    assert kept == ["digested", "duplicate"]
+    with store.look() as tx:
+        told = tx.facts(TENANT, [ref])[ref]
+    assert next(fact.actor for fact in told if isinstance(fact, HandedIn)).startswith("person ")
+    assert unknown.status_code == 303, "no return of hers has the number yet"
+    with store.begin() as tx:
+        tx.save_case(KeptCase(tenant=TENANT, ref=ref, legal_entity="gb01", state=ReturnState.HELD, updated_at=clock.at))
+        number = tx.open_exception(ExceptionCase.about(tenant=TENANT, return_ref=ref, line_id="", money=Money(
+            amount=Decimal(0), currency="GBP"), now=clock.at, teams={}, findings=(Finding(code="BLIND", sentence="3 came."),)))
+    page = wanda.get(f"/exceptions/{number}").text
+    assert ("Said with the parcel in hand" in page, "no slip" in page, "<dt>Label</dt>" in page) == (True, True, False)
+    asked = wanda.post("/parcels/register", **typed(wanda) | {"retailer": retailer})
+    assert (asked.status_code, f"belongs to return {ref}" in html.unescape(asked.text), 'name="another"' in asked.text) == (400, True, True)
+    assert wanda.post("/parcels/register", **typed(wanda, another="yes") | {"retailer": retailer}).status_code == 303
+
+
+def test_a_parcel_is_registered_for_ones_own_legal_entities_with_a_key_and_with_something_in_it(server: Running) -> None:
+    wanda = inside(server, "Wanda Warehouse")
+    form = typed(wanda)
+
+    assert wanda.post("/parcels/register", **form | {"legal_entity": "nobody"}).status_code == 404
+    assert "names no key" in wanda.post("/parcels/register", **form | {"key": ""}).text
+    empty = {name: text for name, text in form.items() if not name.endswith("-2")}
+    assert "say what lay in it" in wanda.post("/parcels/register", **empty).text
+    assert "no row of the mapping has" in html.unescape(wanda.post("/parcels/register", **form | {"grade-2": "nonsense"}).text)
+    assert inside(server, "Oskar Operator").get("/parcels").status_code == 403
+    assert 'href="/parcels"' in wanda.get("/exceptions").text
+    assert 'href="/parcels"' not in inside(server, "Oskar Operator").get("/exceptions").text
+
+
+def raw(store: SqlStore) -> list[Any]:
+    with store.read() as connection:
+        return list(connection.execute(tables.deliveries.select().order_by(tables.deliveries.c.id)))
 
 
 def test_where_no_erp_can_be_asked_no_sale_is_found_and_where_no_line_is_meant_none_is_chosen(

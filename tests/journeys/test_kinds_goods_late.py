@@ -4,17 +4,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from backhaul.application import resolve
+from backhaul.application import approvals, resolve
+from backhaul.application.effects import EFFECTS
 from backhaul.application.ports import PostingState
-from backhaul.domain.errors import NeedsOperator
+from backhaul.domain.access import Scope
+from backhaul.domain.errors import NeedsOperator, RetryLater
 from backhaul.domain.facts import Decision
 from backhaul.domain.posting import PostingKind
-from backhaul.domain.rules import Close, Window
+from backhaul.domain.proposal import Proposal, ProposalKind
+from backhaul.domain.rules import Close, TiedTo, Window
+from backhaul.domain.valuation import Policy
+from backhaul.entrypoints import foreseeing
 from backhaul.entrypoints.months import prove_month
 from tests.journeys.stage import TENANT, World, life, line, message, open_world
 from tests.journeys.test_kinds_goods_parts import gained, money, stock
@@ -76,6 +83,72 @@ def test_damaged_after_all_the_units_leave_the_shelf_the_credit_stands_and_finan
     assert told.case.money.amount > 0, "value at original cost"
     assert daily.state("R-1") == "settled"
     assert daily.ledgers["balanced"]
+
+
+def write_downs(world: World, *, every: bool = False) -> list[Proposal]:
+    with world.house.store.look() as tx:
+        return list(tx.proposals(Scope.whole(TENANT), kinds={ProposalKind.WRITE_DOWN}, open_only=not every))
+
+
+def priced(world: World) -> None:
+    """Let accountants decide what units lose that go to the outlet or to scrap, and name the accounts of it."""
+    world.change_rules(valuation=Policy(source="F-12", write_down={"outlet": Decimal("0.40")}),
+                       accounts={"gb01": TiedTo(named={"write_down": "520300", "allowance": "149900"})})
+
+
+def test_what_goods_lose_by_another_grade_is_proposed_by_itself_agreed_by_two_and_what_changed_is_made_anew(daily: World) -> None:
+    priced(daily)
+    credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (OUTLET, 1)))
+    daily.turn()
+    before = write_downs(daily)
+    daily.pass_evenings(3, turns=2)
+    (asked,) = write_downs(daily)
+    daily.change_rules(valuation=Policy(source="F-13", write_down={"outlet": Decimal("0.50")}))
+    daily.turn()
+    (anew,) = write_downs(daily)
+    store, rules = daily.house.store, daily.house.profiles[TENANT].rules
+    cost = Decimal(str(anew.content["lines"][0]["cost"]))
+
+    once = approvals.approve(store, EFFECTS, rules, anew.id, shown=anew.sha256, approver="fay", now=daily.at)
+    with pytest.raises(NeedsOperator):
+        approvals.approve(store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="ben", now=daily.at)
+    done = approvals.approve(store, EFFECTS, rules, anew.id, shown=anew.sha256, approver="ben", now=daily.at)
+    daily.pass_evenings(2, turns=2)
+
+    assert before == [], "nothing is lost before the goods have moved"
+    assert (asked.proposer, asked.needed, asked.content["debit"], asked.content["credit"]) == ("backhaul", 2, "520300", "149900")
+    assert [(each["units"], each["before"], each["after"]) for each in asked.content["lines"]] == [("1", "sellable", "outlet")]
+    assert asked.money.amount == -(cost * Decimal("0.40")).quantize(Decimal("0.01"))
+    assert anew.money.amount == -(cost * Decimal("0.50")).quantize(Decimal("0.01"))
+    assert [each.state.value for each in write_downs(daily, every=True)] == ["withdrawn", "approved"]
+    assert (once.state.value, done.state.value, done.result) == (
+        "open", "approved",
+        f"a write-down of {anew.content['amount']} GBP in {anew.content['period']} is agreed; finance posts its journal")
+    assert daily.exceptions() == {}
+    assert money(daily) == [("TEA", 2, "8.50")], "the customer's credit stands"
+
+    regrade(daily, tea((A, 1), (SCRAP, 1)), 10)
+    daily.pass_evenings(3, turns=2)
+    (further,) = write_downs(daily)
+    assert [(each["before"], each["after"]) for each in further.content["lines"]] == [("outlet", "scrap")], "only what nobody agreed to yet"
+
+
+def test_a_write_down_that_was_refused_is_not_proposed_again_and_nothing_is_where_nobody_decided_what_goods_lose(daily: World) -> None:
+    credited(daily, (A, 2))
+    regrade(daily, tea((OUTLET, 2)))
+    daily.pass_evenings(3, turns=2)
+    undecided = write_downs(daily)
+    priced(daily)
+    daily.turn()
+    (asked,) = write_downs(daily)
+
+    approvals.refuse(daily.house.store, EFFECTS, TENANT, asked.id, actor="ben", reason="sold at full price", now=daily.at)
+    daily.pass_evenings(2, turns=2)
+
+    assert undecided == []
+    assert write_downs(daily) == []
+    assert daily.exceptions() == {"REGRADED": 1}, "finance decides it by hand"
 
 
 def test_what_finance_waived_is_closed_until_the_grade_changes_again(daily: World) -> None:
@@ -261,6 +334,67 @@ def test_whatever_becomes_of_the_requests_the_customer_is_debited_once(daily: Wo
     assert [amount for _, amount, _ in invoices(daily)] == [Decimal("8.50")]
     assert gained(daily, before) == {}
     assert daily.exceptions() == {}
+
+
+def test_the_debit_is_shown_as_it_would_be_posted_before_anybody_approves_it_and_is_posted_so(daily: World) -> None:
+    before = credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (SCRAP, 1, True)))
+    daily.pass_evenings(2, turns=2)
+    store, rules = daily.house.store, daily.house.profiles[TENANT].rules
+    row = next(row for row in daily.open() if row.case.kind == "REJECTED_AFTER_CREDIT")
+    drafted = foreseeing.drafted(store, rules, foreseeing.desk_of(daily.house, TENANT), row, now=daily.at)
+    asked = approvals.propose(store, EFFECTS, rules, ProposalKind.DEBIT, {"exception": row.id, "goods": "leave"}, proposer="ada",
+                              reason="worn", now=daily.at)
+
+    told = foreseeing.foreseen(store, rules, foreseeing.desk_of(daily.house, TENANT), asked, now=daily.at)
+    kept = (daily.exceptions(), gained(daily, before), invoices(daily))
+    approvals.approve(store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="ben", now=daily.at)
+    daily.pass_evenings(5, turns=2)
+
+    assert told is not None
+    assert drafted == told, "it is drafted before anybody proposed it"
+    assert kept == ({"REJECTED_AFTER_CREDIT": 1}, {"TEA GB-DC-01 SALE": 2}, []), "looking does nothing"
+    issue, debit_ = told["documents"]
+    (note,) = daily.ledgers["creditNotes"]
+    (made,) = [row for row in daily.rows("SalesInvoiceV2Lines") if row["ProductNumber"] == "SVC-MANUAL"]
+    assert (debit_["net"], debit_["tax"], debit_["unit_price"], debit_["item"], debit_["customer"], debit_["refers_to"]) == (
+        Decimal(str(made["LineAmount"])), Decimal(str(made["LineTotalTaxAmount"])), Decimal(str(made["SalesPrice"])), "SVC-MANUAL", "10001",
+        note["number"])
+    assert (issue["item"], issue["quantity"], issue["place"], issue["why"]) == (
+        "TEA", 1, "GB-DC-01/SALE", "the goods go back to the customer")
+    assert (told["totals"], told["period"], told["closed"]) == (
+        {"net": Decimal("4.25"), "tax": Decimal("0.85"), "gross": Decimal("5.10")}, "2010-12", "")
+    assert gained(daily, before) == {"TEA GB-DC-01 SALE": 1}
+
+
+def test_what_would_be_held_is_shown_held_with_why_and_a_decision_without_documents_shows_none(daily: World) -> None:
+    credited(daily, (A, 2))
+    regrade(daily, tea((A, 1), (SCRAP, 1, True)))
+    daily.pass_evenings(2, turns=2)
+    row = next(row for row in daily.open() if row.case.kind == "REJECTED_AFTER_CREDIT")
+    (entity,) = [each for each in daily.house.profiles[TENANT].rules.entities if each.id == "gb01"]
+    daily.change_rules(debit_item="", entities=(replace(entity, closed_periods=frozenset({"2010-12"})),))
+    store, rules = daily.house.store, daily.house.profiles[TENANT].rules
+    here = foreseeing.desk_of(daily.house, TENANT)
+
+    def away(entity: str) -> Any:
+        message = f"{entity} is away"
+        raise RetryLater(message)
+
+    told, alone = (foreseeing.drafted(store, rules, desk_of, row, now=daily.at) for desk_of in (here, away))
+    close = approvals.propose(store, EFFECTS, rules, ProposalKind.CLOSE, {"exception": row.id}, proposer="ada", reason="worn", now=daily.at)
+    text = StringIO()
+    for each in (told, alone, None):
+        foreseeing.show(Console(width=200, file=text), each)
+
+    assert told is not None
+    assert alone is not None
+    assert told["documents"] == []
+    assert "SERVICE_ITEM_UNKNOWN" in {each["code"] for each in told["findings"]}
+    assert told["closed"] == "Period 2010-12 of gb01 is closed. It would be held, and could land in 2011-01."
+    assert (alone["documents"], alone["not_checked"]) == ([], "gb01 is away")
+    assert foreseeing.foreseen(store, rules, here, close, now=daily.at) is None
+    assert all(said in text.getvalue() for said in ("could land in 2011-01", "gb01 is away", "It makes no document by itself"))
 
 
 # --- the proof of what was changed --------------------------------------------------------------------------------

@@ -1,18 +1,21 @@
 """Goods nobody announced: alone, or in the place of others. They are stock once, never on sale unseen, and nobody is credited by luck."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backhaul.application import resolve
+from backhaul.application import hand_in, resolve
 from backhaul.application.ports import PostingState
+from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.facts import Decision
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.rules import Close, Window
+from backhaul.entrypoints import handing
 from tests.journeys.stage import TENANT, World, life, line, message, open_world
 from tests.journeys.test_kinds_goods_parts import gained, money, stock
 
@@ -161,6 +164,26 @@ def test_blind_goods_come_in_without_credit_and_are_credited_once_two_people_mat
     assert (daily.state("B-1"), daily.exceptions()) == ("settled", {})
     assert sorted(row.posting.key.kind for row in daily.postings() if row.posting.key.subject.startswith("surplus:")) == [
         PostingKind.ADJUSTMENT, PostingKind.ISSUE]
+
+
+def test_a_parcel_that_somebody_registered_by_hand_goes_the_way_of_blind_goods_to_its_credit(daily: World) -> None:
+    before, rules = stock(daily), daily.house.profiles[TENANT].rules
+    told = {"retailer": "", "warehouse": "GB-DC-01", "parcel": "1Z99", "note": "no slip", "items": [
+        {"sku": "TEA", "units": "2", "condition": "A", "disposition": "RESELL", "accepted": "yes", "reason": "Changed my mind"}]}
+    parcel, known = handing.judged(daily.house.store, rules, Scope.whole(TENANT), "gb01", told, actor="wanda", now=daily.at)
+    ref = hand_in.register(daily.house.store, rules, parcel, "form 1", now=daily.at, known=known)
+    again = hand_in.register(daily.house.store, rules, parcel, "form 1", now=daily.at + timedelta(seconds=2))
+    daily.pass_evenings(3, turns=2)
+    taken = (gained(daily, before), daily.credits, [(row.case.kind, row.case.owner, row.case.return_ref) for row in daily.open()])
+
+    match(daily, price="4.25", customer="10001")
+    daily.pass_evenings(6, turns=2)
+
+    assert again == ref
+    assert taken == ({"TEA GB-DC-01 QUAR": 2}, [], [("BLIND", "customer-service", ref)])
+    assert money(daily) == [("TEA", 2, "8.50")]
+    assert gained(daily, before) == {"TEA GB-DC-01 SALE": 2}
+    assert (daily.state(ref), daily.exceptions()) == ("settled", {})
 
 
 @pytest.mark.parametrize(("wrong", "kind"), [

@@ -123,8 +123,8 @@ def propose_in(  # noqa: PLR0913  each is named at the call
     proposal = Proposal(
         tenant=rules.tenant, legal_entity=about.legal_entity, kind=kind, subject=about.name, content=content, basis=digest(about.state),
         money=about.money, reason=reason.strip(), proposer=proposer, proposed_at=now, expires_at=now + PROPOSALS[kind].lasts,
-        needed=approvals_needed(about.money, second=rules.limits.second, a_day=rules.limits.operator_day if person else None,
-                                today=today))
+        needed=max(PROPOSALS[kind].least, approvals_needed(
+            about.money, second=rules.limits.second, a_day=rules.limits.operator_day if person else None, today=today)))
     kept, is_new = tx.add_proposal(proposal)
     if is_new:
         _tell(tx, kept, "proposal.opened", now, proposer, {"reason": proposal.reason, "amount": about.money.amount,

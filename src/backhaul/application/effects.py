@@ -10,7 +10,20 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from backhaul.application import batches, conclude, correct, drift, grouping, pairing, people, privacy, rejudge, resolve, versions
+from backhaul.application import (
+    batches,
+    conclude,
+    correct,
+    drift,
+    grouping,
+    pairing,
+    people,
+    privacy,
+    rejudge,
+    resolve,
+    versions,
+    write_down,
+)
 from backhaul.application.approvals import Acting, Effect, Subject, Within
 from backhaul.application.pausing import subject_of
 from backhaul.application.people_ports import PeopleTx
@@ -137,6 +150,7 @@ EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
     ProposalKind.BATCH: batches.EFFECT,
     ProposalKind.PROFILE: versions.EFFECT,
     ProposalKind.ERASE: privacy.EFFECT,
+    ProposalKind.WRITE_DOWN: write_down.EFFECT,
     ProposalKind.CONTRACT: drift.EFFECT,
 }
 """What can be approved. A kind that has no row here cannot be proposed."""

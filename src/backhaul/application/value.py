@@ -24,7 +24,7 @@ from backhaul.domain.mapped import rows_for
 from backhaul.domain.money import rounded
 from backhaul.domain.original import trace, unit_cost
 from backhaul.domain.placement import circumstance, is_over
-from backhaul.domain.posting import CreditNote, LotShare, OrderLine, PostingKey, Receipt, Transfer, intake
+from backhaul.domain.posting import CreditNote, LotShare, OrderLine, PostingKey, PostingKind, Receipt, Transfer, intake
 from backhaul.domain.proof import Status
 from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 from backhaul.domain.returns import ReturnCase, fold
@@ -32,7 +32,7 @@ from backhaul.domain.roll_forward import Flow, Rolled, Whose
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.tax import TaxTable, tax_of
 from backhaul.domain.validation import MasterData, Questions, with_components
-from backhaul.domain.valuation import NO_GOODS, UNGRADED, Figures, Owing, Returned, Where, tied
+from backhaul.domain.valuation import NO_GOODS, UNGRADED, Figures, Owing, Regraded, Returned, Where, tied
 
 WHENEVER: Final = (LinesMinted, Corrected)
 """Facts that say what always was so, whenever they were learned."""
@@ -44,9 +44,10 @@ def value(store: Store, erps: Erps, rules: Rules, shown: Mapping[str, Sequence[E
     reasons: list[str] = []
     mine = [entity for entity in rules.entities if not rolled.days or entity.id in rolled.days]
     returned = tuple(each for entity in mine for each in _returned(store, rules, entity, shown.get(entity.id, ()), rolled))
+    regraded = tuple(each for entity in mine for each in _regraded(store, rules, entity, rolled, returned))
     owing = tuple(_owing(store, erps, rules, rolled, reasons))
-    return Figures(first=rolled.first, day=rolled.day, policy=rules.valuation, returned=returned, owing=owing, ties=tied(owing, rolled),
-                   reasons=tuple(dict.fromkeys(reasons)))
+    return Figures(first=rolled.first, day=rolled.day, policy=rules.valuation, returned=returned, regraded=regraded, owing=owing,
+                   ties=tied(owing, rolled), reasons=tuple(dict.fromkeys(reasons)))
 
 
 # --- what came back
@@ -130,6 +131,55 @@ def _kinds(receipt: Receipt, name: str, units: Decimal, kept: Sequence[KeptPosti
             lots[source] = (kind, there - gone)
             lots[str(row.posting.key)] = (rules.valuation.kind(moved.disposition, outcome), gone)
     yield from ((kind, count) for kind, count in lots.values() if count)
+
+
+# --- what got another grade afterwards
+
+
+def _regraded(store: Store, rules: Rules, entity: LegalEntity, rolled: Rolled, returned: Sequence[Returned]) -> Iterator[Regraded]:
+    """Give what was moved to the place of another grade in the period and had come before it; what came in it is of its new class there."""
+    days, here = rolled.within(entity.id), {(each.return_ref, each.line_id) for each in returned}
+    with store.look() as tx:
+        moved = tx.in_state(rules.tenant, entity.id, {PostingState.VERIFIED}, kinds={PostingKind.TRANSFER})
+    refs = sorted({row.posting.key.return_ref for row in moved
+                   if row.document and row.document.posted_on and days.first <= row.document.posted_on <= days.last})
+    for some in parts(refs):
+        with store.look() as tx:
+            kept = tx.postings(rules.tenant, frozenset(some))
+        yield from (each for ref in sorted(kept) for each in regraded_of(kept[ref], rules, entity)
+                    if days.first <= each.day <= days.last and (each.return_ref, each.line_id) not in here)
+
+
+def regraded_of(kept: Sequence[KeptPosting], rules: Rules, entity: LegalEntity) -> Iterator[Regraded]:
+    """Give what of one return its ERP moved to the place of another grade, each time with the classes of before and since."""
+    rows = {row.posting.key: row for row in kept}
+    posted = [row.document.posted_on for row in kept if row.document and row.document.posted_on
+              and isinstance(row.posting.document, Receipt | CreditNote)]
+    for row in sorted(kept, key=lambda row: row.posting.key.part):
+        moved, told = row.posting.document, row.document
+        if not isinstance(moved, Transfer) or not moved.disposition or row.state is not PostingState.VERIFIED or told is None \
+                or told.posted_on is None:
+            continue
+        before = next((kind for need in row.posting.needs if need in rows and (kind := _class(rows[need], rules))), "")
+        after, line = _class(row, rules), next((document for each in kept if isinstance(document := each.posting.document, OrderLine)
+                                                and document.line_id == moved.line_id), None)
+        if before and before != after:
+            cost = original(line)
+            yield Regraded(
+                whose=Whose(entity=entity.id, warehouse=moved.target.warehouse, currency=entity.currency), before=before, after=after,
+                units=moved.quantity, day=told.posted_on, cost=None if cost is None else rounded(cost * moved.quantity, entity.currency),
+                return_ref=row.posting.key.return_ref, line_id=moved.line_id, sku=moved.sku, mark=row.posting.key.marker,
+                received=max((day for day in posted if day <= told.posted_on), default=None))
+
+
+def _class(row: KeptPosting, rules: Rules) -> str:
+    """Name the class units have by a receipt or by the transfer that gave them another grade."""
+    document = row.posting.document
+    if isinstance(document, Transfer):
+        outcome = Outcome.RESTOCKED if rules.sellability.sells(document.target) else Outcome.NON_SELLABLE
+        return rules.valuation.kind(document.disposition, outcome)
+    brought = intake(document)
+    return rules.valuation.kind(brought.disposition, brought.outcome) if brought and brought.outcome else ""
 
 
 # --- what is owed

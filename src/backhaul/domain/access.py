@@ -43,6 +43,8 @@ class Action(StrEnum):
     PROMISE = "promise"
     """Record what a customer was told."""
     RETRY = "retry"
+    REGISTER_PARCEL = "register-parcel"
+    """Say what lay in a parcel for which no return is known, and what of it is accepted."""
     CORRECT_GOODS = "correct-goods"
     """Say what a line's order, item or units are, or where the return goes, beside what the platform told."""
     CORRECT_MONEY = "correct-money"
@@ -82,6 +84,7 @@ RIGHTS: Final[Mapping[Action, frozenset[Role]]] = {
     Action.COMMENT: frozenset({_O, _W, _F, _A}),
     Action.PROMISE: frozenset({_O, _F}),
     Action.RETRY: frozenset({_O, _W, _F}),
+    Action.REGISTER_PARCEL: frozenset({_W}),
     Action.CORRECT_GOODS: frozenset({_O, _W, _F}),
     Action.CORRECT_MONEY: frozenset({_F}),
     Action.CORRECT_GRADE: frozenset({_W}),

@@ -8,6 +8,8 @@ from typing import Final
 
 EVENT: Final = "event"
 """Channel of what an ERP told us happened: a hint when to look, never a fact."""
+BY_HAND: Final = "hand:parcel"
+"""Source of what somebody said of a parcel in hand; no subscription can be called so, and the platform knows nothing of it."""
 
 
 class DeliveryState(StrEnum):
@@ -29,8 +31,8 @@ class DeliveryState(StrEnum):
 class Delivery:
     """One HTTP request or one file row from the platform.
 
-    `identity` tells repeats apart from news: the event id the profile names, else the body's SHA-256.
-    `channel` is ``webhook``, ``file:<name>#<row>`` or ``event``. `again` says of one that was read before who has it read once more.
+    `identity` tells repeats apart from news: the event id the profile names, else the body's SHA-256. `channel` is ``webhook``,
+    ``file:<name>#<row>``, ``by-hand`` or ``event``. `again` says of one that was read before who has it read once more.
     """
 
     tenant: str

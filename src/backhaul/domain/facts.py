@@ -386,6 +386,19 @@ class Corrected(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandedIn(Fact):
+    """Somebody with a parcel in hand, for which no return is known, said what came; other facts of the same delivery say what that was.
+
+    `label` is what can be read on it, `evidence` where it can be seen.
+    """
+
+    label: str = ""
+    note: str = ""
+    evidence: str = ""
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable(Fact):
     """A part of a message did not say what the profile expects; the bytes are kept and a person looks."""
 
@@ -419,7 +432,7 @@ class Confirmed(Fact):
 FACTS: Final[Mapping[str, type[Fact]]] = {
     kind.__name__: kind
     for kind in (Announced, Progressed, Received, Inspected, Lost, Refunded, Charged, Exchanged, LinesMinted, Decided, Concluded, Matched,
-                 SentBack, Mapped, Corrected, Unreadable, Reread, Confirmed)
+                 SentBack, Mapped, Corrected, HandedIn, Unreadable, Reread, Confirmed)
 }
 """Every kind of fact by the name under which it is stored."""
 

@@ -16,7 +16,7 @@ from backhaul.domain.open_side import Booked
 from backhaul.domain.posting import mark
 from backhaul.domain.proof import NOTHING
 from backhaul.domain.roll_forward import Flow, Rolled
-from backhaul.domain.valuation import SCRAP, Figures, Owing, recoverable, valued
+from backhaul.domain.valuation import SCRAP, Figures, Owing, Policy, Regraded, recoverable, valued
 
 
 class Role(StrEnum):
@@ -48,6 +48,8 @@ class Sort(StrEnum):
     GOODS = "accrual of goods"
     """The same at cost: the right to goods that came, less what they lose."""
     WRITE_DOWN = "write-down"
+    REGRADE = "re-grade"
+    """What goods lose that an earlier period took back and this one graded anew."""
     LEDGER = "ledger"
     """A credit note that the general ledger lacks, or holds at another amount."""
     AMOUNT = "amount"
@@ -157,8 +159,10 @@ class Ends:
 def journals(ends: Ends, accounts: Accounts, figures: Figures, apart: Iterable[Apart], rolled: Rolled | None) -> tuple[Journal, ...]:
     """Propose everything finance may want to post for a period."""
     mine = replace(figures, owing=tuple(each for each in figures.owing if each.whose.entity in ends.last),
+                   regraded=tuple(each for each in figures.regraded if each.whose.entity in ends.last),
                    returned=tuple(each for each in figures.returned if each.whose.entity in ends.last))
     found = (*_accruals(ends, accounts, mine), *_goods(ends, accounts, mine), *_write_downs(ends, accounts, mine),
+             *regrades(ends, accounts, mine.regraded, mine.policy),
              *_corrections(ends, accounts, (each for each in apart if each.entity in ends.last)),
              *(_ties(ends, accounts, rolled) if rolled else ()))
     return tuple(sorted(found, key=lambda each: (each.entity, list(Sort).index(each.sort), each.currency, each.subject)))
@@ -229,6 +233,22 @@ def _write_downs(ends: Ends, accounts: Accounts, figures: Figures) -> Iterator[J
                 f"{row.units:f} units of class {row.kind} came back to {row.whose.warehouse} at {row.booked:f} {row.whose.currency} and "
                 f"lose {row.part:f} of it ({figures.policy.source})",
                 [(Role.WRITE_DOWN, row.written_down, text), (Role.ALLOWANCE, -row.written_down, text)])
+
+
+def regrades(ends: Ends, accounts: Accounts, regraded: Iterable[Regraded], policy: Policy) -> Iterator[Journal]:
+    """Propose what the units of each line lose, or gain, by a grade they got after the period that took them back."""
+    by: dict[tuple[str, str, str, str], list[Regraded]] = {}
+    for each in regraded:
+        by.setdefault((each.whose.entity, each.whose.currency, each.return_ref, each.line_id), []).append(each)
+    for (entity, currency, ref, line_id), mine in sorted(by.items()):
+        amount = _sum(each.loses(policy) or NOTHING for each in mine)
+        told = "; ".join(f"{each.units:f} x {each.sku} from {each.before} to {each.after} on {each.day}" for each in mine)
+        text = f"{ref}, line {line_id}, graded anew"
+        yield from _made(
+            ends, accounts, Sort.REGRADE, f"{ref}|{line_id}", entity, currency,
+            f"Goods of {ref}, line {line_id}, were graded anew after they were posted ({told}) and {'lose' if amount > 0 else 'gain'} "
+            f"{abs(amount):f} {currency} of their cost ({policy.source or 'no source'}); the credit stands",
+            [(Role.WRITE_DOWN, amount, text), (Role.ALLOWANCE, -amount, text)], (f"{ref}|{line_id}",))
 
 
 def _corrections(ends: Ends, accounts: Accounts, apart: Iterable[Apart]) -> Iterator[Journal]:

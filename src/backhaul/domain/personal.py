@@ -18,6 +18,7 @@ from backhaul.domain.facts import (
     Corrected,
     Decided,
     Fact,
+    HandedIn,
     Mapped,
     Matched,
     SentBack,
@@ -94,6 +95,9 @@ def without(fact: Fact, erasure: Erasure) -> Fact:
             told = replace(fact, told=_name(fact.told, erasure) or "", value=_name(fact.value, erasure) or "", reason=ERASED)
         case Concluded():
             told = replace(fact, reason=ERASED, evidence=ERASED if fact.evidence else "")
+        case HandedIn():
+            told = replace(fact, label=ERASED if fact.label else "", note=ERASED if fact.note else "",
+                           evidence=ERASED if fact.evidence else "")
         case Corrected() | Decided() | Mapped() | SentBack():
             told = replace(fact, reason=ERASED)
         case Unreadable():

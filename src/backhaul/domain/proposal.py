@@ -47,6 +47,8 @@ class ProposalKind(StrEnum):
     GRANT = "grant"
     ERASE = "erase"
     """A customer who asked for it, whose returns are over."""
+    WRITE_DOWN = "write-down"
+    """What goods lose that were graded anew after they were posted; Backhaul proposes it."""
     CONTRACT = "contract"
     """What an environment shows now is what the adapter may rely on."""
 
@@ -70,6 +72,8 @@ class ProposalRule:
     """None: no person does."""
     approves: Action = Action.APPROVE
     lasts: timedelta = timedelta(days=7)
+    least: int = 1
+    """How many people approve it at least: two of what nobody proposed and that gives something up."""
 
 
 PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
@@ -94,6 +98,8 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
     ProposalKind.ERASE: ProposalRule(means="Make what is held about a customer unreadable; what books need stays.",
                                      proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14)),
+    ProposalKind.WRITE_DOWN: ProposalRule(means="Agree to what goods lose that were graded anew after they were posted.",
+                                          proposes=None, lasts=timedelta(days=30), least=2),
     ProposalKind.CONTRACT: ProposalRule(means="Take what an ERP's environment shows now as its contract, so that its line opens.",
                                         proposes=Action.PROPOSE_MAPPING),
 }

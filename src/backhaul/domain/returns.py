@@ -28,6 +28,7 @@ from backhaul.domain.facts import (
     Decision,
     Exchanged,
     Fact,
+    HandedIn,
     Inspected,
     LineRef,
     LinesMinted,
@@ -49,7 +50,7 @@ from backhaul.domain.return_line import NOTHING, Part, ReturnLine
 
 __all__ = ["NOTHING", "Part", "ReturnCase", "ReturnLine", "fold"]
 
-BESIDE = (Unreadable, Reread, LinesMinted, Decided, Concluded, Matched, SentBack, Mapped, Corrected, Confirmed)
+BESIDE = (Unreadable, Reread, LinesMinted, Decided, Concluded, Matched, SentBack, Mapped, Corrected, Confirmed, HandedIn)
 """Facts that do not say that the goods moved: what nobody could read, and what we or people said beside the messages."""
 
 

@@ -112,6 +112,33 @@ def _valued(whose: Whose, kind: str, mine: Sequence[Returned], policy: Policy) -
         written_down=None if part is None else rounded(booked * part, whose.currency))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regraded:
+    """Units of a line that an ERP moved to the place of another grade on a `day`: their classes before and since, and what they cost.
+
+    `received` is when it had taken them into stock and credited them; `mark` names the transfer.
+    """
+
+    whose: Whose
+    before: str
+    after: str
+    units: Decimal
+    day: date
+    cost: Decimal | None
+    return_ref: str
+    line_id: str
+    sku: str
+    mark: str
+    received: date | None = None
+
+    def loses(self, policy: Policy) -> Decimal | None:
+        """Say what they lose by it, below nothing where they gain; None where nobody decided that, or knows what they cost."""
+        before, after = policy.loses(self.before), policy.loses(self.after)
+        if self.cost is None or before is None or after is None:
+            return None
+        return rounded(self.cost * after, self.whose.currency) - rounded(self.cost * before, self.whose.currency)
+
+
 # --- what is owed
 
 
@@ -280,6 +307,8 @@ class Figures:
     day: date
     policy: Policy
     returned: tuple[Returned, ...] = ()
+    regraded: tuple[Regraded, ...] = ()
+    """Units of earlier periods that got another grade in this one; those of this one are in `returned` by their new class."""
     owing: tuple[Owing, ...] = ()
     ties: tuple[Tied, ...] = ()
     reasons: tuple[str, ...] = ()

@@ -128,6 +128,29 @@ def proposals(*, every: Annotated[bool, typer.Option("--each", help="Also those 
                   f"   --shown {row.sha256}", soft_wrap=True)
 
 
+def proposal(number: Number, *, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Show one proposal with the documents it would make if it were approved now: lines, amounts, tax, account and period."""
+    from dataclasses import asdict
+
+    from backhaul.application import approvals
+    from backhaul.entrypoints import foreseeing
+
+    with opened() as house:
+        name, now = tenant_of(house, tenant), datetime.now(UTC)
+        with house.store.look() as tx:
+            asked = approvals.found(tx, name, number)
+        told = foreseeing.foreseen(house.store, house.profiles[name].rules, foreseeing.desk_of(house, name), asked, now=now)
+    if as_json:
+        say({**asdict(asked), "shown": asked.sha256, "foreseen": told})
+        return
+    out.print(f"{asked.id}: {asked.kind.value} of {asked.subject}, {asked.state.value}, by {asked.proposer}: {asked.reason}",
+              soft_wrap=True)
+    for what, said in asked.content.items():
+        out.print(f"   {what}: {said}", soft_wrap=True)
+    foreseeing.show(out, told)
+    out.print(f"   --shown {asked.sha256}", soft_wrap=True)
+
+
 def approve(number: Number, *, shown: Annotated[str, typer.Option(help="The hash that `backhaul proposals` shows.")], approver: Approver,
             tenant: Tenant = "", as_json: Json = False) -> None:
     """Approve what somebody else proposed, as it was shown."""
@@ -243,5 +266,48 @@ def outcome(  # noqa: PLR0913  each is an option
         out.print(f"{ref}: {done.units.normalize():f} of line {done.line_id} are {done.outcome}; said by {done.actor}.")
 
 
-COMMANDS: Final = (proposals, approve, refuse, pause, unpause, waiting, outcome)
+def register_parcel(  # noqa: PLR0913  each is an option
+    *, item: Annotated[list[str], typer.Option(help="An item that lay in it; said again for each, with what follows.")],
+    units: Annotated[list[str], typer.Option(help="How many of that item.")],
+    condition: Annotated[list[str], typer.Option(help="How they were found, as the mapping has it.")],
+    disposition: Annotated[list[str], typer.Option(help="What is to happen to them, as the mapping has it.")],
+    accepted: Annotated[list[str], typer.Option(help="yes: credit them once their sale is found; or no.")],
+    item_reason: Annotated[list[str] | None, typer.Option(help="The customer's reason, for each item or for none.")] = None,
+    entity: Annotated[str, typer.Option(help="The legal entity; the only one there is, unless said.")] = "",
+    retailer: Annotated[str, typer.Option(help="The platform's code of the retailer, where there are several.")] = "",
+    warehouse: Annotated[str, typer.Option(help="The platform's code of the warehouse it lies in, where there are several.")] = "",
+    currency: Annotated[str, typer.Option(help="Currency of its sale, if it is another than the legal entity's.")] = "",
+    came_on: Annotated[str, typer.Option(help="The day it came, like 2026-03-01, if not today.")] = "",
+    parcel: Annotated[str, typer.Option(help="The carrier's number.")] = "",
+    label: Annotated[str, typer.Option(help="What the label says besides.")] = "",
+    note: Annotated[str, typer.Option(help="Whatever else should be known.")] = "",
+    evidence: Annotated[str, typer.Option(help="Where it can be seen: shelf, picture, ticket.")] = "",
+    another: Annotated[bool, typer.Option("--another", help="It is another parcel than the one of this number that is known.")] = False,
+    key: Annotated[str, typer.Option(help="Names this registration; without it the same words register one parcel.")] = "",
+    actor: Who, tenant: Tenant = "", as_json: Json = False,
+) -> None:
+    """Register a parcel for which no return is known, so that its sale is looked for."""
+    from backhaul.application import hand_in
+    from backhaul.domain.access import Scope
+    from backhaul.entrypoints import handing
+
+    lists, reasons = (item, units, condition, disposition, accepted), item_reason or [""] * len(item)
+    if {len(each) for each in (*lists, reasons)} != {len(item)}:
+        message = "say --units, --condition, --disposition and --accepted once for each --item, in the same order"
+        raise typer.BadParameter(message)
+    names = ("sku", "units", "condition", "disposition", "accepted", "reason")
+    rows = [dict(zip(names, each, strict=True)) for each in zip(*lists, reasons, strict=True)]
+    told = {"retailer": retailer, "warehouse": warehouse, "currency": currency, "came_on": came_on, "parcel": parcel, "label": label,
+            "note": note, "evidence": evidence, "items": rows}
+    with opened() as house:
+        name, now = tenant_of(house, tenant), datetime.now(UTC)
+        rules = house.profiles[name].rules
+        whose = entity or (rules.entities[0].id if len(rules.entities) == 1 else "")
+        who = proposer(house, name, actor, Action.REGISTER_PARCEL, whose)
+        said, known = handing.judged(house.store, rules, Scope.whole(name), whose, told, actor=who, now=now)
+        ref = hand_in.register(house.store, rules, said, key or hand_in.key_of(said), now=now, known=known, another=another)
+    say({"return": ref}) if as_json else out.print(f"{ref} is registered; write that on the parcel. `backhaul work` does the rest.")
+
+
+COMMANDS: Final = (proposals, proposal, approve, refuse, pause, unpause, waiting, outcome, register_parcel)
 """Commands of their own; `people` is a group."""

@@ -28,6 +28,7 @@ from backhaul.application import (
     receive,
     replay,
     sweep as sweeping,
+    write_down,
 )
 from backhaul.application.effects import EFFECTS
 from backhaul.application.lease import HeldElsewhere, LeasedErp, LeasedStore, held
@@ -349,6 +350,7 @@ def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) ->
                 sent += drive(desk, now)
                 _process(house, rules, now, desk.store)
         batches.offer(house.store, EFFECTS, rules, entity, now)
+        write_down.offer(house.store, EFFECTS, rules, entity, now)
         control.balance(desk.store, desk.erp, rules, entity, now)
         with desk.store.begin() as tx:
             goes_on(tx, rules, entity, TURN, now=now)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select,
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.session import Ref, Seen, Session, chunks, ensure
 from backhaul.application.ports import Clock
-from backhaul.domain.delivery import EVENT, Delivery, DeliveryState
+from backhaul.domain.delivery import BY_HAND, EVENT, Delivery, DeliveryState
 from backhaul.domain.facts import Fact, Unreadable, named
 from backhaul.domain.personal import GONE
 
@@ -226,9 +226,11 @@ class Inbox(Session):
     def heard(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:
         """Give returns to which, by what the platform told us, something happened in this span of time."""
         self._flush_inbox()
-        table = tables.facts.c
+        table, deliveries = tables.facts.c, tables.deliveries.c
+        typed = select(deliveries.id).where(deliveries.tenant == tenant, deliveries.source == BY_HAND)
         return set(self._connection.execute(select(table.return_ref).distinct().where(
-            table.tenant == tenant, table.at >= since, table.at < until, table.delivery_id.is_not(None))).scalars())
+            table.tenant == tenant, table.at >= since, table.at < until, table.delivery_id.is_not(None),
+            table.delivery_id.not_in(typed))).scalars())
 
     def moved(self, tenant: str, since: datetime, until: datetime) -> Collection[str]:
         """Give returns to which something happened in this span of time, whoever told it."""

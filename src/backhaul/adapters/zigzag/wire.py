@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from backhaul.adapters.zigzag.payload import Basis, EventRule, Hub, Part, Payload, Words, aliases, compiled
 from backhaul.adapters.zigzag.reader import Json, Path, exact, get, items, leaves, normalise, read_json
 from backhaul.adapters.zigzag.telling import tell
-from backhaul.application.ports import Unusable
+from backhaul.application.ports import Platform, Unusable
 from backhaul.domain.delivery import Delivery
 from backhaul.domain.facts import (
     RANK,
@@ -482,13 +482,13 @@ class ZigZagWire:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BySource:
-    """Reads what we asked for by the payload profile of its look-up, and everything else as the messages are read; a `Platform`.
+    """Reads what has a way of its own to be read: a look-up, what was typed; everything else as the messages are read. A `Platform`.
 
     What comes from a source that only ever tests is a test, whatever it says of itself: it gives no facts.
     """
 
     usual: ZigZagWire
-    asked: Mapping[str, ZigZagWire]
+    asked: Mapping[str, Platform]
     tests: frozenset[str] = frozenset()
 
     def facts(self, delivery: Delivery) -> Sequence[Fact]:

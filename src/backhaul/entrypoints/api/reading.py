@@ -17,7 +17,7 @@ from backhaul.domain.access import Action, may
 from backhaul.domain.facts import Correctable
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import joining, journaling, overseeing, rolling, valuing
+from backhaul.entrypoints import foreseeing, joining, journaling, overseeing, rolling, valuing
 from backhaul.entrypoints.api.frame import Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import match, offered, shown, suggestion
 from backhaul.entrypoints.packing import TYPES, archive, made
@@ -200,6 +200,16 @@ def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
     with asked.store.look() as tx:
         rows = tx.proposals(asked.scope, open_only=which == "open")
     return {"proposals": [offered(asked, row) for row in rows[-MOST:]]}
+
+
+@get("/{tenant:str}/proposals/{number:int}/documents", action=Action.SEE, sync_to_thread=True)
+def documents(asked: Mine, number: FromPath[int]) -> Told:
+    """Show the documents an open proposal would make if it were approved now, line by line; the ERP is asked. Null where it makes none."""
+    found = asked.proposal(number)
+    told = foreseeing.foreseen(asked.store, asked.rules, foreseeing.desk_of(asked.house, asked.tenant), found, now=asked.now)
+    seen = foreseeing.as_seen(told, lambda words: asked.words(words, found.legal_entity))
+    return {"proposal": number, "shown": found.sha256, "foreseen": seen and plain({**seen, "documents": [
+        {**each, "customer": asked.account(each["customer"], found.legal_entity)} for each in seen["documents"]]})}
 
 
 @get("/{tenant:str}/pauses", action=Action.SEE, sync_to_thread=True)
@@ -398,7 +408,8 @@ def tokens(asked: Mine) -> Told:
 
 
 ROUTES: Final = (
-    me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting, proposals,
+    me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting,
+    proposals, documents,
     pauses, proofs, proof_lines, matches, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
     close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
 

@@ -54,6 +54,36 @@ class Decide(Said, forbid_unknown_fields=True, kw_only=True):
     found: str = ""
 
 
+class Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """So many units of one item, found alike. `accepted`: the warehouse takes it, so that it is credited once its sale is found."""
+
+    sku: str
+    units: int
+    condition: str
+    disposition: str
+    accepted: bool
+    reason: str = ""
+
+
+class Parcel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What lay in a parcel for which no return is known. `retailer`, `warehouse` and `currency` where there is more than one of it.
+
+    `came_on` without is today; `parcel` is the carrier's number, `another` says that it is another parcel than one of that number known.
+    """
+
+    legal_entity: str
+    items: list[Item]
+    retailer: str = ""
+    warehouse: str = ""
+    currency: str = ""
+    came_on: str = ""
+    parcel: str = ""
+    label: str = ""
+    note: str = ""
+    evidence: str = ""
+    another: bool = False
+
+
 class Correct(Said, forbid_unknown_fields=True, kw_only=True):
     """What a value is that the messages have wrong. `line` and `told` (what they tell) may be left out where only one can be meant."""
 

@@ -6,21 +6,23 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+import msgspec
 from litestar import Response, post
-from litestar.exceptions import ClientException
+from litestar.exceptions import ClientException, ValidationException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import alike, approvals, casework, close, conclude, correct, grouping, pausing, people, privacy, resolve
+from backhaul.application import alike, approvals, casework, close, conclude, correct, grouping, hand_in, pausing, people, privacy, resolve
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.application.seek import buyer
 from backhaul.application.summon import WAITS, summon
 from backhaul.domain.access import MASKED, Action
 from backhaul.domain.errors import NeedsOperator, NotAllowed
+from backhaul.domain.parcel import NotAParcel
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.signature import Signer
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import joining, rejudging, versioning
+from backhaul.entrypoints import handing, joining, rejudging, versioning
 from backhaul.entrypoints.api.frame import Asked, Key, Mine, Once, Told, absent
 from backhaul.entrypoints.api.shapes import (
     Approve,
@@ -34,6 +36,7 @@ from backhaul.entrypoints.api.shapes import (
     Group,
     HandOver,
     Pair,
+    Parcel,
     Pause,
     Promise,
     Prove,
@@ -81,6 +84,22 @@ def retry(asked: Mine, number: FromPath[int], key: Key) -> Response[Told]:
     route = asked.route(asked.exception(number).case.return_ref)
     return asked.once(key, None, lambda store: {"retried": resolve.retry(
         store, asked.tenant, number, route=route, actor=asked.person.actor, now=asked.now)})
+
+
+@post("/{tenant:str}/parcels", action=Action.REGISTER_PARCEL, sync_to_thread=True)
+def register(asked: Mine, data: JSONBody[Parcel], key: Key) -> Response[Told]:
+    """Register a parcel for which no return is known; what cannot be is told by field."""
+    asked.covers(data.legal_entity)
+    told = msgspec.to_builtins(data)
+    told["items"] = [{**item, "accepted": "yes" if item["accepted"] else "no"} for item in told["items"]]
+    try:
+        parcel, known = handing.judged(asked.store, asked.rules, asked.scope, data.legal_entity, told, actor=asked.person.actor,
+                                       now=asked.now)
+        return asked.once(key, data, lambda store: {"return": hand_in.register(
+            store, asked.rules, parcel, key, now=asked.now, known=known, another=data.another)})
+    except NotAParcel as refused:
+        raise ValidationException(detail=str(refused), extra=[
+            {"key": name, "message": sentence} for name, sentence in refused.fields.items()]) from None
 
 
 @post("/{tenant:str}/promises", action=Action.PROMISE, sync_to_thread=True)
@@ -350,5 +369,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
 
 
 ROUTES: Final = (
-    comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_sessions, end_token, decide, say_otherwise, say_outcome,
-    go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)
+    comment, hand_over, attach, retry, register, promise, sign, pause, prove, revoke, end_sessions, end_token, decide, say_otherwise,
+    say_outcome, go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)

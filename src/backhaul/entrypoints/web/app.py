@@ -42,6 +42,7 @@ from backhaul.entrypoints.web.pages import (
     journals,
     mappings,
     matches,
+    parcels,
     proof,
     returns,
     roll_forward,
@@ -84,8 +85,8 @@ RAIL: Final = (
     Entry(path="/administration", title="Administration", key="s", action=Action.SEE),
 )
 PAGES: Final = (
-    today, exceptions, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, matches, roll_forward, figures,
-    journals, close, mappings, drafts, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
+    today, exceptions, parcels, catalogue, causes, by_version, sales, approvals, returns, waiting, batches, proof, matches, roll_forward,
+    figures, journals, close, mappings, drafts, comparison, flows, search, trail, administration, tokens, charts, exports, signing_in)
 
 _log: Final = logging.getLogger("backhaul.web")
 

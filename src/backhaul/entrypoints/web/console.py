@@ -294,6 +294,7 @@ SAID: Final[Mapping[str, str]] = {
     "concluded": "What becomes of the goods is kept; what the customer can be told follows from it.",
     "stopped": "It is stopped; what was decided stays decided.",
     "attached": "The file is kept with the exception, as it came.", "token-ended": "The token opens nothing any more.",
+    "registered": "The parcel is registered.",
     "retried": "What was refused is looked for, and sent again only if it is not there.",
     "proving": "The month is proved at the next turn; this page says how far it is.",
     "revoked": "The role is taken away.", "ended": "The sessions have ended.",

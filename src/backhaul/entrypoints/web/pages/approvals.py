@@ -20,6 +20,7 @@ from backhaul.application.people import require
 from backhaul.domain.access import Action, Scope, may
 from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection, with_accounts
+from backhaul.entrypoints import foreseeing
 from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 
@@ -61,7 +62,10 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             with console.house.store.look() as tx:
                 match = next((each for each in tx.matches(proposal.tenant, standing=False)
                               if str(each.id) == str(proposal.content.get("match"))), None)
-        return console.show(request, "approval.html", match=match, words=words, group=group, moved=moved,
+        documents = foreseeing.foreseen(console.house.store, console.house.profiles[proposal.tenant].rules,
+                                        foreseeing.desk_of(console.house, proposal.tenant), proposal, now=now)
+        return console.show(request, "approval.html", documents=foreseeing.as_seen(documents, words), match=match,
+                            words=words, group=group, moved=moved,
                             proposal=replace(proposal, result=words(proposal.result)),
                             content=content, rule=rule, state=state,
                             gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),

@@ -22,13 +22,14 @@ from backhaul.domain.disposition import Circumstance
 from backhaul.domain.errors import BackhaulError, NeedsOperator
 from backhaul.domain.evidence import LARGEST
 from backhaul.domain.exception_case import KINDS
+from backhaul.domain.facts import HandedIn
 from backhaul.domain.late_change import WHY
 from backhaul.domain.placement import unmapped
 from backhaul.domain.proposal import PROPOSALS, ProposalKind
 from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
 from backhaul.domain.team import Team
-from backhaul.entrypoints import overseeing, rejudging
+from backhaul.entrypoints import foreseeing, overseeing, rejudging
 from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages import drafts
@@ -258,15 +259,21 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
         wrong = [] if found.kept.closed_at else alike.others(
             tx, console.house.profiles[reach.tenant].rules, found.kept, found.legal_entity)
         line = None if found.kept.closed_at else open_search(tx, reach.tenant, found.kept)
+        handed = next((fact for fact in tx.facts(reach.tenant, [case.return_ref]).get(case.return_ref, ()) if isinstance(fact, HandedIn)),
+                      None)
         refused = resolve.can_retry(found.kept, tx.postings(reach.tenant, [case.return_ref]).get(case.return_ref, ()))
     kind = KINDS.get(case.kind)
     ways = {way.value for way in ways_out([finding.code for finding in case.findings])}
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
     ways -= set() if ProposalKind.SETTLE.value not in ways or _is_doubtful(console, request, found) else {ProposalKind.SETTLE.value}
     fitting = [each for each in CHOICES if each.value in ways]
-    return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
+    documents = foreseeing.drafted(console.house.store, console.house.profiles[reach.tenant].rules,
+                                   foreseeing.desk_of(console.house, reach.tenant), found.kept, now=console.clock.now())
+    return {"documents": foreseeing.as_seen(documents, words), "row": found, "case": case, "kind": kind,
+            "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
             "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
+            "handed": handed, "handed_note": words(handed.note) if handed else "",
             "notes": notes, "refused": refused, "together": decisions(case.kind), "version": _other_version(console, reach.tenant, found),
             "alike": [each for each in wrong if console.may(request, CORRECTIONS[each.what].right)],
             "many": any(each.count > alike.LOOKED_AT for each in wrong),
