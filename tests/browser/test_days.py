@@ -158,6 +158,14 @@ def test_keys_lead_everywhere(chromium: Browser, console: Stage) -> None:
         page.keyboard.press("j")
         page.keyboard.press("k")
         assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 1
+        page.goto("/exceptions")
+        with page.expect_navigation():
+            page.locator("[data-rows] th a").first.click()
+        first = page.url
+        for key in ("j", "k"):
+            with page.expect_navigation():
+                page.keyboard.press(key)
+            assert (page.url == first) is (key == "k")
         page.keyboard.press("?")
         expect(page.get_by_role("heading", name="Keys")).to_be_visible()
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -313,9 +313,13 @@ def _linker(request: AnyRequest, tenant: str) -> Callable[..., str]:
     return to
 
 
+CARRIED: Final = frozenset({"tenant", "list"})
+"""What an address says of where its reader comes from: whose rows, and the list that is worked through (`walking`)."""
+
+
 def done(request: AnyRequest, path: str, word: str) -> Response[Any]:
     """Show the page that says what was done; loading it again does nothing again."""
-    told = {"done": word} | {name: value for name, value in request.query_params.items() if name == "tenant"}
+    told = {"done": word} | {name: value for name, value in request.query_params.items() if name in CARRIED}
     return Response(content=b"", status_code=303, headers={"location": f"{path}?{urlencode(told)}"})
 
 
@@ -328,9 +332,9 @@ def fields(form: Mapping[str, Any], *names: str, most: int = FIELD) -> dict[str,
     return {name: form[name].strip() for name in names if name in form}
 
 
-def query(request: AnyRequest, name: str) -> str:
+def query(request: AnyRequest, name: str, most: int = LONGEST) -> str:
     """Give what was asked under a name, cut to a sane length."""
-    return str(request.query_params.get(name, "")).strip()[:LONGEST]
+    return str(request.query_params.get(name, "")).strip()[:most]
 
 
 def days(request: AnyRequest) -> tuple[date | None, date | None]:
@@ -351,12 +355,17 @@ def mark(at: datetime, last: object) -> str:
 
 def marked(request: AnyRequest) -> tuple[datetime, str] | None:
     """Read after which row the page begins; None for the first, or if it cannot be read."""
-    at, _, last = str(request.query_params.get("after", ""))[:400].partition("|")
+    return read_mark(str(request.query_params.get("after", "")))
+
+
+def read_mark(told: str) -> tuple[datetime, str] | None:
+    """Read where a row stands, as `mark` writes it; None if it cannot be read."""
+    at, _, last = told[:400].partition("|")
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError:
+        return (moment.astimezone(UTC), last) if moment.tzinfo is not None and last else None
+    except (ValueError, OverflowError):
         return None
-    return (moment, last) if moment.tzinfo is not None and last else None
 
 
 def whole(text: str) -> int | None:
@@ -364,4 +373,5 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None  # noqa: PLR2004  18 digits fit 64 bits
 
 
-__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "days", "done", "fields", "mark", "marked", "query", "whole"]
+__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "days", "done", "fields", "mark", "marked", "query",
+           "read_mark", "whole"]

@@ -22,6 +22,7 @@ from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection, with_accounts
 from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
+from backhaul.entrypoints.web.walking import walk
 
 SHOWN: Final = 50
 DECISIONS: Final[Mapping[ProposalKind, Sequence[str]]] = {
@@ -61,7 +62,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             with console.house.store.look() as tx:
                 match = next((each for each in tx.matches(proposal.tenant, standing=False)
                               if str(each.id) == str(proposal.content.get("match"))), None)
-        return console.show(request, "approval.html", match=match, words=words, group=group, moved=moved,
+        return console.show(request, "approval.html", match=match, walk=walk(console, request), words=words, group=group, moved=moved,
                             proposal=replace(proposal, result=words(proposal.result)),
                             content=content, rule=rule, state=state,
                             gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),

@@ -29,10 +29,11 @@ from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
 from backhaul.domain.team import Team
 from backhaul.entrypoints import overseeing, rejudging
-from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
+from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, whole
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages import drafts
 from backhaul.entrypoints.web.pages.causes import decisions
+from backhaul.entrypoints.web.walking import packed, walk
 from backhaul.entrypoints.web.wording import plain
 
 FRAME: Final = 64 * 1024
@@ -49,7 +50,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         reach, now, at = console.reach(request), console.clock.now(), marked(request)
         owner, kind, entity = (query(request, name) for name in ("owner", "kind", "entity"))
         entity = entity if entity in reach.entities else ""
-        after = (at[0], int(at[1])) if at and at[1].isdecimal() else None
+        number = whole(at[1]) if at else None
+        after = (at[0], number) if at and number is not None else None
         with console.house.store.read() as connection:
             causes = lists.causes(connection, reach, now=now, owner=owner, entity=entity)
             found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity, after=after, limit=lists.PAGE + 1)
@@ -62,6 +64,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             currencies=sorted({cause.currency for cause in causes if cause.kind == kind}),
             entities=[name for name in reach.entities if name], kinds=KINDS, batches=_batches(shown) if kind == "BATCH_SENT_BACK" else [],
             teams=[*(team.value for team in Team), *sorted({owner, *late} - {*Team, ""})],
+            walks=walks(shown, owner=owner, kind=kind, entity=entity),
             after=mark(last.case.due_at, last.id) if last else "")
 
     @get("/exceptions/{number:int}", action=Action.SEE, sync_to_thread=True)
@@ -70,7 +73,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         if told is None:
             detail = "there is no such exception"
             raise NotFoundException(detail)
-        return console.show(request, "exception.html", **told)
+        return console.show(request, "exception.html", walk=walk(console, request, told["row"].kept), **told)
 
     @get("/evidence/{number:int}", action=Action.SEE, sync_to_thread=True)
     def give_evidence(request: AnyRequest, number: FromPath[int]) -> Response[bytes]:
@@ -101,6 +104,11 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return await asyncio.to_thread(_attach, console, request, number, file.filename, await file.read())
 
     return [show_list, show_one, give_evidence, comment, hand_over, retry, say_otherwise, attach]
+
+
+def walks(shown: Sequence[lists.Work], **narrowed: str) -> Mapping[int, str]:
+    """Give what the link to each exception of a list says about that list and its place in it."""
+    return {row.kept.id: packed(narrowed, row.kept.case.due_at, row.kept.id) for row in shown}
 
 
 def _open(console: Console, request: AnyRequest, number: int, action: Action) -> KeptException:

@@ -15,6 +15,7 @@ from backhaul.domain.team import Team
 from backhaul.entrypoints.overseeing import added, heard
 from backhaul.entrypoints.web.console import Console, query
 from backhaul.entrypoints.web.door import AnyRequest
+from backhaul.entrypoints.web.pages.exceptions import walks
 
 TOP: Final = 12
 
@@ -45,7 +46,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return console.show(
             request, "today.html", desks=desks(causes), team=team, causes=mine[:TOP], soonest=soonest, kinds=KINDS,
             held=added(mine), overdue=sum(cause.overdue for cause in mine), count=sum(cause.count for cause in mine),
-            escalated=late, sources=heard(said, now), waiting=waiting)
+            escalated=late, walks=walks(soonest, owner=team), sources=heard(said, now), waiting=waiting)
 
     return [today]
 
