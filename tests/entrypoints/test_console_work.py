@@ -74,3 +74,51 @@ def test_whatever_an_address_says_of_a_list_the_page_of_an_exception_is_there(br
 
     assert page.status_code == 200
     assert "<script>" not in page.text
+
+
+# --- a form that is refused ------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_comment_comes_back_on_its_page_with_what_was_typed_and_why_beside_it(browser: Browser) -> None:
+    page, typed = browser.get("/exceptions/1"), 'Rang "them" <b>twice</b>\n& wrote'
+
+    long = browser.post("/exceptions/1/comment", **browser.fill(page, text=typed + "x" * 2100))
+    handed = browser.post("/exceptions/1/hand-over", **browser.fill(page, team="warehouse", note=""))
+    again = browser.post("/exceptions/1/comment", **browser.fill(long, text=typed))
+
+    assert (long.status_code, handed.status_code, again.status_code) == (409, 409, 303)
+    assert long.text.count("<h1>") == 1
+    assert f"\n{html.escape(typed)}x" in long.text
+    assert re.search(r'<textarea id="text"[^>]* autofocus aria-invalid="true" aria-describedby="refused">', long.text)
+    assert re.search(r'</textarea><span class="refused" id="refused">this form takes text of at most', long.text)
+    assert '<option value="warehouse" selected>' in handed.text
+    assert re.search(r'name="note"[^>]* aria-invalid="true"[^>]*><span class="refused" id="refused">a hand-over names', handed.text)
+
+
+def test_of_several_forms_that_go_to_one_address_the_one_that_was_sent_comes_back(browser: Browser, server: Running) -> None:
+    blank = browser.fill(browser.get("/administration"))
+    for entity in ("gb01", ""):
+        browser.post("/administration/pause", **blank, legal_entity=entity, reason="wrong accounts")
+    page = browser.get("/administration")
+
+    refused = browser.post("/administration/unpause", **browser.fill(page) | {"pause": "2", "reason": " "})
+    gone = browser.post("/administration/unpause", **browser.fill(page) | {"pause": "99", "reason": "All is well"})
+    none = inside(server, "Vera Viewer")
+    not_theirs = none.post("/administration/pause", **none.fill(none.get("/administration")), reason="Look at this")
+
+    assert re.search(r'<input id="unpause-2" name="reason"[^>]* aria-invalid="true"[^>]*><span class="refused"', refused.text)
+    assert (gone.status_code, 'value="All is well"' in gone.text, "has no pause 99" in gone.text) == (409, True, True)
+    assert (not_theirs.status_code, "<dt>Reason</dt><dd>Look at this</dd>" in not_theirs.text) == (403, True)  # no such form for them
+
+
+@pytest.mark.parametrize("page", ["https://evil.example.com/", "//evil.example.com/", "/nowhere", "/static/backhaul.css", "", "x",
+                                  "/sign-in", "/exports/returns.csv", "/exceptions/1?list=%ff"])
+def test_whatever_page_a_form_says_it_is_on_nothing_of_another_site_is_asked_or_shown(browser: Browser, page: str) -> None:
+    typed = "</textarea><script>alert(1)</script>"
+    refused = browser.post("/exceptions/1/hand-over", **browser.fill(browser.get("/exceptions/1")) | {"form_page": page},
+                           team=typed, note=typed)
+
+    assert refused.status_code == 409
+    assert refused.headers["content-type"].startswith("text/html")
+    assert "default-src" in refused.headers["content-security-policy"]
+    assert "<script>alert" not in refused.text

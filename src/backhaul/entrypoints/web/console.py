@@ -40,6 +40,7 @@ from backhaul.entrypoints.web.door import (
     refuse_forged,
     to_sign_in,
 )
+from backhaul.entrypoints.web.refusing import UNTYPED
 from backhaul.entrypoints.web.wording import FILTERS, plain
 
 HERE: Final = Path(__file__).parent
@@ -147,7 +148,9 @@ class Console:
             if is_foreign(request, self.sign_in.url):
                 message = "This form was sent from another site; nothing was changed."
                 raise PermissionDeniedException(message)
-            refuse_forged(await request.form(), visitor.form_token)
+            form = await request.form()
+            request.state.typed = {name: text for name, text in form.items() if isinstance(text, str)}
+            refuse_forged(form, visitor.form_token)
         if told.get("anybody"):
             return None
         rights = [each for each in (told.get("action"), told.get("also")) if isinstance(each, Action)]
@@ -253,7 +256,8 @@ class Console:
     def show(self, request: AnyRequest, template: str, *, status: int = 200, **told: Any) -> Response[str]:  # noqa: ANN401  for a template
         """Draw a page."""
         visitor = getattr(request.state, "visitor", None) if "state" in request.scope else None
-        frame: dict[str, Any] = {"visitor": visitor, "now": self.clock.now(), "here": request.url.path, "said": "", "asked": ""}
+        frame: dict[str, Any] = {"visitor": visitor, "now": self.clock.now(), "here": request.url.path, "said": "", "asked": "",
+                                 "address": address(request) if request.method in SAFE else ""}
         if visitor is not None:
             tenant, mine = self.tenant(request), self.tenants(request)
             seen = scope(visitor.person, Action.SEE, tenant)
@@ -301,6 +305,13 @@ SAID: Final[Mapping[str, str]] = {
 """What a page says after something was done, by the word in its address; whoever makes an address up gets nothing said."""
 
 
+def address(request: AnyRequest) -> str:
+    """Give the address of a page as its forms carry it, so that one that is refused leads back to it (`refusing`)."""
+    told = [(name, text) for name, text in parse_qsl(request.url.query) if name != "done"]
+    path = (request.scope.get("raw_path") or request.scope["path"].encode()).decode("ascii", "replace")
+    return f"{path}?{urlencode(told)}" if told else path
+
+
 def _linker(request: AnyRequest, tenant: str) -> Callable[..., str]:
     """Make what writes links: within the tenant that is seen, and on demand with what this page was asked."""
     def to(path: str, *, keep: bool = False, **query: object) -> str:
@@ -324,11 +335,12 @@ def done(request: AnyRequest, path: str, word: str) -> Response[Any]:
 
 
 def fields(form: Mapping[str, Any], *names: str, most: int = FIELD) -> dict[str, str]:
-    """Read a form by the names it may have, its token aside; any other is refused, and so is a text without end (reliability C9)."""
-    strange = sorted(set(form) - {*names, "form_token"})
-    if strange or any(not isinstance(form.get(name, ""), str) or len(form.get(name, "")) > most for name in names):
+    """Read a form by the names it may have, its frame aside; any other is refused, and so is a text without end (reliability C9)."""
+    strange = sorted(set(form) - {*names, *UNTYPED})
+    long = next((name for name in names if not isinstance(form.get(name, ""), str) or len(form.get(name, "")) > most), "")
+    if strange or long:
         message = f"this form takes {', '.join(names)} of at most {most} characters; got {', '.join(strange)[:100] or 'more'}"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about=long)
     return {name: form[name].strip() for name in names if name in form}
 
 

@@ -133,13 +133,13 @@ def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[s
     kind = next((each for each in DECISIONS if each.value == told.get("kind")), None)
     if kind is None:
         message = "say what is to be done with it: waive, close, claim, debit, settle or match"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="kind")
     content: dict[str, Any] = {"exception": number} | {name: told[name] for name in DECISIONS[kind] if told.get(name)}
     if kind is ProposalKind.SETTLE:
         _check_settlement(console, tenant, number, told)
     if kind is ProposalKind.MATCH and not (told.get("order") and PRICE.fullmatch(told.get("unit_price", ""))):
         message = "a match names the sales order and the unit price it sold at, as 12.50"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="unit_price" if told.get("order") else "order")
     with console.house.store.look() as tx:
         about = EFFECTS[kind].looks(tx, rules, content)
     require(visitor.person, Action.PROPOSE, tenant, about.legal_entity)
@@ -152,7 +152,7 @@ def _check_settlement(console: Console, tenant: str, number: int, told: Mapping[
     """Stop a settlement that says both that it is there and that it is not, or neither, or that is about nothing that can be settled."""
     if bool(told.get("found")) is bool(told.get("absent")):
         message = "to settle, say either which document was found in the ERP, or that it is surely not there"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="found")
     with console.house.store.look() as tx:
         row = resolve.find_exception(tx, tenant, number)
     route = console.route_of(tenant)(resolve.entity_of(console.house.store, console.house.profiles[tenant].rules, row.case.return_ref))

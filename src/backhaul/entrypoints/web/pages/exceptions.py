@@ -33,6 +33,7 @@ from backhaul.entrypoints.web.console import Console, done, fields, mark, marked
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages import drafts
 from backhaul.entrypoints.web.pages.causes import decisions
+from backhaul.entrypoints.web.refusing import UNTYPED
 from backhaul.entrypoints.web.walking import packed, walk
 from backhaul.entrypoints.web.wording import plain
 
@@ -140,9 +141,9 @@ def _comment(console: Console, request: AnyRequest, number: int, told: Mapping[s
 def _file(form: Mapping[str, Any]) -> UploadFile:
     """Give the one file of a form; whatever else it holds stops it."""
     file = form.get("file")
-    if set(form) - {"file", "form_token"} or not isinstance(file, UploadFile) or not file.filename:
+    if set(form) - {"file", *UNTYPED} or not isinstance(file, UploadFile) or not file.filename:
         message = "choose one file that is to be kept with the exception"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="file")
     return file
 
 
@@ -157,7 +158,7 @@ def _hand_over(console: Console, request: AnyRequest, number: int, told: Mapping
     _open(console, request, number, Action.COMMENT)
     if told.get("team") not in {team.value for team in Team}:
         message = f"an exception is handed over to one of {', '.join(team.value for team in Team)}; got '{told.get('team', '')}'"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="team")
     casework.hand_over(console.house.store, console.house.profiles[console.tenant(request)].rules, number, team=told["team"],
                        note=told.get("note", ""), actor=_actor(request), now=console.clock.now())
     return done(request, f"/exceptions/{number}", "handed-over")
@@ -180,7 +181,7 @@ def _correct(console: Console, request: AnyRequest, number: int, told: Mapping[s
         what, line_id, was = msgspec.json.decode(told.get("which", ""), type=tuple[str, str, str])
     except msgspec.DecodeError as error:
         message = "say which value is corrected; choose one of those that are offered"
-        raise NeedsOperator(message) from error
+        raise NeedsOperator(message, about="which") from error
     made = correct.ask(console.house.store, console.house.profiles[console.tenant(request)].rules, visitor.person, number, what=what,
                        line_id=line_id, told=was, value=told.get("value", ""), reason=told.get("reason", ""), now=console.clock.now())
     return done(request, f"/approvals/{made.id}", "proposed")

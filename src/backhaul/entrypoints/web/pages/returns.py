@@ -140,7 +140,7 @@ def _conclude(console: Console, request: AnyRequest, told: Mapping[str, str]) ->
         line_id, standing, outcome = msgspec.json.decode(told.get("which", ""), type=tuple[str, str, str])
     except msgspec.DecodeError as error:
         message = "say what becomes of which goods; choose one of those that are offered"
-        raise NeedsOperator(message) from error
+        raise NeedsOperator(message, about="which") from error
     made = conclude.ask(console.house.store, console.house.profiles[scope.tenant].rules, visitor.person, ref, outcome=outcome,
                         line_id=line_id, standing=standing, evidence=told.get("evidence", ""), reason=told.get("reason", ""),
                         now=console.clock.now())

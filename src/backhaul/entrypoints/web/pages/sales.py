@@ -95,7 +95,7 @@ def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[st
         chosen = msgspec.json.decode(told.get("choice", ""), type=Choice)
     except msgspec.DecodeError as error:
         message = "choose one of the sales that were found"
-        raise NeedsOperator(message) from error
+        raise NeedsOperator(message, about="choice") from error
     with store.look() as tx:
         row = find_exception(tx, tenant, number)
         line = open_search(tx, tenant, row)
