@@ -21,6 +21,7 @@ from tests.entrypoints.test_web import (  # noqa: F401  fixtures are found by th
 from tests.entrypoints.visiting import Browser
 
 from backhaul.adapters.sql.store import SqlStore
+from backhaul.application.ports import KeptWindow
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.entrypoints.web.serving import Running
@@ -122,3 +123,19 @@ def test_whatever_page_a_form_says_it_is_on_nothing_of_another_site_is_asked_or_
     assert refused.headers["content-type"].startswith("text/html")
     assert "default-src" in refused.headers["content-security-policy"]
     assert "<script>alert" not in refused.text
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["online-retail//gb01/2010-12", "//", "a%2F/b c", "plain"])
+def test_a_batch_is_found_by_its_address_whatever_its_key_holds(browser: Browser, store: SqlStore, clock: Now, key: str) -> None:
+    with store.begin() as tx:
+        tx.close_window(KeptWindow(key=key, tenant=TENANT, legal_entity="gb01", period="2010-12", number=7, closed_at=clock.at, returns=1,
+                                  controls={}, ledger={}))
+
+    address = re.findall(r'<th scope="row"><a href="(/batches/[^"]+)"', browser.get("/batches").text)[0]
+    page = browser.get(html.unescape(address))
+
+    assert page.status_code == 200
+    assert html.escape(key) in page.text

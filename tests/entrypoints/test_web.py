@@ -1587,14 +1587,21 @@ def test_the_pack_of_a_month_is_downloaded_as_workbook_and_paper_by_who_may_see_
 
     page = browser.get("/close?period=2010-12").text
     seen = inside(server, "Udo Auditor").get("/close-pack/2010-12.xlsx")
-    unwritten = not (tmp_path / "packs").exists()
     book, paper = browser.get("/close-pack/2010-12.xlsx"), browser.get("/close-pack/2010-12.pdf")
+    unwritten = not (tmp_path / "packs").exists()
+    wanda = inside(server, "Wanda Warehouse")
+    theirs = wanda.post("/close/archive", **wanda.fill(wanda.get("/")), period="2010-12").status_code
+    asked = browser.fill(browser.get("/")) | {"period": "2010-12"}
+    put_away = [browser.post("/close/archive", **asked | more) for more in ({"form_token": "forged"}, {"period": "2010-1"}, {})]
+    after = browser.get(put_away[-1].headers["location"]).text
 
     with store.look() as tx:
         packed = [entry for entry in tx.trail(TENANT, subject="close:2010-12") if entry.action == "close.packed"]
         fiona = next(person.actor for person in tx.people() if person.name == "Fiona Finance")
     archived = {file.suffix: file.read_bytes() for file in (tmp_path / "packs" / TENANT / "2010-12").iterdir()}
-    assert (seen.content, unwritten) == (book.content, True), "who signs nothing writes nothing"
+    assert (seen.content, unwritten) == (book.content, True), "a download writes nothing"
+    assert (theirs, [each.status_code for each in put_away]) == (403, [403, 409, 303])
+    assert ("No pack of this month" in page, f"<code>{hashlib.sha256(book.content).hexdigest()[:16]}</code>" in after) == (True, True)
     assert archived == {".xlsx": book.content, ".pdf": paper.content}
     assert [(entry.actor, entry.detail["sha256"]["pdf"]) for entry in packed] == [(fiona, hashlib.sha256(paper.content).hexdigest())]
     assert "/close-pack/2010-12.pdf" in page

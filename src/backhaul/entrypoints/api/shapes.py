@@ -75,6 +75,12 @@ class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     period: str
 
 
+class Pack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The pack of which month goes into the archive, like 2026-10."""
+
+    period: str
+
+
 class Sign(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A list of a month's close, and the hash it was shown with."""
 

@@ -33,6 +33,7 @@ from backhaul.entrypoints.api.shapes import (
     GrantRole,
     Group,
     HandOver,
+    Pack,
     Pair,
     Pause,
     Promise,
@@ -43,6 +44,7 @@ from backhaul.entrypoints.api.shapes import (
     Version,
     offered,
 )
+from backhaul.entrypoints.packing import prepared, put_away
 
 # --- by oneself ---------------------------------------------------------------------------------------------
 
@@ -149,6 +151,20 @@ def sign(asked: Mine, data: JSONBody[Sign], key: Key) -> Response[Told]:
     def act(store: Once) -> Told:
         done = close.sign_as(store, month, asked.person, Signer(data.signer), shown=data.shown, now=asked.now)
         return {"signature": done.id, "sha256": done.sha256}
+
+    return asked.once(key, data, act)
+
+
+@post("/{tenant:str}/close/pack", action=Action.SIGN, sync_to_thread=True)
+def archive_pack(asked: Mine, data: JSONBody[Pack], key: Key) -> Response[Told]:
+    """Archive the pack of a month, with its hashes in the trail; what is in the archive already stays as it is."""
+    asked.whole()
+    month = asked.close(data.period, asked.rules.entities[0].id)
+    pack = prepared(asked.store, month.rules, month.period)
+
+    def act(store: Once) -> Told:
+        kept = put_away(store, month.rules, month.period, pack, state_dir=asked.house.state_dir, actor=asked.person.actor, now=asked.now)
+        return {"period": month.period, "sha256": dict(kept.sha256)}
 
     return asked.once(key, data, act)
 
@@ -350,5 +366,5 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
 
 
 ROUTES: Final = (
-    comment, hand_over, attach, retry, promise, sign, pause, prove, revoke, end_sessions, end_token, decide, say_otherwise, say_outcome,
-    go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)
+    comment, hand_over, attach, retry, promise, sign, archive_pack, pause, prove, revoke, end_sessions, end_token, decide, say_otherwise,
+    say_outcome, go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)

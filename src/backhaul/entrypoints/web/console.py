@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
@@ -290,6 +290,7 @@ class Console:
 
 
 SAID: Final[Mapping[str, str]] = {
+    "archived": "The pack is in the archive, and its hashes are in the trail.",
     "signed": "Your signature is kept with the numbers it was given for.",
     "approved": "Your approval is kept.", "refused": "It is refused, or taken back; nothing was done.",
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
@@ -349,6 +350,11 @@ def query(request: AnyRequest, name: str, most: int = LONGEST) -> str:
     return str(request.query_params.get(name, "")).strip()[:most]
 
 
+def rest(request: AnyRequest, before: str) -> str:
+    """Give what stands in an address after its beginning, letter by letter: it may hold slashes, and routes join two of them."""
+    return unquote_to_bytes(request.scope["raw_path"].removeprefix(before.encode())).decode(errors="replace")
+
+
 def days(request: AnyRequest) -> tuple[date | None, date | None]:
     """Give the days a list is narrowed to, both among them; None where it has no such end."""
     told = [query(request, name) for name in ("since", "until")]
@@ -386,4 +392,4 @@ def whole(text: str) -> int | None:
 
 
 __all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "days", "done", "fields", "mark", "marked", "query",
-           "read_mark", "whole"]
+           "read_mark", "rest", "whole"]

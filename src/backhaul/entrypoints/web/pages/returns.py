@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get, post
@@ -24,7 +24,7 @@ from backhaul.domain.outcome import OUTCOMES
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.entrypoints import overseeing, rejudging
-from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, whole
+from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, rest, whole
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.wording import NOTHING, plain, words
 
@@ -78,7 +78,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/returns/{rest:path}", action=Action.SEE, sync_to_thread=True)
     def show_one(request: AnyRequest) -> Response[str]:
-        ref = unquote_to_bytes(request.scope["raw_path"].removeprefix(b"/returns/")).decode(errors="replace")  # may hold a slash
+        ref = rest(request, "/returns/")
         told = one(console, request, ref)
         if told is None:
             raise NotFoundException(UNKNOWN)
