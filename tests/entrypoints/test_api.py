@@ -689,11 +689,15 @@ def test_a_proposal_is_withdrawn_by_its_own_and_refused_by_an_approver(shop: Sho
     ({"decision": "match"}, 400),
     ({"decision": "debit", "goods": "leave"}, 409),
     ({"decision": "settle", "found": "CN-1"}, 409),
+    ({"decision": "settle", "absent": True}, 409),
+    ({"decision": "settle"}, 400),
+    ({"decision": "settle", "found": " "}, 400),
+    ({"decision": "settle", "found": "CN-1", "absent": True}, 400),
     ({"decision": "claim"}, 409),
     ({"decision": "waive"}, 201),
     ({"decision": "burn"}, 400),
 ])
-def test_each_decision_says_what_it_needs_and_fits_what_was_found(shop: Shop, words: Mapping[str, str], status: int) -> None:
+def test_each_decision_says_what_it_needs_and_fits_what_was_found(shop: Shop, words: Mapping[str, Any], status: int) -> None:
     number = shop.trouble(code="BLIND", blind=True)
 
     answer = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={"reason": "agreed", **words})

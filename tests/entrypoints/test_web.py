@@ -564,7 +564,8 @@ def test_a_role_sees_what_its_rows_allow(server: Running, name: str, path: str, 
 
 
 PERSONAL = ("/returns", "/returns/C536807", "/search?q=C536807", "/waiting", "/waiting?who=C536807", "/exports/returns.csv",
-            "/exports/waiting.csv", "/exports/exceptions.csv", "/exceptions/2", "/approvals/1")
+            "/exports/waiting.csv", "/exports/exceptions.csv", "/exceptions/2", "/approvals/1",
+            "/approvals", "/exports/approvals.csv")
 """Pages and lists that name the customer of a return."""
 
 
@@ -577,7 +578,7 @@ def test_a_customer_is_masked_on_every_page_for_whom_they_are_masked_on_one(
             tenant=TENANT, return_ref="C536807", line_id="", money=Money(amount=Decimal(1), currency="GBP"), now=clock.at, teams={},
             findings=(Finding(code="CUSTOMER_UNKNOWN", sentence="?"),)))
     asked = browser.post("/exceptions/2/correct", **browser.fill(
-        browser.get("/exceptions/2"), which='["customer", "", "15834"]', value="15835", reason="found"))
+        browser.get("/exceptions/2"), which='["customer", "", "15834"]', value="15835", reason="15834 never bought it"))
     theirs = inside(server, name)
 
     assert asked.headers["location"].startswith("/approvals/1")

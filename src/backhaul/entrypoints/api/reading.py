@@ -117,7 +117,8 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
         {"document": each["kind"], "attempt": each["number"], "batch": each["batch"],
          "at": plain(each["finished_at"] or each["started_at"]),
          "words": asked.words(each["detail"], entity, *accounts)} for each in said],
-        "notes": plain(notes), "proposals": [offered(asked, each) for each in proposed]}
+        "notes": [{**plain(note), "text": asked.words(note.text, entity, *accounts)} for note in notes],
+        "proposals": [offered(asked, each, *accounts) for each in proposed]}
 
 
 @get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.PROPOSE, sync_to_thread=True)
@@ -198,8 +199,9 @@ def waiting(asked: Mine, search: FromQuery[str] = "", after: FromQuery[str] = ""
 def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
     """List proposals that wait for somebody; with another `which` than ``open``, the latest of all."""
     with asked.store.look() as tx:
-        rows = tx.proposals(asked.scope, open_only=which == "open")
-    return {"proposals": [offered(asked, row) for row in rows[-MOST:]]}
+        rows = tx.proposals(asked.scope, open_only=which == "open")[-MOST:]
+        cases = tx.cases(asked.tenant, {row.subject for row in rows})
+    return {"proposals": [offered(asked, row, *([cases[row.subject].customer] if row.subject in cases else [])) for row in rows]}
 
 
 @get("/{tenant:str}/pauses", action=Action.SEE, sync_to_thread=True)

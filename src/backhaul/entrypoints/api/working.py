@@ -199,6 +199,9 @@ def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key)
                     "customer": _buyer(asked, row.case.return_ref, data.order) if data.customer == MASKED else data.customer}
     content |= {"goods": data.goods} if data.decision == "debit" else {}
     if data.decision == "settle":
+        if bool(data.found.strip()) is data.absent:
+            raise ClientException(detail="a settlement says either which document was 'found' in the ERP, or that it is 'absent': true, "
+                                         "so that it is sent once more")
         route = asked.route(row.case.return_ref)
         with asked.store.look() as tx:
             resolve.doubtful(tx, asked.tenant, row, route)

@@ -26,6 +26,7 @@ from backhaul.config import SignIn
 from backhaul.domain.access import Action, Scope, account_seen, scope, words_seen
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import Route
+from backhaul.domain.proposal import Proposal, accounts_in
 from backhaul.entrypoints.versioning import Drafted, ReadableStore
 from backhaul.entrypoints.web.door import (
     SAFE,
@@ -223,6 +224,18 @@ class Console:
         """Give a piece of work with its sentences as whoever asks may read them."""
         visitor: Visitor = request.state.visitor
         return replace(found, kept=views.work_seen(found.kept, visitor.person, found.legal_entity, (found.customer,)))
+
+    def proposals(self, request: AnyRequest, found: Iterable[Proposal]) -> list[Proposal]:
+        """Give proposals with what people wrote about them as whoever asks may read it: why, and how it ended."""
+        told, tenant = list(found), self.tenant(request)
+        with self.house.store.look() as tx:
+            cases = tx.cases(tenant, {each.subject for each in told})
+        seen = []
+        for each in told:
+            case = cases.get(each.subject)
+            words = self.words(request, each.legal_entity, (*accounts_in(each.content), case.customer if case else ""))
+            seen.append(replace(each, reason=words(each.reason), result=words(each.result)))
+        return seen
 
     def reach(self, request: AnyRequest) -> Reach:
         """Give whose rows may be shown, entity by entity, as lists walk along them."""

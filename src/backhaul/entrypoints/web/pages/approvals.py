@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
@@ -19,7 +18,7 @@ from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.domain.access import Action, Scope, may
 from backhaul.domain.errors import Misconfigured, NeedsOperator
-from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection, with_accounts
+from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, accounts_in, objection, with_accounts
 from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 from backhaul.entrypoints.web.walking import walk
@@ -40,8 +39,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         with console.house.store.look() as tx:
             told = tx.proposals(console.scope(request), open_only=False)
         waiting = [each for each in told if each.state.value == "open"]
-        return console.show(request, "approvals.html", waiting=waiting, rules=PROPOSALS,
-                            ended=[each for each in reversed(told) if each.state.value != "open"][:SHOWN])
+        ended = [each for each in reversed(told) if each.state.value != "open"][:SHOWN]
+        return console.show(request, "approvals.html", waiting=console.proposals(request, waiting), rules=PROPOSALS,
+                            ended=console.proposals(request, ended))
 
     @get("/approvals/{number:int}", action=Action.SEE, sync_to_thread=True)
     def show_one(request: AnyRequest, number: FromPath[int]) -> Response[str]:
@@ -54,7 +54,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             group = grouping.progress(console.house.store, proposal.tenant, number)
         moved = [{**row, "net": Decimal(row["net"])} for row in proposal.content.get("moved", ())]
         account = console.account(request)
-        words = console.words(request, proposal.legal_entity, (str(state.get("customer", "")), str(proposal.content.get("customer", ""))))
+        words = console.words(request, proposal.legal_entity, (*accounts_in(state), *accounts_in(proposal.content)))
         content, state = (with_accounts(each, lambda customer: account(customer, proposal.legal_entity), words)
                           for each in (proposal.content, state))
         match = None
@@ -63,7 +63,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
                 match = next((each for each in tx.matches(proposal.tenant, standing=False)
                               if str(each.id) == str(proposal.content.get("match"))), None)
         return console.show(request, "approval.html", match=match, walk=walk(console, request), words=words, group=group, moved=moved,
-                            proposal=replace(proposal, result=words(proposal.result)),
+                            proposal=console.proposals(request, [proposal])[0],
                             content=content, rule=rule, state=state,
                             gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))

@@ -38,7 +38,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         shown = found[:lists.PAGE]
         with console.house.store.look() as tx:
             proposals = tx.proposals(console.scope(request), open_only=False, subjects={key}, kinds={ProposalKind.BATCH})
-        return console.show(request, "batch.html", window=window, proposals=proposals, found=shown, first=not after,
-                            after=str(shown[-1].posting.key) if len(found) > lists.PAGE else "")
+        return console.show(request, "batch.html", window=window, proposals=console.proposals(request, proposals), found=shown,
+                            first=not after, after=str(shown[-1].posting.key) if len(found) > lists.PAGE else "")
 
     return [show_list, show_one]

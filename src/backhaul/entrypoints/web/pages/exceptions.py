@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -262,7 +263,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     with console.house.store.look() as tx:
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]
-        notes = tx.notes(reach.tenant, [number])
+        notes = [replace(note, text=words(note.text)) for note in tx.notes(reach.tenant, [number])]
         choices = () if found.kept.closed_at else correct.correctable(tx, reach.tenant, found.kept)
         wrong = [] if found.kept.closed_at else alike.others(
             tx, console.house.profiles[reach.tenant].rules, found.kept, found.legal_entity)
@@ -273,8 +274,9 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
     ways -= set() if ProposalKind.SETTLE.value not in ways or _is_doubtful(console, request, found) else {ProposalKind.SETTLE.value}
     fitting = [each for each in CHOICES if each.value in ways]
-    return {"row": found, "case": case, "kind": kind, "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
-            "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,
+    return {"row": found, "case": case, "kind": kind, "proposals": console.proposals(request, waiting),
+            "matches": ProposalKind.MATCH in fitting, "debits": WHY if ProposalKind.DEBIT in fitting else {},
+            "settles": ProposalKind.SETTLE in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
             "notes": notes, "refused": refused, "together": decisions(case.kind), "version": _other_version(console, reach.tenant, found),
             "alike": [each for each in wrong if console.may(request, CORRECTIONS[each.what].right)],

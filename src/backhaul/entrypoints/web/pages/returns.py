@@ -124,7 +124,7 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
     told = {(each.line_id, each.what.value): each.told for each in case.corrections if each.identity in case.holding}
     postings = sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))
     return {"ref": ref, "kept": life.case, "case": case, "postings": postings, "sides": sides(case, postings),
-            "work": work, "told": told, "findings": findings, "sayable": _sayable(console, reach.tenant, ref),
+            "work": work, "told": told, "words": words, "findings": findings, "sayable": _sayable(console, reach.tenant, ref),
             "version": rejudging.choice_of(console.house.store, console.house.profiles[reach.tenant].rules, ref), "outcomes": OUTCOMES,
             "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
 
