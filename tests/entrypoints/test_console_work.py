@@ -21,7 +21,9 @@ from tests.entrypoints.test_web import (  # noqa: F401  fixtures are found by th
 from tests.entrypoints.visiting import Browser
 
 from backhaul.adapters.sql.store import SqlStore
+from backhaul.application import people
 from backhaul.application.ports import KeptWindow
+from backhaul.domain.access import Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.entrypoints.web.serving import Running
@@ -139,3 +141,70 @@ def test_a_batch_is_found_by_its_address_whatever_its_key_holds(browser: Browser
 
     assert page.status_code == 200
     assert html.escape(key) in page.text
+
+
+# --- people ----------------------------------------------------------------------------------------------------------------
+
+
+def form_of(page: httpx.Response, words: str) -> tuple[str, dict[str, str]]:
+    """Give where the form of a page goes that holds these words, and its hidden fields, as its button sends them."""
+    form = next(each for each in re.findall(r"<form.*?</form>", page.text, re.DOTALL) if words in each)
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form)
+    return html.unescape(re.findall(r' action="([^"]+)"', form)[0]), {html.unescape(name): html.unescape(value) for name, value in hidden}
+
+
+def test_an_administrator_signs_somebody_out_by_the_button_beside_their_name(browser: Browser, server: Running) -> None:
+    ada = inside(server, "Ada Admin")
+    came = browser.get("/exceptions").status_code
+    address, form = form_of(ada.get("/administration"), "Sign Fiona Finance out")
+    told = ada.post(address, **form)
+    said = ada.get(told.headers["location"])
+
+    gone, again = browser.get("/exceptions"), inside(server).get("/exceptions")
+
+    assert (came, told.status_code, "The sessions have ended." in said.text) == (200, 303, True)
+    assert (gone.status_code, gone.headers["location"].partition("?")[0]) == (303, "/sign-in")
+    assert again.status_code == 200, "a role was not taken away"
+    assert "Sign Fiona Finance out" not in said.text
+
+
+def test_a_role_is_proposed_on_the_page_of_people_and_opens_its_pages_once_a_second_admin_approved_it(
+    server: Running, store: SqlStore, clock: Now,
+) -> None:
+    ada, wanda = inside(server, "Ada Admin"), inside(server, "Wanda Warehouse")
+    number = people.add(store, issuer="local", subject="Bea Admin", name="Bea Admin", actor="set-up", now=clock.at)
+    with store.begin() as tx:
+        people.give(tx, number, Grant(role=Role.ADMIN, tenant=TENANT, entities=None), granted_by="set-up", approved_by="board", now=clock.at)
+        theirs = next(person.number for person in tx.people() if person.name == "Wanda Warehouse")
+    before = wanda.get("/trail").status_code
+    page = ada.get("/administration")
+    address, form = form_of(page, 'id="grant-role"')
+
+    asked = ada.post(address, **form, person=str(theirs), role="auditor", legal_entity="", reason="She audits in December")
+    where = asked.headers["location"].partition("?")[0]
+    meanwhile = wanda.get("/trail").status_code
+    own = ada.post(f"{where}/approve", **ada.fill(ada.get(where)))
+    bea = inside(server, "Bea Admin")
+    address, form = form_of(bea.get(where), "Approve</button>")
+    yes = bea.post(address, **form)
+
+    assert f'<option value="{theirs}">{theirs}: Wanda Warehouse</option>' in page.text
+    assert (asked.status_code, before, meanwhile) == (303, 403, 403)
+    assert (own.status_code, yes.status_code) == (409, 303)
+    assert wanda.get("/trail").status_code == 200
+    assert "Take auditor away from Wanda Warehouse" in ada.get("/administration").text
+
+
+def test_a_role_that_is_taken_away_by_its_button_closes_its_pages_at_once(server: Running, browser: Browser) -> None:
+    ada = inside(server, "Ada Admin")
+    before = browser.get("/proof").status_code
+    address, form = form_of(ada.get("/administration"), "Take finance away from Fiona Finance")
+    told = ada.post(address, **form)
+    after, said = browser.get("/proof"), ada.get(told.headers["location"])
+    again = ada.post(address, **form)
+
+    assert (before, told.status_code) == (200, 303)
+    assert (after.status_code, after.headers["location"].partition("?")[0]) == (303, "/sign-in"), "it was her only one"
+    assert "The role is taken away." in said.text
+    assert "Take finance away from Fiona Finance" not in said.text
+    assert (again.status_code, "that holds" in again.text) == (409, True)
