@@ -23,6 +23,7 @@ from tests.entrypoints.visiting import Browser
 from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import people
 from backhaul.application.ports import KeptWindow
+from backhaul.application.proof_ports import KeptProof
 from backhaul.domain.access import Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
@@ -174,7 +175,8 @@ def test_a_role_is_proposed_on_the_page_of_people_and_opens_its_pages_once_a_sec
     ada, wanda = inside(server, "Ada Admin"), inside(server, "Wanda Warehouse")
     number = people.add(store, issuer="local", subject="Bea Admin", name="Bea Admin", actor="set-up", now=clock.at)
     with store.begin() as tx:
-        people.give(tx, number, Grant(role=Role.ADMIN, tenant=TENANT, entities=None), granted_by="set-up", approved_by="board", now=clock.at)
+        people.give(tx, number, Grant(role=Role.ADMIN, tenant=TENANT, entities=None), granted_by="set-up", approved_by="board",
+                    now=clock.at)
         theirs = next(person.number for person in tx.people() if person.name == "Wanda Warehouse")
     before = wanda.get("/trail").status_code
     page = ada.get("/administration")
@@ -208,3 +210,37 @@ def test_a_role_that_is_taken_away_by_its_button_closes_its_pages_at_once(server
     assert "The role is taken away." in said.text
     assert "Take finance away from Fiona Finance" not in said.text
     assert (again.status_code, "that holds" in again.text) == (409, True)
+
+
+# --- the first page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_page_says_of_each_month_what_did_not_prove_in_money_to_who_may_see_the_proof(
+    server: Running, browser: Browser, store: SqlStore, clock: Now,
+) -> None:
+    def keep(period: str, *, complete: bool = True, broken: int = 0, **own: object) -> None:
+        with store.begin() as tx:
+            tx.keep_proof(KeptProof(tenant=TENANT, period=period, day=clock.at.date(), at=clock.at, actor="backhaul", complete=complete,
+                                    extracts=[], figures={"lines": 1009, "proved": 1000, "in_timing": 9 - broken, "broken": broken,
+                                                          "orphans": 0, "entities": {"gb01": own}}), [])
+
+    keep("2010-09", broken=2, by_class={"WRONG_AMOUNT": {"count": 2, "amount": {"GBP": "-12.50", "EUR": "3"}},
+                                        "MISSING_IN_ERP": {"count": 1, "amount": {"GBP": "12.50"}}})
+    keep("2010-08", complete=False)
+    for month in ("10", "11", "12"):
+        keep(f"2010-{month}", awaited={"DECISION_AWAITED": {"count": 9, "amount": {"GBP": "1234.5"}}})
+    keep("2010-07")
+    number = people.add(store, issuer="local", subject="Grete", name="Grete", actor="set-up", now=clock.at)
+    with store.begin() as tx:
+        people.give(tx, number, Grant(role=Role.FINANCE, tenant=TENANT, entities=frozenset({"gb01"})), granted_by="set-up",
+                    approved_by="board", now=clock.at)
+
+    page = browser.get("/").text
+    rows = dict(re.findall(r'<a href="/proof\?period=([\d-]+)">[^<]+</a></th>(.*?)</tr>', page, re.DOTALL))
+
+    assert list(rows) == ["2010-12", "2010-11", "2010-10", "2010-09", "2010-08"], "three months, and before them what does not hold"
+    assert [each for each in rows if ">Holds<" in rows[each]] == ["2010-12", "2010-11", "2010-10"]
+    assert ["1,000 of 1,009" in rows["2010-12"], "1,234.50 GBP" in rows["2010-12"]] == [True, True]
+    assert '<a href="/proof/2010-09/NOT_PROVED">3.00 EUR, 25.00 GBP</a>' in rows["2010-09"], "nothing cancels another"
+    assert ">Incomplete<" in rows["2010-08"]
+    assert "Proof of the months" not in inside(server, "Grete").get("/").text
