@@ -96,7 +96,9 @@ def pages(returns: int) -> dict[str, str]:
     middle = returns // 2
     after = (datetime(2026, 6, 1, tzinfo=UTC) - timedelta(seconds=returns - 100)).isoformat() + "|R1"
     return {
-        "today": "/", "exceptions": "/exceptions", "exceptions of a team": "/exceptions?owner=finance", "returns": "/returns",
+        "today": "/", "exceptions": "/exceptions", "exceptions of a team": "/exceptions?owner=finance",
+        "one exception, in its list": str(httpx.URL(f"/exceptions/{OPEN // 2}", params={"list": "owner=finance"})),
+        "returns": "/returns",
         "returns, far down": str(httpx.URL("/returns", params={"after": after})), "returns held": "/returns?state=held",
         "one return": f"/returns/R{middle}", "batches": "/batches", "one batch": f"/batches/W{max(1, returns // 1000)}",
         "search, return": f"/search?q=R{middle}", "search, document": f"/search?q=CN-{middle}",

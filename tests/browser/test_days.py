@@ -161,6 +161,14 @@ def test_keys_lead_everywhere(chromium: Browser, console: Stage) -> None:
         page.goto("/returns")
         press(page, "j", "j", "k")
         assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 1
+        page.goto("/exceptions")
+        with page.expect_navigation():
+            page.locator("[data-rows] th a").first.click()
+        first = page.url
+        for key in ("j", "k"):
+            with page.expect_navigation():
+                press(page, key)
+            assert (page.url == first) is (key == "k")
         press(page, "?")
         expect(page.get_by_role("heading", name="Keys")).to_be_visible()
 

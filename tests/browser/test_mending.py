@@ -51,3 +51,24 @@ def test_finance_finds_the_sale_of_goods_whose_order_nobody_knows(chromium: Brow
         take_back(page)
 
     assert flaws == []
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_what_was_typed_is_still_there_where_a_form_was_refused_and_the_reader_begins_at_what_is_wrong(
+    chromium: Browser, console: Stage, script: bool,  # noqa: FBT001  both ways
+) -> None:
+    with looking(chromium, console, "Fiona Finance", script=script) as page:
+        open_exception(page, "SKU unknown")
+        page.get_by_label("Hand over to").select_option("warehouse")
+        page.get_by_label("What they should know").fill(" ")
+        page.get_by_role("button", name="Hand over").click()
+        expect(page.get_by_role("alert")).to_contain_text("a hand-over names the team")
+        expect(page.get_by_label("Hand over to")).to_have_value("warehouse")
+        expect(page.get_by_label("What they should know")).to_be_focused()
+        expect(page.get_by_label("What they should know")).to_have_accessible_description("a hand-over names the team and says what they "
+                                                                                          "should know")
+        flaws = reported(page) if script else []
+        page.emulate_media(color_scheme="dark")
+        flaws += reported(page) if script else []
+
+    assert flaws == []

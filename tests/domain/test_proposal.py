@@ -8,7 +8,7 @@ import pytest
 
 from backhaul.domain.access import APPROVING, READING
 from backhaul.domain.money import Money
-from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, approvals_needed, objection
+from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, accounts_in, approvals_needed, objection
 
 NOON = datetime(2011, 3, 1, 12, tzinfo=UTC)
 ASKED = Proposal(
@@ -81,3 +81,9 @@ def test_an_approval_that_is_given_again_is_a_repeat() -> None:
 def test_above_a_limit_and_above_a_days_limit_two_have_to_approve(
         amount: str, second: Decimal | None, a_day: Decimal | None, today: str, needed: int) -> None:
     assert approvals_needed(pounds(amount), second=second, a_day=a_day, today=Decimal(today)) == needed
+
+
+def test_a_proposal_names_a_customer_where_it_credits_one_and_in_both_values_of_a_correction_of_whose_it_is() -> None:
+    assert accounts_in({"customer": "C1", "order": "SO-1", "told": "C9"}) == ("C1",)
+    assert accounts_in({"what": "customer", "told": "C1", "value": "C2"}) == ("C1", "C2")
+    assert accounts_in({"what": "sku", "told": "TEA", "value": "CUP", "customer": ""}) == ()

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,7 @@ from tests.stores import open_store
 
 from backhaul.adapters.sql import SqlStore
 from backhaul.application import people
+from backhaul.application.extracts import SIDES, write
 from backhaul.application.ports import KeptCase, KeptSession, KeptWindow, PostingState
 from backhaul.application.proof_ports import KeptProof, KeptStray, KeptWithin
 from backhaul.application.receive import keep
@@ -388,6 +390,29 @@ def test_what_a_month_rolled_forward_is_told_row_by_row_and_the_lines_under_each
         assert shop.call("GET", path, shop.token(Role.VIEWER, "gb"), period="2011-02", **more).status_code == 403
 
 
+def test_a_pack_is_archived_once_by_who_may_sign_and_a_download_writes_nothing(shop: Shop, tmp_path: Path) -> None:
+    finance, extracts = shop.token(Role.FINANCE), []
+    for side in SIDES:
+        write(side, [], str(tmp_path / side) + ".parquet")
+        file = tmp_path / f"{side}.parquet"
+        extracts.append({"side": side, "rows": 0, "file": str(file), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()})
+    with shop.store.begin() as tx:
+        tx.keep_proof(KeptProof(tenant="acme", period="2011-02", day=NOON.date(), at=NOON, actor="ada", complete=True,
+                                figures={"credit_difference": "0"}, extracts=extracts), [])
+
+    def told() -> list[Any]:
+        with shop.store.look() as tx:
+            return [entry.detail["sha256"] for entry in tx.trail("acme", subject="close:2011-02") if entry.action == "close.packed"]
+
+    book, before = shop.call("GET", "/acme/close/pack", finance, period="2011-02"), told()
+    archived = [shop.call("POST", "/acme/close/pack", finance, json={"period": "2011-02"}) for _ in range(2)]
+
+    assert (book.status_code, before) == (200, [])
+    assert [each.status_code for each in archived] == [201, 201]
+    assert told() == [archived[0].json()["sha256"]]
+    assert archived[0].json()["sha256"]["xlsx"] == hashlib.sha256(book.content).hexdigest()
+
+
 # --- changing
 
 
@@ -412,6 +437,8 @@ def test_a_list_of_a_month_is_signed_as_it_was_shown_by_whose_role_signs_it(shop
     assert shop.call("GET", "/acme/close/pack", finance, period="2011-02", kind="doc").status_code == 400
     assert shop.call("GET", "/acme/close/pack", finance, period="2011-03").status_code == 409
     assert shop.call("GET", "/acme/close/pack", warehouse, period="2011-02").status_code == 403
+    assert shop.call("POST", "/acme/close/pack", finance, json={"period": "2011-03"}).status_code == 409
+    assert shop.call("POST", "/acme/close/pack", shop.token(Role.AUDITOR), json={"period": "2011-02"}).status_code == 403
     assert shop.call("GET", "/acme/close", shop.token(Role.VIEWER, "gb"), period="2011-02").status_code == 403
     assert shop.call("POST", "/acme/close/signatures", shop.token(Role.WAREHOUSE, "gb"), json=words).status_code == 403
 
@@ -668,11 +695,15 @@ def test_a_proposal_is_withdrawn_by_its_own_and_refused_by_an_approver(shop: Sho
     ({"decision": "match"}, 400),
     ({"decision": "debit", "goods": "leave"}, 409),
     ({"decision": "settle", "found": "CN-1"}, 409),
+    ({"decision": "settle", "absent": True}, 409),
+    ({"decision": "settle"}, 400),
+    ({"decision": "settle", "found": " "}, 400),
+    ({"decision": "settle", "found": "CN-1", "absent": True}, 400),
     ({"decision": "claim"}, 409),
     ({"decision": "waive"}, 201),
     ({"decision": "burn"}, 400),
 ])
-def test_each_decision_says_what_it_needs_and_fits_what_was_found(shop: Shop, words: Mapping[str, str], status: int) -> None:
+def test_each_decision_says_what_it_needs_and_fits_what_was_found(shop: Shop, words: Mapping[str, Any], status: int) -> None:
     number = shop.trouble(code="BLIND", blind=True)
 
     answer = shop.call("POST", f"/acme/exceptions/{number}/decisions", shop.token(Role.FINANCE), json={"reason": "agreed", **words})

@@ -1,8 +1,10 @@
 """What besides the goods changes the refund: each fee by its rule, once, on its own service item; the account agrees to the penny."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,7 @@ def test_every_fee_that_came_is_counted_once_as_it_stands_now_with_its_money_and
 def test_a_line_counts_as_a_fee_from_its_first_day_once_the_profile_says_that_its_code_is_one(shop: World) -> None:
     shop.tell(*life("R-1", [line("TEA", 2, "4.25"), line("POST", 1, "3.00")], at=shop.at))
     before = came(shop)
+    bring_back(shop, "R-2", [{"code": "SURPRISE", "amount": "2.25"}])
     shop.change_rules(fees={**FEES, "POST": FeeRule(service_item="SVC-CARRIAGE")})
     employ(shop.house.store, TENANT, shop.at)
 
@@ -207,9 +210,13 @@ def test_a_line_counts_as_a_fee_from_its_first_day_once_the_profile_says_that_it
         fiona = Browser(server.base_url)
         fiona.enter("Fiona Finance", PASSPHRASE)
         page, taken = fiona.get("/mappings").text, fiona.get("/exports/fees.csv").text
+        draft = fiona.get(unescape(re.findall(r'href="([^"]+)">Map this fee<', page)[0])).text
 
     assert before == {}
-    assert after == {("POST", "line"): (1, Decimal("3.00"), True)}
+    assert after[("POST", "line")] == (1, Decimal("3.00"), True)
+    assert [code for (code, _), (*_, mapped) in after.items() if not mapped] == ["SURPRISE"]
+    assert page.count("Map this fee") == 1
+    assert "\nSURPRISE = &#34;&#34;</textarea>" in draft
     assert ">POST</th><td>line</td>" in page
     assert "mapped,gb01,POST,line,refund,SVC-CARRIAGE,1,3.00,GBP," in taken
 

@@ -115,7 +115,7 @@ def propose_in(  # noqa: PLR0913  each is named at the call
     """Propose inside a transaction that does more."""
     if not reason.strip() or not proposer.strip():
         message = "a proposal says who makes it and why; the reason is kept in the trail"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="reason")
     expire(tx, rules.tenant, now)
     about = effects[kind].looks(tx, rules, content)
     person = proposer != SYSTEM
@@ -172,7 +172,7 @@ def refuse(  # noqa: PLR0913  each is named at the call
         proposal = found(tx, tenant, number)
         if proposal.state is not ProposalState.OPEN or not reason.strip():
             message = f"proposal {number} is {proposal.state.value}; only an open one is refused or withdrawn, and with a reason"
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="" if reason.strip() else "reason")
         own = actor.strip().casefold() == proposal.proposer.strip().casefold()
         ends = effects[proposal.kind].refuses
         became = ends(tx, Ending(proposal=proposal, actor=actor, reason=reason.strip(), now=now)) if ends else ""

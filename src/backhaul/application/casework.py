@@ -36,7 +36,7 @@ def comment(store: PeopleStore, tenant: str, number: int, *, text: str, actor: s
     """Say something about an open exception; give the number of the note."""
     if not 0 < len(text.strip()) <= LONGEST:
         message = f"a comment has 1 to {LONGEST} characters, this one {len(text.strip())}"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="text")
     with store.begin() as tx:
         return _note(tx, tenant, find_exception(tx, tenant, number), "comment", text.strip(), actor, now)
 
@@ -47,7 +47,7 @@ def attach(store: PeopleStore, tenant: str, number: int, *, name: str, body: byt
     if not kind or len(body) > LARGEST:
         message = (f"'{name}' is not kept: {len(body)} bytes, {kind or 'of an unknown type'}; evidence is a file of at most {LARGEST} "
                    f"bytes, one of {', '.join(sorted({*BEGINNINGS.values(), TEXT}))}")
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="file")
     with store.begin() as tx:
         row = find_exception(tx, tenant, number)
         sha256 = hashlib.sha256(body).hexdigest()
@@ -71,12 +71,12 @@ def hand_over(store: PeopleStore, rules: Rules, number: int, *, team: str, note:
     """Give an open exception to another team with a note; it stays theirs whatever the rules say."""
     if not note.strip() or not team.strip():
         message = "a hand-over names the team and says what they should know"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="note" if team.strip() else "team")
     with store.begin() as tx:
         row = find_exception(tx, rules.tenant, number)
         if not tx.own_exception(rules.tenant, number, team.strip()):
             message = f"exception {number} is the work of '{row.case.owner}' already"
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="team")
         kept = _note(tx, rules.tenant, row, "hand-over", f"to {team.strip()}: {note.strip()}", actor, now)
         tx.record(rules.tenant, subject=row.case.return_ref, action="exception.handed-over", at=now, actor=actor, detail={
             "exception": number, "from": row.case.owner, "to": team.strip(), "note": kept})
@@ -225,7 +225,7 @@ def promise(store: PeopleStore, scope: Scope, ref: str, *, text: str, due_at: da
             raise NeedsOperator(message)
         if not 0 < len(text.strip()) <= LONGEST or due_at <= now:
             message = f"a promise says what was told (1 to {LONGEST} characters) and until when, after now; got until {due_at.isoformat()}"
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="text" if due_at > now else "due")
         number = tx.add_promise(KeptPromise(tenant=scope.tenant, return_ref=ref, text=text.strip(), actor=actor, at=now, due_at=due_at))
         tx.record(scope.tenant, subject=ref, action="customer.promised", at=now, actor=actor, detail={
             "promise": number, "due_at": due_at.isoformat()})

@@ -80,10 +80,10 @@ def content_of(tx: Tx, tenant: str, ref: str, *, outcome: str, line_id: str = ""
         told = "; ".join(f"{each.line_id} ({each.standing.value}): {', '.join(each.outcomes)}" for each in there)
         message = (f"return {ref}: say of which line, how it stands, and what becomes of it; "
                    f"there is {told or 'nothing that is not accepted'}")
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="which")
     if len(evidence.strip()) > LONGEST or (OUTCOMES[outcome].consent and not evidence.strip()):
         message = f"'{outcome}' rests on the customer's consent: say where that can be seen, in at most {LONGEST} characters"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="evidence")
     return {"return": ref, "line": meant[0].line_id, "standing": meant[0].standing.value, "outcome": outcome, "evidence": evidence.strip()}
 
 
@@ -115,7 +115,7 @@ def conclude(store: PeopleStore, rules: Rules, content: Mapping[str, Any], *, ac
         if not reason.strip() or (decision and approver.strip().casefold() in {"", actor.strip().casefold()}):
             message = (f"return {ref}: say why {choice.units.normalize():f} x {line.sku} are not accepted, as the customer is told; and "
                        f"where money moves somebody other than '{actor}' has to approve")
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="" if reason.strip() else "reason")
         if row is not None and decision is not None:
             resolve.decide(Within(tx=tx), rules.tenant, row.id, decision, actor=actor, approver=approver, reason=reason,
                            goods=rule.debited if decision is Decision.DEBIT else "", now=now)

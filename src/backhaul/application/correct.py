@@ -43,7 +43,7 @@ def content_of(tx: Tx, tenant: str, number: int, *, what: str, value: str, line_
         offered = sorted({f"{each.what.value} {each.line_id} '{each.told}'".replace("  ", " ") for each in correctable(tx, tenant, row)})
         message = (f"exception {number}: say which value is corrected, by its name, its line and what is told of it; "
                    f"there is {', '.join(offered) or 'none that can be'}")
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="which")
     return {"exception": number, "what": what, "line": meant[0].line_id, "told": meant[0].told, "value": value.strip()}
 
 

@@ -18,7 +18,7 @@ def pause(store: PeopleStore, rules: Rules, legal_entity: str, *, actor: str, re
         rules.entity(legal_entity)
     if not reason.strip():
         message = "say why writes are paused; it is shown on every page until they are not"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="reason")
     with store.begin() as tx:
         held = {row.legal_entity for row in tx.pauses(rules.tenant)}
         number = tx.pause(rules.tenant, legal_entity, reason=reason.strip(), actor=actor, at=now)

@@ -163,7 +163,7 @@ def issue_token(  # noqa: PLR0913  each is named at the call
     if not scopes or not name.strip() or not timedelta(0) < lasts <= longest:
         message = (f"a token needs a name, at least one scope and a life of at most {longest}; got '{name}', "
                    f"{', '.join(sorted(scope.value for scope in scopes)) or 'no scope'}, {lasts}")
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="name" if not name.strip() else "days" if scopes else "")
     token = PREFIX + secret
     with store.begin() as tx:
         number = tx.add_token(person.number, name=name.strip(), sha256=_hash(token), scopes=sorted(scope.value for scope in scopes),

@@ -193,7 +193,7 @@ def refuse_unfit(row: KeptException, way: str, *, goods: str = "") -> None:
     elif way == Resolution.DEBIT and goods not in WHY:
         message = f"exception {row.id}: a debit says what becomes of the goods; goods are one of {', '.join(WHY)}, not '{goods}'"
     if message:
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="goods" if way == Resolution.DEBIT else "kind")
 
 
 def _seen(decision: Decision, line: ReturnLine) -> Decimal:
@@ -216,7 +216,7 @@ def match(  # noqa: PLR0913  each is named at the call
         lines = matchable(tx, tenant, row)
         if not order.strip() or unit_price < 0:
             message = f"exception {number}: a match names the order of the goods and their price, not '{order}' at {unit_price}"
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="unit_price" if order.strip() else "order")
         tx.add_facts(tenant, [
             Matched(return_ref=row.case.return_ref, at=now, line_id=name, order=order, unit_price=unit_price, units=units,
                     customer=customer, actor=actor, approver=approver, reason=reason)
@@ -245,7 +245,7 @@ def four_eyes(row: KeptException, actor: str, approver: str, reason: str) -> Non
     """Refuse a decision without a reason or without a second person (INV-30)."""
     if not reason.strip():
         message = f"exception {row.id}: say why; the reason is kept in the trail"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="reason")
     if not approver.strip() or approver.strip().casefold() == actor.strip().casefold():
         message = f"exception {row.id} holds {row.case.money}: somebody other than '{actor}' has to approve"
         raise NeedsOperator(message)

@@ -114,7 +114,7 @@ def propose(store: PeopleStore, effects: Effects, rules: Rules, draft: KeptProfi
         kept = tx.profile(draft.tenant, draft.version)
         if kept is not None and kept.sha256 != draft.sha256:
             message = f"a version '{draft.version}' with other content was in force already; give this one a name of its own"
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="version")
         tx.keep_draft(draft, actor=proposer, at=now)
     return propose_(store, effects, rules, ProposalKind.PROFILE, content(draft, told), proposer=proposer, reason=reason, now=now)
 

@@ -137,12 +137,12 @@ def weigh(offered: Sequence[Choice], facts: Sequence[Fact], wanted: Corrected, s
         raise NeedsOperator(message)
     if wanted.value == found.now:
         message = f"{ref}: {about} is '{found.now}' already"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="value")
     if wanted.value != wanted.told:
         flaw = _flaw(wanted, sellability)
         if flaw:
             message = f"{ref}: {about}: {flaw}"
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="value")
     before, after = fold(ref, facts), fold(ref, [*facts, wanted])
     return Weighed(what=found.what, line_id=found.line_id, told=found.told, before=found.now, after=wanted.value,
                    net_before=_net(before, found.line_id), net_after=_net(after, found.line_id))

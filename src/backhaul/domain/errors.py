@@ -24,7 +24,12 @@ class RetryLater(BackhaulError):  # noqa: N818  the three names are read aloud a
 
 
 class NeedsOperator(BackhaulError):  # noqa: N818
-    """A person has to decide; the message says what, which one and what now."""
+    """A person has to decide; the message says what, which one and what now. `about` names the one thing they said that it is about."""
+
+    def __init__(self, message: str, *, about: str = "") -> None:
+        """Keep the sentence and, if it is about one thing that was said, that thing's name as a form has it."""
+        super().__init__(message)
+        self.about = about
 
 
 class Misconfigured(BackhaulError):  # noqa: N818

@@ -149,10 +149,19 @@ class Proposal:
         return shown == self.sha256 and _name(approver) in map(_name, self.yeses)
 
 
+def accounts_in(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the customers' accounts that the content of a proposal, or the state it was shown with, holds in fields of their own."""
+    return tuple(str(told[name]) for name in _naming(told) if told.get(name))
+
+
+def _naming(told: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("customer", *(("told", "value", "before", "after") if told.get("what") == "customer" else ()))
+
+
 def with_accounts(told: Mapping[str, Any], seen: Callable[[str], str],
                   said: Callable[[Any], Any] = lambda words: words) -> dict[str, Any]:
     """Give what is shown of a proposal to whoever reads: every customer's account in it as `seen` shows it, sentences as `said` does."""
-    named = ("customer", *(("told", "value", "before", "after") if told.get("what") == "customer" else ()))
+    named = _naming(told)
     return {name: seen(str(value)) if name in named and value else said(value) if name in SENTENCES else value
             for name, value in told.items()}
 

@@ -10,8 +10,10 @@ from typing import Final
 
 from backhaul.application import pack as packs
 from backhaul.application.close_ports import CloseStore
+from backhaul.application.ports import Tx
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.rules import Rules
+from backhaul.domain.trail import TrailEntry
 from backhaul.entrypoints.journaling import month_end
 from backhaul.entrypoints.spreadsheet import paper, workbook
 
@@ -19,6 +21,14 @@ TYPES: Final[Mapping[str, str]] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "pdf": "application/pdf"}
 """Every kind of file a pack is, with its media type."""
 PACKED: Final = "close.packed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A pack that was made: of which proof, and its bytes by kind."""
+
+    proof: int
+    content: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +57,20 @@ def archive(  # noqa: PLR0913  each is named at the call
 
     A pack that is in the archive already is left as it is, and the trail says once who made it first.
     """
+    return put_away(store, rules, period, prepared(store, rules, period), state_dir=state_dir, actor=actor, now=now)
+
+
+def prepared(store: CloseStore, rules: Rules, period: str) -> Prepared:
+    """Make a month's pack as every kind of file, without writing anything; it takes long enough not to be done while others wait."""
     material = packs.gather(store, rules, period, _whole, month_end(store, rules, period))
-    content = {kind: _made(material, kind) for kind in TYPES}
+    return Prepared(proof=material.proof.id, content={kind: _made(material, kind) for kind in TYPES})
+
+
+def put_away(  # noqa: PLR0913  each is named at the call
+    store: CloseStore, rules: Rules, period: str, pack: Prepared, *, state_dir: Path, actor: str, now: datetime,
+) -> Packed:
+    """Archive a pack that was made."""
+    content = pack.content
     sha256 = {kind: hashlib.sha256(each).hexdigest() for kind, each in content.items()}
     folder = state_dir / "packs" / rules.tenant / period
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,8 +82,13 @@ def archive(  # noqa: PLR0913  each is named at the call
         known = [entry.detail.get("sha256") for entry in tx.trail(rules.tenant, subject=subject) if entry.action == PACKED]
         if sha256 not in known:
             tx.record(rules.tenant, subject=subject, action=PACKED, at=now, actor=actor, detail={
-                "proof": material.proof.id, "sha256": sha256})
+                "proof": pack.proof, "sha256": sha256})
     return Packed(content=content, files=files, sha256=sha256)
+
+
+def archived(tx: Tx, tenant: str, period: str) -> TrailEntry | None:
+    """Give the latest word of the trail that a month's pack was archived."""
+    return next((entry for entry in reversed(list(tx.trail(tenant, subject=f"close:{period}"))) if entry.action == PACKED), None)
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -102,6 +102,28 @@ def test_open_work_is_on_one_page_each_what_is_due_first_first(store: SqlStore, 
     assert [(row.kept.case.due_at, row.kept.id) for row in found] == sorted((row.kept.case.due_at, row.kept.id) for row in found)
 
 
+def test_whoever_stands_in_the_list_of_open_work_sees_who_is_beside_them_also_after_what_they_stood_on_is_gone(
+    store: SqlStore, story: Any,
+) -> None:
+    with store.begin() as tx:
+        for number in range(9):
+            tx.open_exception(story.trouble("TAX_DIFFERS" if number % 2 else "SKU_UNKNOWN", line=str(number), minutes=number // 3))
+    with store.read() as connection:
+        listed = [(row.kept.case.due_at, row.kept.id) for row in lists.work(connection, REACH, kind="SKU_UNKNOWN")]
+        sides = [lists.around(connection, REACH, each, kind="SKU_UNKNOWN", limit=2) for each in listed]
+    with store.begin() as tx:
+        tx.close_exceptions("acme", "R1", apart_from=[str(number) for number in range(9) if number != 4], resolution="done", at=story.at(5),
+                            actor="ann")
+    with store.read() as connection:
+        gone = lists.around(connection, REACH, listed[2], kind="SKU_UNKNOWN")
+
+    assert [each.previous for each in sides] == [None, *listed[:-1]]
+    assert [each.next for each in sides] == [*listed[1:], None]
+    assert [(each.before, each.after) for each in sides] == [(0, 3), (1, 3), (2, 2), (3, 1), (3, 0)]  # never further than a page and one
+    assert all(each.stands for each in sides)
+    assert (gone.previous, gone.next, gone.stands) == (listed[1], listed[3], False)
+
+
 def test_open_work_is_grouped_by_cause_with_count_exact_money_team_and_age(store: SqlStore, story: Any) -> None:
     with store.begin() as tx:
         tx.open_exception(story.trouble(line="1", amount="0.10"))
@@ -134,6 +156,7 @@ def test_a_page_far_down_begins_where_the_last_one_ended_and_no_search_reads_a_t
             lists.returns(connection, REACH, after=(story.noon, "R02"))
             lists.waiting(connection, REACH, after=(story.noon, "R02"))
             lists.work(connection, REACH, after=(story.noon, 5))
+            lists.around(connection, REACH, (story.noon, 5), owner="finance", kind="TAX_DIFFERS")
         with asked(many) as sought:
             assert lists.search(connection, REACH, "nobody") == []
         plans, ways = ([connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()[0].detail
@@ -144,7 +167,8 @@ def test_a_page_far_down_begins_where_the_last_one_ended_and_no_search_reads_a_t
     for plan in plans:
         assert plan.endswith(("USING INDEX cases_list (tenant=? AND legal_entity=? AND state=? AND updated_at<?)",
                               "USING INDEX cases_waiting (tenant=? AND legal_entity=? AND waits_since>?)",
-                              "USING INDEX exceptions_list (tenant=? AND due_at>?)")), plan
+                              "USING INDEX exceptions_list (tenant=? AND due_at>?)",
+                              "USING INDEX exceptions_list (tenant=? AND due_at<?)")), plan
 
 
 def test_the_trail_is_narrowed_to_days_by_the_moments_of_its_entries_and_not_by_when_they_were_written(store: SqlStore, story: Any) -> None:

@@ -54,6 +54,18 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What stands beside a place in the list of open work: the nearest on each side, and how many, up to a page and one."""
+
+    previous: tuple[datetime, int] | None
+    next: tuple[datetime, int] | None
+    before: int
+    after: int
+    stands: bool
+    """Whether what the place was of still stands in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """One piece of open work with what a list shows of its return."""
 
@@ -228,6 +240,27 @@ def work(  # noqa: PLR0913  each is named at the call
         table.c.due_at, table.c.id).limit(limit))
     return [Work(kept=rows.exception(row), legal_entity=row.legal_entity or "", customer=row.customer or "", state=row.state or "")
             for row in found]
+
+
+def around(  # noqa: PLR0913  each is named at the call
+    connection: Connection, reach: Reach, at: tuple[datetime, int], *, owner: str = "", kind: str = "", entity: str = "",
+    limit: int = PAGE,
+) -> Around:
+    """Look from a place in the list of open work (`work`) both ways, a page far and no further: two walks along its index."""
+    table = tables.exceptions
+    (due_at, number), asked = at, _open(reach, owner=owner, kind=kind, entity=entity)
+
+    def walk(*where: ColumnElement[bool], down: bool = False) -> list[tuple[datetime, int]]:
+        order = [column.desc() if down else column.asc() for column in (table.c.due_at, table.c.id)]
+        found = connection.execute(_work(table.c.due_at, table.c.id).where(*asked, *where).order_by(*order).limit(limit + 2))
+        return [(row.due_at, row.id) for row in found]
+
+    before = walk(*_behind(table.c.due_at, table.c.id, at, down=True), down=True)
+    after = walk(table.c.due_at >= due_at, or_(table.c.due_at > due_at, table.c.id >= number))
+    stands = after[:1] == [(due_at, number)]
+    before, after = ([each for each in side if each[1] != number][:limit + 1] for side in (before, after))
+    return Around(previous=before[0] if before else None, next=after[0] if after else None, before=len(before), after=len(after),
+                  stands=stands)
 
 
 def one_work(connection: Connection, reach: Reach, number: int) -> Work | None:

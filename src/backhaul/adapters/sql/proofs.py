@@ -56,10 +56,10 @@ def runs(connection: Connection, tenant: str, period: str = "", *, limit: int = 
     return [_proof(row) for row in connection.execute(query.order_by(proofs.c.id.desc()).limit(limit))]
 
 
-def latest(connection: Connection, tenant: str) -> list[KeptProof]:
+def latest(connection: Connection, tenant: str, *, limit: int = 1200) -> list[KeptProof]:
     """Give the latest run of each period, the latest period first."""
     newest = select(func.max(proofs.c.id)).where(proofs.c.tenant == tenant).group_by(proofs.c.period)
-    found = connection.execute(select(proofs).where(proofs.c.id.in_(newest)).order_by(proofs.c.period.desc()))
+    found = connection.execute(select(proofs).where(proofs.c.id.in_(newest)).order_by(proofs.c.period.desc()).limit(limit))
     return [_proof(row) for row in found]
 
 

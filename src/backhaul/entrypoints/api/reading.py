@@ -13,14 +13,14 @@ from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, view
 from backhaul.application import alike, casework, close as closing, close_ahead, conclude, grouping, pausing, people, privacy, resolve
 from backhaul.application.seek import as_seen, days_of, seek
 from backhaul.application.state import AVAILABILITY
-from backhaul.domain.access import Action, may
+from backhaul.domain.access import Action
 from backhaul.domain.facts import Correctable
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
 from backhaul.entrypoints import foreseeing, joining, journaling, overseeing, rolling, valuing
 from backhaul.entrypoints.api.frame import Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import match, offered, shown, suggestion
-from backhaul.entrypoints.packing import TYPES, archive, made
+from backhaul.entrypoints.packing import TYPES, made
 
 T = TypeVar("T")
 MOST: Final = 200
@@ -117,7 +117,8 @@ def one_exception(asked: Mine, number: FromPath[int]) -> Told:
         {"document": each["kind"], "attempt": each["number"], "batch": each["batch"],
          "at": plain(each["finished_at"] or each["started_at"]),
          "words": asked.words(each["detail"], entity, *accounts)} for each in said],
-        "notes": plain(notes), "proposals": [offered(asked, each) for each in proposed]}
+        "notes": [{**plain(note), "text": asked.words(note.text, entity, *accounts)} for note in notes],
+        "proposals": [offered(asked, each, *accounts) for each in proposed]}
 
 
 @get("/{tenant:str}/exceptions/{number:int}/candidates", action=Action.PROPOSE, sync_to_thread=True)
@@ -198,8 +199,9 @@ def waiting(asked: Mine, search: FromQuery[str] = "", after: FromQuery[str] = ""
 def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
     """List proposals that wait for somebody; with another `which` than ``open``, the latest of all."""
     with asked.store.look() as tx:
-        rows = tx.proposals(asked.scope, open_only=which == "open")
-    return {"proposals": [offered(asked, row) for row in rows[-MOST:]]}
+        rows = tx.proposals(asked.scope, open_only=which == "open")[-MOST:]
+        cases = tx.cases(asked.tenant, {row.subject for row in rows})
+    return {"proposals": [offered(asked, row, *([cases[row.subject].customer] if row.subject in cases else [])) for row in rows]}
 
 
 @get("/{tenant:str}/proposals/{number:int}/documents", action=Action.SEE, sync_to_thread=True)
@@ -362,18 +364,12 @@ def close_journals(asked: Mine, period: FromQuery[str]) -> Told:
 
 @get("/{tenant:str}/close/pack", action=Action.SEE_TRAIL, sync_to_thread=True)
 def close_pack(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "xlsx") -> Response[bytes]:
-    """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes.
-
-    Of who may sign for the whole tenant it is archived, with its hashes in the trail; of others nothing is written.
-    """
+    """Download the pack of a month: `kind` is xlsx or pdf. The same record gives the same bytes, and nothing is written."""
     asked.whole()
     if kind not in TYPES:
         raise ClientException(detail=f"'kind' is {' or '.join(TYPES)}")
     month = asked.close(period, asked.rules.entities[0].id)
-    content = archive(asked.store, month.rules, month.period, state_dir=asked.house.state_dir, actor=asked.person.actor,
-                      now=asked.now).content[kind] if may(asked.person, Action.SIGN, asked.tenant) \
-        else made(asked.store, month.rules, month.period, kind)
-    return Response(content, media_type=TYPES[kind], headers={
+    return Response(made(asked.store, month.rules, month.period, kind), media_type=TYPES[kind], headers={
         "Content-Disposition": f'attachment; filename="close-{month.period}.{kind}"'})
 
 

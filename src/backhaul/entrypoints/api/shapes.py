@@ -10,7 +10,7 @@ import msgspec
 from backhaul.application.ports import KeptException
 from backhaul.domain.correction import fitting
 from backhaul.domain.exception_case import KINDS
-from backhaul.domain.proposal import PROPOSALS, Proposal, with_accounts
+from backhaul.domain.proposal import PROPOSALS, Proposal, accounts_in, with_accounts
 from backhaul.domain.resolution import manual, plainly, ways_out
 from backhaul.domain.team import Team
 from backhaul.entrypoints.api.frame import Asked, Told, plain
@@ -44,7 +44,10 @@ class Evidence(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Decide(Said, forbid_unknown_fields=True, kw_only=True):
-    """A decision about an exception. `goods` with a debit; `order`, `unit_price` and `customer` with a match; `found` with a settlement."""
+    """A decision about an exception. `goods` with a debit; `order`, `unit_price` and `customer` with a match.
+
+    A settlement says either which document was `found` in the ERP, or that it is `absent` and sent once more.
+    """
 
     decision: Literal["waive", "close", "claim", "debit", "settle", "match"]
     goods: Literal["", "leave", "write-off"] = ""
@@ -52,6 +55,7 @@ class Decide(Said, forbid_unknown_fields=True, kw_only=True):
     unit_price: Decimal | None = None
     customer: str = ""
     found: str = ""
+    absent: bool = False
 
 
 class Item(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -101,6 +105,12 @@ class Approve(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 class Prove(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which month to prove now, like 2026-10."""
+
+    period: str
+
+
+class Pack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The pack of which month goes into the archive, like 2026-10."""
 
     period: str
 
@@ -202,10 +212,11 @@ def shown(row: KeptException) -> Told:
             "manual": manual(row.case.kind)}
 
 
-def offered(asked: Asked, proposal: Proposal) -> Told:
-    """Give a proposal as the caller may read it, with the hash to approve; some name a customer."""
+def offered(asked: Asked, proposal: Proposal, *accounts: str) -> Told:
+    """Give a proposal as the caller may read it, with the hash to approve; some name a customer, and it may be about a return of others."""
     content = with_accounts(proposal.content, lambda account: asked.account(account, proposal.legal_entity))
-    return {**plain(asdict(proposal)), "content": plain(content), "result": asked.words(proposal.result, proposal.legal_entity),
+    reason, result = asked.words([proposal.reason, proposal.result], proposal.legal_entity, *accounts, *accounts_in(proposal.content))
+    return {**plain(asdict(proposal)), "content": plain(content), "reason": reason, "result": result,
             "shown": proposal.sha256, "means": PROPOSALS[proposal.kind].means}
 
 

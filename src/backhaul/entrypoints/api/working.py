@@ -35,6 +35,7 @@ from backhaul.entrypoints.api.shapes import (
     GrantRole,
     Group,
     HandOver,
+    Pack,
     Pair,
     Parcel,
     Pause,
@@ -46,6 +47,7 @@ from backhaul.entrypoints.api.shapes import (
     Version,
     offered,
 )
+from backhaul.entrypoints.packing import prepared, put_away
 
 # --- by oneself ---------------------------------------------------------------------------------------------
 
@@ -172,6 +174,20 @@ def sign(asked: Mine, data: JSONBody[Sign], key: Key) -> Response[Told]:
     return asked.once(key, data, act)
 
 
+@post("/{tenant:str}/close/pack", action=Action.SIGN, sync_to_thread=True)
+def archive_pack(asked: Mine, data: JSONBody[Pack], key: Key) -> Response[Told]:
+    """Archive the pack of a month, with its hashes in the trail; what is in the archive already stays as it is."""
+    asked.whole()
+    month = asked.close(data.period, asked.rules.entities[0].id)
+    pack = prepared(asked.store, month.rules, month.period)
+
+    def act(store: Once) -> Told:
+        kept = put_away(store, month.rules, month.period, pack, state_dir=asked.house.state_dir, actor=asked.person.actor, now=asked.now)
+        return {"period": month.period, "sha256": dict(kept.sha256)}
+
+    return asked.once(key, data, act)
+
+
 # --- proposing ----------------------------------------------------------------------------------------------
 
 
@@ -202,6 +218,9 @@ def decide(asked: Mine, number: FromPath[int], data: JSONBody[Decide], key: Key)
                     "customer": _buyer(asked, row.case.return_ref, data.order) if data.customer == MASKED else data.customer}
     content |= {"goods": data.goods} if data.decision == "debit" else {}
     if data.decision == "settle":
+        if bool(data.found.strip()) is data.absent:
+            raise ClientException(detail="a settlement says either which document was 'found' in the ERP, or that it is 'absent': true, "
+                                         "so that it is sent once more")
         route = asked.route(row.case.return_ref)
         with asked.store.look() as tx:
             resolve.doubtful(tx, asked.tenant, row, route)
@@ -369,5 +388,6 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
 
 
 ROUTES: Final = (
-    comment, hand_over, attach, retry, register, promise, sign, pause, prove, revoke, end_sessions, end_token, decide, say_otherwise,
-    say_outcome, go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse, withdraw)
+    comment, hand_over, attach, retry, register, promise, sign, archive_pack, pause, prove, revoke, end_sessions, end_token, decide,
+    say_otherwise, say_outcome, go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse,
+    withdraw)

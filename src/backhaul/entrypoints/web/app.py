@@ -53,6 +53,7 @@ from backhaul.entrypoints.web.pages import (
     trail,
     waiting,
 )
+from backhaul.entrypoints.web.refusing import REFUSED, Refusal, keeping
 from backhaul.entrypoints.web.serving import Running, run, serve
 
 POLICY: Final = ("default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -106,7 +107,7 @@ def create_app(house: HouseLike, *, clock: Clock | None = None, sign_in: SignIn 
     sources = [source for profile in house.profiles.values() for source in profile.sources]
     signals = [signal for profile in house.profiles.values() for signal in profile.signals]
     api = create_api(cast("Any", house), clock)
-    return Hooks(cast("App", beside(api, pages)), store=house.store, sources=sources, signals=signals, clock=clock)
+    return Hooks(cast("App", beside(api, keeping(cast("Any", pages)))), store=house.store, sources=sources, signals=signals, clock=clock)
 
 
 def console_app(house: HouseLike, *, clock: Clock, sign_in: SignIn) -> Litestar:
@@ -176,11 +177,21 @@ def _failed(console: Console, request: Request[Any, Any, Any], error: Exception)
     detail = error.detail if isinstance(error, HTTPException) and tells and error.detail != "Not Found" else ""
     if isinstance(error, tuple(SAYS)):
         detail = str(error)
+    _note_refused(request, status, detail or (f"the log says what happened, under the number {number}" if number else "it cannot be read"),
+                  getattr(error, "about", ""))
     try:
         return console.show(request, "error.html", status=status, code=status, detail=detail, number=number)
     except HTTPException:  # the tenant that is asked for is not theirs: then without a frame
         request.state.visitor = None
         return console.show(request, "error.html", status=status, code=status, detail=detail, number=number)
+
+
+def _note_refused(request: Request[Any, Any, Any], status: int, sentence: str, about: str) -> None:
+    """Leave word of a form that was refused, so that its reader gets the page it is on with what they typed (`refusing`)."""
+    typed = getattr(request.state, "typed", None) if "state" in request.scope else None
+    if typed and typed.get("form_page"):
+        cast("dict[str, Any]", request.scope)[REFUSED] = Refusal(
+            status=status, sentence=sentence, about=about, page=typed["form_page"], typed=typed)
 
 
 __all__ = ["HEADERS", "POLICY", "Running", "WallClock", "create_app", "run", "serve"]

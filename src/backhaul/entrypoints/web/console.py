@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response
@@ -26,6 +26,7 @@ from backhaul.config import SignIn
 from backhaul.domain.access import Action, Scope, account_seen, scope, words_seen
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.posting import Route
+from backhaul.domain.proposal import Proposal, accounts_in
 from backhaul.entrypoints.versioning import Drafted, ReadableStore
 from backhaul.entrypoints.web.door import (
     SAFE,
@@ -40,6 +41,7 @@ from backhaul.entrypoints.web.door import (
     refuse_forged,
     to_sign_in,
 )
+from backhaul.entrypoints.web.refusing import UNTYPED
 from backhaul.entrypoints.web.wording import FILTERS, plain
 
 HERE: Final = Path(__file__).parent
@@ -147,7 +149,9 @@ class Console:
             if is_foreign(request, self.sign_in.url):
                 message = "This form was sent from another site; nothing was changed."
                 raise PermissionDeniedException(message)
-            refuse_forged(await request.form(), visitor.form_token)
+            form = await request.form()
+            request.state.typed = {name: text for name, text in form.items() if isinstance(text, str)}
+            refuse_forged(form, visitor.form_token)
         if told.get("anybody"):
             return None
         rights = [each for each in (told.get("action"), told.get("also")) if isinstance(each, Action)]
@@ -221,6 +225,18 @@ class Console:
         visitor: Visitor = request.state.visitor
         return replace(found, kept=views.work_seen(found.kept, visitor.person, found.legal_entity, (found.customer,)))
 
+    def proposals(self, request: AnyRequest, found: Iterable[Proposal]) -> list[Proposal]:
+        """Give proposals with what people wrote about them as whoever asks may read it: why, and how it ended."""
+        told, tenant = list(found), self.tenant(request)
+        with self.house.store.look() as tx:
+            cases = tx.cases(tenant, {each.subject for each in told})
+        seen = []
+        for each in told:
+            case = cases.get(each.subject)
+            words = self.words(request, each.legal_entity, (*accounts_in(each.content), case.customer if case else ""))
+            seen.append(replace(each, reason=words(each.reason), result=words(each.result)))
+        return seen
+
     def reach(self, request: AnyRequest) -> Reach:
         """Give whose rows may be shown, entity by entity, as lists walk along them."""
         allowed = self.scope(request)
@@ -253,7 +269,8 @@ class Console:
     def show(self, request: AnyRequest, template: str, *, status: int = 200, **told: Any) -> Response[str]:  # noqa: ANN401  for a template
         """Draw a page."""
         visitor = getattr(request.state, "visitor", None) if "state" in request.scope else None
-        frame: dict[str, Any] = {"visitor": visitor, "now": self.clock.now(), "here": request.url.path, "said": "", "asked": ""}
+        frame: dict[str, Any] = {"visitor": visitor, "now": self.clock.now(), "here": request.url.path, "said": "", "asked": "",
+                                 "address": address(request) if request.method in SAFE else ""}
         if visitor is not None:
             tenant, mine = self.tenant(request), self.tenants(request)
             seen = scope(visitor.person, Action.SEE, tenant)
@@ -286,6 +303,7 @@ class Console:
 
 
 SAID: Final[Mapping[str, str]] = {
+    "archived": "The pack is in the archive, and its hashes are in the trail.",
     "signed": "Your signature is kept with the numbers it was given for.",
     "approved": "Your approval is kept.", "refused": "It is refused, or taken back; nothing was done.",
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
@@ -302,6 +320,13 @@ SAID: Final[Mapping[str, str]] = {
 """What a page says after something was done, by the word in its address; whoever makes an address up gets nothing said."""
 
 
+def address(request: AnyRequest) -> str:
+    """Give the address of a page as its forms carry it, so that one that is refused leads back to it (`refusing`)."""
+    told = [(name, text) for name, text in parse_qsl(request.url.query) if name != "done"]
+    path = (request.scope.get("raw_path") or request.scope["path"].encode()).decode("ascii", "replace")
+    return f"{path}?{urlencode(told)}" if told else path
+
+
 def _linker(request: AnyRequest, tenant: str) -> Callable[..., str]:
     """Make what writes links: within the tenant that is seen, and on demand with what this page was asked."""
     def to(path: str, *, keep: bool = False, **query: object) -> str:
@@ -314,24 +339,34 @@ def _linker(request: AnyRequest, tenant: str) -> Callable[..., str]:
     return to
 
 
+CARRIED: Final = frozenset({"tenant", "list"})
+"""What an address says of where its reader comes from: whose rows, and the list that is worked through (`walking`)."""
+
+
 def done(request: AnyRequest, path: str, word: str) -> Response[Any]:
     """Show the page that says what was done; loading it again does nothing again."""
-    told = {"done": word} | {name: value for name, value in request.query_params.items() if name == "tenant"}
+    told = {"done": word} | {name: value for name, value in request.query_params.items() if name in CARRIED}
     return Response(content=b"", status_code=303, headers={"location": f"{path}?{urlencode(told)}"})
 
 
 def fields(form: Mapping[str, Any], *names: str, most: int = FIELD) -> dict[str, str]:
-    """Read a form by the names it may have, its token aside; any other is refused, and so is a text without end (reliability C9)."""
-    strange = sorted(set(form) - {*names, "form_token"})
-    if strange or any(not isinstance(form.get(name, ""), str) or len(form.get(name, "")) > most for name in names):
+    """Read a form by the names it may have, its frame aside; any other is refused, and so is a text without end (reliability C9)."""
+    strange = sorted(set(form) - {*names, *UNTYPED})
+    long = next((name for name in names if not isinstance(form.get(name, ""), str) or len(form.get(name, "")) > most), "")
+    if strange or long:
         message = f"this form takes {', '.join(names)} of at most {most} characters; got {', '.join(strange)[:100] or 'more'}"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about=long)
     return {name: form[name].strip() for name in names if name in form}
 
 
-def query(request: AnyRequest, name: str) -> str:
+def query(request: AnyRequest, name: str, most: int = LONGEST) -> str:
     """Give what was asked under a name, cut to a sane length."""
-    return str(request.query_params.get(name, "")).strip()[:LONGEST]
+    return str(request.query_params.get(name, "")).strip()[:most]
+
+
+def rest(request: AnyRequest, before: str) -> str:
+    """Give what stands in an address after its beginning, letter by letter: it may hold slashes, and routes join two of them."""
+    return unquote_to_bytes(request.scope["raw_path"].removeprefix(before.encode())).decode(errors="replace")
 
 
 def days(request: AnyRequest) -> tuple[date | None, date | None]:
@@ -352,12 +387,17 @@ def mark(at: datetime, last: object) -> str:
 
 def marked(request: AnyRequest) -> tuple[datetime, str] | None:
     """Read after which row the page begins; None for the first, or if it cannot be read."""
-    at, _, last = str(request.query_params.get("after", ""))[:400].partition("|")
+    return read_mark(str(request.query_params.get("after", "")))
+
+
+def read_mark(told: str) -> tuple[datetime, str] | None:
+    """Read where a row stands, as `mark` writes it; None if it cannot be read."""
+    at, _, last = told[:400].partition("|")
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError:
+        return (moment.astimezone(UTC), last) if moment.tzinfo is not None and last else None
+    except (ValueError, OverflowError):
         return None
-    return (moment, last) if moment.tzinfo is not None and last else None
 
 
 def whole(text: str) -> int | None:
@@ -365,4 +405,5 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None  # noqa: PLR2004  18 digits fit 64 bits
 
 
-__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "days", "done", "fields", "mark", "marked", "query", "whole"]
+__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "days", "done", "fields", "mark", "marked", "query",
+           "read_mark", "rest", "whole"]

@@ -173,11 +173,10 @@ def _causes(console: Console, request: AnyRequest, connection: Connection, reach
 def _approvals(console: Console, request: AnyRequest, _connection: Connection, _reach: Reach) -> Iterator[Row]:
     with console.house.store.look() as tx:
         told = tx.proposals(console.scope(request), open_only=False)
-    for each in reversed(told):
-        words = console.words(request, each.legal_entity, (str(each.content.get("customer", "")),))
-        yield (each.id, each.subject, each.kind.value, each.state.value, each.legal_entity, words(each.reason), each.proposer,
+    for each in reversed(console.proposals(request, told)):
+        yield (each.id, each.subject, each.kind.value, each.state.value, each.legal_entity, each.reason, each.proposer,
                each.proposed_at, each.expires_at, len(each.yeses), each.needed, ", ".join(each.yeses), each.ended_by, each.ended_at,
-               words(each.result), each.money.amount, each.money.currency)
+               each.result, each.money.amount, each.money.currency)
 
 
 def _batches(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:

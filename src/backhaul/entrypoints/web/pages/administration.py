@@ -50,7 +50,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
                    "entities": [told["legal_entity"]] if told.get("legal_entity") else None}
         if content["role"] not in set(Role):
             message = f"there is no role '{content['role']}'; there are {', '.join(Role)}"
-            raise NeedsOperator(message)
+            raise NeedsOperator(message, about="role")
         return await asyncio.to_thread(_propose, console, request, ProposalKind.GRANT, content, told)
 
     @post("/administration/revoke", action=Action.REVOKE, whole=True, status_code=303)

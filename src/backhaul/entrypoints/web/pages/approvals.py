@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
@@ -19,10 +18,11 @@ from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
 from backhaul.domain.access import Action, Scope, may
 from backhaul.domain.errors import Misconfigured, NeedsOperator
-from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, objection, with_accounts
+from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, accounts_in, objection, with_accounts
 from backhaul.entrypoints import foreseeing
 from backhaul.entrypoints.web.console import Console, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
+from backhaul.entrypoints.web.walking import walk
 
 SHOWN: Final = 50
 DECISIONS: Final[Mapping[ProposalKind, Sequence[str]]] = {
@@ -40,8 +40,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         with console.house.store.look() as tx:
             told = tx.proposals(console.scope(request), open_only=False)
         waiting = [each for each in told if each.state.value == "open"]
-        return console.show(request, "approvals.html", waiting=waiting, rules=PROPOSALS,
-                            ended=[each for each in reversed(told) if each.state.value != "open"][:SHOWN])
+        ended = [each for each in reversed(told) if each.state.value != "open"][:SHOWN]
+        return console.show(request, "approvals.html", waiting=console.proposals(request, waiting), rules=PROPOSALS,
+                            ended=console.proposals(request, ended))
 
     @get("/approvals/{number:int}", action=Action.SEE, sync_to_thread=True)
     def show_one(request: AnyRequest, number: FromPath[int]) -> Response[str]:
@@ -54,7 +55,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             group = grouping.progress(console.house.store, proposal.tenant, number)
         moved = [{**row, "net": Decimal(row["net"])} for row in proposal.content.get("moved", ())]
         account = console.account(request)
-        words = console.words(request, proposal.legal_entity, (str(state.get("customer", "")), str(proposal.content.get("customer", ""))))
+        words = console.words(request, proposal.legal_entity, (*accounts_in(state), *accounts_in(proposal.content)))
         content, state = (with_accounts(each, lambda customer: account(customer, proposal.legal_entity), words)
                           for each in (proposal.content, state))
         match = None
@@ -65,8 +66,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         documents = foreseeing.foreseen(console.house.store, console.house.profiles[proposal.tenant].rules,
                                         foreseeing.desk_of(console.house, proposal.tenant), proposal, now=now)
         return console.show(request, "approval.html", documents=foreseeing.as_seen(documents, words), match=match,
-                            words=words, group=group, moved=moved,
-                            proposal=replace(proposal, result=words(proposal.result)),
+                            walk=walk(console, request), words=words, group=group, moved=moved,
+                            proposal=console.proposals(request, [proposal])[0],
                             content=content, rule=rule, state=state,
                             gone=gone, allowed=allowed, own=visitor.person.actor == proposal.proposer, fresh=visitor.is_fresh(now),
                             objection=objection(proposal, visitor.person.actor, proposal.sha256, now))
@@ -136,13 +137,13 @@ def _propose(console: Console, request: AnyRequest, number: int, told: Mapping[s
     kind = next((each for each in DECISIONS if each.value == told.get("kind")), None)
     if kind is None:
         message = "say what is to be done with it: waive, close, claim, debit, settle or match"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="kind")
     content: dict[str, Any] = {"exception": number} | {name: told[name] for name in DECISIONS[kind] if told.get(name)}
     if kind is ProposalKind.SETTLE:
         _check_settlement(console, tenant, number, told)
     if kind is ProposalKind.MATCH and not (told.get("order") and PRICE.fullmatch(told.get("unit_price", ""))):
         message = "a match names the sales order and the unit price it sold at, as 12.50"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="unit_price" if told.get("order") else "order")
     with console.house.store.look() as tx:
         about = EFFECTS[kind].looks(tx, rules, content)
     require(visitor.person, Action.PROPOSE, tenant, about.legal_entity)
@@ -155,7 +156,7 @@ def _check_settlement(console: Console, tenant: str, number: int, told: Mapping[
     """Stop a settlement that says both that it is there and that it is not, or neither, or that is about nothing that can be settled."""
     if bool(told.get("found")) is bool(told.get("absent")):
         message = "to settle, say either which document was found in the ERP, or that it is surely not there"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="found")
     with console.house.store.look() as tx:
         row = resolve.find_exception(tx, tenant, number)
     route = console.route_of(tenant)(resolve.entity_of(console.house.store, console.house.profiles[tenant].rules, row.case.return_ref))

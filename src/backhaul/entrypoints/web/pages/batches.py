@@ -1,16 +1,13 @@
 """What travelled together, do its totals agree with the ledger, and in which period does it land?"""
 
-from urllib.parse import unquote
-
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath
 
 from backhaul.adapters.sql import lists
 from backhaul.domain.access import Action
 from backhaul.domain.proposal import ProposalKind
-from backhaul.entrypoints.web.console import Console, days, query, whole
+from backhaul.entrypoints.web.console import Console, days, query, rest, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
 
@@ -29,9 +26,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
                             first=before is None, after=shown[-1][0] if len(found) > lists.PAGE else "")
 
     @get("/batches/{rest:path}", action=Action.SEE, sync_to_thread=True)
-    def show_one(request: AnyRequest, rest: FromPath[str]) -> Response[str]:
+    def show_one(request: AnyRequest) -> Response[str]:
         reach, after = console.reach(request), query(request, "after")
-        key = unquote(rest.removeprefix("/"))
+        key = rest(request, "/batches/")
         with console.house.store.read() as connection:
             window = lists.window(connection, reach, key)
             found = lists.travelled(connection, key, after=after, limit=lists.PAGE + 1) if window else []
@@ -41,7 +38,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         shown = found[:lists.PAGE]
         with console.house.store.look() as tx:
             proposals = tx.proposals(console.scope(request), open_only=False, subjects={key}, kinds={ProposalKind.BATCH})
-        return console.show(request, "batch.html", window=window, proposals=proposals, found=shown, first=not after,
-                            after=str(shown[-1].posting.key) if len(found) > lists.PAGE else "")
+        return console.show(request, "batch.html", window=window, proposals=console.proposals(request, proposals), found=shown,
+                            first=not after, after=str(shown[-1].posting.key) if len(found) > lists.PAGE else "")
 
     return [show_list, show_one]

@@ -18,7 +18,7 @@ from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.signature import ITEMS, Signer, may_sign
 from backhaul.entrypoints import valuing
-from backhaul.entrypoints.packing import TYPES, archive, made
+from backhaul.entrypoints.packing import TYPES, archive, archived, made
 from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 
@@ -37,9 +37,9 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         mine = {(month.legal_entity, signer) for month in months for signer in Signer
                 if may_sign(visitor.person, signer, tenant, month.legal_entity)}
         with console.house.store.look() as tx:
-            packed = bool(tx.proofs(tenant, period, limit=1))
+            packed, kept = bool(tx.proofs(tenant, period, limit=1)), archived(tx, tenant, period)
         coming = close_ahead.ahead(console.house.store, rules, period, now)
-        return console.show(request, "close.html", coming=coming, period=period, months=months, mine=mine, packed=packed,
+        return console.show(request, "close.html", coming=coming, period=period, months=months, mine=mine, packed=packed, kept=kept,
                             figured=valuing.kept(console.house.store, tenant, period) is not None,
                             means={item.name: item.means for item in ITEMS})
 
@@ -54,10 +54,14 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         if kind not in TYPES or not rules.knows(period):
             detail = "a pack is called as its month, and is .xlsx or .pdf"
             raise NotFoundException(detail)
-        content = _packed(console, request, period, kind)
+        content = made(console.house.store, rules, period, kind)
         return Response(content, media_type=TYPES[kind], headers={"content-disposition": f'attachment; filename="close-{name}"'})
 
-    return [show, sign, download]
+    @post("/close/archive", action=Action.SIGN, also=Action.SEE_TRAIL, whole=True, status_code=303)
+    async def put_away(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_archive, console, request, fields(await request.form(), "period"))
+
+    return [show, sign, download, put_away]
 
 
 def _sign(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
@@ -75,13 +79,16 @@ def _sign(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Res
     return answer
 
 
-def _packed(console: Console, request: AnyRequest, period: str, kind: str) -> bytes:
-    """Make a month's pack; of who may sign for the tenant it goes into archive and trail, of others nothing is written."""
-    store, rules, visitor = console.house.store, console.house.profiles[console.tenant(request)].rules, request.state.visitor
-    if not console.may(request, Action.SIGN, whole=True):
-        return made(store, rules, period, kind)
-    return archive(store, rules, period, state_dir=console.house.state_dir, actor=visitor.person.actor,
-                   now=console.clock.now()).content[kind]
+def _archive(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    """Put a month's pack into the archive, and its hashes into the trail."""
+    rules, visitor, period = console.house.profiles[console.tenant(request)].rules, request.state.visitor, told.get("period", "")
+    if not rules.knows(period):
+        message = f"say the pack of which month is archived; got '{period[:20]}'"
+        raise NeedsOperator(message)
+    archive(console.house.store, rules, period, state_dir=console.house.state_dir, actor=visitor.person.actor, now=console.clock.now())
+    answer = done(request, "/close", "archived")
+    answer.headers["location"] += f"&period={period}"
+    return answer
 
 
 def _close(console: Console, tenant: str, period: str, legal_entity: str) -> close.Close:

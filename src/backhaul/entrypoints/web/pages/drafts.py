@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
@@ -124,8 +125,9 @@ def _plan(console: Console, tenant: str, told: Mapping[str, str]) -> Plan:
 def _show(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[str]:
     tenant = console.tenant(request)
     profile, plan = console.house.profiles[tenant], _plan(console, tenant, told)
+    back = {name: text for name, text in {"tenant": tenant, **told}.items() if name in {"tenant", "table", "at", "found"}}
     return console.show(request, "profile_draft.html", told={"found": "", "version": "", "text": "", **told}, plan=plan,
-                        places=_places(profile.text, told["table"]), version=profile.version)
+                        address=f"/profile/draft?{urlencode(back)}", places=_places(profile.text, told["table"]), version=profile.version)
 
 
 def _propose(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -30,10 +31,12 @@ from backhaul.domain.resolution import SPEAKS_FOR, meanwhile, ways_out
 from backhaul.domain.returns import fold
 from backhaul.domain.team import Team
 from backhaul.entrypoints import foreseeing, overseeing, rejudging
-from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query
+from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, whole
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.pages import drafts
 from backhaul.entrypoints.web.pages.causes import decisions
+from backhaul.entrypoints.web.refusing import UNTYPED
+from backhaul.entrypoints.web.walking import packed, walk
 from backhaul.entrypoints.web.wording import plain
 
 FRAME: Final = 64 * 1024
@@ -50,7 +53,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         reach, now, at = console.reach(request), console.clock.now(), marked(request)
         owner, kind, entity = (query(request, name) for name in ("owner", "kind", "entity"))
         entity = entity if entity in reach.entities else ""
-        after = (at[0], int(at[1])) if at and at[1].isdecimal() else None
+        number = whole(at[1]) if at else None
+        after = (at[0], number) if at and number is not None else None
         with console.house.store.read() as connection:
             causes = lists.causes(connection, reach, now=now, owner=owner, entity=entity)
             found = lists.work(connection, reach, owner=owner, kind=kind, entity=entity, after=after, limit=lists.PAGE + 1)
@@ -63,6 +67,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             currencies=sorted({cause.currency for cause in causes if cause.kind == kind}),
             entities=[name for name in reach.entities if name], kinds=KINDS, batches=_batches(shown) if kind == "BATCH_SENT_BACK" else [],
             teams=[*(team.value for team in Team), *sorted({owner, *late} - {*Team, ""})],
+            walks=walks(shown, owner=owner, kind=kind, entity=entity),
             after=mark(last.case.due_at, last.id) if last else "")
 
     @get("/exceptions/{number:int}", action=Action.SEE, sync_to_thread=True)
@@ -71,7 +76,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         if told is None:
             detail = "there is no such exception"
             raise NotFoundException(detail)
-        return console.show(request, "exception.html", **told)
+        return console.show(request, "exception.html", walk=walk(console, request, told["row"].kept), **told)
 
     @get("/evidence/{number:int}", action=Action.SEE, sync_to_thread=True)
     def give_evidence(request: AnyRequest, number: FromPath[int]) -> Response[bytes]:
@@ -104,6 +109,11 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     return [show_list, show_one, give_evidence, comment, hand_over, retry, say_otherwise, attach]
 
 
+def walks(shown: Sequence[lists.Work], **narrowed: str) -> Mapping[int, str]:
+    """Give what the link to each exception of a list says about that list and its place in it."""
+    return {row.kept.id: packed(narrowed, row.kept.case.due_at, row.kept.id) for row in shown}
+
+
 def _open(console: Console, request: AnyRequest, number: int, action: Action) -> KeptException:
     """Give an open exception about which this person may do that; another one is not there."""
     with console.house.store.read() as connection:
@@ -133,9 +143,9 @@ def _comment(console: Console, request: AnyRequest, number: int, told: Mapping[s
 def _file(form: Mapping[str, Any]) -> UploadFile:
     """Give the one file of a form; whatever else it holds stops it."""
     file = form.get("file")
-    if set(form) - {"file", "form_token"} or not isinstance(file, UploadFile) or not file.filename:
+    if set(form) - {"file", *UNTYPED} or not isinstance(file, UploadFile) or not file.filename:
         message = "choose one file that is to be kept with the exception"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="file")
     return file
 
 
@@ -150,7 +160,7 @@ def _hand_over(console: Console, request: AnyRequest, number: int, told: Mapping
     _open(console, request, number, Action.COMMENT)
     if told.get("team") not in {team.value for team in Team}:
         message = f"an exception is handed over to one of {', '.join(team.value for team in Team)}; got '{told.get('team', '')}'"
-        raise NeedsOperator(message)
+        raise NeedsOperator(message, about="team")
     casework.hand_over(console.house.store, console.house.profiles[console.tenant(request)].rules, number, team=told["team"],
                        note=told.get("note", ""), actor=_actor(request), now=console.clock.now())
     return done(request, f"/exceptions/{number}", "handed-over")
@@ -173,7 +183,7 @@ def _correct(console: Console, request: AnyRequest, number: int, told: Mapping[s
         what, line_id, was = msgspec.json.decode(told.get("which", ""), type=tuple[str, str, str])
     except msgspec.DecodeError as error:
         message = "say which value is corrected; choose one of those that are offered"
-        raise NeedsOperator(message) from error
+        raise NeedsOperator(message, about="which") from error
     made = correct.ask(console.house.store, console.house.profiles[console.tenant(request)].rules, visitor.person, number, what=what,
                        line_id=line_id, told=was, value=told.get("value", ""), reason=told.get("reason", ""), now=console.clock.now())
     return done(request, f"/approvals/{made.id}", "proposed")
@@ -254,7 +264,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     with console.house.store.look() as tx:
         waiting = [each for each in tx.proposals(console.scope(request), subjects=[case.return_ref])
                    if each.content.get("exception") == number]
-        notes = tx.notes(reach.tenant, [number])
+        notes = [replace(note, text=words(note.text)) for note in tx.notes(reach.tenant, [number])]
         choices = () if found.kept.closed_at else correct.correctable(tx, reach.tenant, found.kept)
         wrong = [] if found.kept.closed_at else alike.others(
             tx, console.house.profiles[reach.tenant].rules, found.kept, found.legal_entity)
@@ -270,7 +280,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     documents = foreseeing.drafted(console.house.store, console.house.profiles[reach.tenant].rules,
                                    foreseeing.desk_of(console.house, reach.tenant), found.kept, now=console.clock.now())
     return {"documents": foreseeing.as_seen(documents, words), "row": found, "case": case, "kind": kind,
-            "proposals": waiting, "matches": ProposalKind.MATCH in fitting,
+            "proposals": console.proposals(request, waiting), "matches": ProposalKind.MATCH in fitting,
             "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,
             "choices": [(each.value, PROPOSALS[each].means) for each in fitting], "messages": brought, "said_by_erp": said_by_erp,
             "handed": handed, "handed_note": words(handed.note) if handed else "",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get, post
@@ -24,7 +24,7 @@ from backhaul.domain.outcome import OUTCOMES
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.returns import ReturnCase, fold
 from backhaul.entrypoints import overseeing, rejudging
-from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, whole
+from backhaul.entrypoints.web.console import Console, done, fields, mark, marked, query, rest, whole
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
 from backhaul.entrypoints.web.wording import NOTHING, plain, words
 
@@ -79,7 +79,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
 
     @get("/returns/{rest:path}", action=Action.SEE, sync_to_thread=True)
     def show_one(request: AnyRequest) -> Response[str]:
-        ref = unquote_to_bytes(request.scope["raw_path"].removeprefix(b"/returns/")).decode(errors="replace")  # may hold a slash
+        ref = rest(request, "/returns/")
         told = one(console, request, ref)
         if told is None:
             raise NotFoundException(UNKNOWN)
@@ -125,7 +125,7 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
     told = {(each.line_id, each.what.value): each.told for each in case.corrections if each.identity in case.holding}
     postings = sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))
     return {"ref": ref, "kept": life.case, "case": case, "postings": postings, "sides": sides(case, postings),
-            "work": work, "told": told, "findings": findings, "sayable": _sayable(console, reach.tenant, ref),
+            "work": work, "told": told, "words": words, "findings": findings, "sayable": _sayable(console, reach.tenant, ref),
             "version": rejudging.choice_of(console.house.store, console.house.profiles[reach.tenant].rules, ref), "outcomes": OUTCOMES,
             "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
 
@@ -141,7 +141,7 @@ def _conclude(console: Console, request: AnyRequest, told: Mapping[str, str]) ->
         line_id, standing, outcome = msgspec.json.decode(told.get("which", ""), type=tuple[str, str, str])
     except msgspec.DecodeError as error:
         message = "say what becomes of which goods; choose one of those that are offered"
-        raise NeedsOperator(message) from error
+        raise NeedsOperator(message, about="which") from error
     made = conclude.ask(console.house.store, console.house.profiles[scope.tenant].rules, visitor.person, ref, outcome=outcome,
                         line_id=line_id, standing=standing, evidence=told.get("evidence", ""), reason=told.get("reason", ""),
                         now=console.clock.now())

@@ -22,6 +22,7 @@ from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints.web.console import Console, done, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
+from backhaul.entrypoints.web.walking import MOST
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,8 +42,8 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         told = _seek(console, request, number, entity, asked) if any(asked.values()) or named else None
         rows = [(each, msgspec.json.encode(_choice(each)).decode()) for each in told.found] if told else []
         visitor: Visitor = request.state.visitor
-        return console.show(request, "sales.html", number=number, ref=ref, asked_for=asked, told=told, rows=rows,
-                            sees=may(visitor.person, Action.SEE_PERSONAL, console.tenant(request), entity))
+        return console.show(request, "sales.html", number=number, carried=query(request, "list", MOST), ref=ref, asked_for=asked, told=told,
+                            rows=rows, sees=may(visitor.person, Action.SEE_PERSONAL, console.tenant(request), entity))
 
     @post("/exceptions/{number:int}/choose", action=Action.PROPOSE, status_code=303)
     async def choose(request: AnyRequest, number: FromPath[int]) -> Response[Any]:
@@ -94,7 +95,7 @@ def _choose(console: Console, request: AnyRequest, number: int, told: Mapping[st
         chosen = msgspec.json.decode(told.get("choice", ""), type=Choice)
     except msgspec.DecodeError as error:
         message = "choose one of the sales that were found"
-        raise NeedsOperator(message) from error
+        raise NeedsOperator(message, about="choice") from error
     with store.look() as tx:
         row = find_exception(tx, tenant, number)
         line = open_search(tx, tenant, row)

@@ -44,8 +44,8 @@ def _page(console: Console, request: AnyRequest, *, token: str = "") -> Response
     visitor: Visitor = request.state.visitor
     with console.house.store.look() as tx:
         mine = tx.tokens(visitor.person.number)
-    return console.show(request, "tokens.html", mine=mine, able=_able(console, request), approving=APPROVING, token=token,
-                        fresh=visitor.is_fresh(console.clock.now()), longest=people.LONGEST.days,
+    return console.show(request, "tokens.html", address="/tokens", mine=mine, able=_able(console, request), approving=APPROVING,
+                        token=token, fresh=visitor.is_fresh(console.clock.now()), longest=people.LONGEST.days,
                         longest_approving=people.LONGEST_APPROVING)
 
 

@@ -86,7 +86,7 @@ def _promise(console: Console, request: AnyRequest, told: Mapping[str, str]) -> 
         due = datetime.combine(datetime.strptime(told.get("due", ""), "%Y-%m-%d").date(), time(23, 59, 59), UTC)  # noqa: DTZ007  a day
     except ValueError:
         message = f"a promise says until which day, as 2026-11-30; got '{told.get('due', '')[:20]}'"
-        raise NeedsOperator(message) from None
+        raise NeedsOperator(message, about="due") from None
     casework.promise(console.house.store, console.scope(request, Action.PROMISE), told.get("ref", ""), text=told.get("text", ""),
                      due_at=due, actor=visitor.person.actor, now=console.clock.now())
     return done(request, "/waiting", "promised")

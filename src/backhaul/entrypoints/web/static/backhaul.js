@@ -8,7 +8,11 @@
   let at = -1, waiting = false, timer = 0;
   const typing = (el) => el.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(el.tagName);
   const move = (by) => {
-    if (!rows.length) { return; }
+    if (!rows.length) {  // a page about one of a list goes to its neighbour
+      const beside = document.querySelector(by > 0 ? "[data-next]" : "[data-previous]");
+      if (beside) { location.assign(beside.href); }
+      return;
+    }
     if (at >= 0) { rows[at].classList.remove("here"); }
     at = Math.min(rows.length - 1, Math.max(0, at + by));
     rows[at].classList.add("here");
