@@ -147,7 +147,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     mapping = (*builders.MAPPING, *(replace(row, when=replace(row.when, legal_entity="gb")) for row in builders.MAPPING))
     decided = replace(builders.rules(), entities=entities, mapping=mapping)
     profiles = {tenant: Profile(replace(decided, tenant=tenant)) for tenant in ("acme", "other")}
-    with TestClient(create_api(House(store=store, profiles=profiles, state_dir=tmp_path), Clock()), raise_server_exceptions=False) as client:
+    house = House(store=store, profiles=profiles, state_dir=tmp_path)
+    with TestClient(create_api(house, Clock()), raise_server_exceptions=False) as client:
         yield Shop(store=store, client=client)
     store.close()
 

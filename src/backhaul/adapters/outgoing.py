@@ -9,6 +9,8 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from ssl import SSLContext
@@ -31,6 +33,24 @@ Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 
 _permitted: list[Any] = []  # of the process, not of a profile: people who may propose a profile may not open the house by it
+
+
+_end: ContextVar[float] = ContextVar("outgoing_end", default=float("inf"))
+
+
+@contextmanager
+def patient_for(seconds: float) -> Iterator[None]:
+    """Let all calls made within, together, take so many seconds at most: somebody waits for a page."""
+    before = _end.set(end_of(seconds))
+    try:
+        yield
+    finally:
+        _end.reset(before)
+
+
+def end_of(seconds: float) -> float:
+    """Give when a call that may take so many seconds has to end, on the monotonic clock; sooner where somebody waits for it."""
+    return min(_end.get(), time.monotonic() + seconds)
 
 
 def permit(networks: str) -> None:

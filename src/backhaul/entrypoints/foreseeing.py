@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from backhaul.adapters.outgoing import patient_for
 from backhaul.application import books
 from backhaul.application.approvals import Acting
 from backhaul.application.effects import EFFECTS
@@ -37,6 +38,8 @@ SHOWS: Final = frozenset({ProposalKind.DEBIT, ProposalKind.OUTCOME, ProposalKind
 REJECTED: Final = "REJECTED_AFTER_CREDIT"
 LEAVES: Final = "leave"
 """What becomes of the goods in a draft; written off, it is the same debit."""
+PATIENCE: Final = 5.0
+"""Seconds the ERP is given in all: an approval can be read and decided while it is slow, or away."""
 SOMEBODY: Final = "somebody else"
 """Who would approve it."""
 
@@ -72,8 +75,9 @@ def foreseen(store: PeopleStore, rules: Rules, desk_of: DeskOf, proposal: Propos
         if entity is None:
             return _nothing(f"{ref} belongs to no legal entity, so nothing would be made of it")
         erp, route = desk_of(entity.id)
-        found = rehearse(store, {entity.id: erp}, rules, {entity.id: route}, ref, now=now, suppose=facts,
-                         periods={entity.id: entity.calendar.period_of(landing(entity, now))})
+        with patient_for(PATIENCE):
+            found = rehearse(store, {entity.id: erp}, rules, {entity.id: route}, ref, now=now, suppose=facts,
+                             periods={entity.id: entity.calendar.period_of(landing(entity, now))})
     except BackhaulError as stopped:
         return _nothing(str(stopped))
     return _nothing(f"{ref} is not known") if found is None else _written(store, rules, entity, found, now)

@@ -7,7 +7,6 @@ resend after a 401, because authentication comes before processing. Headers, bod
 
 import logging
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -301,7 +300,7 @@ class OData:
     def _fetch_token(self) -> tuple[str, datetime]:
         told = self.connection
         entra = OAuth2Client(self.http, client_id=told.client_id, scope=told.scope or f"{self.root}/.default")
-        before = until.set(time.monotonic() + told.timeout)
+        before = until.set(outgoing.end_of(told.timeout))
         try:
             token = entra.fetch_token(told.token_url, grant_type="client_credentials", client_id=told.client_id,
                                       client_secret=told.client_secret, auth=httpx.Auth())
@@ -340,7 +339,7 @@ class OData:
             if event.endswith("send_request_headers.started"):
                 left.append(True)
 
-        before = until.set(time.monotonic() + self.connection.timeout)
+        before = until.set(outgoing.end_of(self.connection.timeout))
         try:
             with self.http.stream(method, url, content=content or None, headers={**headers, "x-ms-client-request-id": mine},
                                   extensions={"trace": trace}) as response:
