@@ -46,7 +46,7 @@ CANARIES = {name: f"Kanari-{name}-Zeisig" for name in (
 @pytest.fixture(params=["sqlite", "postgresql"])
 def world(erp: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """Give a month in which one customer's return and another's are credited, and the first is told of in every way there is."""
-    url = f"sqlite:///{tmp_path / 'backhaul.sqlite'}" if request.param == "sqlite" else request.getfixturevalue("migrated_postgres_url")
+    url = f"sqlite:///{tmp_path / 'backhaul.sqlite'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     made = open_world(erp, url, window=DAILY)
     made.house.settings = replace(made.house.settings, state_dir=tmp_path)
     made.tell(*personal(), *life("C910002", [line("POT", 1, "12.50", order="500002", received=1, grades=[("A", "RESELL", 1, True)])],
