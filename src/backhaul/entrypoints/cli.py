@@ -21,6 +21,7 @@ from backhaul.entrypoints import attending, closing, pairs, paying, private, pro
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.seconding import Second, agreed, tell, told_of
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
+from backhaul.secret import keep_out_of_dumps
 
 app: Final = typer.Typer(
     name="backhaul", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -41,6 +42,7 @@ for command in attending.COMMANDS:
 
 def main() -> None:
     """Run the command line; what stops us is told in one sentence, without a traceback."""
+    keep_out_of_dumps()
     try:
         app()
     except BackhaulError as stopped:
