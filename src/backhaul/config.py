@@ -32,6 +32,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "BACKHAUL_OIDC_SECRET": "",
     "BACKHAUL_LOCAL_SIGN_IN": "",
     "BACKHAUL_PRIVATE_NETWORKS": "",
+    "BACKHAUL_ANCHORS": "",
+    "BACKHAUL_ANCHOR_KEY": "",
 }
 """Every setting and what holds without it."""
 REFERRED: Final = ("BACKHAUL_ZIGZAG_", "BACKHAUL_ERP_", "BACKHAUL_SFTP_", "BACKHAUL_SECRET_")
@@ -99,6 +101,9 @@ class Settings:
     sign_in: SignIn = field(default_factory=SignIn)
     private_networks: str = ""
     """Networks of the house that may be called, joined by commas."""
+    anchors: Path | None = None
+    """The file the heads of the record are kept in, outside of the database; with it comes the key that seals them."""
+    anchor_key: Secret | None = field(default=None, repr=False)
 
     @property
     def engine_url(self) -> str:
@@ -128,7 +133,14 @@ class Settings:
             secret = Secret(url, environ)
             secret.check()
             url = secret.reveal()
+        if bool(told["BACKHAUL_ANCHORS"]) is not bool(told["BACKHAUL_ANCHOR_KEY"]):
+            message = "environment: BACKHAUL_ANCHORS (a file) and BACKHAUL_ANCHOR_KEY (env:NAME, file:PATH) are set together or not at all"
+            raise Misconfigured(message)
+        key = Secret(told["BACKHAUL_ANCHOR_KEY"], environ) if told["BACKHAUL_ANCHOR_KEY"] else None
+        if key is not None:
+            key.check()
         return cls(
+            anchors=Path(told["BACKHAUL_ANCHORS"]) if key else None, anchor_key=key,
             database_url=url, profiles=tuple(Path(part) for part in told["BACKHAUL_PROFILE"].split(os.pathsep) if part),
             host=told["BACKHAUL_HOST"], port=int(port), state_dir=Path(told["BACKHAUL_STATE_DIR"]), environ=environ,
             sign_in=SignIn.of(told, environ), private_networks=told["BACKHAUL_PRIVATE_NETWORKS"])

@@ -6,6 +6,8 @@ business of the `Rows` handed in. Wire behaviour follows facts/finance-scm 4 and
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,9 @@ from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import quoteattr
 
 import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -32,6 +37,32 @@ Hint = tuple[str, frozenset[Any]]
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
+
+
+# ---------------------------------------------------------------- who asks
+
+
+def client_refused(form: Mapping[str, str], settings: Mapping[str, Any], token_url: str, now: float) -> str:
+    """Say why the token service does not believe a client: by its secret, or by a word signed with the certificate it registered."""
+    if form.get("client_id") != settings["clientId"]:
+        return "AADSTS700016: Application was not found in the directory."
+    if "client_assertion" not in form:
+        return "" if form.get("client_secret") == settings["clientSecret"] else "AADSTS7000215: Invalid client secret provided."
+    certificate = str(settings["clientCertificate"])
+    body = "".join(certificate.partition("-----BEGIN CERTIFICATE-----")[2].partition("-----END")[0].split())
+    known = base64.urlsafe_b64encode(hashlib.sha256(base64.b64decode(body)).digest()).decode().rstrip("=")
+    try:
+        told = jwt.decode(form["client_assertion"], RSAKey.import_key(certificate), algorithms=["PS256"])
+    except (JoseError, ValueError):
+        return "AADSTS700027: Client assertion failed signature validation."
+    who, claims = (token_url, settings["clientId"], settings["clientId"]), told.claims
+    wrong = (
+        (form.get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+         "AADSTS900144: The request body must contain the parameter client_assertion_type."),
+        (told.header.get("x5t#S256") != known, "AADSTS700027: The certificate is not registered on application."),
+        ((claims.get("aud"), claims.get("iss"), claims.get("sub")) != who, "AADSTS700023: Client assertion audience or issuer is wrong."),
+        (not float(claims.get("nbf", 0)) - 300 <= now < float(claims.get("exp", 0)), "AADSTS700024: Client assertion is out of its time."))
+    return next((sentence for holds, sentence in wrong if holds), "")
 
 
 # ---------------------------------------------------------------- what is told

@@ -21,6 +21,7 @@ from backhaul.entrypoints import attending, closing, pairs, paying, private, pro
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.seconding import Second, agreed, tell, told_of
 from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
+from backhaul.secret import keep_out_of_dumps
 
 app: Final = typer.Typer(
     name="backhaul", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -41,6 +42,7 @@ for command in attending.COMMANDS:
 
 def main() -> None:
     """Run the command line; what stops us is told in one sentence, without a traceback."""
+    keep_out_of_dumps()
     try:
         app()
     except BackhaulError as stopped:
@@ -139,9 +141,10 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
 
 def _work(house: Any) -> None:  # noqa: ANN401
     from backhaul.adapters.engine import Engine
-    from backhaul.entrypoints import asking, months, worker
+    from backhaul.entrypoints import anchoring, asking, months, worker
 
-    with Engine(house.settings.engine_url, {**worker.steps(house), **asking.steps(house), **months.steps(house)}) as engine:
+    steps = {**worker.steps(house), **asking.steps(house), **months.steps(house), **anchoring.steps(house)}
+    with Engine(house.settings.engine_url, steps) as engine:
         engine.every("* * * * *", sorted(house.profiles))
         while True:
             time.sleep(3600)
@@ -372,24 +375,68 @@ def preview(ref: Annotated[str, typer.Argument(metavar="RETURN", help="The retur
 
 @app.command()
 def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
-    """Check the tamper-evident trail; names the first entry that does not fit and exits with status 1."""
-    from backhaul.domain.trail import GENESIS, first_break
+    """Check the tamper-evident trail, by itself and by the heads kept outside; says what does not fit, and exits with status 1."""
+    from backhaul.application.people import INSTALLATION
+    from backhaul.entrypoints import anchoring
 
     with opened() as house:
         name = tenant_of(house, tenant)
-        with house.store.look() as tx:
-            entries = list(tx.trail(name))
-    broken = first_break(entries)
-    told = {"tenant": name, "entries": len(entries), "head": entries[-1].hash if entries else GENESIS,
-            "holds": broken is None, "broken_at": broken.sequence if broken else None}
+        found = anchoring.chains(house, name)
+    holds = all(each["holds"] for each in found.values())
+    if as_json:
+        plain = {chain: {key: value for key, value in each.items() if key != "broken"} for chain, each in found.items()}
+        say({"tenant": name, **plain[name], "holds": holds, "installation": plain[INSTALLATION]})
+    else:
+        for chain, each in found.items():
+            what = f"the chain of {chain or 'the installation'}"
+            first = what[:1].upper() + what[1:]
+            if broken := each["broken"]:
+                out.print(Text.assemble((f"{first} is broken at entry {broken.sequence}", "red"),
+                                        f" ({broken.action} on {broken.subject}, {broken.at})."), soft_wrap=True)
+            elif each["refuted"]:
+                out.print(Text.assemble((f"{first} is not what it was", "red"), f": {each['refuted']}."), soft_wrap=True)
+            else:
+                out.print(f"{each['entries']} entries, {what} holds. {each['anchors']} anchors fit. Head {each['head']}", soft_wrap=True)
+    if not holds:
+        raise typer.Exit(1)
+
+
+@app.command()
+def anchor(*, tenant: Tenant = "", as_json: Json = False) -> None:
+    """Write the heads of the record to the file outside of the database, now; the last act of a backup."""
+    from backhaul.entrypoints import anchoring
+
+    with opened() as house:
+        made = anchoring.anchor(house, tenant_of(house, tenant), datetime.now(UTC))
+    if as_json:
+        say({"anchored": [asdict(each) for each in made]})
+    else:
+        for each in made:
+            out.print(f"{each.tenant or 'the installation'}: entry {each.sequence}, head {each.hash}", soft_wrap=True)
+
+
+@app.command()
+def drill(copy: Annotated[str, typer.Argument(metavar="DATABASE", help="URL of the restored copy, env:NAME or file:PATH.")], *,
+          actor: Annotated[str, typer.Option(help="Who you are; it stands in the trail.")] = "backhaul", tenant: Tenant = "",
+          as_json: Json = False) -> None:
+    """Hold a restored copy of the database against the one in use and the heads kept outside; status 1 if it is not whole."""
+    from backhaul.config import Secret
+    from backhaul.entrypoints import anchoring
+
+    if copy.startswith(("env:", "file:")):
+        secret = Secret(copy)
+        secret.check()
+        copy = secret.reveal()
+    with opened() as house:
+        told = anchoring.drill(house, tenant_of(house, tenant), copy, actor=actor, now=datetime.now(UTC))
     if as_json:
         say(told)
-    elif broken:
-        out.print(Text.assemble((f"The chain of {name} is broken at entry {broken.sequence}", "red"),
-                                f" ({broken.action} on {broken.subject}, {broken.at})."))
     else:
-        out.print(f"{len(entries)} entries, the chain of {name} holds. Head {told['head']}")
-    if broken:
+        for sentence in told["wrong"]:
+            out.print(Text.assemble(("wrong: ", "red"), sentence), soft_wrap=True)
+        out.print(f"{told['entries']} entries, up to {told['end'] or 'none'}; {told['missing']} that are in use are not in the copy. "
+                  f"{told['messages']} messages agree with their hashes." if told["holds"] else "The copy is not whole.", soft_wrap=True)
+    if not told["holds"]:
         raise typer.Exit(1)
 
 

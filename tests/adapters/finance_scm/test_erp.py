@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 from tests.journeys.stage import WIRE
 
 from backhaul.adapters.finance_scm import erp as adapter
@@ -477,6 +481,38 @@ def test_without_a_token_nothing_is_sent(running: Running) -> None:
     with pytest.raises(Misconfigured, match="token service refuses"):
         shop.post(head())
     assert "wrong" not in repr(shop.erp.odata.connection)
+
+
+def test_a_certificate_proves_the_application_and_no_secret_is_sent(running: Running) -> None:
+    shop, mine, other = Shop(running), certificate("backhaul"), certificate("backhaul")
+    registered = mine.partition("-----BEGIN CERTIFICATE-----")
+    shop.control("seed", {"settings": {"clientCertificate": "".join(registered[1:]), "clientSecret": "nobody knows it"}, "rows": {}})
+    stranger = adapter.connect(shop.entity, shop.rules, {"client_certificate": other})
+
+    shop.erp = adapter.connect(shop.entity, shop.rules, {"client_certificate": mine, "client_secret": "of before"})
+
+    assert shop.erp.capabilities().missing == ()
+    with pytest.raises(Misconfigured, match="token service refuses"):
+        stranger.odata.token()
+    late = adapter.connect(shop.entity, shop.rules, {"client_certificate": mine})
+    late.odata.now = lambda: datetime.now(UTC) - timedelta(minutes=6)
+    with pytest.raises(Misconfigured, match="invalid_client"):
+        late.odata.token()
+    assert "PRIVATE" not in repr(shop.erp.odata.connection)
+    for wrong in (registered[0], "".join(registered[1:]), "no PEM", mine.replace("M", "?")):
+        with pytest.raises(Misconfigured, match="client certificate") as said:
+            adapter.connect(shop.entity, shop.rules, {"client_certificate": wrong})
+        assert "BEGIN" not in str(said.value)
+
+
+def certificate(name: str) -> str:
+    """Make a certificate of our own and its key, as one PEM file."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    whose, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), datetime.now(UTC)
+    signed = x509.CertificateBuilder().subject_name(whose).issuer_name(whose).public_key(key.public_key()).serial_number(
+        x509.random_serial_number()).not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return (secret + signed.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 def test_what_hangs_on_something_unknown_is_refused_unsent(shop: Shop) -> None:

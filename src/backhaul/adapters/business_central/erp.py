@@ -26,6 +26,7 @@ from backhaul.adapters.business_central.routes import HEADS, LINES, RELEASES, mo
 from backhaul.adapters.business_central.sides import open_sides
 from backhaul.adapters.business_central.wire import Invoice
 from backhaul.adapters.odata import Answer, Connection, Meaning, Row, Then
+from backhaul.adapters.odata.assertion import credentials
 from backhaul.application.listening import Listening
 from backhaul.application.ports import Capabilities
 from backhaul.domain.entry import Shown
@@ -66,8 +67,10 @@ def connect(entity: LegalEntity, rules: Rules, secrets: Mapping[str, str]) -> "B
     told = entity.options
     try:
         where = urlsplit(told["base_url"])
+        proof = credentials(secrets)
         connection = Connection(
-            base_url=told["base_url"], token_url=told["token_url"], client_id=told["client_id"], client_secret=secrets["client_secret"],
+            base_url=told["base_url"], token_url=told["token_url"], client_id=told["client_id"], client_secret=proof.secret,
+            client_certificate=proof.certificate,
             scope=told.get("scope", f"{where.scheme}://{where.netloc}/.default"), timeout=float(told.get("timeout_seconds", "600")),
             page_size=int(told.get("page_size", "0")))
     except (KeyError, ValueError) as wrong:

@@ -25,6 +25,7 @@ from backhaul.adapters.finance_scm.routes import STOCK, mode_of
 from backhaul.adapters.finance_scm.sides import open_sides
 from backhaul.adapters.finance_scm.visibility import Options, Visibility
 from backhaul.adapters.odata import Answer, Change, Connection, Meaning, OData, Query, Row, Then, kind_of, quoted
+from backhaul.adapters.odata.assertion import credentials
 from backhaul.application.ports import Capabilities
 from backhaul.domain.disposition import JournalType
 from backhaul.domain.entry import Shown
@@ -64,9 +65,11 @@ def connect(entity: LegalEntity, rules: Rules, secrets: Mapping[str, str]) -> "F
     """Open a legal entity's ERP by its options; what is missing or malformed is `Misconfigured`. Sends nothing yet."""
     told = entity.options
     try:
+        proof = credentials(secrets)
         connection = Connection(
-            base_url=told["base_url"], token_url=told["token_url"], client_id=told["client_id"], client_secret=secrets["client_secret"],
-            scope=told.get("scope", ""), timeout=float(told.get("timeout_seconds", "120")), page_size=int(told.get("page_size", "0")))
+            base_url=told["base_url"], token_url=told["token_url"], client_id=told["client_id"], client_secret=proof.secret,
+            client_certificate=proof.certificate, scope=told.get("scope", ""), timeout=float(told.get("timeout_seconds", "120")),
+            page_size=int(told.get("page_size", "0")))
     except (KeyError, ValueError) as wrong:
         message = f"Legal entity {entity.id}: option or secret {wrong} is missing or no number."
         raise Misconfigured(message) from None

@@ -25,6 +25,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.client import OAuth2Client
 
 from backhaul.adapters import outgoing
+from backhaul.adapters.odata.assertion import KIND, assertion
 from backhaul.adapters.odata.batch import Change, read_parts, write_batch
 from backhaul.adapters.odata.network import Transport, until
 from backhaul.adapters.odata.query import Query, day_of, enum, keyed, noon, number, quoted
@@ -260,6 +261,8 @@ class Connection:
     token_url: str
     client_id: str
     client_secret: str = field(repr=False)
+    client_certificate: str = field(default="", repr=False)
+    """Certificate and key in PEM; where there is one, no secret is sent."""
     scope: str = ""
     timeout: float = 120.0
     largest: int = 64 * 1024 * 1024
@@ -302,20 +305,28 @@ class OData:
         entra = OAuth2Client(self.http, client_id=told.client_id, scope=told.scope or f"{self.root}/.default")
         before = until.set(outgoing.end_of(told.timeout))
         try:
-            token = entra.fetch_token(told.token_url, grant_type="client_credentials", client_id=told.client_id,
-                                      client_secret=told.client_secret, auth=httpx.Auth())
+            token = entra.fetch_token(told.token_url, grant_type="client_credentials", client_id=told.client_id, auth=httpx.Auth(),
+                                      **self._proof())
             return token["access_token"], self.now() + timedelta(seconds=max(float(token.get("expires_in", 0)) - 60, 0))
         except OAuth2Error as refused:
             if refused.error in {"temporarily_unavailable", "server_error"}:
                 message = f"No token for {urlsplit(self.root).hostname}: {refused.error}. Nothing was sent."
                 raise RetryLater(message) from None
-            message = f"The token service refuses client {told.client_id}: {refused.error}. Check client_id, secret and scope."
+            message = f"The token service refuses client {told.client_id}: {refused.error}. Check client_id, secret or certificate, scope."
             raise Misconfigured(message) from None
         except (httpx.HTTPError, KeyError, TypeError, ValueError) as away:
             message = f"No token for {urlsplit(self.root).hostname}: the token service gave none ({_why(away)}). Nothing was sent."
             raise RetryLater(message) from None
         finally:
             until.reset(before)
+
+    def _proof(self) -> Mapping[str, str]:
+        """Prove who we are: by a word signed with the certificate's key, or by the secret."""
+        told = self.connection
+        if not told.client_certificate:
+            return {"client_secret": told.client_secret}
+        return {"client_assertion_type": KIND, "client_assertion": assertion(
+            told.client_certificate, told.client_id, told.token_url, now=self.now(), identity=self.request_id())}
 
     # one request
 

@@ -20,7 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from backhaul.adapters.sql.casework import Casework
 from backhaul.adapters.sql.closing import Closing
@@ -155,6 +155,17 @@ class SqlStore:
         if flaws:
             message = f"Database {self._url.render_as_string()}: " + " ".join(flaws)
             raise Misconfigured(message)
+
+    def flaws(self) -> list[str]:
+        """Say what is wrong with a copy that is only looked at: that it is not there, a page that is damaged, a guard that is missing."""
+        if self._sqlite and not Path(str(self._url.database)).is_file():
+            return [f"there is no file {self._url.database}"]
+        try:
+            with self.read() as connection:
+                pages = connection.exec_driver_sql("PRAGMA integrity_check(3)").scalars().all() if self._sqlite else ["ok"]
+                return [*(f"the file is damaged: {each}" for each in pages if each != "ok"), *_schema_flaws(connection)]
+        except (sqlite3.DatabaseError, SQLAlchemyError) as error:
+            return [f"it cannot be read: {' '.join(str(getattr(error, 'orig', error)).split())}"]
 
     def _open(self) -> None:
         try:

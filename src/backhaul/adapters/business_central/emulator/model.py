@@ -49,6 +49,7 @@ INTEGERS = frozenset({"_n", "_v", "sequence", "entryNumber", "transaction", "app
 DEFAULTS: Mapping[str, Any] = {
     "clientId": "backhaul",
     "clientSecret": "secret",
+    "clientCertificate": "",
     "tokenSeconds": 3600,
     "tokenTime": "real",
     "tenant": "",

@@ -30,7 +30,7 @@ from backhaul.adapters.business_central.emulator.model import IDS, World
 from backhaul.adapters.business_central.emulator.roots import service_at
 from backhaul.adapters.business_central.emulator.subscriptions import collect
 from backhaul.adapters.loopback import Fault, Request, Transports, drip, drop, listen, read, spoilt, write, write_half
-from backhaul.adapters.odata_server import Answer, Call, Refused, answer_json, decode
+from backhaul.adapters.odata_server import Answer, Call, Refused, answer_json, client_refused, decode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,8 +146,8 @@ class Emulator:
         settings = self.world.settings
         if form.get("grant_type") != "client_credentials":
             return answer_json(400, {"error": "unsupported_grant_type"})
-        if (form.get("client_id"), form.get("client_secret")) != (settings["clientId"], settings["clientSecret"]):
-            return answer_json(401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
+        if why := client_refused(form, settings, request.root + request.path, self._time()):
+            return answer_json(401, {"error": "invalid_client", "error_description": why})
         if form.get("scope", "") not in {SCOPE, f"{request.root}/.default"}:
             return answer_json(400, {"error": "invalid_scope", "error_description": f"AADSTS1002012: The scope must be {SCOPE}."})
         seconds = int(settings["tokenSeconds"])

@@ -89,6 +89,7 @@ DAYS = frozenset({
 DEFAULTS: Mapping[str, Any] = {
     "clientId": "backhaul",
     "clientSecret": "secret",
+    "clientCertificate": "",
     "tokenSeconds": 3600,
     "tokenTime": "real",
     "defaultCompany": "usmf",

@@ -29,7 +29,7 @@ from backhaul.adapters.finance_scm.emulator.model import World
 from backhaul.adapters.finance_scm.emulator.packages import DataManagement, Trouble, read_blob, signature, store_blob
 from backhaul.adapters.finance_scm.emulator.platform import Platform
 from backhaul.adapters.loopback import Fault, Request, Running, Transports, drip, drop, listen, read, spoilt, write, write_half
-from backhaul.adapters.odata_server import NAMESPACE, Answer, Call, Refused, Service, answer_json, decode, refuse
+from backhaul.adapters.odata_server import NAMESPACE, Answer, Call, Refused, Service, answer_json, client_refused, decode, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,8 +120,8 @@ class Emulator:
         settings = self.world.settings
         if form.get("grant_type") != "client_credentials":
             return answer_json(400, {"error": "unsupported_grant_type"})
-        if (form.get("client_id"), form.get("client_secret")) != (settings["clientId"], settings["clientSecret"]):
-            return answer_json(401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
+        if why := client_refused(form, settings, request.root + request.path, self._time()):
+            return answer_json(401, {"error": "invalid_client", "error_description": why})
         audience = form.get("scope", "").removesuffix("/.default").rstrip("/")
         if not form.get("scope", "").endswith("/.default"):
             return answer_json(400, {"error": "invalid_scope", "error_description": "AADSTS1002012: The scope must end in /.default."})

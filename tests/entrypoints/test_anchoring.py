@@ -1,0 +1,163 @@
+# ruff: noqa: F811  fixtures come by import and are asked for by name
+"""The head of the record outside of the database: what it shows that the chain cannot, and whether a restored copy is whole."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.entrypoints.test_cli import Shell, busy_shell, erp, finance_scm, shell  # noqa: F401  fixtures are found by their names
+
+from backhaul.bootstrap import build
+from backhaul.config import Settings
+from backhaul.domain.errors import Misconfigured
+from backhaul.domain.trail import TrailEntry, link
+from backhaul.entrypoints import anchoring
+
+NOW = datetime.now(UTC)
+KEY, OTHER = "of-this-test", "of-another"
+
+
+@pytest.fixture
+def anchored(busy_shell: Shell) -> Shell:
+    """A shell whose record was anchored once, in a file beside the database, under a key of its own."""
+    busy_shell.environment.update({"BACKHAUL_ANCHORS": str(busy_shell.folder / "anchors.jsonl"),
+                                   "BACKHAUL_ANCHOR_KEY": "env:BACKHAUL_SECRET_A", "BACKHAUL_SECRET_A": KEY})
+    busy_shell.told("anchor")
+    return busy_shell
+
+
+def in_hands(file: Path, change: Callable[[sqlite3.Connection], object]) -> None:
+    """Change a database as somebody with the file in hands would: the guards taken off first, and put back to cover it up."""
+    with closing(sqlite3.connect(file)) as book, book:
+        guards = book.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in guards:
+            book.execute(f"DROP TRIGGER {name}")
+        change(book)
+        for _, sql in guards:
+            book.execute(sql)
+
+
+def cut_off(book: sqlite3.Connection) -> None:
+    book.execute("DELETE FROM trail WHERE tenant <> '' AND sequence > 3")
+
+
+def write_anew(book: sqlite3.Connection) -> None:
+    """Write the whole chain anew as somebody else's, every hash of it fitting."""
+    book.row_factory = sqlite3.Row
+    previous = "0" * 64
+    for row in book.execute("SELECT * FROM trail WHERE tenant <> '' ORDER BY sequence").fetchall():
+        entry = link(TrailEntry(tenant=row["tenant"], sequence=row["sequence"], at=row["at"], actor="mallory", subject=row["subject"],
+                                action=row["action"], detail=json.loads(row["detail"]), previous=previous))
+        book.execute("UPDATE trail SET actor = ?, previous = ?, hash = ? WHERE tenant = ? AND sequence = ?",
+                     (entry.actor, entry.previous, entry.hash, entry.tenant, entry.sequence))
+        previous = entry.hash
+
+
+@pytest.mark.parametrize(("change", "says"), [(cut_off, "entries 4 to"), (write_anew, "was written anew")])
+def test_what_the_chain_cannot_show_its_anchors_do(anchored: Shell, change: Callable[[sqlite3.Connection], None], says: str) -> None:
+    before = anchored.told("verify")
+    in_hands(anchored.folder / "backhaul.sqlite", change)
+
+    with_them, shown = anchored.told("verify", status=1), anchored.run("verify")
+    for name in ("BACKHAUL_ANCHORS", "BACKHAUL_ANCHOR_KEY"):
+        del anchored.environment[name]
+    without = anchored.told("verify")
+
+    assert (before["holds"], before["anchors"], before["installation"]["anchors"]) == (True, 1, 1)
+    assert (with_them["holds"], with_them["broken_at"]) == (False, None)
+    assert says in with_them["refuted"]
+    assert says in " ".join(shown.output.split())
+    assert without["holds"] is True, "the chain alone sees nothing, and that is why there are anchors"
+
+
+def test_the_record_is_anchored_every_hour_and_a_place_that_is_away_stops_nothing_else(anchored: Shell) -> None:
+    file = anchored.folder / "anchors.jsonl"
+    house = build(Settings.from_env(anchored.environment))
+    step, (tenant,) = anchoring.steps(house)["anchor"], house.profiles
+
+    told = [step(tenant, NOW + timedelta(minutes=minutes)) for minutes in (30, 61, 90, 200)]
+    written = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    file.unlink()
+    file.mkdir()
+    away = step(tenant, NOW + timedelta(hours=9))
+    file.rmdir()
+    again = step(tenant, NOW + timedelta(hours=9))
+    house.close()
+
+    assert [bool(each) for each in told] == [False, True, False, True]
+    assert [each["tenant"] for each in written] == [tenant, ""] * 3
+    assert "could not be written" in away["anchor_failed"]
+    assert again["anchored"][tenant] == written[-2]["sequence"]
+
+
+def test_a_changed_file_of_anchors_and_a_key_that_is_not_ours_are_told(anchored: Shell) -> None:
+    file = anchored.folder / "anchors.jsonl"
+    honest = file.read_text(encoding="utf-8")
+    anchored.environment["BACKHAUL_SECRET_A"] = f"{OTHER}\n{KEY}"
+    rotated = anchored.told("verify")["holds"]
+    anchored.environment["BACKHAUL_SECRET_A"] = OTHER
+    stranger = anchored.told("verify", status=1)["refuted"]
+    file.write_text(honest + "no anchor\n", encoding="utf-8")
+    torn = anchored.run("verify")
+
+    assert rotated is True, "a key that was replaced still opens what it sealed"
+    assert "sealed with no key of this house" in stranger
+    assert "line 3: this is no anchor" in str(torn.exception)
+    with pytest.raises(Misconfigured, match="set together"):
+        Settings.from_env({"BACKHAUL_ANCHORS": "x"})
+    with pytest.raises(Misconfigured, match="missing or empty"):
+        Settings.from_env({"BACKHAUL_ANCHORS": "x", "BACKHAUL_ANCHOR_KEY": "env:NOBODY"})
+    assert "names no file" in str(anchored_without(anchored).exception)
+
+
+def anchored_without(shell: Shell) -> "object":
+    for name in ("BACKHAUL_ANCHORS", "BACKHAUL_ANCHOR_KEY"):
+        del shell.environment[name]
+    return shell.run("anchor")
+
+
+def restored(shell: Shell, name: str = "copy.sqlite") -> Path:
+    """Take a backup as SQLite does it, and restore it elsewhere."""
+    copy = shell.folder / name
+    with closing(sqlite3.connect(shell.folder / "backhaul.sqlite")) as book, closing(sqlite3.connect(copy)) as there:
+        book.backup(there)
+    return copy
+
+
+def test_a_restored_copy_is_held_against_the_database_in_use_and_its_anchors(anchored: Shell) -> None:
+    copy = restored(anchored)
+    whole = anchored.told("drill", f"sqlite:///{copy}", "--actor", "ada")
+    anchored.told("anchor")
+    later = anchored.told("drill", f"sqlite:///{copy}")
+
+    forged = restored(anchored, "forged.sqlite")
+    in_hands(forged, write_anew)
+    bytes_gone = restored(anchored, "bytes.sqlite")
+    in_hands(bytes_gone, lambda book: book.execute("UPDATE deliveries SET body = X'7B7D' WHERE id = 1"))
+    unguarded = restored(anchored, "unguarded.sqlite")
+    with closing(sqlite3.connect(unguarded)) as book, book:
+        book.execute("DROP TRIGGER facts_stay")
+    damaged = anchored.folder / "damaged.sqlite"
+    damaged.write_bytes(b"SQLite format 3\x00" + bytes(5000))
+    wrong = {name: anchored.told("drill", f"sqlite:///{anchored.folder / name}", status=1)["wrong"]
+             for name in ("forged.sqlite", "bytes.sqlite", "unguarded.sqlite", "damaged.sqlite", "nowhere.sqlite")}
+    kept = build(Settings.from_env(anchored.environment))
+    with kept.store.look() as tx:
+        told = [(entry.actor, entry.detail["holds"]) for entry in tx.trail(next(iter(kept.profiles)), subject="restore")]
+    kept.close()
+
+    assert (whole["holds"], whole["missing"], whole["messages"] > 0) == (True, 0, True)
+    assert (later["holds"], later["missing"]) == (True, 1), "the drill itself stands in the record since"
+    assert any("was written anew" in each for each in wrong["forged.sqlite"])
+    assert any("another one than in the database in use" in each for each in wrong["forged.sqlite"])
+    assert wrong["bytes.sqlite"] == ["message 1 is not what its hash says"]
+    assert "facts_stay" in wrong["unguarded.sqlite"][0]
+    assert len(wrong["damaged.sqlite"]) == 1
+    assert "there is no file" in wrong["nowhere.sqlite"][0]
+    assert told == [("ada", True), ("backhaul", True), *[("backhaul", False)] * 5]
+    assert "the database in use" in str(anchored.run("drill", anchored.environment["BACKHAUL_DATABASE_URL"]).exception)
+    assert not (anchored.folder / "nowhere.sqlite").exists()
