@@ -4,22 +4,26 @@ from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from backhaul.application.close import Close, Month
 from backhaul.entrypoints.proving import house_of, month_of
 from backhaul.entrypoints.seconding import Who
 from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
+
+if TYPE_CHECKING:
+    from backhaul.application.close import Close, Month
 
 close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign, forecast, plan, pack.")
 
 Period = Annotated[str, typer.Option(help="The month, YYYY-MM.")]
 
 
-def close_of(house: Any, tenant: str, period: str, entity: str) -> Close:  # noqa: ANN401  House, imported late
+def close_of(house: Any, tenant: str, period: str, entity: str) -> "Close":  # noqa: ANN401  House, imported late
     """Give the close of a month of a legal entity; of the only one there is, where none is named."""
+    from backhaul.application.close import Close
+
     profile = house.profiles[tenant]
     names = [each.id for each in profile.rules.entities]
     if (entity or len(names) != 1) and entity not in names:
@@ -28,7 +32,7 @@ def close_of(house: Any, tenant: str, period: str, entity: str) -> Close:  # noq
     return Close(rules=profile.rules, period=period, legal_entity=entity or names[0], sources=[each.name for each in profile.sources])
 
 
-def told(month: Month) -> dict[str, Any]:
+def told(month: "Month") -> dict[str, Any]:
     """Write a month as plain values, each list with whether it holds."""
     return {**asdict(month), "lists": [{**asdict(each), "holds": each.holds} for each in month.lists]}
 
@@ -211,7 +215,7 @@ def close_pack(*, period: Period, actor: Annotated[str, typer.Option(help="Who y
         out.print(f"{path}\n   SHA-256 {made.sha256[kind]}", soft_wrap=True)
 
 
-def _show(month: Month, now: datetime) -> None:
+def _show(month: "Month", now: datetime) -> None:
     from rich.table import Table
     from rich.text import Text
 
