@@ -106,7 +106,7 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
 
     told = _ahead(period, tenant)
     if as_json:
-        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan")})
+        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan", "jobs")})
         return
     rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing", "refused",
                  title=f"Last call for {told['period']}: {_cut_offs(told)}")
@@ -115,6 +115,8 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
                      str(each["count"]), each["landing"],
                      f"{each['refused']} It could be posted in {each['instead'] or 'no period yet'}." if each["refused"] else "")
     out.print(rows)
+    for each in told["jobs"]:
+        out.print(f"{each['code']}: {each['sentence']}", soft_wrap=True)
 
 
 def _cut_offs(told: dict[str, Any]) -> str:
