@@ -30,6 +30,7 @@ from backhaul.application.sweep import SOURCE
 from backhaul.config import Settings
 from backhaul.domain.delivery import BY_HAND
 from backhaul.domain.errors import Misconfigured, RetryLater
+from backhaul.domain.job_schedule import findings
 from backhaul.domain.period_status import Status, apart, ending
 from backhaul.domain.rules import LegalEntity
 from backhaul.domain.validation import Questions
@@ -201,19 +202,21 @@ def examine(profile: Profile, legal_entity: str, store: Store, now: datetime) ->
 
 
 def _periods(erp: Erp, entity: LegalEntity, store: Store, tenant: str, now: datetime) -> tuple[list[str], list[str]]:
-    """Ask the books for their periods and remember them: where the profile's calendar differs, and what takes no postings now."""
+    """Ask the ERP for its periods and jobs and remember them: where the profile's calendar differs, what posts nothing now."""
     try:
-        told = erp.master_data(Questions(legal_entity=entity.id)).periods
+        master = erp.master_data(Questions(legal_entity=entity.id))
     except (Misconfigured, RetryLater) as away:
         return [], [f"periods were not read: {away}"]
     with store.begin() as tx:
-        books.keep(tx, tenant, entity, told, now)
+        books.keep(tx, tenant, entity, master, now)
     today = now.astimezone(ZoneInfo(entity.zone)).date()
+    told = master.periods
     recent = [each for each in told if each.last >= today - ABOUT and each.first <= today + ABOUT]
     found = [*apart(entity.calendar, recent), *ending(entity.calendar, today)]
+    scheduled = [f"{each.code}: {each.sentence}" for each in findings(entity, master.jobs)]
     if not told:
-        return found, ["periods: the ERP tells none, so that the profile's calendar and closed_periods alone decide"]
-    return found, [f"periods: {each}" for each in recent if each.status is not Status.OPEN]
+        return found, ["periods: the ERP tells none, so that the profile's calendar and closed_periods alone decide", *scheduled]
+    return found, [*(f"periods: {each}" for each in recent if each.status is not Status.OPEN), *scheduled]
 
 
 def keep(store: Store, profile: Profile, now: datetime) -> None:

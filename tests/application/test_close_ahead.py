@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from backhaul.adapters.sql import SqlStore
+from backhaul.application import books
 from backhaul.application.close_ahead import ahead, told
 from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.job_schedule import Job, Standing
 from backhaul.domain.money import Money
+from backhaul.domain.validation import MasterData
 from backhaul.testing import builders
 
 NOON = datetime(2026, 3, 21, 12, tzinfo=UTC)
@@ -43,4 +46,16 @@ def test_what_is_left_at_the_cut_off_are_the_youngest_at_the_pace_of_the_last_we
 def test_where_nothing_waits_nothing_lands(store: SqlStore) -> None:
     seen = told(ahead(store, RULES, "2026-03", NOON))
 
-    assert (seen["forecast"], seen["plan"], seen["paces"]) == ([], [], [])
+    assert (seen["forecast"], seen["plan"], seen["paces"], seen["jobs"]) == ([], [], [], [])
+
+
+def test_what_the_erp_last_said_of_its_jobs_is_planned_with_and_told(store: SqlStore) -> None:
+    entity = RULES.entities[0]
+    job = Job(name="Invoice", standing=Standing.PLANNED, at=datetime(2026, 3, 21, 20, 30, tzinfo=UTC))
+    with store.begin() as tx:
+        books.keep(tx, "acme", entity, MasterData(jobs=(job,)), NOON)
+
+    seen = told(ahead(store, RULES, "2026-03", NOON))
+
+    assert seen["cut_offs"][entity.id] == datetime(2026, 3, 31, 20, 30, tzinfo=UTC)
+    assert [(each["legal_entity"], each["code"]) for each in seen["jobs"]] == [(entity.id, "JOB_TIMES_DIFFER")]

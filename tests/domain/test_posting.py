@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from backhaul.domain.disposition import MappingRow, Outcome, Place, Sellability, choose
 from backhaul.domain.facts import AnnouncedLine, Counting, Fact, Grade, Stage
-from backhaul.domain.money import rounded
+from backhaul.domain.money import in_words, rounded
 from backhaul.domain.plan import derive_postings
 from backhaul.domain.posting import (
     DOCUMENTS,
@@ -27,7 +27,6 @@ from backhaul.domain.posting import (
     ReturnOrder,
     Route,
     Transfer,
-    in_words,
     mark,
     per_currency,
 )

@@ -1,6 +1,10 @@
 """Can anybody prove exported data from a terminal?"""
 
 import json
+import subprocess
+import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from typer.testing import CliRunner
 from backhaul.domain.errors import Misconfigured
 from backhaul.entrypoints.cli import app
 from backhaul.entrypoints.demo import again
+from backhaul.entrypoints.straight import plain
 
 LEFT = "line,item,units,stocked,net,accepted_on,due_on\nR1,TEA,2,2,8.50,2026-10-05,2026-10-12\nR2,CUP,1,1,5.00,2026-10-30,2026-11-06\n"
 RIGHT = ("side,line,document,status,item,units,net,posted_on\ncredit,R1,CN-1,posted,TEA,2,{net},2026-10-06\n"
@@ -72,6 +77,54 @@ def test_a_wrong_option_is_told_in_a_sentence(files: list[str], more: list[str],
 
     assert told.exit_code == 2
     assert sentence in told.stderr
+
+
+def by_the_door(*words: str) -> tuple[int, str, str]:
+    """Run a command as the terminal does; give its status, its answer, and which big parts it loaded to give it."""
+    code = ("import sys; from backhaul.entrypoints import door; sys.argv = ['backhaul', *sys.argv[1:]]\n"
+            "try: door.main()\n"
+            "finally: print(*{'typer', 'rich', 'sqlalchemy', 'httpx'} & sys.modules.keys(), file=sys.stderr)")
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_plain_extracts_are_proved_without_loading_the_other_commands_and_the_answer_is_the_same(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "right.csv").write_text(RIGHT.format(net="9.50"), encoding="utf-8")
+
+    status, said, loaded = by_the_door(*files, "--json")
+    grown, kept, _ = by_the_door(*files, f"--history={tmp_path / 'history.duckdb'}", "--json")
+    again, nothing_new, _ = by_the_door("reconcile", "--history", str(tmp_path / "history.duckdb"), "--day", "2026-10-31", "--json")
+
+    assert (status, said) == (1, CliRunner().invoke(app, [*files, "--json"]).stdout)
+    assert (grown, kept, again, nothing_new) == (1, said, 1, said)
+    assert loaded.split() == []
+
+
+def test_what_stops_plain_extracts_is_one_sentence_and_a_mistake_is_told_as_by_every_command(files: list[str]) -> None:
+    status, said, why = by_the_door(*files[:2], "nowhere.csv", *files[3:])
+    wrong, _, sentence = by_the_door(*files, "--net", "a")
+
+    assert (status, said) == (2, "")
+    assert "nowhere.csv cannot be read as accepted" in " ".join(why.split())
+    assert wrong == 2
+    assert "is no amount like 0.05" in sentence
+
+
+@pytest.mark.parametrize("more", [
+    ["--net", "a"], ["--tax", "-1"], ["--cost", "NaN"], ["--day", "31.10.2026"], ["--workers", "2"], ["--left"], ["left", "x"],
+    ["--report", "--json"], ["--help"], ["--json=yes"],
+])
+def test_what_is_not_plain_is_left_to_the_command_line(more: list[str]) -> None:
+    assert plain(["reconcile", "--left", "a", "--right", "b", *more]) is None
+
+
+def test_plain_options_are_read_as_the_command_line_reads_them() -> None:
+    told = plain(["reconcile", "--left=a.csv", "--right", "b.csv", "--json", "--net=0.05", "--day", "2026-10-31"])
+
+    assert told is not None
+    assert (told["left"], told["right"], told["history"], told["until"]) == ("a.csv", "b.csv", "", date(2026, 10, 31))
+    assert (told["limits"], told["as_json"]) == ({"net": Decimal("0.05"), "tax": Decimal(0), "cost": Decimal(0)}, True)
+    assert plain(["work"]) is plain([]) is plain(["reconcile", "--left", "a.csv"]) is None
 
 
 def test_a_file_that_is_not_there_is_named(files: list[str]) -> None:

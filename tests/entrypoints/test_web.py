@@ -43,6 +43,7 @@ from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.facts import Corrected, HandedIn
 from backhaul.domain.fiscal_calendar import Period
+from backhaul.domain.job_schedule import Job, Standing as JobStanding
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
@@ -1634,13 +1635,17 @@ def test_a_close_says_what_the_books_would_refuse_and_which_period_would_take_it
                   document=ReturnOrder(return_ref="R-9", customer="15834", currency="GBP", warehouse="11"), currency="GBP")
     with store.begin() as tx:
         tx.plan(TENANT, "R-9", [head], held_lines=(), now=clock.at)
-        books.keep(tx, TENANT, here, [Told(first=clock.at.date(), last=date.max, status=Status.ON_HOLD, module="sales")], clock.at)
+        books.keep(tx, TENANT, here, MasterData(
+            periods=[Told(first=clock.at.date(), last=date.max, status=Status.ON_HOLD, module="sales")],
+            jobs=[Job(name="Invoice <b>", standing=JobStanding.WITHHELD)]), clock.at)
     period = here.calendar.period_of(clock.at.date())
 
     page = browser.get(f"/close?period={period}").text
 
     assert "is on hold for sales. It could be posted in no period yet." in page
     assert ">Refused<" in page
+    assert ">Job withheld<" in page
+    assert "The job &#39;Invoice &lt;b&gt;&#39; of gb01 is withheld" in page
 
 
 def test_a_month_is_signed_on_its_page_and_what_moves_then_is_told_there(store: SqlStore, server: Running, clock: Now) -> None:

@@ -149,6 +149,30 @@ def test_an_earlier_cut_off_moves_the_batch_and_nothing_leaves_between_it_and_th
         assert [window.period for window in tx.windows(TENANT, "gb01")] == ["2010-12"]
 
 
+def test_what_waits_lands_by_the_jobs_the_erp_has_and_jobs_that_stop_are_named(shop: World) -> None:
+    named = {"batch_jobs": "Sales packing slip, returned orders; Sales invoice, returned orders"}
+    entity = shop.house.desk(TENANT, "gb01").entity
+    change(shop, options={**entity.options, **named})
+    tell_one(shop, "R-1")
+    shop.turn()
+
+    def seen() -> tuple[list[str], list[tuple[str, str, Landing, str]], list[str]]:
+        notes = examine(shop.house.profiles[TENANT], "gb01", shop.house.store, shop.at)["notes"]
+        coming = ahead(shop.house.store, shop.house.profiles[TENANT].rules, "2010-11", shop.at)
+        return [note.split(":")[0] for note in notes if note.startswith("JOB_")], planned(shop, "2010-11"), [
+            each.code for each in coming.jobs]
+
+    as_stated = planned(shop, "2010-11")
+    shop.control("seed", {"settings": {"schedule": {"packing-slip": ["20:30"], "invoice": ["21:00"]}}, "rows": {}})
+    moved = seen()
+    shop.control("seed", {"settings": {"jobStates": {"invoice": "Hold"}}, "rows": {}})
+    withheld = seen()
+
+    assert as_stated == [("2010-12-26", "2010-12", Landing.AFTER, "")]
+    assert moved == (["JOB_TIMES_DIFFER"], [("2010-12-25", "2010-11", Landing.IN, "")], ["JOB_TIMES_DIFFER"])
+    assert withheld == (["JOB_WITHHELD"], as_stated, ["JOB_WITHHELD"]), "without a whole schedule the profile is planned with"
+
+
 def test_what_the_books_would_refuse_is_told_before_it_is_sent_with_the_period_that_takes_it(shop: World) -> None:
     shop.control("periods", [{"from": "2010-12-26", "to": "2011-01-29", "status": "on hold", "name": "P12"},
                              {"from": "2011-01-30", "to": "2011-02-26", "status": "open", "name": "P01"}])

@@ -11,10 +11,9 @@ from backhaul.application.close_ports import CloseStore, CloseTx, Counted
 from backhaul.domain.access import Person
 from backhaul.domain.errors import NeedsOperator, NotAllowed
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.money import Money
+from backhaul.domain.money import Money, in_words
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.period import cut_off
-from backhaul.domain.posting import in_words
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Flow
 from backhaul.domain.rules import LegalEntity, Rules

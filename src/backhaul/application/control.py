@@ -9,7 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from backhaul.application.ports import Erp, KeptPosting, KeptWindow, PostingState, Store
-from backhaul.domain.posting import CreditNote, ErpDocument, in_words, per_currency
+from backhaul.domain.money import in_words
+from backhaul.domain.posting import CreditNote, ErpDocument, per_currency
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
 

@@ -367,7 +367,7 @@ def judge(  # noqa: PLR0913, PLR0917  the whole bench
     master = replace(master, sales={name: validation.with_components(sale, rules) for name, sale in master.sales.items()})
     with store.begin() as tx:
         known = pictures(tx, rules, refs)
-        books.keep(tx, rules.tenant, entity, master.periods, now)
+        books.keep(tx, rules.tenant, entity, master, now)
         docket = _Docket(tx, rules, entity, route, master, known, window, period, now, kinds)
         return sum(docket.hear(ref) for ref in refs)
 

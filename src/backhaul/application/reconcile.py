@@ -15,16 +15,18 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
 from tempfile import mkdtemp
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import finalize
 
 import duckdb
 
 from backhaul.application.shares import Counted, Share, added, shares, together
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.oversight import Irregular
 from backhaul.domain.proof import CANCELS, NAMED, NOTHING, Broken, Discrepancy, Standing, Verdict, Words, paired, stray
 from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
+
+if TYPE_CHECKING:
+    from backhaul.domain.oversight import Irregular
 
 WORDS: Final = tuple(field.name for field in fields(Words))
 AMOUNT: Final = "DECIMAL(18,4)"
@@ -90,7 +92,7 @@ class Proof:
     """By which rules the sides were read, and what was asked of whom; empty for extracts from outside."""
     relied_on: str = ""
     """In one sentence: whether the platform was asked itself, or what it sent was relied on."""
-    house: tuple[Irregular, ...] = ()
+    house: "tuple[Irregular, ...]" = ()
     """What is wrong with the house as a whole, of whoever looked at it."""
     payouts: Mapping[str, Any] = field(default_factory=dict)
     """What `payments.prove_payments` found of customers' claims; empty where nothing is told of payments."""

@@ -9,8 +9,7 @@ from decimal import Decimal
 
 from backhaul.application.ports import Tx
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.money import Money
-from backhaul.domain.posting import in_words
+from backhaul.domain.money import Money, in_words
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import LegalEntity, Rules
 

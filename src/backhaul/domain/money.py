@@ -49,3 +49,10 @@ class Money:
     def __str__(self) -> str:
         """Write it the way a controller reads it: ``-12.50 GBP``."""
         return f"{self.rounded().amount + 0:,} {self.currency}"  # plus nothing: minus nothing is nothing
+
+
+def in_words(sums: Mapping[str, Decimal]) -> str:
+    """Write sums by currency: one alone as a number, several with their currencies."""
+    if len(sums) < 2:  # noqa: PLR2004  one currency, or nothing
+        return format(next(iter(sums.values()), Decimal(0)), "f")
+    return ", ".join(f"{format(amount, 'f')} {currency}" for currency, amount in sorted(sums.items()))

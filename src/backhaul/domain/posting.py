@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import Final
 
 from backhaul.domain.disposition import JournalType, Outcome, Place
+from backhaul.domain.money import in_words
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.trail import digest
 
@@ -332,13 +333,6 @@ def per_currency(amounts: Iterable[tuple[Decimal, str]]) -> dict[str, Decimal]:
     for amount, currency in amounts:
         sums[currency] = sums.get(currency, NOTHING) + amount
     return sums
-
-
-def in_words(sums: Mapping[str, Decimal]) -> str:
-    """Write sums by currency: one alone as a number, several with their currencies."""
-    if len(sums) < 2:  # noqa: PLR2004  one currency, or nothing
-        return format(next(iter(sums.values()), NOTHING), "f")
-    return ", ".join(f"{format(amount, 'f')} {currency}" for currency, amount in sorted(sums.items()))
 
 
 DOCUMENTS: Final[Mapping[PostingKind, type]] = {

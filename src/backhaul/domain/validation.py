@@ -15,6 +15,7 @@ from typing import Final
 from backhaul.domain import charges, kits
 from backhaul.domain.disposition import Place
 from backhaul.domain.exception_case import Finding
+from backhaul.domain.job_schedule import Job
 from backhaul.domain.period_status import Told, why_refused
 from backhaul.domain.posting import Adjustment, ErpItem, Issue, LotShare, OrderLine, Posting, PostingKind, Receipt, Transfer, intake
 from backhaul.domain.returns import NOTHING, ReturnCase, ReturnLine
@@ -157,6 +158,8 @@ class MasterData:
     reason_codes: frozenset[str] = frozenset()
     periods: Sequence[Told] = ()
     """What the books say of their days; of days nobody says anything of, the profile's calendar alone decides."""
+    jobs: Sequence[Job] = ()
+    """What the ERP's own jobs are, those the profile names; empty where it names none or the ERP has none."""
     taxes: TaxTable = field(default_factory=TaxTable)
     tax_groups: frozenset[str] = frozenset()
     """Codes by which customers and sales are taxed; empty where the ERP does not tell them, as the next."""

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.text import Text
 
 from backhaul.domain.errors import BackhaulError
 from backhaul.domain.proposal import ProposalKind
 from backhaul.entrypoints import attending, closing, pairs, paying, private, profiling, proving
 from backhaul.entrypoints.deciding import exceptions_app
 from backhaul.entrypoints.seconding import Second, agreed, tell, told_of
-from backhaul.entrypoints.terminal import Json, Tenant, err, opened, out, progress, say, tenant_of
+from backhaul.entrypoints.terminal import Json, Tenant, err, marked, opened, out, progress, say, tenant_of
 from backhaul.secret import keep_out_of_dumps
 
 app: Final = typer.Typer(
@@ -46,7 +45,7 @@ def main() -> None:
     try:
         app()
     except BackhaulError as stopped:
-        err.print(Text.assemble(("backhaul:", "red"), f" {stopped}"))
+        err.print(marked(("backhaul:", "red"), f" {stopped}"))
         raise SystemExit(2) from None
 
 
@@ -74,12 +73,12 @@ def demo(  # noqa: PLR0913  a command line
 
     def stay(stage: Any, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
         say(dict(summary)) if as_json else report.show(out, summary)
-        out.print(Text.assemble("\nBackhaul is running on ", (stage.web.base_url, "bold"), ". Ctrl-C stops it."))
-        out.print(Text.assemble("Sign in as ", ("Fiona Finance", "bold"), ", Wanda Warehouse, Oskar Operator or Anton Approver; "
-                                "the passphrase of this demo is ", (stage.passphrase, "bold"), "."))
-        out.print(Text.assemble("See one return: ", ("backhaul trace C541433", "bold"),
-                                f" with BACKHAUL_DATABASE_URL={stage.house.settings.database_url}"
-                                f" BACKHAUL_PROFILE={stage.house.settings.profiles[0]}"))
+        out.print(marked("\nBackhaul is running on ", (stage.web.base_url, "bold"), ". Ctrl-C stops it."))
+        out.print(marked("Sign in as ", ("Fiona Finance", "bold"), ", Wanda Warehouse, Oskar Operator or Anton Approver; "
+                         "the passphrase of this demo is ", (stage.passphrase, "bold"), "."))
+        out.print(marked("See one return: ", ("backhaul trace C541433", "bold"),
+                         f" with BACKHAUL_DATABASE_URL={stage.house.settings.database_url}"
+                         f" BACKHAUL_PROFILE={stage.house.settings.profiles[0]}"))
         try:
             while True:
                 time.sleep(3600)
@@ -105,7 +104,7 @@ def serve(
 
     with opened() as house:
         running = serve_web(create_app(house, sign_in=house.settings.sign_in), house.settings.host, house.settings.port)
-        out.print(Text.assemble("Backhaul listens on ", (running.base_url, "bold"), "; webhooks at /hooks/zigzag/<source>."))
+        out.print(marked("Backhaul listens on ", (running.base_url, "bold"), "; webhooks at /hooks/zigzag/<source>."))
         try:
             if work_too:
                 _work(house)
@@ -347,8 +346,8 @@ def doctor(  # noqa: PLR0913  each is an option
             tell(made, as_json=False)
         for row in told:
             wrong = "lacks" if row["missing"] else "has drifted" if row["drift"] else "has another calendar" if row["calendar"] else ""
-            out.print(Text.assemble((row["legal_entity"], "bold"), f": {row['erp']}, deployment {row['deployment']}, ",
-                                    (wrong, "red") if wrong else "has all it needs"))
+            out.print(marked((row["legal_entity"], "bold"), f": {row['erp']}, deployment {row['deployment']}, ",
+                             (wrong, "red") if wrong else "has all it needs"))
             for sentence in (*row["missing"], *row["drift"], *row["calendar"]):
                 out.print(f"  - {sentence}")
             for sentence in row["notes"]:
@@ -391,10 +390,10 @@ def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
             what = f"the chain of {chain or 'the installation'}"
             first = what[:1].upper() + what[1:]
             if broken := each["broken"]:
-                out.print(Text.assemble((f"{first} is broken at entry {broken.sequence}", "red"),
-                                        f" ({broken.action} on {broken.subject}, {broken.at})."), soft_wrap=True)
+                out.print(marked((f"{first} is broken at entry {broken.sequence}", "red"),
+                                 f" ({broken.action} on {broken.subject}, {broken.at})."), soft_wrap=True)
             elif each["refuted"]:
-                out.print(Text.assemble((f"{first} is not what it was", "red"), f": {each['refuted']}."), soft_wrap=True)
+                out.print(marked((f"{first} is not what it was", "red"), f": {each['refuted']}."), soft_wrap=True)
             else:
                 out.print(f"{each['entries']} entries, {what} holds. {each['anchors']} anchors fit. Head {each['head']}", soft_wrap=True)
     if not holds:
@@ -433,7 +432,7 @@ def drill(copy: Annotated[str, typer.Argument(metavar="DATABASE", help="URL of t
         say(told)
     else:
         for sentence in told["wrong"]:
-            out.print(Text.assemble(("wrong: ", "red"), sentence), soft_wrap=True)
+            out.print(marked(("wrong: ", "red"), sentence), soft_wrap=True)
         out.print(f"{told['entries']} entries, up to {told['end'] or 'none'}; {told['missing']} that are in use are not in the copy. "
                   f"{told['messages']} messages agree with their hashes." if told["holds"] else "The copy is not whole.", soft_wrap=True)
     if not told["holds"]:

@@ -4,22 +4,26 @@ from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from backhaul.application.close import Close, Month
 from backhaul.entrypoints.proving import house_of, month_of
 from backhaul.entrypoints.seconding import Who
 from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
+
+if TYPE_CHECKING:
+    from backhaul.application.close import Close, Month
 
 close_app: Final = typer.Typer(no_args_is_help=True, help="The close of a month: status, sign, forecast, plan, pack.")
 
 Period = Annotated[str, typer.Option(help="The month, YYYY-MM.")]
 
 
-def close_of(house: Any, tenant: str, period: str, entity: str) -> Close:  # noqa: ANN401  House, imported late
+def close_of(house: Any, tenant: str, period: str, entity: str) -> "Close":  # noqa: ANN401  House, imported late
     """Give the close of a month of a legal entity; of the only one there is, where none is named."""
+    from backhaul.application.close import Close
+
     profile = house.profiles[tenant]
     names = [each.id for each in profile.rules.entities]
     if (entity or len(names) != 1) and entity not in names:
@@ -28,7 +32,7 @@ def close_of(house: Any, tenant: str, period: str, entity: str) -> Close:  # noq
     return Close(rules=profile.rules, period=period, legal_entity=entity or names[0], sources=[each.name for each in profile.sources])
 
 
-def told(month: Month) -> dict[str, Any]:
+def told(month: "Month") -> dict[str, Any]:
     """Write a month as plain values, each list with whether it holds."""
     return {**asdict(month), "lists": [{**asdict(each), "holds": each.holds} for each in month.lists]}
 
@@ -102,7 +106,7 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
 
     told = _ahead(period, tenant)
     if as_json:
-        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan")})
+        say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan", "jobs")})
         return
     rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing", "refused",
                  title=f"Last call for {told['period']}: {_cut_offs(told)}")
@@ -111,6 +115,8 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
                      str(each["count"]), each["landing"],
                      f"{each['refused']} It could be posted in {each['instead'] or 'no period yet'}." if each["refused"] else "")
     out.print(rows)
+    for each in told["jobs"]:
+        out.print(f"{each['code']}: {each['sentence']}", soft_wrap=True)
 
 
 def _cut_offs(told: dict[str, Any]) -> str:
@@ -211,7 +217,7 @@ def close_pack(*, period: Period, actor: Annotated[str, typer.Option(help="Who y
         out.print(f"{path}\n   SHA-256 {made.sha256[kind]}", soft_wrap=True)
 
 
-def _show(month: Month, now: datetime) -> None:
+def _show(month: "Month", now: datetime) -> None:
     from rich.table import Table
     from rich.text import Text
 

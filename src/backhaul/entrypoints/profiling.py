@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.table import Table
 
 from backhaul.domain.access import Action
 from backhaul.entrypoints.seconding import Who, Why, proposer, tell
@@ -33,6 +32,8 @@ def profile_check(
         return
     out.print(f"{told['profile']} is sound: tenant {told['tenant']}, version {told['version']}.")
     if told["lines"]:
+        from rich.table import Table
+
         table = Table("where", "says", "becomes")
         for row in told["lines"]:
             table.add_row(row["where"], row["says"], row["becomes"])

@@ -11,12 +11,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from backhaul.domain.discrepancy import CLASSES
-from backhaul.domain.posting import in_words
+from backhaul.entrypoints.straight import prove_extracts, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
-
-SHOWN = 20
-"""How many discrepancies a person is shown; a report has all of them."""
 
 
 def reconcile(  # noqa: PLR0913  a command line
@@ -46,14 +42,6 @@ def reconcile(  # noqa: PLR0913  a command line
 
     Either a month of this database and its ERPs (--period), or plain extracts (--left and --right).
     """
-    from backhaul.application import payments
-    from backhaul.application.advance import Arrived, History, advance
-    from backhaul.application.certify import figures
-    from backhaul.application.reconcile import Books, Proof, prove
-    from backhaul.domain.payments import Waits
-    from backhaul.domain.tolerance import Tolerance
-    from backhaul.entrypoints.spreading import spread
-
     extracts = left or right or history
     unfit = ((payouts or workers > 1) and (period or history)) or (anew and not period)
     if bool(period) == bool(extracts) or (bool(left) != bool(right) and not history) or unfit:
@@ -61,31 +49,28 @@ def reconcile(  # noqa: PLR0913  a command line
                    "--payouts and --workers go with extracts without a history, --anew with --period")
         raise typer.BadParameter(message)
 
-    def tell(proof: Proof, books: Books, more: dict[str, Any]) -> None:
-        if report:
-            books.save(report)
-        told = {**figures(proof), **more}
-        if as_json:
-            say(told)
-        else:
-            _show(told, list(books.found(SHOWN)))
-        if proof.broken or proof.orphans or proof.house or proof.payouts.get("broken") or not proof.complete:
-            raise typer.Exit(1)
-
     if not period:
-        tolerance = Tolerance(net=_amount("--net", net), tax=_amount("--tax", tax), cost=_amount("--cost", cost))
-        if history:
-            with History(history, memory=memory) as grown:
-                came = Arrived(accepted=left, records=right, held=held)
-                tell(advance(grown, came, day_of(day, datetime.now(UTC).date()), tolerance), grown, {})
-            return
         until = day_of(day, datetime.now(UTC).date())
-        with Books(left, right, held, memory=memory) as books, spread(left, right, workers, memory) as looked:
-            proof = prove(books, until, tolerance, looked)
-            if payouts:
-                proof.payouts = payments.prove_payments(books, payouts, until, tolerance.net, Waits(pay=pay_within, credit=credit_within))
-                payments.report(books)
-            tell(proof, books, {})
+        limits = {"net": _amount("--net", net), "tax": _amount("--tax", tax), "cost": _amount("--cost", cost)}
+        if payouts or workers > 1:
+            from backhaul.application import payments
+            from backhaul.application.reconcile import Books, prove
+            from backhaul.domain.payments import Waits
+            from backhaul.domain.tolerance import Tolerance
+            from backhaul.entrypoints.spreading import spread
+
+            with Books(left, right, held, memory=memory) as books, spread(left, right, workers, memory) as looked:
+                proof = prove(books, until, Tolerance(net=limits["net"], tax=limits["tax"], cost=limits["cost"]), looked)
+                if payouts:
+                    waits = Waits(pay=pay_within, credit=credit_within)
+                    proof.payouts = payments.prove_payments(books, payouts, until, limits["net"], waits)
+                    payments.report(books)
+                holds = tell(proof, books, {}, report=report, as_json=as_json)
+        else:
+            holds = prove_extracts(left=left, right=right, held=held, history=history, report=report, memory=memory, until=until,
+                                   limits=limits, as_json=as_json)
+        if not holds:
+            raise typer.Exit(1)
         return
     month = month_of(period)
     with house_of() as (house, now):
@@ -95,7 +80,9 @@ def reconcile(  # noqa: PLR0913  a command line
         zone = ZoneInfo(house.profiles[name].rules.entities[0].zone)
         until = day_of(day, now.astimezone(zone).date())
         with prove_month(house, name, month, until, actor=actor, now=now, memory=memory, anew=anew) as (proof, books, more):
-            tell(proof, books, {"period": month, **more})
+            holds = tell(proof, books, {"period": month, **more}, report=report, as_json=as_json)
+    if not holds:
+        raise typer.Exit(1)
 
 
 def availability(
@@ -173,53 +160,3 @@ def _amount(name: str, text: str) -> Decimal:
         message = f"{name} '{text}' must be nothing or more"
         raise typer.BadParameter(message)
     return amount
-
-
-def _show_beside(told: dict[str, Any]) -> None:
-    """Say what a month moves to others, and what others posted to its accounts."""
-    for row in told.get("across", ()):
-        out.print(f"{row['entity'] or 'No legal entity'}: {row['lines']} lines are credited in {row['credited_in']}, "
-                  f"net {row['net']:f} {row['currency']}; they count for the period they were accepted in.")
-    for entity, row in told.get("by_hand", {}).items():
-        if row["count"]:
-            out.print(f"{entity}: {row['count']} entries that are none of ours stand on the accounts returns have to themselves, "
-                      f"{row['amount']:f} if none cancels another.")
-
-
-def _show(told: dict[str, Any], first: list[Any]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    for reason in told["reasons"]:
-        out.print(Text.assemble(("Incomplete:", "yellow"), f" {reason}."), soft_wrap=True)
-    out.print(f"{told['lines']} lines: {told['proved']} proved, {told['in_timing']} in timing, {told['broken']} broken; "
-              f"{told['orphans']} records of the ERP belong to none of them.")
-    out.print(f"Less what is only in timing, {told['credit_difference']:f} more is credited than accepted, "
-              f"{told['stock_difference']:f} more units are stock, and the ledger holds {told['ledger_difference']:f} more.")
-    for entity, own in told["entities"].items() if len(told["entities"]) > 1 else ():
-        money = {name: in_words(own[name]) or "nothing" for name in ("credit_difference", "ledger_difference")}
-        out.print(f"{entity or 'No legal entity'}: {own['lines']} lines: {own['proved']} proved, {own['in_timing']} in timing, "
-                  f"{own['broken']} broken; {own['orphans']} records beside them; {money['credit_difference']} more credited, "
-                  f"{own['stock_difference']:f} more units, {money['ledger_difference']} more in the ledger"
-                  f"{'' if own['complete'] else '; not all of it was read'}.")
-    for row in told["let_go"]:
-        out.print(f"Let go within the tolerance {row['row']} of {row['owner']}, which allows {row['limit']:f}: {row['count']} differences, "
-                  f"{in_words(row['amount'])} together, {in_words(row['gross'])} if none cancels another.")
-    _show_beside(told)
-    if paid := told.get("payouts"):
-        out.print(f"{paid['count']} claims of customers: {paid['matched']} paid as credited, {paid['in_timing']} in timing, "
-                  f"{paid['broken']} broken.")
-    by_class = {**told["by_class"], **told.get("payouts", {}).get("by_class", {})}
-    classes = Table("class", "lines", "amount", "owner", "means")
-    for kind, row in by_class.items():
-        classes.add_row(kind, str(row["count"]), f"{row['amount']:f}", CLASSES[kind].owner.value, CLASSES[kind].means)
-    if by_class:
-        out.print(classes)
-        lines = Table("line", "class", "amount", "document", "also", "with", title=f"The first {len(first)}")
-        for each in first:
-            lines.add_row(each.line, each.kind, f"{each.amount:f}", each.document, " ".join(each.also), each.other)
-        out.print(lines)
-    for kind, row in told["house"].items():
-        out.print(f"Of the house as a whole, {kind}: {row['count']}, {row['amount']:f}. {CLASSES[kind].means}")
-    for why, row in told["awaited"].items():
-        out.print(f"In timing, {why}: {row['count']} lines, {row['amount']:f}.")

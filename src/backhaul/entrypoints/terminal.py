@@ -7,16 +7,45 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
-out: Final = Console(markup=False, highlight=False)
-err: Final = Console(stderr=True, markup=False, highlight=False)
-"""What is printed is data, whose brackets are brackets: what shall stand out is told as `Text`."""
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+
+class Later:
+    """A console that is made when something is first printed there: what answers a program with JSON starts without it."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        """Say where it will print."""
+        self.stderr = stderr
+        self.made: Console | None = None
+
+    def console(self) -> "Console":
+        """Make the console, or give the one that was made. What is printed is data, whose brackets are brackets."""
+        from rich.console import Console
+
+        self.made = self.made or Console(stderr=self.stderr, markup=False, highlight=False)
+        return self.made
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever a console can do
+        """Do what the console does."""
+        return getattr(self.console(), name)
+
+
+out: Final = cast("Console", Later())
+err: Final = cast("Console", Later(stderr=True))
+
+
+def marked(*parts: Any) -> "Text":  # noqa: ANN401  as Text.assemble has it
+    """Put a text together, of which some parts stand out: strings, and pairs of a string and its style."""
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Tenant = Annotated[str, typer.Option("--tenant", help="Which tenant; needed only where several are configured.")]
@@ -35,7 +64,7 @@ def opened() -> Iterator[Any]:
 
     house = build(Settings.from_env())
     for sentence in house.waiting.values():
-        err.print(Text.assemble(("backhaul:", "yellow"), f" {sentence}"), soft_wrap=True)
+        err.print(marked(("backhaul:", "yellow"), f" {sentence}"), soft_wrap=True)
     try:
         yield house
     finally:
@@ -57,8 +86,10 @@ def tenant_of(house: Any, asked: str) -> str:  # noqa: ANN401  House, imported l
 @contextmanager
 def progress(quiet: bool) -> Iterator[Any]:
     """Show progress on standard error, so that standard output stays for the answer."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, disable=quiet) as bar:
+    with Progress(*columns, console=cast("Later", err).console(), disable=quiet) as bar:
         tasks: dict[int, Any] = {}
 
         def tell(what: str, done: int, of: int) -> None:

@@ -39,8 +39,9 @@ from backhaul.bootstrap import House, connect
 from backhaul.domain import validation
 from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, RetryLater
 from backhaul.domain.legs import Queue, queues
+from backhaul.domain.money import in_words
 from backhaul.domain.period import closes, landing
-from backhaul.domain.posting import Route, in_words, per_currency
+from backhaul.domain.posting import Route, per_currency
 from backhaul.domain.rules import LegalEntity, Rules
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from tests.journeys.stage import WIRE
 
-from backhaul.adapters.finance_scm import erp as adapter
+from backhaul.adapters.finance_scm import erp as adapter, masters, wire
 from backhaul.adapters.finance_scm.emulator import Running, serve
 from backhaul.adapters.finance_scm.wire import arrival_line
 from backhaul.domain.disposition import Outcome, Place, Sellability
 from backhaul.domain.errors import Misconfigured
+from backhaul.domain.job_schedule import Job, Standing
 from backhaul.domain.period_status import Status
 from backhaul.domain.posting import (
     CreditNote,
@@ -97,6 +98,10 @@ class Shop:
 
     def run(self, *jobs: str) -> list[dict[str, Any]]:
         return [entry for job in jobs for entry in self.control("jobs/run", {"job": job})["log"]]
+
+    def run_until(self, now: str) -> list[str]:
+        """Let time pass; give the jobs that ran on the way."""
+        return [each.split(" ")[1] for each in self.control("clock", {"now": now})["ran"]]
 
     def post(self, *postings: Posting) -> list[Any]:
         self.sent += 1
@@ -449,6 +454,42 @@ def test_a_period_on_hold_and_a_module_nobody_may_post_in_are_told_with_their_da
 
     assert [str(each) for each in told] == ["P11 of 2024 is on hold", "P12 of 2024 is open", "P12 of 2024 is on hold for inventory"]
     assert [(str(each.first), str(each.last)) for each in told[:2]] == [("2024-12-01", "2024-12-28"), ("2024-12-29", "2025-02-01")]
+
+
+def test_the_jobs_the_options_name_are_told_with_their_next_time_and_whether_they_will_run(running: Running) -> None:
+    slip, sale = "Sales packing slip, returned orders", "Sales invoice, returned orders"
+    shop = Shop(running, batch_jobs=f"{slip}; {sale}; Nobody's job")
+    shop.control("clock", {"now": "2025-01-11T03:00:00Z"})  # so that runs that are over stand there too, under the same name
+    asked = Questions(legal_entity="usmf")
+
+    planned = shop.erp.master_data(asked).jobs
+    shop.control("seed", {"settings": {"jobStates": {"packing-slip": "Hold", "invoice": "Canceled"}}, "rows": {}})
+    stopped = shop.erp.master_data(asked).jobs
+
+    assert planned == (Job(name=slip, standing=Standing.PLANNED, at=datetime(2025, 1, 12, 1, 30, tzinfo=UTC)),
+                       Job(name=sale, standing=Standing.PLANNED, at=datetime(2025, 1, 12, 2, tzinfo=UTC)),
+                       Job(name="Nobody's job", standing=Standing.MISSING))
+    assert [each.standing for each in stopped] == [Standing.WITHHELD, Standing.ENDED, Standing.MISSING]
+    assert shop.run_until("2025-01-13T03:00:00Z") == ["arrivals", "inventory", "visibility"] * 2, "what is held does not run"
+
+
+def test_of_rows_of_one_job_what_comes_next_is_told_and_those_of_other_companies_are_left_out() -> None:
+    def row(status: str, day: int, **more: Any) -> dict[str, Any]:
+        return {"JobDescription": "Invoice", "Status": status, "StartDateTime": f"2025-01-{day:02d}T02:00:09Z", "Recurrence": "RA==",
+                "OrigStartDateTime": f"2025-01-{day:02d}T02:00:00Z", "CompanyAccounts": "USMF"} | more
+
+    def told(*rows: dict[str, Any]) -> Job:
+        entity = LegalEntity(id="usmf", erp="finance-scm", deployment="A", currency="GBP", options={"batch_jobs": "Invoice"})
+        (job,) = masters.jobs(wire.Settings.of(entity), rows)
+        return job
+
+    over = [row("Finished", 8), row("Error", 9)]
+    assert told(*over, row("Waiting", 12), row("Waiting", 11)).at == datetime(2025, 1, 11, 2, 0, 9, tzinfo=UTC)
+    assert told(*over, row("Executing", 10)).at == datetime(2025, 1, 10, 2, tzinfo=UTC), "when it should have begun"
+    assert told(row("Waiting", 11, Recurrence=None)).again is False
+    assert (told(*over).standing, told(row("Error", 8), row("Finished", 9)).standing) == (Standing.FAILED, Standing.ENDED)
+    assert told(row("Waiting", 11, CompanyAccounts="demf")).standing is Standing.MISSING
+    assert told(row("Waiting", 11, StartDateTime="1900-01-01T00:00:00Z")).at is None
 
 
 def test_a_lone_case_of_letters_is_another_item(shop: Shop) -> None:

@@ -8,6 +8,7 @@ again each time, original orders are never kept.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +16,7 @@ from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.finance_scm.metadata import described_by
 from backhaul.adapters.odata import OData, Query, Row, day_of, number, quoted
 from backhaul.domain.disposition import Place
+from backhaul.domain.job_schedule import Job, Standing
 from backhaul.domain.period_status import Status, Told
 from backhaul.domain.posting import ErpItem, is_mark
 from backhaul.domain.tax import TaxSpan, TaxTable
@@ -41,8 +43,12 @@ CUSTOMERS: Final = "CustomersV3"
 STOCK: Final = wire.STOCK
 PERIODS: Final = "FiscalPeriods"
 PERIOD_STATUSES: Final = "LedgerFiscalPeriodsV2"
-SHARED: Final[Mapping[str, str]] = {PERIODS: "", PERIOD_STATUSES: "LegalEntityId"}
-"""Sets that belong to no company: all calendars' periods, and by which column the status of a ledger's is that of a company."""
+BATCH_JOBS: Final = "BatchJobs"
+SHARED: Final[Mapping[str, str]] = {PERIODS: "", PERIOD_STATUSES: "LegalEntityId", BATCH_JOBS: ""}
+"""Sets that belong to no company: all periods, all batch jobs, and by which column the status of a ledger's is that of a company."""
+STANDINGS: Final = {
+    **dict.fromkeys(("Waiting", "Ready", "Executing", "Scheduled"), Standing.PLANNED), "Hold": Standing.WITHHELD, "Error": Standing.FAILED}
+"""What a batch job's status says of its next run; every other status is an end."""
 STATUSES: Final = {"Open": Status.OPEN, "OnHold": Status.ON_HOLD, "Closed": Status.CLOSED}
 NOBODY: Final = "None"
 MODULES: Final = {"LedgerAccessLevel": "the ledger", "SalesAccessLevel": "sales", "CustAccessLevel": "customers",
@@ -53,8 +59,8 @@ TAX_GROUPS: Final = "TaxGroupDatas"
 TAX_ITEM_GROUPS: Final = "TaxItemGroups"
 TAX_VALUES: Final = ("TaxCodeValueV2Entity", "TaxCodeValueEntity")
 """Entities of tax rates by date; the name of their set is unknown and asked of the environment (facts/finance-scm 1.5)."""
-OPTIONAL: Final = frozenset({STOCK, PERIODS, PERIOD_STATUSES, REASONS, TAX_GROUPS, TAX_ITEM_GROUPS})
-"""Sets whose name or reach the facts leave open (1.2, 1.5, 1.6): without them no cost, period status, list of reason codes or tax rate."""
+OPTIONAL: Final = frozenset({STOCK, PERIODS, PERIOD_STATUSES, BATCH_JOBS, REASONS, TAX_GROUPS, TAX_ITEM_GROUPS})
+"""Sets whose name or reach the facts leave open (1.2, 1.5, 1.6): without them no cost, period status, jobs, reason codes or tax rate."""
 RETURNED: Final = "ReturnOrderLines"
 """Navigation from a return order to its lines, spelt as in fo-odata-contract.json; return-order-v2-schema.json has a small first letter."""
 COLUMNS: Final = {
@@ -67,6 +73,7 @@ COLUMNS: Final = {
     STOCK: wire.SELECT[STOCK],
     PERIODS: ("Calendar", "FiscalYear", "PeriodName", "StartDate", "EndDate", "Type"),
     PERIOD_STATUSES: ("LegalEntityId", "Calendar", "YearName", "PeriodName", "PeriodStatus", *MODULES),
+    BATCH_JOBS: ("JobDescription", "Status", "StartDateTime", "OrigStartDateTime", "Recurrence", "CompanyAccounts"),
     REASONS: ("dataAreaId", "ReasonCodeId"),
     TAX_GROUPS: ("dataAreaId", "TaxGroupId", "TaxCodeId", "ExemptTax"),
     TAX_ITEM_GROUPS: ("dataAreaId", "TaxItemGroupCode", "TaxCodeId", "ExemptTax"),
@@ -111,15 +118,16 @@ class Masters:
             self._query(wire.RETURN_ORDERS, "CustomerRequisitionNumber", questions.orders, RETURNED),
             self._query(PERIOD_STATUSES),  # never kept: a period closed at noon is closed at one past noon
             self._query(codes, column, items if self.told.sku in CODES else ()),
+            self._query(BATCH_JOBS, "JobDescription", self.told.batch_jobs),  # a job can be withheld at any time
             *([self._query(name) for name in lists] if places else []),
         ]
         rows = [self._mine(found) for found in self.odata.read(asked, optional=OPTIONAL | self._left_open())]
         self.items |= {code: (now, item) for code, item in self._items(rows[0], rows[1], rows[8], column).items()}
         self.customers |= {customer.account: (now, customer) for customer in map(_customer, rows[2])}
         if places:
-            self.places = now, dict(zip(lists, rows[9:], strict=True))
+            self.places = now, dict(zip(lists, rows[10:], strict=True))
         sales = _sales(rows[3], rows[4], _costs(rows[5]), _returned(rows[6]), self._names(questions.items))
-        return replace(self._told(questions, sales, rows[7]), left_out=left_out)
+        return replace(self._told(questions, sales, rows[7]), left_out=left_out, jobs=jobs(self.told, rows[9]))
 
     def _sold_between(self, span: Span | None) -> tuple[frozenset[str], bool]:
         """Name the orders by which an item was invoiced on these days, the newest lines of them, and say whether there are more.
@@ -240,6 +248,32 @@ def books(statuses: Iterable[Row], periods: Iterable[Row]) -> Sequence[Told]:
             told += [Told(first=span[0], last=span[1], status=Status.ON_HOLD, name=name, module=module, shape=False)
                      for column, module in MODULES.items() if row.get(column) == NOBODY]
     return told
+
+
+def jobs(told: wire.Settings, rows: Sequence[Row]) -> Sequence[Job]:
+    """Say of each batch job the options name whether it will run, and when next (facts/finance-scm 2.1).
+
+    What is planned or withheld counts before runs that are over, whose rows stay; of several such the next. What a recurrence says is
+    binary and told nowhere, so that only that there is one is read.
+    """
+    mine, found = told.company.casefold(), dict[str, list[Job]]()
+    for row in rows:
+        if str(row.get("CompanyAccounts") or mine).casefold() == mine:
+            standing = STANDINGS.get(str(row.get("Status")), Standing.ENDED)
+            text = str(row.get("OrigStartDateTime" if row.get("Status") == "Executing" else "StartDateTime") or "")
+            at = datetime.fromisoformat(text).astimezone(UTC) if day_of(text) else None
+            found.setdefault(str(row.get("JobDescription")), []).append(
+                Job(name=str(row.get("JobDescription")), standing=standing, at=at, again=bool(row.get("Recurrence"))))
+    return tuple(_next(name, found.get(name, ())) for name in told.batch_jobs)
+
+
+def _next(name: str, same: Sequence[Job]) -> Job:
+    """Of the rows of one job, give the one that says what comes next."""
+    never = datetime.min.replace(tzinfo=UTC)
+    coming = [each for each in same if each.standing in {Standing.PLANNED, Standing.WITHHELD}]
+    if coming:
+        return min(coming, key=lambda each: (each.standing is not Standing.PLANNED, each.at or never))
+    return max(same, key=lambda each: each.at or never, default=Job(name=name, standing=Standing.MISSING))
 
 
 def tax_values(odata: OData) -> str:

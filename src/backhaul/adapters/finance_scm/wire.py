@@ -152,6 +152,7 @@ class Settings:
     discontinued: frozenset[str]
     standard_cost: frozenset[str]
     link_lots: bool
+    batch_jobs: tuple[str, ...]
     master_ttl: float
     poll_seconds: float
 
@@ -175,6 +176,7 @@ class Settings:
                 data_project=told.get("data_project", "ZZ-RETURNS"), master_ttl=float(told.get("master_ttl_seconds", "86400")),
                 discontinued=entity.words("discontinued_states", "Discontinued"),
                 standard_cost=entity.words("standard_cost_groups"),
+                batch_jobs=tuple(filter(None, map(str.strip, told.get("batch_jobs", "").split(";")))),
                 link_lots=entity.choice("original_lot", "auto", "never") == "auto",
                 poll_seconds=float(told.get("poll_seconds", "10")))
         except ValueError as wrong:

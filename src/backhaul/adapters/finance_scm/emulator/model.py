@@ -105,6 +105,7 @@ DEFAULTS: Mapping[str, Any] = {
     "currencyDecimals": {"JPY": 0, "KWD": 3},
     "visibilityEnvironment": "env-1",
     "schedule": {"arrivals": ["01:00"], "inventory": ["01:15"], "visibility": ["01:20"], "packing-slip": ["01:30"], "invoice": ["02:00"]},
+    "jobStates": {},
     "accounts": {
         "bank": "110100",
         "customer": "130100",

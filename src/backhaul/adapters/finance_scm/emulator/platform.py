@@ -248,12 +248,13 @@ def journal_names(kind: str, world: World) -> list[Row]:
 
 
 def batch_jobs(world: World) -> list[Row]:
-    """Show the runs that ended and, per recurring job, the one that waits for its time."""
+    """Show the runs that ended and, per recurring job, the one that waits for its time, or stands as somebody left it."""
     waiting: list[Row] = []
     for at, job in world.due(world.now, world.now + timedelta(days=1)):
         key = -1 - list(TITLES).index(job)
         if all(row["BatchJobRecId"] != key for row in waiting):
-            waiting.append({"BatchJobRecId": key, "JobDescription": TITLES[job], "Status": "Waiting", "OrigStartDateTime": stamp(at)})
+            row = {"BatchJobRecId": key, "JobDescription": TITLES[job], "Status": world.settings["jobStates"].get(job, "Waiting")}
+            waiting.append(row | {"OrigStartDateTime": stamp(at), "StartDateTime": stamp(at), "Recurrence": "RGFpbHk="})
     return [*world.tables.rows("BatchJobs"), *waiting]
 
 
