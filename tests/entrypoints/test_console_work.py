@@ -185,13 +185,16 @@ def test_a_role_is_proposed_on_the_page_of_people_and_opens_its_pages_once_a_sec
     asked = ada.post(address, **form, person=str(theirs), role="auditor", legal_entity="", reason="She audits in December")
     where = asked.headers["location"].partition("?")[0]
     meanwhile = wanda.get("/trail").status_code
-    own = ada.post(f"{where}/approve", **ada.fill(ada.get(where)))
+    shown = ada.get(where)
+    own = ada.post(f"{where}/approve", **ada.fill(shown))
     bea = inside(server, "Bea Admin")
     address, form = form_of(bea.get(where), "Approve</button>")
     yes = bea.post(address, **form)
 
     assert f'<option value="{theirs}">{theirs}: Wanda Warehouse</option>' in page.text
     assert (asked.status_code, before, meanwhile) == (303, 403, 403)
+    assert [each for each in ("Grant: Wanda Warehouse", "auditor for all legal entities", "warehouse for ") if each not in shown.text] == []
+    assert "<dt>Money</dt>" not in shown.text
     assert (own.status_code, yes.status_code) == (409, 303)
     assert wanda.get("/trail").status_code == 200
     assert "Take auditor away from Wanda Warehouse" in ada.get("/administration").text

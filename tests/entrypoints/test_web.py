@@ -929,16 +929,19 @@ def test_a_parcel_is_registered_by_a_form_once_and_what_is_wrong_stays_typed(ser
     nothing = [each for each in raw(store) if each.source == BY_HAND]
     made = [wanda.post("/parcels/register", **form) for _ in range(2)]
     shown = wanda.get(made[0].headers["location"])
+    sought = wanda.get("/search?q=JD-77")
     digest(store, ByHand(), PROFILE.rules, now=clock.at)
     kept = [each.state for each in raw(store) if each.source == BY_HAND]
     unknown = wanda.post("/parcels/register", **typed(wanda) | {"retailer": retailer})
 
     assert wrong.status_code == 400
     assert [f'href="#{name}"' in wrong.text for name in ("warehouse", "units-2", "came_on")] == [True] * 3
+    assert [each for each in (">Units of item 2</a>", ">The day it came</a>") if each not in wrong.text] == []
     assert 'id="units-2" name="units-2" aria-invalid="true" aria-describedby="units-2-wrong"' in wrong.text
     assert [text for text in ('value="many"', "no slip", form["key"], "selected>A/RESELL") if text not in wrong.text] == []
     assert (form["sku-2"] in html.unescape(wrong.text), "<script>" in wrong.text) == (True, False)
     assert nothing == []
+    assert ('href="/parcels?parcel=JD-77"' in sought.text, 'value="JD-77"' in wanda.get("/parcels?parcel=JD-77").text) == (True, True)
     ref, = {re.search(r"HAND-[0-9A-F]{12}", each.headers["location"])[0] for each in made}  # type: ignore[index]  # it is there
     assert f"Write {ref} on the parcel" in shown.text
     assert kept == ["digested", "duplicate"]

@@ -121,8 +121,14 @@ def _grant_subject(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Su
     if found is None:
         message = f"there is no person {number}; add them first"
         raise NeedsOperator(message)
-    held = sorted((each.role.value, sorted(each.entities or ())) for each in found.grants if each.tenant == rules.tenant)
-    return Subject(name=found.actor, legal_entity="", money=FREE, state={"person": number, "grant": grant, "held": held})
+    held = sorted(_worded(each) for each in found.grants if each.tenant == rules.tenant)
+    return Subject(name=found.actor, legal_entity="", money=FREE, state={
+        "name": found.name, "would_get": _worded(grant), "has_now": "; ".join(held) or "no role"})
+
+
+def _worded(grant: Grant) -> str:
+    """Write a role with where it holds."""
+    return f"{grant.role.value} for {'all legal entities' if grant.entities is None else ', '.join(sorted(grant.entities))}"
 
 
 def _give(tx: PeopleTx, acting: Acting) -> str:

@@ -147,7 +147,8 @@ def _text(told: Mapping[str, Any], name: str, wrong: dict[str, str], where: str 
 def _one(told: Mapping[str, Any], name: str, known: Sequence[str], wrong: dict[str, str]) -> str:
     said = str(told.get(name, "")).strip() or (known[0] if len(known) == 1 else "")
     if said not in known:
-        wrong[name] = f"one of {', '.join(known) or 'none that the profile knows'}, not '{said[:60]}'"
+        which = ", ".join(known) or "none that the profile knows"
+        wrong[name] = f"one of {which}, not '{said[:60]}'" if said else f"say which: {which}"
     return said
 
 

@@ -35,7 +35,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     def form(request: AnyRequest) -> Response[str]:
         mine, asked, made = _entities(console, request), query(request, "entity"), query(request, "ref")
         chosen = asked if asked in mine else mine[0] if len(mine) == 1 else ""
-        return _form(console, request, {"legal_entity": chosen, "key": secrets.token_urlsafe(16)},
+        return _form(console, request, {"legal_entity": chosen, "key": secrets.token_urlsafe(16), "parcel": query(request, "parcel")},
                      made=made if REFERENCE.fullmatch(made) else "")
 
     @post("/parcels/register", action=Action.REGISTER_PARCEL, status_code=303)
