@@ -5,7 +5,7 @@ run that could read everything no longer finds it. A run that could not read eve
 stays closed as long as it is the same break; it is no less broken in the proof.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -39,7 +39,8 @@ def figures(proof: Proof) -> dict[str, Any]:
             {"row": row.name, "limit": row.amount, "owner": row.owner, "reason": row.reason} for row in proof.tolerances]}}
            if proof.asked else {}),
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
-        **{name: list(rows) for name, rows in (("roll_forward", proof.roll_forward), ("across", proof.across)) if rows},
+        **{name: list(rows) for name, rows in (
+            ("roll_forward", proof.roll_forward), ("across", proof.across), ("late", proof.late)) if rows},
         **({"by_hand": {entity: {"count": count, "amount": amount} for entity, (count, amount) in proof.by_hand.items()}}
            if proof.by_hand else {})}
 
@@ -51,6 +52,18 @@ def across(books: Books, period: str) -> Sequence[Mapping[str, Any]]:
         SELECT coalesce(a.entity, ''), coalesce(r.currency, a.currency, ''), r.period, count(DISTINCT r.line), sum(r.net)
         FROM {books.whole('records')} r JOIN {books.whole('accepted')} a ON r.line = a.line
         WHERE r.side = 'credit' AND r.status = 'posted' AND r.period <> {quoted(period)} AND a.units <> 0 GROUP BY ALL ORDER BY ALL""")]
+
+
+def late(told: Iterable[Mapping[str, Any]], period: str) -> Sequence[Mapping[str, Any]]:
+    """Add up what was changed after its credit in another period, of lines of this one and in this one: both months say so (books 8)."""
+    by: dict[tuple[str, str, str, str, str], tuple[set[str], Decimal, Decimal]] = {}
+    for row in told:
+        if period in {row["of"], row["posted_in"]}:
+            at = (row["entity"], row["currency"], row["what"], row["of"], row["posted_in"])
+            lines, units, net = by.get(at, (set[str](), Decimal(0), Decimal(0)))
+            by[at] = ({*lines, row["line"]}, units + (row["units"] or Decimal(0)), net + (row["net"] or Decimal(0)))
+    names = ("entity", "currency", "what", "of", "posted_in", "lines", "units", "net")
+    return [dict(zip(names, (*at, len(lines), units, net), strict=True)) for at, (lines, units, net) in sorted(by.items())]
 
 
 def _let_go(proof: Proof, name: str, counted: Counted) -> dict[str, Any]:
