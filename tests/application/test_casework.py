@@ -1,5 +1,7 @@
 """Is what people say kept, does work move with a trail, and do customers get one answer?"""
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,21 +12,24 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from backhaul.adapters.sql import SqlStore, lists, views
-from backhaul.application import casework
+from backhaul.application import casework, receive
 from backhaul.application.ports import KeptCase
+from backhaul.application.process import process
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.evidence import LARGEST
 from backhaul.domain.exception_case import KINDS, ExceptionCase, Finding
 from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
-from backhaul.domain.routing import Escalation, RoutingRule
+from backhaul.domain.routing import Escalation, RoutingRule, routed
+from backhaul.domain.trail import first_break
 from backhaul.testing import builders
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 RULES = replace(builders.rules(), tenant="acme")
 ENTITY = RULES.entities[0]
 EVERYTHING = Scope.whole("acme")
+on_sqlite = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
 def open_trouble(store: SqlStore, ref: str = "R1", code: str = "SKU_UNKNOWN", amount: str = "12.50", at: datetime = NOON) -> int:
@@ -115,6 +120,70 @@ def test_a_changed_rule_moves_what_is_open_and_the_trail_says_why(store: SqlStor
         told = [entry.detail for entry in tx.trail("acme") if entry.action == "exception.rerouted"]
     assert [(entry["from"], entry["to"], entry["version"]) for entry in told] == [
         ("integration", "finance-gb", "2"), ("finance-gb", "integration", RULES.version)]
+
+
+FIFTY = ("SKU_UNKNOWN", "PRICE_ABOVE_SOLD", "SURPLUS", "TAX_DIFFERS", "ERP_REJECTED")
+"""Kinds of four teams; ten of each are open."""
+
+
+def fifty(store: SqlStore) -> list[int]:
+    """Open ten exceptions of each of five kinds: in two warehouses, about more and less money; give their numbers."""
+    numbers = []
+    for place, code in ((place, code) for place in range(10) for code in FIFTY):
+        ref = f"{code}-{place}"
+        with store.begin() as tx:
+            tx.add_facts("acme", [replace(builders.announced(builders.line(), retailer=next(iter(ENTITY.retailers)),
+                                                             warehouse=("GB-DC-01", "GB-DC-02")[place % 2],
+                                                             at=builders.after(1)), return_ref=ref)])
+        numbers.append(open_trouble(store, ref, code, amount=f"{place * 10 + 5}.00"))
+    return numbers
+
+
+@on_sqlite
+def test_one_changed_rule_moves_fifty_open_items_each_once_with_its_trail_and_loses_none(store: SqlStore) -> None:
+    numbers = fifty(store)
+    held, ended = numbers[0], numbers[1]
+    casework.hand_over(store, RULES, held, team="warehouse", note="you have the box", actor="person 1", now=NOON)
+    with store.begin() as tx:
+        tx.close_exceptions("acme", f"{FIFTY[1]}-0", apart_from=(), resolution="gone", at=NOON)
+        tx.open_exception(routed(ExceptionCase.about(
+            tenant="acme", return_ref="close:2026-03", line_id="gb01 warehouse", money=Money(amount=Decimal(0), currency="GBP"), teams={},
+            now=NOON, findings=(Finding(code="SIGNATURE_FELL", sentence="moved"),)), (), {}))
+        receive.own(tx, "acme", "file:1", Finding(code="FILE_REFUSED", sentence="empty"), rules=RULES, now=NOON)
+    nothing = casework.reroute(store, RULES, NOON)
+    with store.begin() as tx:
+        before = {row.id: row for row in tx.exceptions("acme")}
+    new = replace(RULES, version="2", routing=(
+        RoutingRule(team="north", warehouses=frozenset({"GB-DC-02"}), kinds=frozenset({*FIFTY}) - {"SURPLUS"}),
+        RoutingRule(team="dear", above=Decimal(50)),
+        RoutingRule(team="office", kinds=frozenset({"FILE_REFUSED", *FIFTY}) - {"TAX_DIFFERS"})))
+
+    with ThreadPoolExecutor(3) as workers:
+        moved = list(workers.map(lambda _: casework.reroute(store, new, NOON), range(3)))
+    with store.begin() as tx:
+        after = {row.id: row for row in tx.exceptions("acme")}
+        trail = list(tx.trail("acme"))
+        receive.own(tx, "acme", "file:2", Finding(code="FILE_REFUSED", sentence="empty"), rules=new, now=NOON)
+        at_once = {row.case.return_ref: row.case.owner for row in tx.exceptions("acme", kind="FILE_REFUSED")}
+    process(store, new, {ENTITY.id: builders.ROUTE}, NOON)
+
+    told = {entry.detail["exception"]: entry for entry in trail if entry.action == "exception.rerouted"}
+    changed = {number: (row.case.owner, after[number].case.owner) for number, row in before.items()
+               if row.case.owner != after[number].case.owner}
+    assert nothing == 0, "what was opened by the rules that hold is where they want it"
+    assert (len(before), after.keys()) == (51, before.keys()), "fifty less the one that closed, a signature and a file; none is lost"
+    assert [replace(row.case, owner="") for row in after.values()] == [replace(row.case, owner="") for row in before.values()]
+    assert sorted(moved) == [0, 0, len(changed)], "three workers at once move each once"
+    assert len([entry for entry in trail if entry.action == "exception.rerouted"]) == len(told) == len(changed)
+    assert {number: (entry.detail["from"], entry.detail["to"]) for number, entry in told.items()} == changed
+    assert {(entry.detail["version"], entry.actor, entry.subject == before[number].case.return_ref)
+            for number, entry in told.items()} == {("2", "backhaul", True)}
+    assert first_break(trail) is None
+    assert Counter(row.case.owner for row in after.values()) == {"north": 20, "dear": 13, "office": 13, "finance": 3, "warehouse": 2}
+    assert (after[held].case.owner, ended in after) == ("warehouse", False), "what somebody handed over stays, what is closed is left alone"
+    assert next(row.case.owner for row in after.values() if row.case.kind == "SIGNATURE_FELL") == "warehouse"
+    assert at_once == {"file:1": "office", "file:2": "office"}, "what comes now goes there at once"
+    assert casework.reroute(store, new, NOON) == 0, "and nothing moves back"
 
 
 def test_overdue_work_comes_before_another_team_once_and_its_owner_stays_its_owner(store: SqlStore) -> None:

@@ -121,6 +121,16 @@ def test_every_class_about_one_line_is_seeded() -> None:
     assert len(CLASSES) >= 50
 
 
+def test_a_credit_that_was_taken_back_whole_of_goods_that_left_again_is_no_difference() -> None:
+    back = {"accepted__units": D(0), "accepted__net": D(0), "credit__posted": 2, "credit__units": D(0), "credit__net": D(0),
+            "stock__posted": 2, "stock__units": D(0), "stock__cost": D(0)}
+
+    kinds = [[each.kind for each in classify(line(**back | more), DAY, TIGHT).discrepancies] for more in (
+        {}, {"credit__net": D("4.25")}, {"credit__units": D(1)}, {"stock__units": D(1)}, {"stock__posted": 1})]
+
+    assert kinds == [[], ["REJECTED_BUT_CREDITED"], ["REJECTED_BUT_CREDITED"], ["REJECTED_BUT_RECEIVED"], ["REJECTED_BUT_RECEIVED"]]
+
+
 def test_a_clean_line_raises_no_alarm() -> None:
     assert classify(CLEAN, DAY, TIGHT) == Verdict(key=CLEAN.key, standing=Standing.PROVED)
 

@@ -8,7 +8,7 @@ import pytest
 
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.routing import RoutingRule, Whereabouts, owner_of
+from backhaul.domain.routing import RoutingRule, Whereabouts, owner_of, routed
 
 CASE = ExceptionCase.about(
     tenant="acme", return_ref="R1", line_id="1", findings=[Finding(code="SKU_UNKNOWN", sentence="?")], teams={},
@@ -28,6 +28,19 @@ AT = Whereabouts(retailer="QX501", legal_entity="gb01", warehouse="GB-DC-01")
 ])
 def test_a_rule_fits_when_everything_it_names_does(rule: RoutingRule, fits: object) -> None:
     assert owner_of(CASE, AT, [rule], {}) == ("special" if fits else "integration")
+
+
+def test_what_is_about_no_return_is_routed_by_its_kind_and_money_alone_and_a_fallen_signature_is_its_signers() -> None:
+    fell = ExceptionCase.about(
+        tenant="acme", return_ref="close:2026-03", line_id="gb01 warehouse", teams={}, findings=[
+            Finding(code="SIGNATURE_FELL", sentence="?")], money=CASE.money, now=CASE.opened_at)
+    of_gb = RoutingRule(team="gb", legal_entities=frozenset({"gb01"}))
+    of_kind = RoutingRule(team="close", kinds=frozenset({"SIGNATURE_FELL"}))
+
+    assert [routed(fell, rules, teams).owner for rules, teams in (
+        ([of_gb], {}), ([of_gb, of_kind], {}), ([], {"SIGNATURE_FELL": "books"}))] == ["warehouse", "close", "books"]
+    assert routed(replace(fell, line_id="gb01 reviewer"), [], {}).owner == "finance"
+    assert routed(CASE, [of_gb], {}, AT).owner == "gb"
 
 
 def test_the_first_rule_that_fits_decides_then_the_team_of_the_kind() -> None:

@@ -1379,6 +1379,8 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                "by_class": {"WRONG_AMOUNT": {"count": broken, "amount": "1.5"}, "EXTRA_IN_ERP": {"count": 1, "amount": "7"}},
                "within": 1, "let_go": [{"row": "tax GBP <2>", "limit": "0.02", "owner": "finance", "reason": "by document", "count": 1,
                                         "amount": {"GBP": "-0.01"}, "gross": {"GBP": "0.01"}}],
+               "late": [{"entity": "gb01", "currency": "GBP", "what": "debited", "of": "2010-12", "posted_in": "2011-01", "lines": 3,
+                         "units": "-3", "net": "-12.75"}],
                "awaited": {"DECISION_AWAITED": {"count": 1, "amount": "2"}}, "house": {"EVENT_GAP": {"count": 2, "amount": "0"}},
                "entities": {"gb01": {"lines": 9, "proved": 8 - broken, "in_timing": 1, "broken": broken, "orphans": 1, "complete": complete,
                                      "reasons": [], "stock_difference": stock, "credit_difference": {"GBP": "1.5", "EUR": "-0.25"},
@@ -1389,6 +1391,14 @@ def proved(store: SqlStore, ref: str, *, broken: int = 1, complete: bool = True,
                                 extracts=[{"side": "accepted", "rows": 9, "sha256": "abc123"}]), lines, [gap], [
             KeptWithin(line=f"{ref}|TEA", return_ref=ref, line_id="TEA", measure="tax", amount=Decimal("-0.01"), row="tax GBP <2>",
                        entity="gb01", currency="GBP", document="CN-1")])
+
+
+def test_a_month_says_what_was_changed_after_its_credit_in_another_one(store: SqlStore, browser: Browser) -> None:
+    proved(store, REF)
+
+    page = browser.get("/proof?period=2010-12").text
+
+    assert "gb01: 3 lines credited in 2010-12 are debited in 2011-01, -3 units, net -12.75 GBP." in page
 
 
 def test_a_month_that_was_never_proved_says_how_to_prove_it(browser: Browser) -> None:

@@ -1,8 +1,8 @@
 """The warehouse changes its mind after goods were posted: documents stand, and what is made stands beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
@@ -17,13 +17,15 @@ from backhaul.application.ports import PostingState
 from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator, RetryLater
 from backhaul.domain.facts import Decision
+from backhaul.domain.general_journal import Sort
 from backhaul.domain.posting import PostingKind
 from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.rules import Close, TiedTo, Window
-from backhaul.domain.valuation import Policy
-from backhaul.entrypoints import foreseeing
+from backhaul.domain.valuation import Policy, valued
+from backhaul.entrypoints import foreseeing, journaling, valuing
 from backhaul.entrypoints.months import prove_month
 from tests.journeys.stage import TENANT, World, life, line, message, open_world
+from tests.journeys.test_journals import TIED
 from tests.journeys.test_kinds_goods_parts import gained, money, stock
 
 A, OUTLET, SCRAP = ("A", "RESELL"), ("B", "OUTLET"), ("D", "SCRAP")
@@ -426,3 +428,61 @@ def test_what_was_debited_after_its_credit_is_proved_without_it(daily: World, tm
     daily.pass_evenings(6, turns=2)
 
     assert proof_of(daily, tmp_path) == (1, 1, [])
+
+
+# --- late changes in a closed period ----------------------------------------------------------------------------------
+
+
+def month(world: World, folder: Path, period: str, day: date) -> tuple[tuple[int, int, list[str]], list[Mapping[str, Any]]]:
+    """Prove a month as of a day; give its lines, how many are proved, what is broken, and what it says of changes after the credit."""
+    world.house.settings = replace(world.house.settings, state_dir=folder)
+    with prove_month(world.house, TENANT, period, day, now=world.at) as (proof, books, _):
+        return (proof.lines, proof.proved, [each.kind for each in books.found()]), list(proof.late)
+
+
+def told_of(world: World, period: str) -> tuple[list[tuple[str, Decimal, Decimal | None]], dict[Sort, Decimal]]:
+    """Give what a month's last proof says of the worth of what came back, and the journals it proposes."""
+    store, rules = world.house.store, world.house.profiles[TENANT].rules
+    worth = [(row.kind, row.units, row.written_down) for row in valued(valuing.asked(store, TENANT, period).returned, rules.valuation)]
+    return worth, {each.journal.sort: each.journal.debit for each in journaling.proposed(store, rules, period)}
+
+
+@pytest.mark.parametrize("rejected", [1, 2], ids=["one of two", "all"])
+def test_what_changes_after_its_period_closed_lands_in_the_open_one_and_both_months_say_so(
+    daily: World, tmp_path: Path, rejected: int,
+) -> None:
+    daily.change_rules(valuation=Policy(source="F-12", write_down={"outlet": Decimal("0.40")}), accounts={"gb01": TIED})
+    daily.ask_anew()
+    daily.tell(*life("R-1", [tea((A, 2))], at=daily.at), *life("R-2", [tea((A, 2))], at=daily.at))
+    daily.pass_evenings(4, turns=2)
+    daily.at = datetime(2010, 12, 31, 20, tzinfo=UTC)
+    daily.control("clock", {"now": daily.at.isoformat()})
+    before = (month(daily, tmp_path, "2010-12", daily.at.date()), told_of(daily, "2010-12"))
+    notes = [(note["number"], note["date"], note["tax"]) for note in daily.ledgers["creditNotes"]]
+    daily.at = datetime(2011, 1, 3, 9, tzinfo=UTC)
+    daily.control("clock", {"now": daily.at.isoformat()})
+    daily.control("periods", {"month": "2010-12", "status": "closed"})
+
+    regrade(daily, tea((A, 1), (OUTLET, 1)))
+    kept = [] if rejected == 2 else [(A, 1)]
+    daily.tell(message("R-2", "ReturnInspected", 9, [tea(*kept, (SCRAP, rejected, True))], at=daily.at))
+    daily.pass_evenings(2, turns=2)
+    debit(daily)
+    daily.pass_evenings(5, turns=2)
+    today = datetime.now(UTC).date()  # the adapter dates journals by the wall clock
+    december, january = (month(daily, tmp_path, period, today) for period in ("2010-12", "2011-01"))
+    after = (told_of(daily, "2010-12"), told_of(daily, "2011-01"))
+
+    (asked,) = write_downs(daily)
+    assert before[0] == ((2, 2, []), [])
+    assert [(note["number"], note["date"], note["tax"]) for note in daily.ledgers["creditNotes"]] == notes, "posted documents stay"
+    (debited,) = [row for row in daily.rows("SalesInvoiceV2Lines") if row["ProductNumber"] == "SVC-MANUAL"]
+    assert (debited["InvoiceDate"][:7], Decimal(str(debited["LineAmount"]))) == ("2011-01", rejected * Decimal("4.25"))
+    assert december[0] == (2, 2, []), "the old month is proved as it was"
+    assert january[0] == (0, 0, []), "a line counts for the month of its credit alone"
+    late = [(row["what"], row["of"], row["posted_in"], row["lines"], row["net"]) for row in december[1]]
+    assert late == [("re-graded", "2010-12", "2011-01", 1, 0), ("debited", "2010-12", "2011-01", 1, -rejected * Decimal("4.25"))]
+    assert january[1] == december[1], "both months say so"
+    assert after[0] == before[1], "nothing of the old month is worth another amount, and no journal is proposed for it"
+    assert after[1] == ([], {Sort.REGRADE: Decimal(str(asked.content["amount"]))})
+    assert (asked.content["period"], daily.exceptions()) == ("2011-01", {"REGRADED": 1})

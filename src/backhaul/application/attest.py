@@ -38,8 +38,12 @@ ZONES: Final = timedelta(hours=15)
 """No zone is further from UTC."""
 LATE_ALREADY: Final = frozenset({"OVERDUE_IN_ERP", "UNCONFIRMED_TOO_LONG", "PROOF_BROKEN"})
 """Findings that say that something is late or broken; a line with no other one does not wait for a decision."""
+AFTERWARDS: Final = frozenset({"REJECTED_AFTER_CREDIT", "GRADE_CHANGED_AFTER_POSTING"})
+"""Findings about what is posted already: no credit waited for whoever decided about them."""
 LOSS: Final = "loss:"
-MOVES: Final = (LOSS, "grade:", "debit:")
+GRADE: Final = "grade:"
+DEBITED, REGRADED = "debited", "re-graded"
+MOVES: Final = (LOSS, GRADE, "debit:")
 """How the subjects of journal effects begin that move a line's units: written off, put elsewhere, or gone again with their debit."""
 DEBIT: Final = "charge:debit-"
 """How the subject of an effect begins that takes back the credit of a line."""
@@ -75,6 +79,8 @@ class Testimony:
     """Which credits without a mark could belong to which lines."""
     effort: Effort = field(default_factory=Effort)
     """How much of the platform's side had to be worked out."""
+    late: list[Row] = field(default_factory=list)
+    """What was read of debits and re-grades that were posted in another period than the credit of their line (`of`)."""
     elsewhere: dict[str, set[str]] = field(default_factory=dict)
     """What was read of lines of other periods, by period: what this reading found posted, their own proof has to find as well."""
 
@@ -135,7 +141,7 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
             beside.add(ref)
         _judge(ref, each, rules, whole, told, mine)
     marks.recompute(rules, (line for line, expected in mine.items() if isinstance(expected, Expected)))
-    _choose(_records(rules, shown, marks, confirmed), period, mine, beside, told)
+    _choose(_records(rules, shown, marks, confirmed, told.late), period, mine, beside, told)
     told.reasons += _fallen(confirmed, mine, told.away)
     told.suggested = suggest(confirmed.loose, _waiting(told))
     return told
@@ -182,14 +188,14 @@ def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], except
                       unowned_on=case.inspected_at.date() if case.inspected_at and accepted else None)
     freed: dict[str, datetime] = {}
     for row in exceptions:
-        if row.closed_at is not None and row.case.holds:
+        if row.closed_at is not None and row.case.holds and not {finding.code for finding in row.case.findings} <= AFTERWARDS:
             freed[row.case.line_id] = max(row.closed_at, freed.get(row.case.line_id, row.closed_at))
     expected = tuple(expect(case, facts, rules, entity, fixed=_fixed(kept, by_hand), freed=freed))
     return Judged(retailer=case.retailer, announced=announced, entity=entity.id, expected=expected,
                   held=tuple(opinion for each in expected for opinion in _held(each.line_id, kept, exceptions)))
 
 
-JUDGED: Final = Sort(name="proof", form=1, kind=Judged, work_out=judged)
+JUDGED: Final = Sort(name="proof", form=2, kind=Judged, work_out=judged)
 
 
 def _fixed(kept: Sequence[KeptPosting], by_hand: Sequence[Credited]) -> Mapping[str, Fixed]:
@@ -305,6 +311,8 @@ class _Marks:
     debits: set[str]
     shares: dict[tuple[str, str], list[tuple[Line, PostingKey, Decimal]]]
     unknown: set[str]
+    homes: Mapping[Line, str]
+    """Of lines that were debited or moved after their credit: the period of that credit, as we read it back."""
 
     @property
     def refs(self) -> set[str]:
@@ -328,6 +336,10 @@ def _marks(store: Store, rules: Rules, entries: Collection[Entry]) -> _Marks:
     with store.look() as tx:
         keys = tx.marked(rules.tenant, wanted)
         committed = tx.allocations(rules.tenant, {entry.journal for entry in entries if entry.journal})
+        changed = {key.return_ref for key in keys.values() if key.subject.startswith(DEBIT)} | {
+            key.return_ref for lines in committed.values() for line in lines for share in line.shares
+            if (key := PostingKey.parse(share.key)).subject.startswith(MOVES)}
+        kept = tx.postings(rules.tenant, changed) if changed else {}
     shares: dict[tuple[str, str], list[tuple[Line, PostingKey, Decimal]]] = {}
     for journal, line in ((journal, line) for journal, lines in committed.items() for line in lines):
         for share in line.shares:
@@ -336,7 +348,17 @@ def _marks(store: Store, rules: Rules, entries: Collection[Entry]) -> _Marks:
                 shares.setdefault((journal, str(line.number)), []).append(((key.return_ref, _line_of(key)), key, share.quantity))
     return _Marks(lines={mark: (key.return_ref, _line_of(key)) for mark, key in keys.items()},
                   debits={mark for mark, key in keys.items() if key.subject.startswith(DEBIT)}, shares=shares,
-                  unknown={mark for mark in wanted if mark not in keys})
+                  unknown={mark for mark in wanted if mark not in keys}, homes=_homes(rules, kept))
+
+
+def _homes(rules: Rules, kept: Mapping[str, Sequence[KeptPosting]]) -> Mapping[Line, str]:
+    """Say in which period each line of these returns was credited first."""
+    days: dict[Line, tuple[date, str]] = {}
+    for ref, row in ((ref, row) for ref, rows in kept.items() for row in rows):
+        if row.posting.key.kind is PostingKind.CREDIT_NOTE and row.document and row.document.posted_on:
+            at, found = (ref, row.posting.line_id), (row.document.posted_on, row.posting.key.legal_entity)
+            days[at] = min(found, days.get(at, found))
+    return {at: rules.entity(entity).calendar.period_of(day) for at, (day, entity) in days.items()}
 
 
 def _line_of(key: PostingKey) -> str:
@@ -365,25 +387,42 @@ def _waiting(told: Testimony) -> Iterator[Waiting]:
                 "entity", "item", "customer", "sale", "currency", "units", "net")})
 
 
-def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, confirmed: Confirmed) -> Iterator[tuple[Line | None, Row]]:
+def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, confirmed: Confirmed,
+             late: list[Row]) -> Iterator[tuple[Line | None, Row]]:
     """Write every record as a row, beside the line it belongs to; None where it carries no mark at all.
 
-    A line of a journal that was not committed for returns is a movement of the warehouse's own, and none of theirs.
+    A line of a journal that was not committed for returns is a movement of the warehouse's own, and none of theirs. What is posted beside
+    a credit, later, is of the period of that credit, or no month could be proved once the next one began; it is told as `late`.
     """
     for entity, entries in shown.items():
         for entry in entries:
             if entry.journal:
                 for line, key, units in marks.shares.get((entry.journal, entry.mark), ()):
-                    yield line, _share(rules, entity, entry, key, units, name_of(*line))
+                    share = _share(rules, entity, entry, key, units, name_of(*line))
+                    if not key.subject.startswith(LOSS):
+                        _bring_home(share, marks.homes.get(line), REGRADED if key.subject.startswith(GRADE) else "", late)
+                    yield line, share
                 continue
             own = marks.lines.get(entry.mark, ("", entry.mark)) if entry.mark else None
             told = replace(entry, item=None) if entry.mark in marks.debits else entry  # a debit names a service item of its own
             row = _record(rules, entity, told, name_of(*own) if own else "")
+            if own is not None and entry.mark in marks.debits:
+                _bring_home(row, marks.homes.get(own), DEBITED, late)
             theirs = confirmed.of(row) if own is None and entry.side is Side.CREDIT else []
             if theirs:
                 yield from theirs
             else:
                 yield own, row
+
+
+def _bring_home(row: Row, home: str | None, what: str, late: list[Row]) -> None:
+    """Take what is posted beside a credit to the period of the credit, whose day says nothing of it; tell where it was posted elsewhere."""
+    if row["period"] is None or home is None:
+        return
+    if what and row["period"] != home and (what == DEBITED or (row["units"] or NOTHING) > 0):  # of a move one half is enough
+        late.append({"what": what, "of": home, "posted_in": row["period"], **{name: row[name] for name in (
+            "entity", "currency", "line", "units", "net")}, "currency": row["currency"] or ""})
+    row |= {"period": home, "posted_on": None}
 
 
 def _share(rules: Rules, entity: str, entry: Entry, key: PostingKey, units: Decimal, line: str) -> Row:  # noqa: PLR0913, PLR0917  what it is of

@@ -5,7 +5,7 @@ run that could read everything no longer finds it. A run that could not read eve
 stays closed as long as it is the same break; it is no less broken in the proof.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +21,7 @@ from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.proposal import SYSTEM
 from backhaul.domain.returns import NOTHING
+from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 from backhaul.domain.tolerance import Measure
 
@@ -32,6 +33,18 @@ def across(books: Books, period: str) -> Sequence[Mapping[str, Any]]:
         SELECT coalesce(a.entity, ''), coalesce(r.currency, a.currency, ''), r.period, count(DISTINCT r.line), sum(r.net)
         FROM {books.whole('records')} r JOIN {books.whole('accepted')} a ON r.line = a.line
         WHERE r.side = 'credit' AND r.status = 'posted' AND r.period <> {quoted(period)} AND a.units <> 0 GROUP BY ALL ORDER BY ALL""")]
+
+
+def late(told: Iterable[Mapping[str, Any]], period: str) -> Sequence[Mapping[str, Any]]:
+    """Add up what was changed after its credit in another period, of lines of this one and in this one: both months say so (books 8)."""
+    by: dict[tuple[str, str, str, str, str], tuple[set[str], Decimal, Decimal]] = {}
+    for row in told:
+        if period in {row["of"], row["posted_in"]}:
+            at = (row["entity"], row["currency"], row["what"], row["of"], row["posted_in"])
+            lines, units, net = by.get(at, (set[str](), Decimal(0), Decimal(0)))
+            by[at] = ({*lines, row["line"]}, units + (row["units"] or Decimal(0)), net + (row["net"] or Decimal(0)))
+    names = ("entity", "currency", "what", "of", "posted_in", "lines", "units", "net")
+    return [dict(zip(names, (*at, len(lines), units, net), strict=True)) for at, (lines, units, net) in sorted(by.items())]
 
 
 def certify(store: ProofStore, rules: Rules, proof: Proof, books: Books, period: str, day: date, *,  # noqa: PLR0913, PLR0917  all of a run
@@ -120,13 +133,13 @@ def _exception(rules: Rules, name: str, subject: str, mine: Sequence[KeptStray],
     beside = f"; also {first.also}" if first.also else ""
     other = f"; with {first.other}" if first.other else ""
     sentence = f"{CLASSES[first.kind].means} It is {what}, document {first.document or 'none'}, {amount} {first.currency}{beside}{other}."
-    return ExceptionCase.about(
+    return routed(ExceptionCase.about(
         tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code=f"PROOF_{first.kind}", sentence=sentence),),
-        money=Money(amount=amount, currency=first.currency), now=now, teams=rules.teams)
+        money=Money(amount=amount, currency=first.currency), now=now, teams=rules.teams), rules.routing, rules.teams)
 
 
 def _of_house(rules: Rules, name: str, subject: str, each: Irregular, now: datetime) -> ExceptionCase:
-    return ExceptionCase.about(
+    return routed(ExceptionCase.about(
         tenant=rules.tenant, return_ref=name, line_id=subject, now=now, teams=rules.teams,
         findings=(Finding(code=f"PROOF_{each.kind}", sentence=f"{CLASSES[each.kind].means} {each.sentence}"),),
-        money=Money(amount=each.amount.quantize(Decimal("0.01")), currency=each.currency))
+        money=Money(amount=each.amount.quantize(Decimal("0.01")), currency=each.currency)), rules.routing, rules.teams)

@@ -16,6 +16,7 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.period import cut_off
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Flow
+from backhaul.domain.routing import routed
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.signature import (
     ITEMS,
@@ -203,13 +204,11 @@ def _fell(tx: CloseTx, close: Close, numbers: Numbers | None, now: datetime) -> 
 
 
 def _work(close: Close, signature: Signature, told: Sequence[str], now: datetime) -> ExceptionCase:
-    owner = Signer.FINANCE if signature.signer is Signer.REVIEWER else signature.signer
     sentence = f"{_line(signature)}: signed on {signature.at:%d %B %Y}; since then {'; '.join(told)}."
-    case = ExceptionCase.about(
+    return routed(ExceptionCase.about(
         tenant=signature.tenant, return_ref=_subject(signature.period), line_id=_line(signature),
         findings=(Finding(code="SIGNATURE_FELL", sentence=sentence),), money=Money(amount=Decimal("0.00"), currency=close.entity.currency),
-        now=now, teams=close.rules.teams)
-    return replace(case, owner=close.rules.teams.get("SIGNATURE_FELL", owner.value))
+        now=now, teams=close.rules.teams), close.rules.routing, close.rules.teams)
 
 
 def _others(tx: CloseTx, signature: Signature) -> set[str]:

@@ -10,6 +10,7 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.reading import Reading, read_again
 from backhaul.domain.returns import NOTHING
+from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 
 
@@ -18,7 +19,7 @@ def keep(tx: Tx, deliveries: Sequence[Delivery]) -> Sequence[DeliveryState]:
     states = tx.keep(deliveries)
     for delivery, state in zip(deliveries, states, strict=True):
         if state is DeliveryState.QUARANTINED:
-            _own(tx, delivery, {}, Finding(
+            own(tx, delivery.tenant, f"delivery:{delivery.identity}", rules=None, now=delivery.received_at, finding=Finding(
                 code="EVENT_CONTENT_CONFLICT",
                 sentence=f"Delivery '{delivery.identity}' came again with another body; the first one holds."))
     return states
@@ -48,7 +49,8 @@ def digest(store: Store, platform: Platform, rules: Rules, *, now: datetime, lim
             except Unusable as reason:
                 unusable += 1
                 tx.quarantine(delivery, str(reason))
-                _own(tx, delivery, rules.teams, Finding(code="UNREADABLE", sentence=f"{delivery.channel}: {reason}"))
+                own(tx, rules.tenant, f"delivery:{delivery.identity}", Finding(code="UNREADABLE", sentence=f"{delivery.channel}: {reason}"),
+                    rules=rules, now=delivery.received_at)
             else:
                 if delivery.again:
                     again[delivery.id] = Reading(message=delivery.sha256, asked=delivery.again, said=said)
@@ -66,11 +68,11 @@ def _supersede(tx: Tx, rules: Rules, again: Mapping[int, Reading], now: datetime
     tx.add_facts(rules.tenant, read_again(list(again.values()), tx.facts(rules.tenant, refs), made, at=now, profile=rules.version))
 
 
-def _own(tx: Tx, delivery: Delivery, teams: Mapping[str, str], finding: Finding) -> None:
-    own(tx, delivery.tenant, f"delivery:{delivery.identity}", finding, teams=teams, now=delivery.received_at)
+def own(tx: Tx, tenant: str, about: str, finding: Finding, *, rules: Rules | None, now: datetime) -> None:  # noqa: PLR0913  each is named
+    """Give an owner to what is about no return yet (a delivery, a file, a folder), under a reference of its own.
 
-
-def own(tx: Tx, tenant: str, about: str, finding: Finding, *, teams: Mapping[str, str], now: datetime) -> None:  # noqa: PLR0913  each is named
-    """Give an owner to what is about no return yet (a delivery, a file, a folder), under a reference of its own."""
-    tx.open_exception(ExceptionCase.about(
-        tenant=tenant, return_ref=about, line_id="", findings=(finding,), money=Money(amount=NOTHING, currency=""), now=now, teams=teams))
+    Where no rules are at hand it is the team of the kind, until the next rules are.
+    """
+    work = ExceptionCase.about(tenant=tenant, return_ref=about, line_id="", findings=(finding,), now=now, teams={},
+                               money=Money(amount=NOTHING, currency=""))
+    tx.open_exception(routed(work, rules.routing, rules.teams) if rules else work)

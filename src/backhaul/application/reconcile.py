@@ -99,6 +99,8 @@ class Proof:
     roll_forward: Sequence[Mapping[str, Any]] = ()
     across: Sequence[Mapping[str, Any]] = ()
     """By legal entity and currency, lines of a month that are credited in another period than they were accepted in, and their net."""
+    late: Sequence[Mapping[str, Any]] = ()
+    """By legal entity and currency, lines whose credit was taken back, or goods graded anew, in another period than their credit."""
     by_hand: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
     """By legal entity whose accounts were read: how much was posted on them by hand, and what it comes to."""
 
@@ -372,8 +374,9 @@ OVER: Final = "coalesce(c_net, 0) - a_net"
 EXISTENCE: Final[Sequence[Row]] = (
     ("a_units IS NULL AND h_state IS NOT NULL", "'UNKNOWN_AT_SOURCE'", "coalesce(c_net, s_cost, 0)"),
     ("a_units IS NULL", "'MISSING_AT_SOURCE'", "coalesce(c_net, s_cost, 0)"),
-    ("a_units = 0 AND c_posted > 0", "'REJECTED_BUT_CREDITED'", "coalesce(c_net, 0)"),
-    ("a_units = 0 AND s_posted > 0", "'REJECTED_BUT_RECEIVED'", "coalesce(s_cost, 0)"),
+    ("a_units = 0 AND c_posted > 0 AND NOT (c_posted > 1 AND c_units = 0 AND coalesce(c_net, 0) = 0)", "'REJECTED_BUT_CREDITED'",
+     "coalesce(c_net, 0)"),
+    ("a_units = 0 AND s_posted > 0 AND NOT (s_posted > 1 AND s_units = 0)", "'REJECTED_BUT_RECEIVED'", "coalesce(s_cost, 0)"),
     ("a_units = 0", "NULL", "NULL"),
     ("c_posted > 0 AND c_units = -a_units", "'SIGN_ERROR'", OVER),
     ("c_posted > 1 AND c_units > a_units", "'DUPLICATE_CREDIT'", OVER),

@@ -25,7 +25,8 @@ def figures(proof: Proof) -> dict[str, Any]:
             {"row": row.name, "limit": row.amount, "owner": row.owner, "reason": row.reason} for row in proof.tolerances]}}
            if proof.asked else {}),
         **({"payouts": dict(proof.payouts)} if proof.payouts else {}),
-        **{name: list(rows) for name, rows in (("roll_forward", proof.roll_forward), ("across", proof.across)) if rows},
+        **{name: list(rows) for name, rows in (
+            ("roll_forward", proof.roll_forward), ("across", proof.across), ("late", proof.late)) if rows},
         **({"by_hand": {entity: {"count": count, "amount": amount} for entity, (count, amount) in proof.by_hand.items()}}
            if proof.by_hand else {})}
 

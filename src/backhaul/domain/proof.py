@@ -216,9 +216,10 @@ def _existence(line: Line, *, late: bool) -> Discrepancy | None:
         return Discrepancy(kind=kind, amount=_known(credit.net, stock.cost))
     if accepted.units:
         return _too_much(line, accepted) or _too_little(line, accepted, late=late)
-    if credit.posted:
+    if credit.posted and not (credit.posted > 1 and not credit.units and not credit.net):  # a debit took it back, whole
         return Discrepancy(kind="REJECTED_BUT_CREDITED", amount=_known(credit.net))
-    return Discrepancy(kind="REJECTED_BUT_RECEIVED", amount=_known(stock.cost)) if stock.posted else None
+    left = stock.posted > 1 and not stock.units
+    return Discrepancy(kind="REJECTED_BUT_RECEIVED", amount=_known(stock.cost)) if stock.posted and not left else None
 
 
 def _too_much(line: Line, accepted: Accepted) -> Discrepancy | None:

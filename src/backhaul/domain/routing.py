@@ -5,12 +5,13 @@ waits, so that a new rule moves exactly the work it names.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
 from backhaul.domain.exception_case import KINDS, ExceptionCase
+from backhaul.domain.team import Team
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Escalation:
     kinds: frozenset[str] = frozenset()
 
 
+SIGNED: Final = "SIGNATURE_FELL"
 ESCALATION: Final = (Escalation(team="management", late=timedelta(days=1)),)
 """Where nothing else is said."""
 
@@ -55,7 +57,18 @@ def escalated_to(case: ExceptionCase, steps: Sequence[Escalation], now: datetime
 
 def owner_of(case: ExceptionCase, at: Whereabouts, rules: Sequence[RoutingRule], teams: Mapping[str, str]) -> str:
     """Give the team that owns an exception."""
-    return next((rule.team for rule in rules if _fits(rule, case, at)), teams.get(case.kind, KINDS[case.kind].owner.value))
+    return next((rule.team for rule in rules if _fits(rule, case, at)), teams.get(case.kind, _usual(case)))
+
+
+def _usual(case: ExceptionCase) -> str:
+    """Give the team of a kind; that a signature fell is the work of the team that signed, as its line says."""
+    signer = case.line_id.rpartition(" ")[2] if case.kind == SIGNED else ""
+    return signer if signer in set(Team) else KINDS[case.kind].owner.value
+
+
+def routed(case: ExceptionCase, rules: Sequence[RoutingRule], teams: Mapping[str, str], at: Whereabouts | None = None) -> ExceptionCase:
+    """Give an exception to the team that owns it; one about no return is nowhere, so that only rules about its kind and money fit it."""
+    return replace(case, owner=owner_of(case, at or Whereabouts(), rules, teams))
 
 
 def _fits(rule: RoutingRule, case: ExceptionCase, at: Whereabouts) -> bool:

@@ -18,7 +18,7 @@ from backhaul.application import close, folded, pairing, payments, summon as sum
 from backhaul.application.advance import History, Unreadable, advance, judged_by
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
-from backhaul.application.certify import across, certify
+from backhaul.application.certify import across, certify, late
 from backhaul.application.claims import Owed, claims
 from backhaul.application.extracts import SIDES
 from backhaul.application.folded import Effort
@@ -99,7 +99,7 @@ def _prove(  # noqa: PLR0913  options
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
         figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None
-        extracts, proof.across = [*grown.extracts], across(books, period)
+        extracts, proof.across, proof.late = [*grown.extracts], across(books, period), late(told.late, period)
         if ledger:
             proof.by_hand = counted(ledger, lambda entity: rules.entity(entity).calendar.last(period))
             accounts = _put(folder / f"accounts-{day.isoformat()}.jsonl", lambda path: journaling.write(ledger, path))

@@ -86,6 +86,10 @@ def _show_beside(told: Mapping[str, Any]) -> None:
     for row in told.get("across", ()):
         out.print(f"{row['entity'] or 'No legal entity'}: {row['lines']} lines are credited in {row['credited_in']}, "
                   f"net {row['net']:f} {row['currency']}; they count for the period they were accepted in.")
+    for row in told.get("late", ()):
+        out.print(f"{row['entity']}: {row['lines']} lines credited in {row['of']} are {row['what']} in {row['posted_in']}, "
+                  f"{row['units']:f} units, net {row['net']:f} {row['currency']}; they count for the period of their credit.",
+                  soft_wrap=True)
     for entity, row in told.get("by_hand", {}).items():
         if row["count"]:
             out.print(f"{entity}: {row['count']} entries that are none of ours stand on the accounts returns have to themselves, "

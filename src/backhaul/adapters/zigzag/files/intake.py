@@ -169,7 +169,7 @@ def too_large(name: str, size: int, limit: int) -> Refused:
 def own(store: Store, profile: Told, about: str, code: str, sentence: str, *, now: datetime) -> None:  # noqa: PLR0913  each is named
     """Give trouble with a file or folder to the team whose work it is."""
     with store.begin() as tx:
-        receive.own(tx, profile.rules.tenant, about, Finding(code=code, sentence=sentence), teams=profile.rules.teams, now=now)
+        receive.own(tx, profile.rules.tenant, about, Finding(code=code, sentence=sentence), rules=profile.rules, now=now)
 
 
 def _source(profile: Told, asked: str) -> str:
