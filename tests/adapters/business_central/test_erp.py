@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.adapters.finance_scm.test_erp import certificate
 from tests.journeys.stage import WIRE
 
 from backhaul.adapters.business_central import erp as adapter, wire
@@ -165,6 +166,19 @@ def test_where_the_customer_ledger_is_not_published_the_accounts_speak(company: 
     (ours,) = other.documents(date(2025, 1, 1), date(2025, 1, 31))
 
     assert (ours.net, ours.tax, ours.gross) == (Decimal(-10), Decimal(-2), Decimal(-12))
+
+
+def test_a_certificate_proves_the_application_here_as_well(company: Company) -> None:
+    mine = certificate("backhaul")
+    company.control("seed", {"settings": {"clientCertificate": mine[mine.index("-----BEGIN CERTIFICATE"):]}, "rows": {}})
+    entity = company.erp.entity
+
+    proven = adapter.connect(entity, company.rules, {"client_certificate": mine})
+    stranger = adapter.connect(entity, company.rules, {"client_certificate": certificate("backhaul")})
+
+    assert proven.central.token()
+    with pytest.raises(Misconfigured, match="token service refuses"):
+        stranger.central.token()
 
 
 def test_a_second_head_with_one_mark_is_a_spare_and_a_posted_one_never_is(company: Company) -> None:
