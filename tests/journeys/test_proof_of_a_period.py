@@ -160,6 +160,62 @@ def test_a_credit_by_hand_is_an_orphan_and_one_like_ours_a_second_credit(month: 
         ("CN-HAND", "DUPLICATE_BY_HAND", "C900002|POT#1"), ("CN-HAND", "EXTRA_IN_ERP", "")}
 
 
+def taken_back(world: World, item: str, by: str, **part: str) -> str:
+    """Let a clerk take back the credit note an item stands on, or a part of it; give what took it back."""
+    note = next(row["InvoiceNumber"] for row in world.rows(NOTE_LINES) if row["ProductNumber"] == item and row["InvoicedQuantity"] < 0)
+    row = world.control("reversals", {"legalEntity": "gb01", "invoice": note, "by": by, **part})
+    return str(row["Invoice"] if by == "free-text" else row["Voucher"])
+
+
+@pytest.mark.parametrize("by", ["voucher", "free-text"])
+def test_a_credit_note_that_somebody_took_back_is_reversed_line_by_line_and_no_orphan(month: World, by: str) -> None:
+    number = taken_back(month, "TEA", by)
+
+    proof, found = proved(month)
+
+    assert (proof.orphans, proof.complete) == (0, True)
+    assert [(each.line, each.kind, each.amount, each.document) for each in found] == [
+        ("C900001|CUP#1", "REVERSED_IN_ERP", D("-5.90"), number), ("C900001|TEA#1", "REVERSED_IN_ERP", D("-8.50"), number)]
+
+
+def test_what_takes_back_just_one_line_of_a_note_reverses_that_line_alone(month: World) -> None:
+    tea = one(month, NOTE_LINES, ProductNumber="TEA", InvoicedQuantity=-2)
+
+    number = taken_back(month, "TEA", "free-text", net=str(-D(str(tea["LineAmount"]))), tax=str(-D(str(tea["LineTotalTaxAmount"]))))
+    proof, found = proved(month)
+
+    assert [(each.line, each.kind, each.amount, each.document) for each in found] == [
+        ("C900001|TEA#1", "REVERSED_IN_ERP", D("-8.50"), number)]
+    assert proof.orphans == 0
+
+
+def test_an_order_by_hand_that_names_the_note_and_takes_a_part_of_its_only_line_is_that_lines_difference(month: World) -> None:
+    note = one(month, NOTES, InvoiceNumber=one(month, NOTE_LINES, ProductNumber="POT", InvoicedQuantity=-1)["InvoiceNumber"])
+    (entry,) = [row for row in month.rows(LEDGER) if (row["Voucher"], row["PostingType"]) == (note["LedgerVoucher"], "SalesReturn")]
+    change(month, NOTES, note, InvoiceNumber="INV-HAND", LedgerVoucher="V-HAND", SalesOrderNumber="", TotalInvoiceAmount=2.40,
+           TotalTaxAmount=0.40, CustomersOrderReference=note["InvoiceNumber"])
+    for at, (kind, amount) in enumerate((("SalesReturn", -2), ("Tax", -0.40), ("CustBalance", 2.40))):
+        change(month, LEDGER, entry, GeneralJournalAccountEntryRecId=990_000 + at, Voucher="V-HAND", PostingType=kind,
+               TransactionCurrencyAmount=amount, AccountingCurrencyAmount=amount)
+
+    proof, found = proved(month)
+
+    assert [(each.line, each.kind, each.amount) for each in found] == [("C900002|POT#1", "EDITED_AFTER_POSTING", D("-2.00"))]
+    assert proof.orphans == 0
+
+
+def test_a_payment_of_the_note_takes_nothing_back_and_a_part_of_several_lines_is_a_record_of_its_own(month: World) -> None:
+    taken_back(month, "POT", "voucher")
+    reversal = next(row for row in month.rows("CustTransBiEntities") if row["Voucher"].startswith("REV"))
+    change(month, "CustTransBiEntities", reversal, TransType="Payment")
+    number = taken_back(month, "TEA", "free-text", net="1.00", tax="0.20")
+
+    proof, found = proved(month)
+
+    assert proof.orphans == 1
+    assert [(each.line, each.kind, each.amount, each.document) for each in found] == [("", "EXTRA_IN_ERP", D("-1.00"), number)]
+
+
 def test_a_receipt_that_is_gone_and_one_on_the_wrong_shelf_are_found(month: World) -> None:
     pot = next(row for row in month.rows(STOCK) if row["ItemId"] == "POT" and row["Qty"] == 1)
     scrap = next(row for row in month.rows(STOCK) if row["ItemId"] == "CUP" and row["Qty"] == 1 and row["WMSLocationId"] == "OUTLET")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backhaul.application.extracts import files_of
-from backhaul.application.lease import HeldElsewhere
+from backhaul.application.lease import HeldElsewhere, held
 from backhaul.domain.entry import Shown
 from backhaul.domain.errors import RetryLater
 from backhaul.entrypoints import months
@@ -75,6 +75,25 @@ def test_a_worker_whose_month_somebody_took_over_keeps_nothing(shared: World) ->
     shared.house.adopt(desk)
     with months.prove_month(shared.house, TENANT, "2010-12", shared.at.date(), now=shared.at + timedelta(hours=2)) as (proof, _, more):
         assert (proof.lines, more["effort"]["judged"]) == (1, 1), "what was judged and not kept is not believed"
+
+
+def test_a_month_that_is_proved_for_longer_than_a_lease_lasts_stays_held(shared: World) -> None:
+    spent = [0.0]
+
+    def read_for_an_hour() -> None:
+        spent[0] += 60 * 60
+
+    shared.house.elapsed = lambda: spent[0]
+    desk = shared.house.desk(TENANT, "gb01")
+    shared.house.adopt(replace(desk, erp=_Slow(desk.erp, read_for_an_hour)))  # type: ignore[arg-type]  as above
+
+    with months.prove_month(shared.house, TENANT, "2010-12", shared.at.date(), now=shared.at) as (proof, _books, _):
+        later = shared.at + timedelta(minutes=75)
+        with pytest.raises(HeldElsewhere, match=f"{shared.house.worker} acts for it"), \
+                held(shared.house.store, TENANT, "proof:2010-12", holder="other", now=later, lasting=months.PROVING, elapsed=lambda: 0):
+            pass
+
+    assert (proof.lines, len(runs(shared))) == (1, 1), "nobody had taken over, so that one long step is no reason to stop"
 
 
 def test_what_an_earlier_run_of_the_same_day_read_is_not_written_over(shared: World) -> None:

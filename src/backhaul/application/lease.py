@@ -87,11 +87,24 @@ class LeasedStore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewing:
+    """A lease in the hands of who only reads for long: it goes on as long as nobody took it over, however long one step took."""
+
+    store: Store
+    lease: Lease
+
+    def check(self) -> None:
+        """Renew it once a part of its time is gone; stop with `RetryLater` where somebody else took over."""
+        with self.lease.renewing(self.store):
+            pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedErp:
     """The ERP in a turn under a lease: it is called only while the lease is surely ours."""
 
     erp: Erp
-    lease: Lease
+    lease: Lease | Renewing
 
     @property
     def route(self) -> Route:

@@ -22,7 +22,7 @@ from backhaul.application.certify import across, certify, late
 from backhaul.application.claims import Owed, claims
 from backhaul.application.extracts import SIDES
 from backhaul.application.folded import Effort
-from backhaul.application.lease import HeldElsewhere, Lease, held
+from backhaul.application.lease import HeldElsewhere, Lease, LeasedErp, Renewing, held
 from backhaul.application.ledger import counted, read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
@@ -45,7 +45,7 @@ from backhaul.entrypoints.stating import differing_in, erps_of, totals
 UNDER: Final = "proof"
 """Under this name and the period it is remembered when a month was proved, and held by whoever proves it."""
 PROVING: Final = timedelta(minutes=30)
-"""How long a month is held at least: reading the books of all its ERPs takes longer than one request."""
+"""How long a month is held after each step of its proof at least: reading the books of one ERP takes longer than one request."""
 
 
 @contextmanager
@@ -79,15 +79,18 @@ def _prove(  # noqa: PLR0913  options
 
     Who lost the lease meanwhile keeps nothing: that is `RetryLater`.
     """
-    rules, erps, seen = house.profiles[tenant].rules, erps_of(house, tenant), _seen(house, tenant, period, now.date())
+    rules, seen, mine = house.profiles[tenant].rules, _seen(house, tenant, period, now.date()), Renewing(store=house.store, lease=lease)
+    erps = {entity: erp if isinstance(erp, BackhaulError) else LeasedErp(erp=erp, lease=mine)
+            for entity, erp in erps_of(house, tenant).items()}
     until = min(day, rules.span(period).last)
-    heard = _hear(house, tenant, period, day, erps, now, anew=anew)
+    heard = _hear(house, tenant, period, day, erps, now, mine, anew=anew)
     told, irregular = heard.told, heard.irregular
     folder = house.settings.state_dir / "extracts" / tenant / period
     folder.mkdir(parents=True, exist_ok=True)
     with _history(folder / "history.duckdb", memory) as books:
         grown, onward = _grow(house, tenant, period, day, told, books, folder, anew=anew)
         proof = advance(books, grown.arrived if onward else grown.whole, day, rules.tolerance)
+        mine.check()
         irregular += differing_in(house, tenant, period)
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house = tuple(irregular)
@@ -135,10 +138,11 @@ class _Heard:
 
 
 def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, Erp | BackhaulError],  # noqa: PLR0913, PLR0917  private
-          now: datetime, *, anew: bool) -> _Heard:
+          now: datetime, mine: Renewing, *, anew: bool) -> _Heard:
     """Ask platform and ERPs; of returns nothing happened to since the last proof, what was worked out then is taken."""
     rules, whole = house.profiles[tenant].rules, house.profiles[tenant].rules.span(period)
     asked = ask_the_platform(house, tenant, now)
+    mine.check()
     summoning.tell(house.store, tenant, "reads the books of the ERPs")
     turn = folded.begin(house.store, rules)
     told = attest(house.store, erps, rules, period, day, turn=turn, anew=anew)
@@ -148,6 +152,7 @@ def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, 
     owed = claims(house.store, rules, turn=turn, anew=anew)
     compared = [each for each in owed if rules.payouts.providers or each.told]
     told.payouts += map(dict, payments.rows_of(compared, whole.first, min(day, whole.last)))
+    mine.check()
     return _Heard(told=told, irregular=irregular, owed=owed, relied_on=f"{asked.relied_on}; {_said(told.effort, anew=anew)}")
 
 

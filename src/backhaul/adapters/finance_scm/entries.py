@@ -2,7 +2,8 @@
 
 Read by date from what is posted, so that it needs no belief of ours about what should be there. A line's mark is reached the only way there
 is: an invoice line names the number of its order line (`LineCreationSequenceNumber`), a stock transaction its lot, and the order line
-carries our mark (facts/finance-scm 1.1, 1.6). Two batches of reads, plus pages.
+carries our mark (facts/finance-scm 1.1, 1.6). What somebody posted against a credit note is found by its number: as the customer's
+reference of an order, in the customer's ledger, or as what a free text invoice corrects. A few batches of reads, plus pages.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,17 @@ MOVED: Final = (*wire.SELECT[wire.STOCK], "ItemId", "InventLocationId", "WMSLoca
                 "CurrencyCode")
 RECEIVED: Final = frozenset({"Purchased", "Received"})
 GONE: Final = frozenset({"Sold", "Deducted"})
+SETTLES: Final = frozenset({"Payment", "Settlement"})
+"""Transactions of a customer that name a credit note because they pay or settle it, and take nothing of it back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Back:
+    """What was posted against a credit note: its number, its voucher, and what it takes back with tax, more than nothing."""
+
+    document: str
+    voucher: str
+    gross: Decimal
 
 
 @dataclass(slots=True)
@@ -43,6 +55,7 @@ class _Books:
     journals: Sequence[Row]
     arrived: Mapping[tuple[str, int], Row]
     open_lines: Sequence[Row]
+    back: Mapping[str, Sequence[_Back]] = field(default_factory=dict)
     heads: Mapping[str, Row] = field(default_factory=dict)
     by_sequence: Mapping[tuple[str, int], Row] = field(default_factory=dict)
     by_lot: Mapping[tuple[str, str], Row] = field(default_factory=dict)
@@ -79,6 +92,7 @@ def _read(  # noqa: PLR0913, PLR0917  all it asks by
         ask(wire.RETURN_LINES, f"{company} and ReturnStatus ne {enum('ReturnStatusLine', 'Invoiced')}"),
         ask(wire.SALES_ORDERS, f"{company} and SalesOrderStatus eq {enum('SalesStatus', 'Backorder')}", column="SalesOrderPoolId",
             values=(told.hold_pool, told.invoice_pool))])
+    back = _taken_back(odata, company, last, {str(row["InvoiceNumber"]) for row in notes}, charged)
     charged = [row for row in charged if is_mark(str(row.get("CustomersOrderReference") or ""))]
     came = _optional(odata, ask(wire.STOCK, f"{span('DatePhysical')} and Qty gt 0 and ReferenceCategory eq "
                                             f"{enum('InventTransType', 'Sales')}"), Side.STOCK, unread)
@@ -89,7 +103,7 @@ def _read(  # noqa: PLR0913, PLR0917  all it asks by
     waiting = {str(row["SalesOrderNumber"]) for row in open_orders if is_mark(str(row.get("CustomersOrderReference") or ""))}
     vouchers = {str(row.get("LedgerVoucher") or "") for row in (*notes, *charged)} | {
         str(row.get("Voucher") or "") for row in owed if row.get("Invoice")} | {str(row.get("VoucherPhysical") or "") for row in came} | {
-        str(row.get("Voucher") or "") for row in journals}
+        str(row.get("Voucher") or "") for row in journals} | {each.voucher for some in back.values() for each in some}
     taken, heads, lines, sales_heads, sales_lines, moves, ledger, arrived = odata.read([
         ask(wire.INVOICE_LINES, column="InvoiceNumber", values=(str(row["InvoiceNumber"]) for row in charged)),
         ask(wire.RETURN_ORDERS, column="ReturnOrderNumber", values=orders),
@@ -112,9 +126,35 @@ def _read(  # noqa: PLR0913, PLR0917  all it asks by
         ledger=by_voucher, moves=moves, journals=journals,
         arrived={(str(row["JournalNumber"]), int(number(row.get("LineNumber")))): row for row in arrived},
         open_lines=[*open_lines, *(row for row in sales_lines if str(row["SalesOrderNumber"]) in waiting)],
-        heads={_order(row): row for row in (*heads, *sales_heads)},
+        back=back, heads={_order(row): row for row in (*heads, *sales_heads)},
         by_sequence={(_order(row), int(number(row.get("LineCreationSequenceNumber")))): row for row in mine},
         by_lot={(_order(row), str(row.get("ReturnInventoryLotId") or row.get("InventoryLotId"))): row for row in mine})
+
+
+def _taken_back(odata: OData, company: str, last: date, notes: Collection[str], charged: Sequence[Row]) -> Mapping[str, Sequence[_Back]]:
+    """Find what was posted against these credit notes until a day, by the number of the note.
+
+    An environment need not show free text invoices. What they are called in the customer's ledger is their number; inferred.
+    """
+    select, until = wire.SELECT[wire.CUSTOMER_LEDGER], f"{company} and AmountCur gt 0 and TransDate le {last.isoformat()}T23:59:59Z"
+    found: dict[str, list[_Back]] = {}
+    free, owed = odata.read([
+        Query(entity_set=wire.FREE_TEXT, select=wire.SELECT[wire.FREE_TEXT], where=f"{company} and IsPosted eq {enum('NoYes', 'Yes')}",
+              column="CorrectedInvoiceId", values=tuple(notes)),
+        Query(entity_set=wire.CUSTOMER_LEDGER, select=select, where=until, column="Invoice", values=tuple(notes))],
+        optional=frozenset({wire.FREE_TEXT}))
+    corrects = {str(row.get("FreeTextNumber")): str(row.get("CorrectedInvoiceId")) for row in free if row.get("FreeTextNumber")}
+    (named,) = odata.read([Query(entity_set=wire.CUSTOMER_LEDGER, select=select, where=until, column="Invoice", values=tuple(corrects))])
+    for row in (*owed, *named):
+        if row.get("TransType") not in SETTLES:
+            number_, voucher = str(row.get("Invoice")), str(row.get("Voucher"))
+            found.setdefault(corrects.get(number_, number_), []).append(
+                _Back(document=number_ if number_ in corrects else voucher, voucher=voucher, gross=number(row.get("AmountCur"))))
+    for row in charged:
+        if (note := str(row.get("CustomersOrderReference") or "")) in notes and number(row.get("TotalInvoiceAmount")) > 0:
+            found.setdefault(note, []).append(_Back(document=str(row["InvoiceNumber"]), voucher=str(row.get("LedgerVoucher") or ""),
+                                                    gross=number(row.get("TotalInvoiceAmount"))))
+    return found
 
 
 def _optional(odata: OData, query: Query, side: Side, unread: dict[Side, str]) -> Sequence[Row]:
@@ -154,11 +194,17 @@ def _credits(books: _Books) -> Iterator[Entry]:
                  "currency": str(head.get("CurrencyCode") or "") or None, "posted_on": day_of(head.get("InvoiceDate"))}
         if not lines:
             yield Entry(**about, status=Status.EMPTY)
-        for line in lines:
-            row = books.by_sequence.get((order, int(number(line.get("LineCreationSequenceNumber")))))
-            yield Entry(**about, mark=_mark(row), item=str(line.get("ProductNumber") or "") or None,
+        undone, rest = _undone(head, lines, books.back.get(str(head.get("InvoiceNumber")), ()))
+        marks = [_mark(books.by_sequence.get((order, int(number(line.get("LineCreationSequenceNumber")))))) for line in lines]
+        for at, (mark, line) in enumerate(zip(marks, lines, strict=True)):
+            told = about | ({"status": Status.REVERSED, "document": undone[at]} if at in undone else {})
+            yield Entry(**told, mark=mark, item=str(line.get("ProductNumber") or "") or None,
                         units=-number(line.get("InvoicedQuantity")), net=-number(line.get("LineAmount")),
                         tax=-number(line.get("LineTotalTaxAmount")))
+        for each in rest:  # of a note with one line it can only be that line's
+            net = _sums(books.ledger.get(each.voucher, ()))[0] or -each.gross
+            yield Entry(**about | {"document": each.document}, mark=marks[0] if len(marks) == 1 else "", units=Decimal(0), net=net,
+                        tax=-each.gross - net)
     invoiced = {str(head.get("LedgerVoucher")) for head in books.notes}
     for voucher, owed in books.owed.items():
         if voucher not in invoiced:  # a credit that no sales invoice stands for: free text, or by journal
@@ -166,6 +212,25 @@ def _credits(books: _Books) -> Iterator[Entry]:
             yield Entry(side=Side.CREDIT, document=str(owed.get("Invoice")), voucher=voucher, net=net,
                         posted_on=day_of(owed.get("TransDate")), customer=str(owed.get("AccountNum") or "") or None,
                         currency=str(owed.get("CurrencyCode") or "") or None)
+
+
+def _undone(head: Row, lines: Sequence[Row], back: Sequence[_Back]) -> tuple[Mapping[int, str], Sequence[_Back]]:
+    """Say which lines of a credit note are taken back whole, each by which document, and what takes something else back.
+
+    Together they take back the whole note, or each just what one line gave with its tax and charges.
+    """
+    if back and sum((each.gross for each in back), Decimal(0)) == -number(head.get("TotalInvoiceAmount")):
+        return dict.fromkeys(range(len(lines)), back[0].document), ()
+    undone: dict[int, str] = {}
+    rest: list[_Back] = []
+    for each in back:
+        mine = next((at for at, line in enumerate(lines) if at not in undone and each.gross == -sum(
+            number(line.get(name)) for name in ("LineAmount", "LineTotalTaxAmount", "LineTotalChargeAmount"))), None)
+        if mine is None:
+            rest.append(each)
+        else:
+            undone[mine] = each.document
+    return undone, rest
 
 
 def _drafts(books: _Books) -> Iterator[Entry]:
@@ -236,8 +301,14 @@ def _moved(books: _Books, row: Row, side: Side, sign: int) -> Entry:
 
 
 def _ledger(books: _Books) -> Iterator[Entry]:
-    """Give each voucher of a credit as the general ledger has it, from both of its sides."""
-    for voucher, rows in books.ledger.items():
+    """Give each voucher of a credit as the general ledger has it, from both of its sides, with what was posted against the credit."""
+    against_it = {str(head.get("LedgerVoucher")): {each.voucher for each in books.back.get(str(head.get("InvoiceNumber")), ())}
+                  for head in books.notes}
+    apart = {voucher for some in against_it.values() for voucher in some}
+    for voucher, own in books.ledger.items():
+        if voucher in apart:
+            continue
+        rows = [*own, *(row for other in against_it.get(voucher, ()) for row in books.ledger.get(other, ()))]
         net, against = _sums(rows)
         days = [day for row in rows if (day := day_of(row.get("AccountingDate")))]
         yield Entry(side=Side.LEDGER, document=voucher, voucher=voucher, net=net, against=against, posted_on=min(days, default=None))

@@ -59,8 +59,10 @@ TAX_GROUPS: Final = "TaxGroupDatas"
 TAX_ITEM_GROUPS: Final = "TaxItemGroups"
 TAX_VALUES: Final = ("TaxCodeValueV2Entity", "TaxCodeValueEntity")
 """Entities of tax rates by date; the name of their set is unknown and asked of the environment (facts/finance-scm 1.5)."""
-OPTIONAL: Final = frozenset({STOCK, PERIODS, PERIOD_STATUSES, BATCH_JOBS, REASONS, TAX_GROUPS, TAX_ITEM_GROUPS})
-"""Sets whose name or reach the facts leave open (1.2, 1.5, 1.6): without them no cost, period status, jobs, reason codes or tax rate."""
+OPTIONAL: Final = frozenset({
+    STOCK, PERIODS, PERIOD_STATUSES, BATCH_JOBS, REASONS, TAX_GROUPS, TAX_ITEM_GROUPS, wire.FREE_TEXT})
+"""Sets whose name or reach the facts leave open (1.2, 1.5, 1.6): without them no cost, period status, jobs, reason codes, tax rate or
+free text invoices."""
 RETURNED: Final = "ReturnOrderLines"
 """Navigation from a return order to its lines, spelt as in fo-odata-contract.json; return-order-v2-schema.json has a small first letter."""
 COLUMNS: Final = {

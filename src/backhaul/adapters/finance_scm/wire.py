@@ -57,6 +57,7 @@ INVOICE_LINES: Final = "SalesInvoiceV2Lines"
 STOCK: Final = "InventTransBiEntities"
 LEDGER: Final = "GeneralJournalAccountEntries"
 CUSTOMER_LEDGER: Final = "CustTransBiEntities"
+FREE_TEXT: Final = "FreeTextInvoiceHeaders"
 
 SELECT: Final[Mapping[str, tuple[str, ...]]] = {
     RETURN_ORDERS: ("dataAreaId", "ReturnOrderNumber", "RMANumber", "CustomersOrderReference", "CustomerRequisitionNumber",
@@ -95,7 +96,8 @@ SELECT: Final[Mapping[str, tuple[str, ...]]] = {
              "DataArea"),
     STOCK: ("dataAreaId", "ReferenceId", "InventTransId", "Qty", "StatusIssue", "VoucherPhysical", "CostAmountPhysical", "CostAmountPosted",
             "CostAmountAdjustment"),
-    CUSTOMER_LEDGER: ("Voucher", "Invoice", "AccountNum", "AmountCur", "CurrencyCode", "TransDate"),
+    CUSTOMER_LEDGER: ("Voucher", "Invoice", "AccountNum", "AmountCur", "CurrencyCode", "TransDate", "TransType"),
+    FREE_TEXT: ("dataAreaId", "FreeTextNumber", "CorrectedInvoiceId"),
 }
 """The columns we read; whole rows of these entities can have over 250 (facts/finance-scm 4)."""
 

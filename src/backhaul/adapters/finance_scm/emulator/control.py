@@ -35,6 +35,7 @@ class Control:
             ("POST", "sales"): self.sell,
             ("POST", "payouts"): self.pay_out,
             ("POST", "settlements"): self.settle,
+            ("POST", "reversals"): self.take_back,
             ("GET", "clock"): lambda _: {"now": self.world.stamp()},
             ("POST", "clock"): self.advance,
             ("POST", "jobs/run"): self.run,
@@ -102,6 +103,11 @@ class Control:
         """Let a clerk settle a payout with a credit note, or write it off."""
         with self.world.tables.transaction():
             return ledger.settle_as_told(self.world, told)
+
+    def take_back(self, told: Told) -> object:
+        """Let a clerk take a credit note back, or a part of it."""
+        with self.world.tables.transaction():
+            return _public(ledger.take_back(self.world, told))
 
     def advance(self, told: Told) -> object:
         """Move the clock on, never back; late commits land and hanging imports end first."""

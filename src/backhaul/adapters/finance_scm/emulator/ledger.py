@@ -333,6 +333,29 @@ def invoice(world: World, document: Document, order: Mapping[str, Any], customer
     return header
 
 
+def take_back(world: World, told: Mapping[str, Any]) -> Row:
+    """Post against a credit note what a clerk does: a voucher of the general journal, or a free text invoice that corrects it.
+
+    Without `net` and `tax` all of it is taken back. Reading of facts/finance-scm 1.6: a voucher that names the note as its invoice shows
+    that number on the customer's account, a free text invoice its own.
+    """
+    company = told["legalEntity"]
+    notes = world.tables.where("SalesInvoiceHeadersV2", "InvoiceNumber", told["invoice"])
+    note = next(row for row in notes if row["dataAreaId"] == company)
+    tax = Decimal(told.get("tax", -note["TotalTaxAmount"]))
+    net = Decimal(told["net"]) if "net" in told else -note["TotalInvoiceAmount"] - tax
+    free = told["by"] == "free-text"
+    number, customer = world.number("FTI") if free else note["InvoiceNumber"], note["InvoiceCustomerAccountNumber"]
+    voucher, currency = world.number("REV"), note["CurrencyCode"]
+    document = Document(company=company, voucher=voucher, number=number, date=world.today(), currency=currency, text="Reversal")
+    book(world, document, [("customer", net + tax, "CustBalance"), ("sales-returns", -net, "SalesReturn"), ("vat", -tax, "Tax")])
+    if free:
+        row = {"dataAreaId": document.company, "InvoiceIdentifier": world.tables.last_id + 1, "FreeTextNumber": number, "IsPosted": "Yes"}
+        about = {"CorrectedInvoiceId": note["InvoiceNumber"], "CorrectedInvoiceDate": note["InvoiceDate"], "InvoiceDate": document.date}
+        world.keep("FreeTextInvoiceHeaders", row | about | {"CustomerAccount": customer, "CurrencyCode": document.currency})
+    return customer_entry(world, document, customer, net + tax, "Sales", number)
+
+
 # ---------------------------------------------------------------- payouts
 
 

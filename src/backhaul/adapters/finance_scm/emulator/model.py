@@ -27,7 +27,7 @@ READ_ONLY = frozenset({
     "SalesInvoiceHeadersV2", "SalesInvoiceV2Lines", "InventTransBiEntities", "GeneralJournalAccountEntries", "CustTransBiEntities",
     "InventoryJournalTableBiEntities", "InventoryJournalTransBiEntities", "WarehousesOnHandV2", "BatchJobs", "ReturnReasonCodeBiEntities",
     "WarehouseInventoryStatusesOnHandV2",
-    "FiscalPeriods", "LedgerFiscalPeriodsV2",
+    "FiscalPeriods", "LedgerFiscalPeriodsV2", "FreeTextInvoiceHeaders",
     "InventoryAdjustmentJournalNames", "InventoryMovementJournalNames", "InventoryTransferJournalNames",
 })  # fmt: skip
 
@@ -83,7 +83,7 @@ INDEXED: Mapping[str, tuple[str, ...]] = {
 DAYS = frozenset({
     "ReturnDeadline", "TransactionDate", "InvoiceDate", "ExpectedReturnArrivalDate", "ActualReturnArrivalDate", "ReturnClosedDate",
     "TransDate", "AccountingDate", "DocumentDate", "DatePhysical", "DateFinancial", "DateStatus", "DueDate", "Closed", "FromDate", "ToDate",
-    "StartDate", "EndDate", "RequestedShippingDate", "RequestedReceiptDate", "ConfirmedShippingDate",
+    "StartDate", "EndDate", "CorrectedInvoiceDate", "RequestedShippingDate", "RequestedReceiptDate", "ConfirmedShippingDate",
 })  # fmt: skip
 
 DEFAULTS: Mapping[str, Any] = {
