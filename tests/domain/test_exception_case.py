@@ -87,7 +87,7 @@ def test_every_row_is_complete(code: str) -> None:
 def test_only_matters_of_judgement_can_be_waived() -> None:
     assert {code for code, kind in KINDS.items() if kind.waivable} == {
         "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "HISTORY_ALLOWANCE", "TAX_DIFFERS", "SURPLUS",
-        "CREDIT_ABOVE_LIMIT", "BATCH_SENT_BACK",
+        "POSSIBLY_SAME_GOODS", "CREDIT_ABOVE_LIMIT", "BATCH_SENT_BACK",
         "PERIOD_MISSED", "BLIND", "REGRADED", "HUB_STOCK_OVERDUE", "ACCOUNT_DIFFERS", "COST_DIFFERS", "COST_NOT_FINAL",
         "WRONG_ITEM_OTHER_LINE", "WRONG_ITEM_OTHER_PRODUCT", "WRONG_ITEM_FOREIGN", "WRONG_ITEM_EMPTY"}
     assert all(kind.severity is not Severity.STOP for kind in KINDS.values() if kind.waivable)

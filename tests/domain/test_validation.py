@@ -57,7 +57,7 @@ def found(case: ReturnCase, **about: Any) -> list[tuple[str, str, str]]:
 
 def test_a_return_that_fits_its_sale_has_nothing_against_it() -> None:
     assert codes(graded()) == []
-    assert len(CHECKS) == 13
+    assert len(CHECKS) == 14
 
 
 @pytest.mark.parametrize(("limits", "taken", "says"), [
@@ -383,6 +383,14 @@ def test_goods_matched_with_the_sale_of_somebody_else_are_looked_at() -> None:
 
     assert codes(case, erp=master(sales=[sale(customer="WALKIN")])) == ["MATCH_DIFFERS"]
     assert codes(case) == []
+
+
+def test_the_same_goods_are_not_credited_once_as_found_and_once_as_announced() -> None:
+    about = matter(graded())
+
+    assert [each.sentence for each in validate(replace(about, alike=frozenset({"R-9", "R-8"})))] == [
+        "Of goods that came without a return, R-8, R-9 takes MUG of order SO-1 as well."]
+    assert validate(replace(about, alike=frozenset({"R-9"}), postings=())) == ()
 
 
 def test_no_more_money_is_credited_than_is_left_of_what_was_paid_though_units_are() -> None:

@@ -186,6 +186,49 @@ def test_a_parcel_that_somebody_registered_by_hand_goes_the_way_of_blind_goods_t
     assert (daily.state(ref), daily.exceptions()) == ("settled", {})
 
 
+def test_goods_found_without_a_return_and_a_return_of_the_same_sale_are_credited_both_once_people_told_them_apart(daily: World) -> None:
+    blind(daily, units=1)
+    daily.pass_evenings(3, turns=2)
+    match(daily, price="4.25", customer="10001")
+    daily.pass_evenings(6, turns=2)
+    daily.tell(*life("R-1", [line("TEA", 1, "4.25", received=1, grades=[(*RESELL, 1, True)])], at=daily.at),
+               *life("R-2", [line("CUP", 1, "2.95", received=1, grades=[(*RESELL, 1, True)])], at=daily.at))
+    daily.pass_evenings(4, turns=2)
+    held = (money(daily), daily.exceptions(), [row.case.findings[0].sentence for row in daily.open()])
+
+    waive(daily, "POSSIBLY_SAME_GOODS")
+    daily.pass_evenings(4, turns=2)
+
+    assert held == ([("CUP", 1, "2.95"), ("TEA", 1, "4.25")], {"POSSIBLY_SAME_GOODS": 1}, [
+        "Of goods that came without a return, B-1 takes TEA of order 500001 as well."])
+    assert money(daily) == [("CUP", 1, "2.95"), ("TEA", 1, "4.25"), ("TEA", 1, "4.25")]
+    assert daily.exceptions() == {}
+
+
+def test_goods_without_a_return_that_are_matched_with_a_sale_a_return_was_credited_of_wait_as_well(daily: World) -> None:
+    blind(daily, units=1)
+    daily.tell(*life("R-1", [line("TEA", 1, "4.25", received=1, grades=[(*RESELL, 1, True)])], at=daily.at))
+    daily.pass_evenings(4, turns=2)
+
+    match(daily, price="4.25", customer="10001")
+    daily.pass_evenings(4, turns=2)
+
+    assert money(daily) == [("TEA", 1, "4.25")]
+    assert [(row.case.return_ref, row.case.kind, row.case.findings[0].sentence) for row in daily.open()] == [
+        ("B-1", "POSSIBLY_SAME_GOODS", "These goods came without a return, and R-1 takes TEA of order 500001 as well.")]
+
+
+def test_of_two_such_returns_in_one_window_the_second_waits(daily: World) -> None:
+    blind(daily, units=1)
+    daily.pass_evenings(3, turns=2)
+    daily.tell(*life("R-1", [line("TEA", 1, "4.25", received=1, grades=[(*RESELL, 1, True)])], at=daily.at))
+    match(daily, price="4.25", customer="10001")
+    daily.pass_evenings(6, turns=2)
+
+    assert money(daily) == [("TEA", 1, "4.25")]
+    assert [row.case.kind for row in daily.open()] == ["POSSIBLY_SAME_GOODS"]
+
+
 @pytest.mark.parametrize(("wrong", "kind"), [
     ({"order": "999999"}, "ORDER_UNKNOWN"), ({"order": "500002"}, "ORDER_LINE_UNKNOWN"), ({"price": "9.99"}, "PRICE_ABOVE_SOLD"),
     ({"customer": "10002"}, "MATCH_DIFFERS")])

@@ -20,7 +20,7 @@ from backhaul.domain.answering import waits_for
 from backhaul.domain.charges import debited_line, is_charge
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
-from backhaul.domain.facts import Fact, LinesMinted, Stage
+from backhaul.domain.facts import Fact, LinesMinted, Matched, Stage
 from backhaul.domain.kits import explode
 from backhaul.domain.legs import with_needs
 from backhaul.domain.lifecycle import ReturnState
@@ -443,6 +443,8 @@ class _Docket:
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
         self.unread, self.by_hand = unconfirmed(tx, rules, list(known)), tx.matched_lines(rules.tenant, list(known))
         self.taken, self.history = dict(taken.lots), dict(taken.history)
+        self.takers = {at: dict.fromkeys(refs, False) for at, refs in taken.takers.items()}
+        self._tell_unannounced({(line.order, line.sku) for case in cases for line in case.lines if line.order})
         watched = (rules.limits.customer_day, rules.limits.day) != (None, None)
         self.today = dict(tx.let_go(rules.tenant, entity.id, since=now - DAY, window=window)) if watched else {}
         self.origins: dict[tuple[str, str], Origin] = {}
@@ -491,6 +493,7 @@ class _Docket:
             case=picture.case, line=line, postings=mine, rules=self.rules, entity=self.entity, master=self.master,
             period=self.period, missed=_missed(picture, line.line_id), origin=origin,
             made=self._made(picture.case.ref, line.line_id, line.sku), posted_on=landing(self.entity, self.now),
+            alike=self._alike(picture.case.ref, line),
             claims=Claims(lots=self.taken, history={customer: self.history.get(customer, NOTHING) - history}, today=self.today))
         found = validate(matter)
         self.rates[picture.case.ref, line.line_id] = matter.rate
@@ -503,6 +506,22 @@ class _Docket:
         elif ordering and not found:
             self.history[customer] = self.history.get(customer, NOTHING) + worth
         return found
+
+    def _tell_unannounced(self, wanted: Collection[tuple[str, str]]) -> None:
+        """Note which of the returns that take the same as one of this window came unannounced and were matched with their sale."""
+        others = {ref for at in wanted for ref in self.takers.get(at, {})} - set(self.known)
+        matched = {(ref, fact.order) for ref, facts in (self.tx.facts(self.rules.tenant, sorted(others)) if others else {}).items()
+                   for fact in facts if isinstance(fact, Matched)}
+        for order, sku in wanted:
+            for ref in self.takers.get((order, sku), {}):
+                mine = self.known[ref].case.lines if ref in self.known else ()
+                self.takers[order, sku][ref] = (ref, order) in matched or any(line.matched and (line.order, line.sku) == (order, sku)
+                                                                              for line in mine)
+
+    def _alike(self, ref: str, line: ReturnLine) -> frozenset[str]:
+        """Give the other returns that take of the same item of the same sale, where the goods of one of both came unannounced."""
+        there = self.takers.get((line.order or "", line.sku), {})
+        return frozenset(other for other, unannounced in there.items() if other != ref and (unannounced or line.matched))
 
     def _origin(self, line: ReturnLine, ordering: Sequence[OrderLine], made: Sequence[OrderLine]) -> Origin | None:
         """Find the lines of the sale that units come from: as it was written down, else by the tenant's rule."""
@@ -524,6 +543,7 @@ class _Docket:
         """Let what a line takes of its sale be gone for the next, and keep where it comes from for `_fix`."""
         if origin is not None:
             self.origins[ref, line.line_id] = origin
+        self.takers.setdefault((wanted.order, line.sku), {})[ref] = line.matched
         for share in origin.shares if origin else ():
             at = (wanted.order, share.lot)
             mine = Taken(units=share.quantity, net=share.quantity * wanted.unit_price)

@@ -187,12 +187,13 @@ class Taken:
 class Claims:
     """What earlier returns of ours already take of a sale or an allowance: by (order, lot), and net by customer.
 
-    `today` is what went out within a day, net by customer and currency.
+    `today` is what went out within a day, net by customer and currency. `takers` are the returns that take units, by (order, SKU).
     """
 
     lots: Mapping[tuple[str, str], Taken] = field(default_factory=dict)
     history: Mapping[str, Decimal] = field(default_factory=dict)
     today: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    takers: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +211,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """One line in front of the judge, with everything the checks look at. `made` is what its first document said the SKU is in the ERP."""
+    """One line in front of the judge, with everything the checks look at. `made` is what its first document said the SKU is in the ERP.
+
+    `alike` are other returns that take the same item of the same sale, where the goods of either were found without a return.
+    """
 
     case: ReturnCase
     line: ReturnLine
@@ -224,6 +228,7 @@ class Matter:
     made: ErpItem | None = None
     posted_on: date | None = None
     missed: frozenset[str] = frozenset()
+    alike: frozenset[str] = frozenset()
 
     @property
     def is_fee(self) -> bool:
@@ -446,6 +451,13 @@ def _origin_covers_it(m: Matter, sale: Sale, sold: Sequence[SaleLine], origin: O
         yield m.finding("SPANS_SALE_LINES", f"No one line of order {sale.number} covers {m.line.announced} x {m.line.sku}: {told}.")
 
 
+def goods_are_credited_once(m: Matter) -> Iterator[Finding]:
+    """Keep goods that came unannounced and a return that announced the same from being credited both before people told them apart."""
+    if m.alike and any(posting.key.kind is PostingKind.ORDER_LINE for posting in m.postings):
+        which = "These goods came without a return, and" if m.line.matched else "Of goods that came without a return,"
+        yield m.finding("POSSIBLY_SAME_GOODS", f"{which} {', '.join(sorted(m.alike))} takes {m.line.sku} of order {m.line.order} as well.")
+
+
 def credit_is_within_limits(m: Matter) -> Iterator[Finding]:
     """Let no more money go out than the tenant lets go without a person: of one line, order, customer or day, added up (INV-30)."""
     wanted = [posting.document for posting in m.postings if posting.key.kind is PostingKind.ORDER_LINE]
@@ -538,6 +550,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     codes_exist,
     customer_can_be_credited,
     original_sale_covers_it,
+    goods_are_credited_once,
     credit_is_within_limits,
     history_policy_covers_it,
     tax_is_that_of_the_sale,
@@ -553,6 +566,7 @@ CODES: Final = frozenset({
     "ORDER_UNKNOWN", "MATCH_DIFFERS", "ORDER_LINE_UNKNOWN", "QUANTITY_ABOVE_SOLD", "PRICE_ABOVE_SOLD", "CREDIT_ABOVE_LIMIT",
     "HISTORY_ALLOWANCE",
     "KIT_NOT_WHOLE", "VALUE_ABOVE_SOLD", "SPANS_SALE_LINES", "TAX_DIFFERS", "CURRENCY_DIFFERS", "PERIOD_CLOSED", "PERIOD_MISSED",
+    "POSSIBLY_SAME_GOODS",
 })
 """Everything a check can find; what is found here is found again, or not, each time the line is judged."""
 

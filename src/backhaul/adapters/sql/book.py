@@ -311,25 +311,31 @@ class Book(Casebook):
                orders: Collection[str], history: Collection[str], apart_from: Collection[str]) -> Claims:  # noqa: ARG002  fixed ones count, whoever asks
         """Sum what fixed order lines take: units and value by (order, lot), and net value by customer for goods without a sale.
 
+        Who takes of an item of an order is told as well.
+
         `history` are the customers asked for. Lines the ERP refused take nothing. What is only planned never counts.
         """
         self._flush_postings()
         lots: dict[tuple[str, str], Taken] = {}
+        takers: dict[tuple[str, str], set[str]] = {}
         columns = postings.c
         ours = (columns.tenant == tenant, columns.legal_entity == legal_entity, columns.state.in_(TAKING))
         for part in chunks(sorted(set(orders))):
             for order, key, body in self._connection.execute(
                 select(columns.order_ref, columns.key, columns.body).where(
                     *ours, columns.claim == "sale", columns.order_ref.in_(part))):
-                for lot, taken in _taken(rows.posting(key, body)):
+                posting = rows.posting(key, body)
+                for lot, taken in _taken(posting):
                     lots[order, lot] = lots.get((order, lot), Taken()) + taken
+                if isinstance(posting.document, OrderLine):
+                    takers.setdefault((order, posting.document.sku), set()).add(posting.key.return_ref)
         value: dict[str, Decimal] = {}
         for part in chunks(sorted(set(history))):
             for customer, net in self._connection.execute(
                 select(columns.customer, columns.value).where(
                     *ours, columns.claim == "history", columns.customer.in_(part))):
                 value[customer] = value.get(customer, Decimal(0)) + net
-        return Claims(lots=lots, history=value)
+        return Claims(lots=lots, history=value, takers={at: frozenset(refs) for at, refs in takers.items()})
 
     def let_go(self, tenant: str, legal_entity: str, *, since: datetime, window: str) -> Mapping[tuple[str, str], Decimal]:
         """Sum the net value of fixed order lines of the windows closed after a moment, and of one that closes now."""
