@@ -27,6 +27,7 @@ from backhaul.application.proof_ports import KeptProof
 from backhaul.domain.access import Grant, Role
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
+from backhaul.entrypoints.web.door import STEP_UP
 from backhaul.entrypoints.web.serving import Running
 
 
@@ -50,13 +51,17 @@ def three(store: SqlStore, clock: Now) -> list[int]:
 
 
 def test_a_list_is_worked_through_from_page_to_page_also_past_what_was_resolved(
-    browser: Browser, three: list[int], server: Running,
+    browser: Browser, three: list[int], server: Running, clock: Now,
 ) -> None:
     one = browser.get(link(browser.get("/exceptions?kind=TAX_DIFFERS"), "C536807"))
     said = browser.post(html.unescape(re.findall(r'action="([^"]+/propose[^"]*)"', one.text)[0]), **browser.fill(one), kind="close",
                         reason="It came all the same")
     waits = browser.get(said.headers["location"])
     two = browser.get(link(waits, "Next"))
+    anton = inside(server, "Anton Approver")
+    shown = anton.get(said.headers["location"])
+    clock.at += STEP_UP * 2
+    stale = anton.post(html.unescape(re.findall(r'action="([^"]+/approve[^"]*)"', shown.text)[0]), **anton.fill(shown))
     anton = inside(server, "Anton Approver")
     anton.post(f"{waits.url.path}/approve", **anton.fill(anton.get(waits.url.path)))
     back = browser.get(link(two, "Previous"))
@@ -66,6 +71,7 @@ def test_a_list_is_worked_through_from_page_to_page_also_past_what_was_resolved(
     assert [">1 of 3<" in one.text, ">2 of 3<" in two.text] == [True, True]
     assert (link(one, "Previous"), link(last, "Next")) == ("", "")
     assert ("list=" in said.headers["location"], waits.url.path.startswith("/approvals/")) == (True, True)
+    assert "list%3D" in stale.headers["location"], "who proves anew who they are comes back to the list as well"
     assert back.url.path == one.url.path
     assert link(back, "Next")
     assert link(last, "To the list") == "/exceptions?kind=TAX_DIFFERS"

@@ -343,6 +343,12 @@ CARRIED: Final = frozenset({"tenant", "list"})
 """What an address says of where its reader comes from: whose rows, and the list that is worked through (`walking`)."""
 
 
+def carried(request: AnyRequest, path: str) -> str:
+    """Give the address of a page that knows where its reader comes from, as this request does."""
+    told = {name: value for name, value in request.query_params.items() if name in CARRIED}
+    return f"{path}?{urlencode(told)}" if told else path
+
+
 def done(request: AnyRequest, path: str, word: str) -> Response[Any]:
     """Show the page that says what was done; loading it again does nothing again."""
     told = {"done": word} | {name: value for name, value in request.query_params.items() if name in CARRIED}
@@ -405,5 +411,5 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None  # noqa: PLR2004  18 digits fit 64 bits
 
 
-__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "days", "done", "fields", "mark", "marked", "query",
+__all__ = ["Console", "Entry", "HouseLike", "ProfileLike", "ReadableStore", "carried", "days", "done", "fields", "mark", "marked", "query",
            "read_mark", "rest", "whole"]

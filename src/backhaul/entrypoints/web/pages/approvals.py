@@ -20,7 +20,7 @@ from backhaul.domain.access import Action, Scope, may
 from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.proposal import PROPOSALS, Proposal, ProposalKind, ProposalState, accounts_in, objection, with_accounts
 from backhaul.entrypoints import foreseeing
-from backhaul.entrypoints.web.console import Console, done, fields
+from backhaul.entrypoints.web.console import Console, carried, done, fields
 from backhaul.entrypoints.web.door import AnyRequest, Visitor, prove_anew
 from backhaul.entrypoints.web.walking import walk
 
@@ -112,7 +112,7 @@ def _approve(console: Console, request: AnyRequest, number: int, told: Mapping[s
     proposal, visitor, now = found(console, request, number), _visitor(request), console.clock.now()
     require(visitor.person, PROPOSALS[proposal.kind].approves, proposal.tenant, proposal.legal_entity)
     if not visitor.is_fresh(now):
-        return prove_anew(f"/approvals/{number}")
+        return prove_anew(carried(request, f"/approvals/{number}"))
     approvals.approve(console.house.store, EFFECTS, console.house.profiles[proposal.tenant].rules, number, shown=told.get("shown", ""),
                       approver=visitor.person.actor, now=now, route_of=console.route_of(proposal.tenant))
     if proposal.kind is ProposalKind.PROFILE:
