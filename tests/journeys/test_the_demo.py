@@ -17,10 +17,13 @@ from backhaul.domain.delivery import Delivery
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo import run
 from backhaul.entrypoints.demo.summary import summarise
+from backhaul.entrypoints.months import prove_month
 from tests.journeys.stage import WIRE
 
 pytestmark = pytest.mark.timeout(900)
 END = datetime.combine(run.LAST, run.EVENING, tzinfo=UTC)
+PERIODS = ("2010-12", "2011-01", "2011-02", "2011-03", "2011-04", "2011-05")
+CREDITED = ("credited_restocked", "credited_non_sellable", "credited_scrapped", "credited_without_goods", "service_item")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,23 @@ def test_the_erps_own_ledgers_say_the_same_and_nothing_was_credited_twice(played
     assert (summary["duplicate_credits"], summary["credits_not_in_erp"]) == (0, 0)
     assert (summary["erp_credit_difference"], summary["vat"]["difference"], summary["units"]["difference"]) == ("0.00", "0.00", "0")
     assert all(window["ledger"]["agrees"] for window in summary["windows"])
+
+
+def test_the_proof_of_every_month_comes_to_what_the_erp_credited_to_the_cent(played: tuple[run.Stage, Mapping[str, Any]]) -> None:
+    stage, summary = played
+    credited = -sum(Decimal(str(note["net"])) for note in stage.control(stage.erp, "ledgers")["creditNotes"])
+    lines, net, awaited = 0, Decimal(0), Decimal(0)
+
+    for period in PERIODS:
+        with prove_month(stage.house, run.TENANT, period, run.LAST, now=END) as (proof, books, _):
+            assert (proof.reasons, proof.broken, proof.orphans) == ((), 0, 0), period
+            assert {proof.credit_difference, proof.stock_difference, proof.ledger_difference} == {Decimal(0)}, period
+            lines += proof.lines
+            net += books.one(f"SELECT coalesce(sum(net), 0) FROM {books.whole('accepted')}")[0]  # noqa: S608  a name of ours
+            awaited += sum((amount for _, amount in proof.awaited.values()), Decimal(0))
+
+    assert lines == 2982, "what was accepted of the 3,162 lines"
+    assert net - awaited == credited == -sum(Decimal(summary["parts"][name]) for name in CREDITED)
 
 
 def test_windows_stay_in_their_period_and_cost_at_most_a_tenth_of_a_call_per_return(
