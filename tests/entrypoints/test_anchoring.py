@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from backhaul.domain.errors import Misconfigured
 from backhaul.domain.trail import TrailEntry, link
 from backhaul.entrypoints import anchoring
 
-NOW = datetime.now(UTC)
 KEY, OTHER = "of-this-test", "of-another"
 
 
@@ -78,14 +77,15 @@ def test_the_record_is_anchored_every_hour_and_a_place_that_is_away_stops_nothin
     file = anchored.folder / "anchors.jsonl"
     house = build(Settings.from_env(anchored.environment))
     step, (tenant,) = anchoring.steps(house)["anchor"], house.profiles
+    first = datetime.fromisoformat(json.loads(file.read_text(encoding="utf-8").splitlines()[0])["at"])
 
-    told = [step(tenant, NOW + timedelta(minutes=minutes)) for minutes in (30, 61, 90, 200)]
+    told = [step(tenant, first + timedelta(minutes=minutes)) for minutes in (30, 61, 90, 200)]
     written = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     file.unlink()
     file.mkdir()
-    away = step(tenant, NOW + timedelta(hours=9))
+    away = step(tenant, first + timedelta(hours=9))
     file.rmdir()
-    again = step(tenant, NOW + timedelta(hours=9))
+    again = step(tenant, first + timedelta(hours=9))
     house.close()
 
     assert [bool(each) for each in told] == [False, True, False, True]
