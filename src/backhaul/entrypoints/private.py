@@ -79,7 +79,7 @@ def retention(*, on: Annotated[str, typer.Option(help="As of which day; today un
         becomes = "stays while a legal hold stands" if each.get("stopped_by_a_hold") else "would be removed"
         for month in each.get("months", ()):
             for file in month["files"]:
-                out.print(f"   {month['period']} {file['file']} {file['sha256']} {becomes}", soft_wrap=True)
+                out.print(f"   {month['period']} {file['file']} ({file['size']} bytes) {becomes}", soft_wrap=True)
     for hold in told["holds"]:
         out.print(f"Legal hold {hold['hold']} since {hold['since'][:10]} by {hold['by']}, on whoever returned "
                   f"{', '.join(hold['returns'])}: {hold['reason']}", soft_wrap=True)

@@ -148,8 +148,9 @@ def report(store: PeopleStore, profile: Termed, state_dir: Path, day: date | Non
             "term_days": _term(profile, kept), "due": sum(len(month.files) for month in due if month.kept is kept),
             "oldest": _day(next((month.last for month in due if month.kept is kept), None)),
             "stopped_by_a_hold": bool(told.holds),
-            "months": [{"period": month.period, "files": [{"file": _named(month, path), "sha256": sha256_of(path)} for path in month.files]}
-                       for month in due if month.kept is kept]} for kept in FOLDERS}},
+            "months": [{"period": month.period, "files": [
+                {"file": _named(month, path), "size": path.stat().st_size} for path in month.files]}
+                for month in due if month.kept is kept]} for kept in FOLDERS}},
         "holds": [hold_told(each) for each in told.holds]}
 
 
