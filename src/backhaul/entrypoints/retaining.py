@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from backhaul.application import legal_hold, retention
 from backhaul.application.effects import EFFECTS
-from backhaul.application.lease import HeldElsewhere
+from backhaul.application.lease import HeldElsewhere, held
 from backhaul.application.people_ports import KeptHold, PeopleStore
 from backhaul.application.proof_ports import EXTRACTS, REMOVED
 from backhaul.bootstrap import House
@@ -64,16 +64,23 @@ def steps(house: House) -> Mapping[str, Any]:
 
 def retain_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Look once a day, and again as soon as what was proposed is approved, so that more than one proposal a day can be done."""
-    profile = house.profiles[tenant]
-    if not profile.terms.by_class:
+    if not house.profiles[tenant].terms.by_class or not _is_time(house, tenant, now):
         return {}
-    day = retention.today(profile.rules, now).isoformat()
+    try:
+        with held(house.store, tenant, MEMORY, holder=house.worker, now=now, lasting=max(house.lasting, months.PROVING),
+                  elapsed=house.elapsed):
+            return retain(house, tenant, now) if _is_time(house, tenant, now) else {}  # another may have been quicker
+    except HeldElsewhere as other:
+        return {"elsewhere": str(other)}
+
+
+def _is_time(house: House, tenant: str, now: datetime) -> bool:
+    """Tell whether nobody looked on this day, or what was proposed then is done."""
+    day = retention.today(house.profiles[tenant].rules, now).isoformat()
     with house.store.look() as tx:
         memory = tx.recall(tenant, MEMORY)
         last = tx.proposal(tenant, int(memory.get("proposal", 0)))
-    if memory.get("day", "") >= day and (last is None or last.state is not ProposalState.APPROVED):
-        return {}
-    return retain(house, tenant, now)
+    return bool(memory.get("day", "") < day or (last is not None and last.state is ProposalState.APPROVED))
 
 
 def retain(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
@@ -81,10 +88,9 @@ def retain(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     profile = house.profiles[tenant]
     day = retention.today(profile.rules, now)
     asked = retention.offer(house.store, EFFECTS, profile.rules, profile.terms, now)
-    gone = _remove(house, tenant, day, now)
-    with house.store.begin() as tx:
+    with house.store.begin() as tx:  # before files are touched: one that cannot be removed is told of once a day, and not at every turn
         tx.remember(tenant, MEMORY, {"day": day.isoformat(), "proposal": asked.id if asked else 0})
-    return {"proposal": asked.id if asked else None, "files": gone}
+    return {"proposal": asked.id if asked else None, "files": _remove(house, tenant, day, now)}
 
 
 def _due(profile: Termed, state_dir: Path, day: date) -> Iterator[Month]:
