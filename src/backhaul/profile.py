@@ -42,6 +42,7 @@ from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Period, Weeks, fla
 from backhaul.domain.kits import Component, Kit, flaws as kit_flaws
 from backhaul.domain.payments import Clock, PayoutRules
 from backhaul.domain.placement import circumstance
+from backhaul.domain.retention import Kept, Terms, too_short
 from backhaul.domain.returns import fold
 from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
 from backhaul.domain.rules import (
@@ -114,6 +115,8 @@ class Profile:
     signals: tuple[Source, ...] = ()
     payments: Columns | None = None
     payment_api: PaymentApi | None = None
+    terms: Terms = field(default_factory=Terms)
+    """No part of the rules: a term that changes makes no return be judged anew."""
 
     @property
     def tenant(self) -> str:
@@ -191,7 +194,7 @@ def read_profile(content: bytes, path: Path, environ: Mapping[str, str] | None) 
                    folders=tuple(folders_of(file.folders, known)), push=push_of(file), statements=statements_of(file),
                    payments=file.payouts.file if file.payouts else None,
                    payment_api=PaymentApi(api=file.payouts.api, key=Secret(file.payouts.api.key, known))
-                   if file.payouts and file.payouts.api else None)
+                   if file.payouts and file.payouts.api else None, terms=_terms(file))
 
 
 # --- what can be wrong ---------------------------------------------------------------------------------
@@ -225,6 +228,22 @@ def _flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Fla
     yield from _time_flaws(file)
     yield from tolerance_flaws(file)
     yield from _payout_flaws(file, environ)
+    yield from _retention_flaws(file)
+
+
+def _retention_flaws(file: ProfileFile) -> Iterator[Flaw]:
+    """Hold terms to durations, and to what complaints and books need at the least."""
+    for kept in Kept:
+        if told := getattr(file.retention, kept.value):
+            here = f"retention.{kept.value}"
+            if flawed := list(_duration_flaw(here, told)):
+                yield from flawed
+            elif sentence := too_short(kept, _duration(told)):
+                yield here, sentence
+
+
+def _terms(file: ProfileFile) -> Terms:
+    return Terms(by_class={kept: _duration(told) for kept in Kept if (told := getattr(file.retention, kept.value))})
 
 
 def _payout_flaws(file: ProfileFile, environ: Mapping[str, str] | None) -> Iterator[Flaw]:

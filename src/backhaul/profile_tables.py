@@ -429,6 +429,14 @@ class AvailabilityTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     tolerance: Decimal = Decimal(0)
 
 
+class RetentionTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[retention]`: for how long each class of what is kept, is; a class without a term is kept for ever."""
+
+    customers: str = ""
+    extracts: str = ""
+    packs: str = ""
+
+
 class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
@@ -467,5 +475,6 @@ class ProfileFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     payouts: PayoutsTable | None = None
     accounts: dict[str, AccountsTable] = {}
     valuation: ValuationTable | None = None
+    retention: RetentionTable = RetentionTable()
     attempts: int = 8
     go_live: datetime | None = None

@@ -58,7 +58,7 @@ WHERE_TABLES_STAND: Final[Mapping[str, str]] = {
     "DeadlinesTable": "deadlines", "OriginalsTable": "originals",
     "TaxRateTable": "tax_rates", "KitTable": "kits", "ComponentTable": "kits",
     "PayoutsTable": "payouts", "ClockTable": "payouts", "Columns": "payouts", "Api": "payouts", "AccountsTable": "accounts",
-    "ValuationTable": "valuation",
+    "ValuationTable": "valuation", "RetentionTable": "retention",
 }
 """Under which heading of the profile's reference each table of the file has its keys."""
 

@@ -32,6 +32,7 @@ from backhaul.domain.lifecycle import ReturnState
 from backhaul.domain.money import Money
 from backhaul.domain.posting import Posting as Effect, PostingBatch, PostingKey, PostingKind, Release, ReturnOrder
 from backhaul.domain.proposal import ProposalState
+from backhaul.domain.retention import Kept, Terms
 from backhaul.domain.roll_forward import Account, Flow, Movement, Rolled, Whose, roll
 from backhaul.domain.rules import Rules
 from backhaul.domain.validation import MasterData, Questions, Sale, SaleLine
@@ -61,6 +62,7 @@ class Profile:
     name: str = "2026-01"
     sha256: str = "5f0c"
     text: str = 'tenant = "acme"\nkey = "env:BACKHAUL_ZIGZAG_SECRET"\n'
+    terms: Terms = Terms(by_class={Kept.CUSTOMERS: timedelta(days=365)})  # noqa: RUF009  it never changes
 
 
 @dataclass(slots=True)
@@ -659,6 +661,34 @@ def test_a_role_is_proposed_and_approved_by_two_admins_and_revoked_by_one(shop: 
     assert me.json()["actions"]["see"] == ["gb"]
     assert shop.call("POST", f"/acme/grants/{kept}/revoke", one).status_code == 201
     assert shop.call("GET", "/acme/me", shop.token(None, subject="newcomer")).status_code == 403
+
+
+def test_one_holds_a_customer_two_let_go_and_what_is_due_on_a_day_is_told_beforehand(shop: Shop) -> None:
+    shop.trouble("R1")
+    with shop.store.begin() as tx:
+        tx.close_exceptions("acme", "R1", apart_from=(), resolution="done", at=NOON, actor="ann")
+        tx.save_case(replace(tx.cases("acme", ["R1"])["R1"], state=ReturnState.SETTLED))
+    admin, boss, viewer = shop.token(Role.ADMIN), shop.token(Role.APPROVER), shop.token(Role.VIEWER)
+    later = {"on": f"{NOON + timedelta(days=9999):%Y-%m-%d}"}
+
+    due = shop.call("GET", "/acme/retention", viewer, **later).json()["classes"]["customers"]
+    today = shop.call("GET", "/acme/retention", viewer).json()
+    held = shop.call("POST", "/acme/holds", admin, json={"subject": "C-4711", "reason": "C-4711 sues us"}).json()
+    seen = [shop.call("GET", "/acme/holds", who).json()["holds"] for who in (viewer, boss)]
+    kept = shop.call("GET", "/acme/retention", viewer, **later).json()
+    asked = shop.call("POST", f"/acme/holds/{held['hold']}/end", admin, json={"reason": "settled"}).json()
+    done = shop.call("POST", f"/acme/proposals/{asked['id']}/approve", boss, json={"shown": asked["shown"]})
+
+    assert (due["term_days"], due["due"], due["would_be_proposed"], due["under_hold"]) == (365, 1, ["R1"], [])
+    assert today["classes"]["extracts"]["term_days"] is None
+    assert held == {"hold": 1, "returns": ["R1"]}
+    assert [row["reason"] for rows in seen for row in rows] == ["*** sues us", "C-4711 sues us"]
+    assert kept["classes"]["customers"]["would_be_proposed"] == []
+    assert (kept["classes"]["customers"]["under_hold"], kept["holds"][0]["reason"]) == (["R1"], "*** sues us")
+    assert done.status_code == 201
+    assert shop.call("GET", "/acme/holds", viewer).json() == {"holds": []}
+    assert shop.call("POST", f"/acme/holds/{held['hold']}/end", admin, json={"reason": "again"}).status_code == 404
+    assert shop.call("GET", "/acme/retention", viewer, on="soon").status_code == 400
 
 
 def test_one_pauses_and_two_let_writes_leave_again(shop: Shop) -> None:

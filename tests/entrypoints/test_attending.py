@@ -185,6 +185,46 @@ def test_whoever_the_record_knows_needs_the_right_at_the_machine_too(shell: Shel
     assert (row["proposer"], row["approver"]) == ("person 1", "person 3")
 
 
+def test_what_is_due_is_told_and_a_legal_hold_is_placed_by_one_and_ended_by_two(shell: Shell) -> None:
+    profile = Path(shell.environment["BACKHAUL_PROFILE"])
+    text = profile.read_text(encoding="utf-8")
+    profile.write_text(text + '\n[retention]\ncustomers = "90d"\n', encoding="utf-8")
+    too_short = shell.run("privacy", "retention")
+    profile.write_text(text + '\n[retention]\ncustomers = "365d"\npacks = "2192d"\n', encoding="utf-8")
+    shell.run("migrate")
+    for number in (1, 2):
+        ref = f"R-{number}"
+        with SqlStore(shell.environment["BACKHAUL_DATABASE_URL"]).begin() as tx:
+            tx.add_facts(TENANT, [replace(builders.announced(builders.line("TEA"), retailer="QX501"), return_ref=ref)])
+            tx.save_case(KeptCase(tenant=TENANT, ref=ref, legal_entity="gb01", state=ReturnState.SETTLED, customer=f"C-{number}",
+                                  updated_at=builders.NOON))
+    packed = Path(shell.environment["BACKHAUL_STATE_DIR"]) / "packs" / TENANT / "2011-01" / "close-2011-01.xlsx"
+    packed.parent.mkdir(parents=True)
+    packed.write_bytes(b"a pack")
+
+    before = shell.run("privacy", "retention", "--on", "2099-01-01").output
+    held = shell.told("privacy", "hold", "--subject", "C-1", *DECIDED)
+    told = shell.told("privacy", "retention", "--on", "2099-01-01")
+    shown = shell.run("privacy", "retention", "--on", "2099-01-01").output
+    again = shell.run("privacy", "hold", "--subject", "R-2", *DECIDED).output
+    ended = shell.run("privacy", "release", "1", "--approver", "bob", *DECIDED).output
+
+    assert "a term of 90 days is shorter than 180: complaints and disputed payments come for half a year" in too_short.output + str(
+        too_short.exception)
+    assert "customers: kept for 365 days; 2 customers with 2 returns are due" in before
+    assert "extracts: kept for ever" in before
+    assert "2011-01 close-2011-01.xlsx" in before
+    assert "would be removed" in before
+    assert held == {"hold": 1, "returns": ["R-1"]}
+    assert (told["classes"]["customers"]["would_be_proposed"], told["classes"]["customers"]["under_hold"]) == (["R-2"], ["R-1"])
+    assert "under hold: R-1" in shown
+    assert "stays while a legal hold stands" in shown
+    assert "Legal hold 2 stands on whoever returned R-2" in again
+    assert "legal hold 1 is ended, by ann and bob" in ended
+    assert shell.run("privacy", "retention", "--on", "soon").exit_code == 2
+    assert packed.is_file()
+
+
 def test_writes_are_paused_by_one_and_leave_again_by_two(shell: Shell) -> None:
     shell.told("pause", "--entity", "gb01", *DECIDED)
     again = shell.run("pause", "--entity", "gb01", *DECIDED).output

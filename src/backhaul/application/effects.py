@@ -16,6 +16,7 @@ from backhaul.application import (
     correct,
     drift,
     grouping,
+    legal_hold,
     pairing,
     people,
     privacy,
@@ -156,6 +157,7 @@ EFFECTS: Final[Mapping[ProposalKind, Effect]] = {
     ProposalKind.BATCH: batches.EFFECT,
     ProposalKind.PROFILE: versions.EFFECT,
     ProposalKind.ERASE: privacy.EFFECT,
+    ProposalKind.RELEASE: legal_hold.EFFECT,
     ProposalKind.WRITE_DOWN: write_down.EFFECT,
     ProposalKind.CONTRACT: drift.EFFECT,
 }

@@ -3,7 +3,7 @@
 Protocols beside those of `ports`: the same transaction, with the tables of the console.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from backhaul.domain.access import Grant, Person, Scope
 from backhaul.domain.pairing import Match
 from backhaul.domain.personal import Erasure
 from backhaul.domain.proposal import Proposal, ProposalKind
+from backhaul.domain.retention import Aged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +136,43 @@ class KeptErasure:
     proof: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptHold:
+    """A legal hold: on whoever returned these, why and by whom; and the two people who ended it, if they did."""
+
+    id: int
+    tenant: str
+    returns: tuple[str, ...]
+    reason: str
+    placed_by: str
+    placed_at: datetime
+    ended_by: str = ""
+    approved_by: str = ""
+    ended_at: datetime | None = None
+
+
 class PeopleTx(Tx, Protocol):
     """One transaction that also knows people."""
 
     # customers who are erased
-    def returns_of(self, tenant: str, account: str) -> Sequence[str]:
-        """Give the returns that are an account's, or were told or corrected to be."""
+    def returns_of(self, tenant: str, accounts: Collection[str]) -> Mapping[str, Collection[str]]:
+        """Give by account, where there are any, the returns that are its own, or were told or corrected to be."""
+        ...
+
+    def aged(self, tenant: str, house: Collection[str]) -> Iterator[Aged]:
+        """Give every return that is not erased, with the day (UTC) of its latest fact; accounts of the house are nobody's."""
+        ...
+
+    def place_hold(self, tenant: str, refs: Collection[str], *, reason: str, actor: str, at: datetime) -> int:
+        """Keep a legal hold on whoever returned these; give its number."""
+        ...
+
+    def holds(self, tenant: str, *, every: bool = False) -> Sequence[KeptHold]:
+        """Give the legal holds of a tenant that stand, oldest first, or all there ever were."""
+        ...
+
+    def end_hold(self, tenant: str, number: int, *, actor: str, approver: str, at: datetime) -> bool:
+        """End a hold; tell whether it stood until now. The database refuses one person alone."""
         ...
 
     def held_about(self, tenant: str, refs: Collection[str], words: Collection[str], *, known: Collection[int] = (),

@@ -7,6 +7,7 @@ person approves it, in that transaction. A return that is still open is not eras
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from backhaul.application import legal_hold
 from backhaul.application.approvals import Acting, Effect, Subject
 from backhaul.application.people_ports import Held, PeopleStore, PeopleTx
 from backhaul.domain.access import Scope
@@ -58,38 +59,44 @@ def _held(tx: PeopleTx, rules: Rules, content: Mapping[str, Any], refs: Sequence
                          beyond=int(content["looked_through"]))
 
 
-def _house(rules: Rules) -> frozenset[str]:
+def house_of(rules: Rules) -> frozenset[str]:
+    """Give the accounts that stand for all who have none of their own."""
     return frozenset(entity.no_customer_account for entity in rules.entities) - {""}
 
 
 def _returns_of(tx: PeopleTx, rules: Rules, subject: str) -> tuple[str, ...]:
-    house = _house(rules)
+    house = house_of(rules)
     if subject in house:
         message = f"account '{subject}' stands for all who have none of their own; name one of their returns"
         raise NeedsOperator(message)
-    refs = set(tx.returns_of(rules.tenant, subject)) if subject else set[str]()
     case = tx.cases(rules.tenant, [subject]).get(subject)
-    if case is not None:
-        refs.add(subject)
-        if case.customer and case.customer not in house:
-            refs |= set(tx.returns_of(rules.tenant, case.customer))
+    refs = _with_theirs(tx, rules, [subject] if case else [])
+    if subject:
+        refs |= set(tx.returns_of(rules.tenant, [subject]).get(subject, ()))
     if not refs:
         message = f"nothing here is about '{subject}'; name an account or a return, letter by letter"
         raise NeedsOperator(message)
     return tuple(sorted(refs))
 
 
+def _with_theirs(tx: PeopleTx, rules: Rules, refs: Sequence[str]) -> set[str]:
+    """Give these returns and every other one of whoever returned them; a name that stands in place of an account is nobody's."""
+    whose = {case.customer for case in tx.cases(rules.tenant, refs).values()} - house_of(rules) - {""}
+    theirs = tx.returns_of(rules.tenant, [account for account in whose if not is_erased(account)])
+    return {*refs, *(ref for found in theirs.values() for ref in found)}
+
+
 def _accounts(tx: PeopleTx, rules: Rules, refs: Sequence[str]) -> frozenset[str]:
     """Give every account these returns have or had, but those of the house."""
     cases, facts = tx.cases(rules.tenant, refs), tx.facts(rules.tenant, refs)
     named = {case.customer for case in cases.values()} | {name for told in facts.values() for name in accounts_of(told)}
-    return frozenset(name for name in named - _house(rules) - {""} if not is_erased(name))
+    return frozenset(name for name in named - house_of(rules) - {""} if not is_erased(name))
 
 
 def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
     """Give what would be erased, in numbers; or stop with what is in the way."""
-    told = [str(ref) for ref in content.get("returns", ())]
-    refs = sorted({ref for each in told for ref in _returns_of(tx, rules, each)})
+    refs = sorted(_with_theirs(tx, rules, [str(ref) for ref in content.get("returns", ())]))
+    legal_hold.refuse_held(tx, rules, refs)
     cases = tx.cases(rules.tenant, refs)
     missing = [ref for ref in refs if ref not in cases]
     waiting = [ref for ref in refs if ref in cases and cases[ref].state not in OVER]

@@ -17,6 +17,8 @@ from backhaul.domain.oversight import Irregular
 
 EXTRACTS: Final = "extracts:"
 """Under this name and the period it is remembered where its extracts lie, and by which secret they tell customers apart."""
+REMOVED: Final = "removed"
+"""Under this key of it: on which day those of before went by their term."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

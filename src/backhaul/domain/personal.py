@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from backhaul.domain.facts import (
@@ -30,6 +31,7 @@ ERASED: Final = "erased"
 """What stands where words of or about a customer stood."""
 EVIDENCE: Final = "evidence"
 """Under this name a proposal says where the evidence of an outcome is."""
+RUN: Final = re.compile(r"\w+")
 GONE: Final = ERASED.encode()
 """What is left of the bytes of a message or a file; its hash and size stay beside it."""
 STAYS: Final = (
@@ -131,7 +133,7 @@ def without_accounts(told: Any, erasure: Erasure) -> Any:  # noqa: ANN401  whate
         return [without_accounts(each, erasure) for each in told]
     if not isinstance(told, str):
         return told
-    for account in sorted(erasure.accounts, key=len, reverse=True):
+    for account in sorted(_among(told, erasure.accounts), key=len, reverse=True):
         told = _word(account).sub(erasure.name, told)
     return told
 
@@ -139,7 +141,19 @@ def without_accounts(told: Any, erasure: Erasure) -> Any:  # noqa: ANN401  whate
 def names_any(body: bytes, words: Collection[str]) -> bool:
     """Tell whether bytes name one of these as a word of its own, and not as a part of a longer one."""
     text = body.decode(errors="replace").replace("\\/", "/")
-    return any(_word(word).search(text) for word in words)
+    return any(_word(word).search(text) for word in _among(text, words))
+
+
+def _among(text: str, words: Collection[str]) -> list[str]:
+    """Give those words that may stand in a text: their first run of letters or digits does. Hundreds are sought in every message."""
+    runs = frozenset(RUN.findall(text))
+    return [word for word in words if (first := _first(word)) in runs or not first]
+
+
+@lru_cache(maxsize=4096)
+def _first(word: str) -> str:
+    found = RUN.search(word)
+    return found[0] if found else ""
 
 
 def _word(text: str) -> re.Pattern[str]:

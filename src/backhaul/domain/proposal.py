@@ -46,7 +46,8 @@ class ProposalKind(StrEnum):
     UNPAUSE = "unpause"
     GRANT = "grant"
     ERASE = "erase"
-    """A customer who asked for it, whose returns are over."""
+    """A customer who asked for it, or whose term is over; Backhaul proposes the latter."""
+    RELEASE = "release"
     WRITE_DOWN = "write-down"
     """What goods lose that were graded anew after they were posted; Backhaul proposes it."""
     CONTRACT = "contract"
@@ -74,6 +75,8 @@ class ProposalRule:
     lasts: timedelta = timedelta(days=7)
     least: int = 1
     """How many people approve it at least: two of what nobody proposed and that gives something up."""
+    unasked: int = 1
+    """How many approve it at least where Backhaul proposed it by itself."""
 
 
 PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
@@ -97,7 +100,9 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.UNPAUSE: ProposalRule(means="Let writes leave again.", proposes=Action.PAUSE, lasts=timedelta(days=1)),
     ProposalKind.GRANT: ProposalRule(means="Give a person a role.", proposes=Action.PROPOSE_GRANT, approves=Action.APPROVE_GRANT),
     ProposalKind.ERASE: ProposalRule(means="Make what is held about a customer unreadable; what books need stays.",
-                                     proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14)),
+                                     proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14), unasked=2),
+    ProposalKind.RELEASE: ProposalRule(means="End a legal hold, so that what is held about a customer may be erased again.",
+                                       proposes=Action.PROPOSE_ERASURE, lasts=timedelta(days=14)),
     ProposalKind.WRITE_DOWN: ProposalRule(means="Agree to what goods lose that were graded anew after they were posted.",
                                           proposes=None, lasts=timedelta(days=30), least=2),
     ProposalKind.CONTRACT: ProposalRule(means="Take what an ERP's environment shows now as its contract, so that its line opens.",

@@ -9,7 +9,7 @@ those it names.
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from secrets import token_hex
@@ -19,7 +19,7 @@ import duckdb
 
 from backhaul.application.advance import Arrived
 from backhaul.application.extracts import SIDES, files_of, load
-from backhaul.application.proof_ports import EXTRACTS, ProofStore
+from backhaul.application.proof_ports import EXTRACTS, REMOVED, ProofStore
 from backhaul.application.reconcile import as_they_stand, quoted
 
 LINED: Final = ("accepted", "records", "held")
@@ -48,6 +48,8 @@ class Chain:
     folder: Path
     secret: str
     links: Mapping[str, Sequence[Link]]
+    removed: str = ""
+    """On which day the files before these went by their term, if they did."""
 
     @property
     def digest(self) -> str:
@@ -105,18 +107,19 @@ def resume(store: ProofStore, tenant: str, period: str, folder: Path) -> Chain:
     name = f"{EXTRACTS}{period}"
     with store.begin() as tx:
         memory, run = tx.recall(tenant, name), next(iter(tx.proofs(tenant, period, limit=1)), None)
-    if memory and run:
+    removed = str(memory.get(REMOVED, ""))
+    if "folder" in memory and run:
         place = folder / memory["folder"]
         links = {each["side"]: [Link(**file) for file in files_of(each)] for each in run.extracts if "files" in each}
         if links.keys() == SIDES.keys() and all(_lies(place, link) for side in links.values() for link in side):
-            return Chain(folder=place, secret=memory["secret"], links=links)
+            return Chain(folder=place, secret=memory["secret"], links=links, removed=removed)
     numbers = [int(each.name) for each in folder.glob("*") if each.name.isdecimal()]
-    memory = {"folder": str(max(numbers, default=0) + 1), "secret": token_hex(16)}
+    memory = {"folder": str(max(numbers, default=0) + 1), "secret": token_hex(16), **({REMOVED: removed} if removed else {})}
     place = folder / memory["folder"]
     place.mkdir(parents=True)
     with store.begin() as tx:
         tx.remember(tenant, name, memory)
-    return Chain(folder=place, secret=memory["secret"], links=dict.fromkeys(SIDES, ()))
+    return Chain(folder=place, secret=memory["secret"], links=dict.fromkeys(SIDES, ()), removed=removed)
 
 
 def _lies(folder: Path, link: Link) -> bool:
@@ -155,7 +158,7 @@ def extend(chain: Chain, told: Mapping[str, Sequence[MutableMapping[str, Any]]],
                     file = str(to.with_name(f"{to.stem.removeprefix('new-')}-{sha256[:16]}.parquet"))
                     links[name], begun[file] = [*links[name], Link(file=file, rows=count, sha256=sha256)], str(to)
             gone = _gone(engine) if names == LINED else gone
-    grown = Chain(folder=chain.folder, secret=chain.secret, links=links)
+    grown = replace(chain, links=links)
     arrived = {name: [begun[link.file] for link in links[name] if link.file in begun] for name in LINED}
     return Grown(chain=grown, begun=begun, lengths={name: len(rows) for name, rows in told.items()}, arrived=Arrived(**arrived, **gone))
 

@@ -140,9 +140,9 @@ def work(*, once: Annotated[bool, typer.Option("--once", help="Take one turn for
 
 def _work(house: Any) -> None:  # noqa: ANN401
     from backhaul.adapters.engine import Engine
-    from backhaul.entrypoints import anchoring, asking, months, worker
+    from backhaul.entrypoints import anchoring, asking, months, retaining, worker
 
-    steps = {**worker.steps(house), **asking.steps(house), **months.steps(house), **anchoring.steps(house)}
+    steps = {**worker.steps(house), **asking.steps(house), **months.steps(house), **retaining.steps(house), **anchoring.steps(house)}
     with Engine(house.settings.engine_url, steps) as engine:
         engine.every("* * * * *", sorted(house.profiles))
         while True:

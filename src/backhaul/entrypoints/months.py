@@ -95,6 +95,8 @@ def _prove(  # noqa: PLR0913  options
         irregular += oversee(house.store, erps, rules, told, _uncredited(books), period, _beside(house, tenant))
         proof.house = tuple(irregular)
         proof.relied_on = f"{heard.relied_on}; {books.judged} of {proof.lines} lines were judged, the others stand as proved before"
+        if grown.chain.removed:
+            proof.relied_on += f"; extracts of runs before {grown.chain.removed} went by their term, so that this month was begun anew"
         proof.asked = _asked(rules, told)
         proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, grown.files("payouts"), until) if told.payouts else []

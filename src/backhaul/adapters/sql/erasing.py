@@ -9,16 +9,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Table, bindparam, delete, func, insert, literal, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Row, Table, bindparam, cast, delete, func, insert, literal, or_, select, update
 
 from backhaul.adapters.sql import coverage, rows, tables
 from backhaul.adapters.sql.book import Book
-from backhaul.adapters.sql.session import chunks
-from backhaul.application.people_ports import Held, KeptErasure
-from backhaul.application.proof_ports import EXTRACTS
+from backhaul.adapters.sql.session import CHUNK, chunks
+from backhaul.application.people_ports import Held, KeptErasure, KeptHold
+from backhaul.application.proof_ports import EXTRACTS, REMOVED
 from backhaul.domain.facts import Announced
-from backhaul.domain.personal import ERASED, GONE, Erasure, names_any, without, without_accounts, without_document
+from backhaul.domain.personal import ERASED, GONE, Erasure, is_erased, names_any, without, without_accounts, without_document
 from backhaul.domain.proposal import SYSTEM
+from backhaul.domain.retention import Aged
 
 NAMING: Final = ("Announced", "Matched", "Corrected")
 """Kinds of fact that name a customer's account."""
@@ -26,24 +27,81 @@ ABOUT_MESSAGES: Final = "delivery:"
 """How the reference of work about a message begins that nobody could read."""
 
 
+SOUGHT: Final = 50
+"""Of so many words the database looks itself which messages hold one; of more, reading them all is quicker."""
+
+
 class Erasing(Book):
     """What is held about a customer, and erasing it."""
 
-    def returns_of(self, tenant: str, account: str) -> Sequence[str]:
-        """Give the returns that are an account's, or were told or corrected to be."""
+    def returns_of(self, tenant: str, accounts: Collection[str]) -> Mapping[str, Collection[str]]:
+        """Give by account, where there are any, the returns that are its own, or were told or corrected to be."""
         self._flush_cases()
         self._flush_inbox()
         facts, cases, postings = tables.facts.c, tables.cases.c, tables.postings.c
-        found = set(self._connection.execute(select(cases.ref).where(cases.tenant == tenant, cases.customer == account)).scalars())
-        found |= set(self._connection.execute(select(postings.return_ref).where(
-            postings.tenant == tenant, postings.customer == account)).scalars())
-        word = json.dumps(account, ensure_ascii=False)
-        for row in self._connection.execute(select(facts.return_ref, facts.body).where(
-                facts.tenant == tenant, facts.kind.in_(NAMING), facts.body.contains(word, autoescape=True))):
-            told = json.loads(row.body)
-            if account in {told.get("customer"), *((told["told"], told["value"]) if told.get("what") == "customer" else ())}:
-                found.add(row.return_ref)
-        return sorted(found)
+        found: dict[str, set[str]] = {}
+        asked = set(accounts)
+        for part in chunks(sorted(asked)):
+            for query in (select(cases.customer, cases.ref).where(cases.tenant == tenant, cases.customer.in_(part)),
+                          select(postings.customer, postings.return_ref).where(postings.tenant == tenant, postings.customer.in_(part))):
+                for account, ref in self._connection.execute(query):
+                    found.setdefault(account, set()).add(ref)
+            said = [self._said(name).in_(part) for name in ("customer", "told", "value")]
+            for row in self._connection.execute(select(facts.return_ref, facts.body).where(
+                    facts.tenant == tenant, facts.kind.in_(NAMING), or_(*said))):
+                told = json.loads(row.body)
+                for account in {told.get("customer"), *((told["told"], told["value"]) if told.get("what") == "customer" else ())} & asked:
+                    found.setdefault(account, set()).add(row.return_ref)
+        return found
+
+    def _said(self, name: str) -> ColumnElement[Any]:
+        """Say in SQL what a fact says under a name."""
+        body = tables.facts.c.body
+        return func.json_extract_path_text(cast(body, JSON), name) if self._connection.dialect.name == "postgresql" \
+            else func.json_extract(body, f"$.{name}")
+
+    # --- what is kept for a term, and legal holds
+
+    def aged(self, tenant: str, house: Collection[str]) -> Iterator[Aged]:
+        """Give every return that is not erased, with the day (UTC) of its latest fact; accounts of the house are nobody's."""
+        self.flush()
+        cases, facts, gone = tables.cases.c, tables.facts.c, tables.erased.c
+        last = select(facts.return_ref, func.max(facts.at).label("at")).where(facts.tenant == tenant).group_by(facts.return_ref).subquery()
+        done = select(gone.return_ref).where(gone.tenant == tenant).distinct().subquery()
+        query = select(cases.ref, cases.customer, cases.state, last.c.at, done.c.return_ref.label("erased")).join(
+            last, last.c.return_ref == cases.ref).join(done, done.c.return_ref == cases.ref, isouter=True).where(cases.tenant == tenant)
+        for row in self._connection.execute(query):
+            customer = "" if row.customer in house else row.customer
+            if not is_erased(customer) and (customer or row.erased is None):
+                yield Aged(ref=row.ref, customer=customer, last=row.at.date(), over=row.state in {"settled", "closed"})
+
+    def place_hold(self, tenant: str, refs: Collection[str], *, reason: str, actor: str, at: datetime) -> int:
+        """Keep a legal hold on whoever returned these; give its number."""
+        number: int = self._connection.execute(insert(tables.holds).returning(tables.holds.c.id), {
+            "tenant": tenant, "reason": reason, "placed_by": actor, "placed_at": at, "ended_by": "", "approved_by": "",
+            "ended_at": None}).scalar_one()
+        self._connection.execute(insert(tables.held), [{"hold": number, "tenant": tenant, "return_ref": ref} for ref in sorted(set(refs))])
+        return number
+
+    def holds(self, tenant: str, *, every: bool = False) -> Sequence[KeptHold]:
+        """Give the legal holds of a tenant that stand, oldest first, or all there ever were."""
+        holds, held, named = tables.holds, tables.held, dict[int, list[str]]()
+        query = select(holds).where(holds.c.tenant == tenant).order_by(holds.c.id)
+        found = self._connection.execute(query if every else query.where(holds.c.ended_at.is_(None))).all()
+        for part in chunks([row.id for row in found]):
+            for row in self._connection.execute(select(held).where(held.c.hold.in_(part)).order_by(held.c.return_ref)):
+                named.setdefault(row.hold, []).append(row.return_ref)
+        return [KeptHold(id=row.id, tenant=tenant, returns=tuple(named[row.id]), reason=row.reason, placed_by=row.placed_by,
+                         placed_at=row.placed_at, ended_by=row.ended_by, approved_by=row.approved_by, ended_at=row.ended_at)
+                for row in found]
+
+    def end_hold(self, tenant: str, number: int, *, actor: str, approver: str, at: datetime) -> bool:
+        """End a hold; tell whether it stood until now. The database refuses one person alone."""
+        holds = tables.holds.c
+        return self._connection.execute(update(tables.holds).values(ended_by=actor, approved_by=approver, ended_at=at).where(
+            holds.tenant == tenant, holds.id == number, holds.ended_at.is_(None))).rowcount == 1
+
+    # --- what is held about a customer
 
     def held_about(self, tenant: str, refs: Collection[str], words: Collection[str], *, known: Collection[int] = (),
                    beyond: int = 0) -> Held:
@@ -85,11 +143,12 @@ class Erasing(Book):
         shape = (table.c.id, table.c.source, table.c.identity, table.c.state)
         named = sorted({*refs, *words})
         needles = sorted({spelled for word in named for spelled in (word, word.replace("/", "\\/"))})
-        for part in chunks(needles):
-            query = select(*shape, table.c.body).where(
-                table.c.tenant == tenant, table.c.id > beyond, table.c.body.is_not(None),
-                or_(*(self._holds(table.c.body, needle) for needle in part)))
-            known |= {row.id: row for row in self._connection.execute(query) if names_any(bytes(row.body), named)}
+        query = select(*shape, table.c.body).where(table.c.tenant == tenant, table.c.id > beyond, table.c.body.is_not(None))
+        if len(needles) <= SOUGHT:
+            query = query.where(or_(*(self._holds(table.c.body, needle) for needle in needles)))
+        for told_of in self._connection.execute(query.execution_options(yield_per=CHUNK)) if named else ():
+            if names_any(bytes(told_of.body), named):
+                known[told_of.id] = told_of
         for ids in chunks(sorted(told)):
             known |= {row.id: row for row in self._connection.execute(select(*shape).where(table.c.tenant == tenant, table.c.id.in_(ids)))}
         for part in chunks(sorted(refs)):
@@ -217,6 +276,10 @@ class Erasing(Book):
                 "b_key": row.id, "content": rows.written(without_accounts(json.loads(row.content), erasure)), "reason": ERASED,
                 "result": ERASED if row.result else ""} for row in found])
 
+            self._connection.execute(update(tables.holds).where(tables.holds.c.tenant == erasure.tenant, tables.holds.c.id.in_(
+                select(tables.held.c.hold).where(tables.held.c.tenant == erasure.tenant, tables.held.c.return_ref.in_(part)))).values(
+                reason=ERASED))
+
         matches, ends = tables.matches, tables.match_ends
         numbered = sorted(self._matches_of(erasure.tenant, held.about))
         for numbers in chunks(numbered):
@@ -246,7 +309,8 @@ class Erasing(Book):
         for row in self._connection.execute(select(table).where(table.c.tenant == erasure.tenant)).all():
             told = before = json.loads(row.body)
             if row.name.startswith(EXTRACTS):
-                told = {}  # without their secret nobody can say of extracts whom they mean; the next proof begins new ones
+                # without their secret nobody can say of extracts whom they mean; the next proof begins new ones
+                told = {name: each for name, each in told.items() if name == REMOVED}
             elif row.name == coverage.MEMORY:
                 told = coverage.merged(told, reasons, ERASED)
             elif names_any(row.body.encode(), erasure.accounts):
@@ -271,6 +335,8 @@ class Erasing(Book):
         with_others = {number for part in chunks(held.messages) for number in self._connection.execute(
             select(tables.facts.c.delivery_id).where(tables.facts.c.tenant == tenant, tables.facts.c.delivery_id.in_(part),
                                                      tables.facts.c.return_ref.not_in(sorted(refs)))).scalars()}
+        shown["holds"] = [{"placed_at": each.placed_at.isoformat(), "ended_at": each.ended_at and each.ended_at.isoformat(),
+                           "reason": each.reason} for each in self.holds(tenant, every=True) if not set(refs).isdisjoint(each.returns)]
         shown["messages"] = [
             {name: value for name, value in _told(row).items() if name != "body" or row.id not in with_others}
             for part in chunks(held.messages) for row in self._connection.execute(select(tables.deliveries).where(

@@ -603,6 +603,28 @@ erased = Table(
 )
 """What each erasure is about: returns, and messages that nobody could read."""
 
+holds = Table(
+    "holds", metadata,
+    Column("id", SERIAL, primary_key=True, autoincrement=True),
+    _words("tenant"), _words("reason"), _words("placed_by"),
+    Column("placed_at", Utc(), nullable=False),
+    _words("ended_by"), _words("approved_by"),
+    Column("ended_at", Utc()),
+    CheckConstraint("reason <> '' AND placed_by <> ''", name="holds_whole"),
+    CheckConstraint(f"ended_at IS NULL OR {_apart('ended_by', 'approved_by')}", name="holds_four_eyes"),
+    Index("holds_open", "tenant", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+    sqlite_autoincrement=True,
+)
+"""Legal holds: while one stands, nobody is erased whose return it names."""
+
+held = Table(
+    "held", metadata,
+    Column("hold", SERIAL, ForeignKey("holds.id"), nullable=False),
+    _words("tenant"), _words("return_ref"),
+    PrimaryKeyConstraint("tenant", "return_ref", "hold", name="held_return"),
+)
+"""Which returns each hold names."""
+
 folds = Table(
     "folds", metadata,
     _words("tenant"), _words("sort"), _words("return_ref"), _words("version"), _words("body"),
@@ -628,7 +650,7 @@ foldings = Table(
 
 ERASABLE: Final = frozenset({
     "deliveries", "facts", "cases", "postings", "attempts", "exceptions", "notes", "promises", "proposals", "words", "answers", "memories",
-    "folds",
+    "folds", "holds",
 })
 """Tables that may hold what is about a customer."""
 
@@ -700,6 +722,7 @@ GUARDS: Final = frozenset({
     "proofs_stay", "proofs_fixed", "statements_stay", "statements_fixed",
     "payments_stay", "payments_fixed", "paysheets_stay", "paysheets_fixed",
     "words_stay", "words_fixed", "erasures_stay", "erasures_approved", "erasures_done", "erased_stay", "erased_fixed", "erased_settled",
+    "holds_stay", "holds_fixed", "held_stay", "held_fixed", "erased_held",
     "signatures_stay", "signatures_fixed", "signatures_apart", "signatures_last",
     "facts_stir_insert", "facts_stir_update", "postings_stir_insert", "postings_stir_update", "postings_stir_delete",
     "exceptions_stir_insert", "exceptions_stir_update",

@@ -34,6 +34,7 @@ from backhaul.domain.access import Action, Person, Scope, account_seen, words_se
 from backhaul.domain.errors import BackhaulError, Misconfigured, NeedsOperator, NotAllowed, RetryLater
 from backhaul.domain.posting import Route
 from backhaul.domain.proposal import Proposal
+from backhaul.domain.retention import Terms
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
 from backhaul.entrypoints import rejudging
@@ -71,6 +72,11 @@ class ProfileLike(Drafted, Protocol):
     @property
     def sources(self) -> Sequence[Named]:
         """Give the webhook's sources."""
+        ...
+
+    @property
+    def terms(self) -> Terms:
+        """Give for how long what is kept, is."""
         ...
 
 

@@ -1,24 +1,36 @@
 """What can a program see?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Final, TypeVar
+from datetime import date, datetime
+from typing import Any, Final, TypeVar
 
 from litestar import Response, get
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, FromQuery
 
 from backhaul.adapters.sql import lists, proofs as kept_proofs, statements, views
-from backhaul.application import alike, casework, close as closing, close_ahead, conclude, grouping, pausing, people, privacy, resolve
+from backhaul.application import (
+    alike,
+    casework,
+    close as closing,
+    close_ahead,
+    conclude,
+    grouping,
+    legal_hold,
+    pausing,
+    people,
+    privacy,
+    resolve,
+)
 from backhaul.application.seek import as_seen, days_of, seek
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Action
 from backhaul.domain.facts import Correctable
 from backhaul.domain.roll_forward import Flow, Whose, lines_under
 from backhaul.domain.trail import digest
-from backhaul.entrypoints import foreseeing, joining, journaling, overseeing, rolling, valuing
-from backhaul.entrypoints.api.frame import Mine, Told, absent, plain
+from backhaul.entrypoints import foreseeing, joining, journaling, overseeing, retaining, rolling, valuing
+from backhaul.entrypoints.api.frame import Asked, Mine, Told, absent, plain
 from backhaul.entrypoints.api.shapes import match, offered, shown, suggestion
 from backhaul.entrypoints.packing import TYPES, made
 
@@ -330,6 +342,25 @@ def erasures(asked: Mine) -> Told:
         return {"erasures": plain(tx.erasures(asked.tenant))}
 
 
+@get("/{tenant:str}/holds", action=Action.SEE, sync_to_thread=True)
+def holds(asked: Mine) -> Told:
+    """List the legal holds that stand, the oldest first: on whoever returned what, why, by whom and since when."""
+    asked.whole()
+    return {"holds": _held(asked, [retaining.hold_told(each) for each in legal_hold.standing(asked.store, asked.rules)])}
+
+
+@get("/{tenant:str}/retention", action=Action.SEE, sync_to_thread=True)
+def retention(asked: Mine, on: FromQuery[str] = "") -> Told:
+    """Say for each class what is due by its term on a day (today), what would be proposed or removed, and what is under hold."""
+    asked.whole()
+    try:
+        day = date.fromisoformat(on) if on else None
+    except ValueError:
+        raise ClientException(detail="'on' is a day like 2026-10-31") from None
+    told = retaining.report(asked.store, asked.house.profiles[asked.tenant], asked.house.state_dir, day)
+    return {**told, "holds": _held(asked, told["holds"])}
+
+
 @get("/{tenant:str}/close/ahead", action=Action.SEE, sync_to_thread=True)
 def ahead(asked: Mine, period: FromQuery[str]) -> Told:
     """Look ahead to the end of a month: what will still be open at each team's pace, and in which period what waits will land."""
@@ -407,7 +438,16 @@ ROUTES: Final = (
     me, returns, one_return, by_version, exceptions, one_exception, candidates, plan, wrong_values, group, evidence, waiting,
     proposals, documents,
     pauses, proofs, proof_lines, matches, proof_within, proof_house, availability, roll_forward, roll_forward_lines,
-    close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, trail, everybody, tokens)
+    close, ahead, close_figures, close_figure_lines, close_journals, close_pack, personal_data, erasures, holds,
+    retention, trail, everybody, tokens)
+
+
+def _held(asked: Asked, told: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Give holds with their reasons as the caller may read them."""
+    with asked.store.look() as tx:
+        cases = tx.cases(asked.tenant, {ref for each in told for ref in each["returns"]})
+    return [{**each, "reason": asked.words(each["reason"], "", *(cases[ref].customer for ref in each["returns"] if ref in cases))}
+            for each in told]
 
 
 def _page(found: Sequence[T], limit: int, offset: int) -> Sequence[T]:

@@ -144,6 +144,12 @@ class Erase(Said, forbid_unknown_fields=True, kw_only=True):
     subject: str
 
 
+class Hold(Said, forbid_unknown_fields=True, kw_only=True):
+    """Whom a legal hold is on, by their account or one of their returns."""
+
+    subject: str
+
+
 class Group(Said, forbid_unknown_fields=True, kw_only=True):
     """One decision about all open exceptions of a kind, in one legal entity and currency; with `batch`, of those sent back with it.
 

@@ -11,7 +11,21 @@ from litestar import Response, post
 from litestar.exceptions import ClientException, ValidationException
 from litestar.params import FromPath, JSONBody
 
-from backhaul.application import alike, approvals, casework, close, conclude, correct, grouping, hand_in, pausing, people, privacy, resolve
+from backhaul.application import (
+    alike,
+    approvals,
+    casework,
+    close,
+    conclude,
+    correct,
+    grouping,
+    hand_in,
+    legal_hold,
+    pausing,
+    people,
+    privacy,
+    resolve,
+)
 from backhaul.application.approvals import Within
 from backhaul.application.effects import EFFECTS
 from backhaul.application.seek import buyer
@@ -35,6 +49,7 @@ from backhaul.entrypoints.api.shapes import (
     GrantRole,
     Group,
     HandOver,
+    Hold,
     Pack,
     Pair,
     Parcel,
@@ -117,6 +132,15 @@ def pause(asked: Mine, data: JSONBody[Pause], key: Key) -> Response[Told]:
     asked.covers(data.legal_entity)
     return asked.once(key, data, lambda store: {"pause": pausing.pause(
         store, asked.rules, data.legal_entity, actor=asked.person.actor, reason=data.reason, now=asked.now)})
+
+
+@post("/{tenant:str}/holds", action=Action.PROPOSE_ERASURE, sync_to_thread=True)
+def hold(asked: Mine, data: JSONBody[Hold], key: Key) -> Response[Told]:
+    """Place a legal hold on a customer, by their account or one of their returns: nobody erases them while it stands."""
+    asked.whole()
+    refs = privacy.returns_of(asked.store, asked.rules, data.subject)
+    return asked.once(key, data, lambda store: {"hold": legal_hold.place(
+        store, asked.rules, refs, actor=asked.person.actor, reason=data.reason, now=asked.now), "returns": list(refs)})
 
 
 @post("/{tenant:str}/proofs", action=Action.PROVE, sync_to_thread=True)
@@ -329,6 +353,16 @@ def erase(asked: Mine, data: JSONBody[Erase], key: Key) -> Response[Told]:
     return _propose(asked, key, data, ProposalKind.ERASE, privacy.content_of(asked.store, asked.rules, refs))
 
 
+@post("/{tenant:str}/holds/{number:int}/end", action=Action.PROPOSE_ERASURE, sync_to_thread=True)
+def release(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -> Response[Told]:
+    """Propose that a legal hold ends; somebody else approves it."""
+    asked.whole()
+    if number not in {each.id for each in legal_hold.standing(asked.store, asked.rules)}:
+        what = f"legal hold {number}"
+        raise absent(what)
+    return _propose(asked, key, data, ProposalKind.RELEASE, {"hold": number})
+
+
 @post("/{tenant:str}/pauses/{number:int}/end", action=Action.PAUSE, sync_to_thread=True)
 def unpause(asked: Mine, number: FromPath[int], data: JSONBody[Said], key: Key) -> Response[Told]:
     """Propose that writes leave again."""
@@ -388,6 +422,6 @@ def _end(asked: Asked, number: int, data: Said, key: str) -> Response[Told]:
 
 
 ROUTES: Final = (
-    comment, hand_over, attach, retry, register, promise, sign, archive_pack, pause, prove, revoke, end_sessions, end_token, decide,
-    say_otherwise, say_outcome, go_by, pair, unpair, group, cancel, profile, grant, erase, unpause, approve, approve_grant, refuse,
+    comment, hand_over, attach, retry, register, promise, sign, archive_pack, pause, hold, prove, revoke, end_sessions, end_token, decide,
+    say_otherwise, say_outcome, go_by, pair, unpair, group, cancel, profile, grant, erase, release, unpause, approve, approve_grant, refuse,
     withdraw)

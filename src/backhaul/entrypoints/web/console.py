@@ -307,6 +307,7 @@ SAID: Final[Mapping[str, str]] = {
     "signed": "Your signature is kept with the numbers it was given for.",
     "approved": "Your approval is kept.", "refused": "It is refused, or taken back; nothing was done.",
     "proposed": "It is proposed; somebody else approves it.", "paused": "Nothing is posted from now on.",
+    "held": "The legal hold stands; nobody erases them before two people end it.",
     "noted": "Your comment is kept.", "handed-over": "It is handed over.",
     "promised": "What the customer was told is kept.",
     "concluded": "What becomes of the goods is kept; what the customer can be told follows from it.",

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from litestar import Response, get, post
 from litestar.handlers import BaseRouteHandler
 
-from backhaul.application import approvals, pausing, people, privacy
+from backhaul.application import approvals, legal_hold, pausing, people, privacy
 from backhaul.application.effects import EFFECTS
 from backhaul.application.people import require
+from backhaul.application.people_ports import KeptHold, PeopleTx
 from backhaul.domain.access import Action, Role
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.proposal import ProposalKind
@@ -29,9 +31,10 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             known = tx.people() if everybody else ()
             grants = tx.grants(tenant) if everybody else ()
             here = {person.number: tx.sessions_of(person.issuer, person.subject) for person in known}
+            holds = _holds(console, request, tx) if console.may(request, Action.PROPOSE_ERASURE, whole=True) else ()
         subject = query(request, "subject") if console.may(request, Action.PROPOSE_ERASURE, whole=True) else ""
         return console.show(request, "administration.html", subject=subject, erasing=_erasing(console, tenant, subject), paused=paused,
-                            known=known, grants=grants, here_now=here, roles=list(Role),
+                            holds=holds, known=known, grants=grants, here_now=here, roles=list(Role),
                             entities=[entity.id for entity in console.house.profiles[tenant].rules.entities])
 
     @post("/administration/pause", action=Action.PAUSE, status_code=303)
@@ -61,9 +64,23 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     async def end_session(request: AnyRequest) -> Response[Any]:
         return await asyncio.to_thread(_end_sessions, console, request, fields(await request.form(), "person"))
 
+    return [show, pause, unpause, grant, revoke, end_session, *_about_customers(console)]
+
+
+def _about_customers(console: Console) -> list[BaseRouteHandler]:
+    """Give the routes about what is held of customers."""
     @post("/administration/erase", action=Action.PROPOSE_ERASURE, whole=True, status_code=303)
     async def erase(request: AnyRequest) -> Response[Any]:
         return await asyncio.to_thread(_erase, console, request, fields(await request.form(), "subject", "reason"))
+
+    @post("/administration/hold", action=Action.PROPOSE_ERASURE, whole=True, status_code=303)
+    async def hold(request: AnyRequest) -> Response[Any]:
+        return await asyncio.to_thread(_hold, console, request, fields(await request.form(), "subject", "reason"))
+
+    @post("/administration/release", action=Action.PROPOSE_ERASURE, whole=True, status_code=303)
+    async def release(request: AnyRequest) -> Response[Any]:
+        told = fields(await request.form(), "hold", "reason")
+        return await asyncio.to_thread(_propose, console, request, ProposalKind.RELEASE, {"hold": whole(told.get("hold", "")) or 0}, told)
 
     @get("/administration/personal-data", action=Action.EXPORT_PERSONAL, whole=True, sync_to_thread=True)
     def give_personal(request: AnyRequest) -> Response[bytes]:
@@ -72,7 +89,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
         return Response(canonical(told), media_type="application/json",
                         headers={"content-disposition": 'attachment; filename="personal-data.json"'})
 
-    return [show, pause, unpause, grant, revoke, end_session, erase, give_personal]
+    return [erase, hold, release, give_personal]
 
 
 def _erasing(console: Console, tenant: str, subject: str) -> Mapping[str, Any]:
@@ -94,6 +111,22 @@ def _erase(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Re
     refs = privacy.returns_of(console.house.store, rules, told.get("subject", ""))
     content = privacy.content_of(console.house.store, rules, refs)
     return _propose(console, request, ProposalKind.ERASE, content, told)
+
+
+def _holds(console: Console, request: AnyRequest, tx: PeopleTx) -> list[KeptHold]:
+    """Give the legal holds that stand, with their reasons as this person may read them."""
+    found = tx.holds(console.tenant(request))
+    cases = tx.cases(console.tenant(request), {ref for each in found for ref in each.returns})
+    return [replace(each, reason=console.words(request, "", {cases[ref].customer for ref in each.returns if ref in cases})(each.reason))
+            for each in found]
+
+
+def _hold(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:
+    tenant, person = console.tenant(request), request.state.visitor.person
+    rules = console.house.profiles[tenant].rules
+    refs = privacy.returns_of(console.house.store, rules, told.get("subject", ""))
+    legal_hold.place(console.house.store, rules, refs, actor=person.actor, reason=told.get("reason", ""), now=console.clock.now())
+    return done(request, "/administration", "held")
 
 
 def _pause(console: Console, request: AnyRequest, told: Mapping[str, str]) -> Response[Any]:

@@ -16,7 +16,7 @@ from litestar.params import FromPath
 from sqlalchemy import select
 
 from backhaul.adapters.sql import lists, rows, tables, views
-from backhaul.application import conclude
+from backhaul.application import conclude, legal_hold, privacy
 from backhaul.application.ports import KeptPosting, PostingState
 from backhaul.domain.access import Action
 from backhaul.domain.errors import NeedsOperator
@@ -124,9 +124,12 @@ def one(console: Console, request: AnyRequest, ref: str) -> dict[str, Any] | Non
     findings = [(words(each.sentence), words(each.hint)) for each in case.findings]
     told = {(each.line_id, each.what.value): each.told for each in case.corrections if each.identity in case.holding}
     postings = sorted(life.postings, key=lambda row: (row.posting.line_id, STEPS.index(row.posting.key.kind)))
-    return {"ref": ref, "kept": life.case, "case": case, "postings": postings, "sides": sides(case, postings),
+    rules = console.house.profiles[reach.tenant].rules
+    with console.house.store.look() as tx:
+        holds = legal_hold.on(tx, rules, ref, privacy.house_of(rules))
+    return {"ref": ref, "kept": life.case, "case": case, "holds": holds, "postings": postings, "sides": sides(case, postings),
             "work": work, "told": told, "words": words, "findings": findings, "sayable": _sayable(console, reach.tenant, ref),
-            "version": rejudging.choice_of(console.house.store, console.house.profiles[reach.tenant].rules, ref), "outcomes": OUTCOMES,
+            "version": rejudging.choice_of(console.house.store, rules, ref), "outcomes": OUTCOMES,
             "events": life.events, "loud": LOUD, "headline": headline, "wanted": {PostingState.PLANNED, PostingState.HELD}}
 
 
