@@ -19,8 +19,8 @@ REACHING    := tests/domain tests/application \
 	$(addprefix tests/entrypoints/test_,api.py attending.py joining.py journals.py paying.py proving.py) \
 	$(addprefix tests/journeys/test_,adapter_stops.py availability.py batch_approval.py by_version.py calendars.py central_listening.py close.py \
 	drift.py erasing.py figures.py held.py journals.py kinds_goods_hub.py kinds_goods_late.py kinds_goods_wrong.py lease.py matches_shown.py \
-	modes.py not_accepted.py paid.py preview.py prove_now.py push.py read_again.py read_back.py replay_plan.py resolving.py roll_forward.py \
-	signals.py surplus.py sweep.py told.py unplaced.py versions.py)
+	modes.py not_accepted.py paid.py preview.py prove_now.py push.py read_again.py read_back.py replay_plan.py resolving.py retention.py \
+	roll_forward.py signals.py surplus.py sweep.py told.py unplaced.py versions.py)
 DEMO_ARGS   ?=
 BENCH_ARGS  ?=
 
