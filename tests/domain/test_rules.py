@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from backhaul.domain.errors import Misconfigured
+from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.rules import Tolerances
 from backhaul.domain.tolerance import Measure, ToleranceRow
 from backhaul.testing.builders import entity, rules
@@ -26,6 +26,9 @@ def test_a_legal_entity_nobody_configured_is_named_with_those_there_are() -> Non
     assert TWO.entity("ie01").id == "ie01"
     with pytest.raises(Misconfigured, match="no legal entity 'de01'; there are gb01, ie01"):
         TWO.entity("de01")
+    with pytest.raises(NeedsOperator, match="no legal entity 'de01'; there are gb01, ie01"):
+        TWO.chosen("de01")
+    assert TWO.chosen("ie01") is TWO.entity("ie01")
 
 
 def test_an_option_is_one_of_the_words_it_may_be_and_the_first_where_nobody_said_any() -> None:

@@ -105,6 +105,14 @@ def test_a_refused_comment_comes_back_on_its_page_with_what_was_typed_and_why_be
     assert re.search(r'name="note"[^>]* aria-invalid="true"[^>]*><span class="refused" id="refused">a hand-over names', handed.text)
 
 
+def test_a_pause_of_a_legal_entity_nobody_has_is_refused_with_those_there_are(browser: Browser, store: SqlStore) -> None:
+    told = browser.post("/administration/pause", **browser.fill(browser.get("/administration")), legal_entity="nowhere", reason="A test")
+
+    assert (told.status_code, "there are gb01" in html.unescape(told.text)) == (409, True)
+    with store.look() as tx:
+        assert tx.pauses(TENANT) == []
+
+
 def test_of_several_forms_that_go_to_one_address_the_one_that_was_sent_comes_back(browser: Browser, server: Running) -> None:
     blank = browser.fill(browser.get("/administration"))
     for entity in ("gb01", ""):

@@ -109,7 +109,7 @@ def _grant_of(rules: Rules, content: Mapping[str, Any]) -> Grant:
     entities = content.get("entities")
     if entities is not None:
         for name in entities:
-            rules.entity(name)
+            rules.chosen(name)
         if not entities:
             message = "a grant is for all legal entities (none named) or for those it names; an empty list is for nobody"
             raise NeedsOperator(message)

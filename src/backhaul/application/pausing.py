@@ -15,7 +15,7 @@ from backhaul.domain.rules import Rules
 def pause(store: PeopleStore, rules: Rules, legal_entity: str, *, actor: str, reason: str, now: datetime) -> int:  # noqa: PLR0913  each is named
     """Let no write leave from now on; give the number of the pause. What holds already is left as it is."""
     if legal_entity:
-        rules.entity(legal_entity)
+        rules.chosen(legal_entity)
     if not reason.strip():
         message = "say why writes are paused; it is shown on every page until they are not"
         raise NeedsOperator(message, about="reason")
