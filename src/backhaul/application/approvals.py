@@ -123,7 +123,7 @@ def propose_in(  # noqa: PLR0913  each is named at the call
     proposal = Proposal(
         tenant=rules.tenant, legal_entity=about.legal_entity, kind=kind, subject=about.name, content=content, basis=digest(about.state),
         money=about.money, reason=reason.strip(), proposer=proposer, proposed_at=now, expires_at=now + PROPOSALS[kind].lasts,
-        needed=max(PROPOSALS[kind].least if person else PROPOSALS[kind].unasked, PROPOSALS[kind].least, approvals_needed(
+        needed=max(PROPOSALS[kind].least, 1 if person else PROPOSALS[kind].unasked, approvals_needed(
             about.money, second=rules.limits.second, a_day=rules.limits.operator_day if person else None, today=today)))
     kept, is_new = tx.add_proposal(proposal)
     if is_new:

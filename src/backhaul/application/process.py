@@ -443,8 +443,8 @@ class _Docket:
             history=sorted({case.customer or entity.no_customer_account for case in cases}))
         self.unread, self.by_hand = unconfirmed(tx, rules, list(known)), tx.matched_lines(rules.tenant, list(known))
         self.taken, self.history = dict(taken.lots), dict(taken.history)
-        self.takers = {at: dict.fromkeys(refs, False) for at, refs in taken.takers.items()}
-        self._tell_unannounced({(line.order, line.sku) for case in cases for line in case.lines if line.order})
+        self.takers = self._who_takes({at: refs for at in {(line.order, line.sku) for case in cases for line in case.lines if line.order}
+                                       if (refs := taken.takers.get(at))})
         watched = (rules.limits.customer_day, rules.limits.day) != (None, None)
         self.today = dict(tx.let_go(rules.tenant, entity.id, since=now - DAY, window=window)) if watched else {}
         self.origins: dict[tuple[str, str], Origin] = {}
@@ -507,16 +507,17 @@ class _Docket:
             self.history[customer] = self.history.get(customer, NOTHING) + worth
         return found
 
-    def _tell_unannounced(self, wanted: Collection[tuple[str, str]]) -> None:
-        """Note which of the returns that take the same as one of this window came unannounced and were matched with their sale."""
-        others = {ref for at in wanted for ref in self.takers.get(at, {})} - set(self.known)
-        matched = {(ref, fact.order) for ref, facts in (self.tx.facts(self.rules.tenant, sorted(others)) if others else {}).items()
-                   for fact in facts if isinstance(fact, Matched)}
-        for order, sku in wanted:
-            for ref in self.takers.get((order, sku), {}):
-                mine = self.known[ref].case.lines if ref in self.known else ()
-                self.takers[order, sku][ref] = (ref, order) in matched or any(line.matched and (line.order, line.sku) == (order, sku)
-                                                                              for line in mine)
+    def _who_takes(self, takers: Mapping[tuple[str, str], Collection[str]]) -> dict[tuple[str, str], dict[str, bool]]:
+        """Say of each return that takes of an item of a sale whether its goods came unannounced and were matched with that sale."""
+        others = {ref for refs in takers.values() for ref in refs} - set(self.known)
+        facts = self.tx.facts(self.rules.tenant, sorted(others)) if others else {}
+        matched = {(ref, fact.order) for ref, told in facts.items() for fact in told if isinstance(fact, Matched)}
+
+        def unannounced(ref: str, order: str, sku: str) -> bool:
+            mine = self.known[ref].case.lines if ref in self.known else ()
+            return (ref, order) in matched or any(line.matched and (line.order, line.sku) == (order, sku) for line in mine)
+
+        return {at: {ref: unannounced(ref, *at) for ref in refs} for at, refs in takers.items()}
 
     def _alike(self, ref: str, line: ReturnLine) -> frozenset[str]:
         """Give the other returns that take of the same item of the same sale, where the goods of one of both came unannounced."""
