@@ -21,7 +21,6 @@ from backhaul.domain.money import Money
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.proposal import SYSTEM
 from backhaul.domain.returns import NOTHING
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 from backhaul.domain.tolerance import Measure
 
@@ -133,13 +132,10 @@ def _exception(rules: Rules, name: str, subject: str, mine: Sequence[KeptStray],
     beside = f"; also {first.also}" if first.also else ""
     other = f"; with {first.other}" if first.other else ""
     sentence = f"{CLASSES[first.kind].means} It is {what}, document {first.document or 'none'}, {amount} {first.currency}{beside}{other}."
-    return routed(ExceptionCase.about(
-        tenant=rules.tenant, return_ref=name, line_id=subject, findings=(Finding(code=f"PROOF_{first.kind}", sentence=sentence),),
-        money=Money(amount=amount, currency=first.currency), now=now, teams=rules.teams), rules.routing, rules.teams)
+    return rules.work(name, Finding(code=f"PROOF_{first.kind}", sentence=sentence), part=subject,
+                      money=Money(amount=amount, currency=first.currency), now=now)
 
 
 def _of_house(rules: Rules, name: str, subject: str, each: Irregular, now: datetime) -> ExceptionCase:
-    return routed(ExceptionCase.about(
-        tenant=rules.tenant, return_ref=name, line_id=subject, now=now, teams=rules.teams,
-        findings=(Finding(code=f"PROOF_{each.kind}", sentence=f"{CLASSES[each.kind].means} {each.sentence}"),),
-        money=Money(amount=each.amount.quantize(Decimal("0.01")), currency=each.currency)), rules.routing, rules.teams)
+    return rules.work(name, Finding(code=f"PROOF_{each.kind}", sentence=f"{CLASSES[each.kind].means} {each.sentence}"), part=subject,
+                      money=Money(amount=each.amount.quantize(Decimal("0.01")), currency=each.currency), now=now)

@@ -16,7 +16,6 @@ from backhaul.domain.oversight import Irregular
 from backhaul.domain.period import cut_off
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Flow
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.signature import (
     ITEMS,
@@ -205,10 +204,8 @@ def _fell(tx: CloseTx, close: Close, numbers: Numbers | None, now: datetime) -> 
 
 def _work(close: Close, signature: Signature, told: Sequence[str], now: datetime) -> ExceptionCase:
     sentence = f"{_line(signature)}: signed on {signature.at:%d %B %Y}; since then {'; '.join(told)}."
-    return routed(ExceptionCase.about(
-        tenant=signature.tenant, return_ref=_subject(signature.period), line_id=_line(signature),
-        findings=(Finding(code="SIGNATURE_FELL", sentence=sentence),), money=Money(amount=Decimal("0.00"), currency=close.entity.currency),
-        now=now, teams=close.rules.teams), close.rules.routing, close.rules.teams)
+    return close.rules.work(_subject(signature.period), Finding(code="SIGNATURE_FELL", sentence=sentence), part=_line(signature),
+                            money=Money(amount=Decimal("0.00"), currency=close.entity.currency), now=now)
 
 
 def _others(tx: CloseTx, signature: Signature) -> set[str]:

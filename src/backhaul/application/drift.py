@@ -14,10 +14,9 @@ from backhaul.application.people_ports import PeopleTx
 from backhaul.application.ports import Capabilities, Erp, Store, Tx
 from backhaul.domain.contract import Contract, Drift, compare
 from backhaul.domain.errors import Misconfigured, NeedsOperator
-from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.exception_case import Finding
 from backhaul.domain.money import Money
 from backhaul.domain.returns import NOTHING
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import LegalEntity, Rules
 from backhaul.domain.trail import digest
 
@@ -66,9 +65,8 @@ def _concluded(tx: Tx, rules: Rules, entity: LegalEntity, shown: Contract, now: 
     _remember(tx, rules, name, sha256, told, drift.notes, now)
     if told:
         sentence = (f"Nothing is sent for {entity.id}: its environment no longer shows what was recorded. {'; '.join(told)}.")
-        tx.open_exception(routed(ExceptionCase.about(
-            tenant=rules.tenant, return_ref=name, line_id="", findings=(Finding(code="CONTRACT_DRIFT", sentence=sentence),),
-            money=Money(amount=NOTHING, currency=""), now=now, teams=rules.teams), rules.routing, rules.teams))
+        tx.open_exception(rules.work(name, Finding(code="CONTRACT_DRIFT", sentence=sentence), now=now,
+                                     money=Money(amount=NOTHING, currency="")))
     elif memory.get("stops"):
         tx.close_exceptions(rules.tenant, name, apart_from=(), resolution="the environment shows its recorded contract again", at=now)
     return told

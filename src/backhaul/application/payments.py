@@ -19,7 +19,6 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.payments import AS_TOLD, RANK, Claim, Waits, compare, newest, together
 from backhaul.domain.proof import NOTHING, Standing
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 
 PAYOUTS: Final[Mapping[str, str]] = {
@@ -222,10 +221,8 @@ def own(store: ProofStore, rules: Rules, found: Sequence[KeptStray], *,  # noqa:
 def _exception(rules: Rules, subject: str, each: KeptStray, now: datetime) -> ExceptionCase:
     amount = each.amount.quantize(Decimal("0.01"))
     sentence = f"{CLASSES[each.kind].means} It is return {each.return_ref}, {each.document or 'no document'}, {amount} {each.currency}."
-    return routed(ExceptionCase.about(
-        tenant=rules.tenant, return_ref=UNDER, line_id=subject, now=now, teams=rules.teams,
-        findings=(Finding(code=f"PROOF_{each.kind}", sentence=sentence),), money=Money(amount=amount, currency=each.currency)),
-        rules.routing, rules.teams)
+    return rules.work(UNDER, Finding(code=f"PROOF_{each.kind}", sentence=sentence), part=subject,
+                      money=Money(amount=amount, currency=each.currency), now=now)
 
 
 def source(rules: Rules) -> str:

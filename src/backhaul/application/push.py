@@ -12,11 +12,10 @@ from typing import Any, Final
 
 from backhaul.application.ports import Erp, PlatformApi, Store, Tx
 from backhaul.domain.errors import BackhaulError, RetryLater
-from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.exception_case import Finding
 from backhaul.domain.money import Money
 from backhaul.domain.pushing import Row, Told, blocks, omitted, returnable_rows, stock_rows, untold, with_told
 from backhaul.domain.returns import NOTHING, fold
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 
 STOCK_BLOCK: Final = 500
@@ -190,9 +189,7 @@ def _conclude(tx: Tx, rules: Rules, plan: PushPlan, done: Pushed, now: datetime,
 
 
 def _own(tx: Tx, rules: Rules, name: str, part: str, finding: Finding, now: datetime) -> None:  # noqa: PLR0913, PLR0917  private
-    tx.open_exception(routed(ExceptionCase.about(
-        tenant=rules.tenant, return_ref=name, line_id=part, findings=(finding,), money=Money(amount=NOTHING, currency=""), now=now,
-        teams=rules.teams), rules.routing, rules.teams))
+    tx.open_exception(rules.work(name, finding, part=part, money=Money(amount=NOTHING, currency=""), now=now))
 
 
 def _paused(tx: Tx, rules: Rules, retailer: str) -> bool:

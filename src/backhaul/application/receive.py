@@ -10,7 +10,6 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.reading import Reading, read_again
 from backhaul.domain.returns import NOTHING
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 
 
@@ -73,6 +72,6 @@ def own(tx: Tx, tenant: str, about: str, finding: Finding, *, rules: Rules | Non
 
     Where no rules are at hand it is the team of the kind, until the next rules are.
     """
-    work = ExceptionCase.about(tenant=tenant, return_ref=about, line_id="", findings=(finding,), now=now, teams={},
-                               money=Money(amount=NOTHING, currency=""))
-    tx.open_exception(routed(work, rules.routing, rules.teams) if rules else work)
+    money = Money(amount=NOTHING, currency="")
+    tx.open_exception(rules.work(about, finding, money=money, now=now) if rules else ExceptionCase.about(
+        tenant=tenant, return_ref=about, line_id="", findings=(finding,), money=money, now=now, teams={}))

@@ -8,10 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from backhaul.application.ports import Tx
-from backhaul.domain.exception_case import ExceptionCase, Finding
+from backhaul.domain.exception_case import Finding
 from backhaul.domain.money import Money, in_words
 from backhaul.domain.returns import NOTHING
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import LegalEntity, Rules
 
 
@@ -19,10 +18,8 @@ def stops(tx: Tx, rules: Rules, entity: LegalEntity, what: str, *, why: str, now
           money: Mapping[str, Decimal] | None = None) -> None:
     """Give an owner to what keeps a legal entity's ERP from being told or asked; `what` was tried, and `why` is what has to be mended."""
     sentence = f"{entity.id}: nothing was sent. {why}" + (f" Held: {in_words(money)}." if money else "")
-    tx.open_exception(routed(ExceptionCase.about(
-        tenant=rules.tenant, return_ref=_name(entity, what), line_id="", findings=(Finding(code="NOT_SENT", sentence=sentence),),
-        money=Money(amount=(money or {}).get(entity.currency, NOTHING), currency=entity.currency), now=now, teams=rules.teams),
-        rules.routing, rules.teams))
+    tx.open_exception(rules.work(_name(entity, what), Finding(code="NOT_SENT", sentence=sentence), now=now,
+                                 money=Money(amount=(money or {}).get(entity.currency, NOTHING), currency=entity.currency)))
 
 
 def goes_on(tx: Tx, rules: Rules, entity: LegalEntity, what: str, *, now: datetime) -> None:

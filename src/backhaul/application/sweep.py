@@ -19,7 +19,6 @@ from backhaul.domain.errors import BackhaulError, RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.returns import NOTHING
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 
 TOGETHER: Final = 200
@@ -244,8 +243,7 @@ def _is_news(said: Mapping[str, Collection[str]], known: Mapping[str, Sequence[A
 
 
 def _case(rules: Rules, ref: str, now: datetime, finding: Finding) -> ExceptionCase:
-    return routed(ExceptionCase.about(tenant=rules.tenant, return_ref=ref, line_id="", findings=(finding,),
-                                      money=Money(amount=NOTHING, currency=""), now=now, teams=rules.teams), rules.routing, rules.teams)
+    return rules.work(ref, finding, money=Money(amount=NOTHING, currency=""), now=now)
 
 
 def _name(plan: SweepPlan) -> str:

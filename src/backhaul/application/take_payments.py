@@ -13,7 +13,6 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.payments import RANK, Payment
 from backhaul.domain.returns import NOTHING
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 
 OTHERWISE: Final = "PAYMENT_CONFLICT"
@@ -87,6 +86,4 @@ def _exception(rules: Rules, sheet: KeptSheet, at: str, finding: Finding, paymen
                now: datetime) -> ExceptionCase:
     money = Money(amount=payment.amount if payment else NOTHING, currency=payment.currency if payment else rules.entities[0].currency)
     named = replace(finding, sentence=f"{sheet.name}, {finding.sentence}")
-    return routed(ExceptionCase.about(
-        tenant=rules.tenant, return_ref=f"payments:{sheet.sha256[:16]}", line_id=at, findings=(named,), money=money, now=now,
-        teams=rules.teams), rules.routing, rules.teams)
+    return rules.work(f"payments:{sheet.sha256[:16]}", named, part=at, money=money, now=now)

@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 from backhaul.domain.disposition import JournalType, MappingRow, Place, Sellability
 from backhaul.domain.errors import Misconfigured, NeedsOperator
+from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Stage
 from backhaul.domain.fiscal_calendar import MONTHS, Calendar, Period
 from backhaul.domain.kits import Kit
+from backhaul.domain.money import Money
 from backhaul.domain.payments import PayoutRules
-from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule
+from backhaul.domain.routing import ESCALATION, Escalation, RoutingRule, routed
 from backhaul.domain.tax import TaxTable
 from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
 from backhaul.domain.valuation import Policy
@@ -365,3 +367,8 @@ class Rules:
             return self.entity(id)
         except Misconfigured as unknown:
             raise NeedsOperator(str(unknown), about="legal_entity") from None
+
+    def work(self, about: str, finding: Finding, *, money: Money, now: datetime, part: str = "") -> ExceptionCase:
+        """Make an exception of what is wrong with no one return, under a reference of its own and a part of it, owned as `routing` says."""
+        return routed(ExceptionCase.about(tenant=self.tenant, return_ref=about, line_id=part, findings=(finding,), money=money, now=now,
+                                          teams=self.teams), self.routing, self.teams)

@@ -20,7 +20,6 @@ from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
 from backhaul.domain.proof import NOTHING
 from backhaul.domain.roll_forward import Flow, Movement, Rolled, RollForward, Tie
-from backhaul.domain.routing import routed
 from backhaul.domain.rules import Rules
 
 UNDER: Final = "roll-forward"
@@ -103,7 +102,5 @@ def _exception(rules: Rules, rolled: Rolled, subject: str, told: tuple[Flow, str
                         for values in ((row.closing for row in mine), (row.balance for row in mine)))
     sentence = (f"{entity}, {mine[0].day}: {closing} {currency} is {SAYS[flow]}, and {mine[0].account} says {balance}; "
                 f"the difference is {amount}.")
-    return routed(ExceptionCase.about(
-        tenant=rules.tenant, return_ref=UNDER, line_id=subject, now=now, teams=rules.teams,
-        findings=(Finding(code="ROLL_FORWARD_DIFFERS", sentence=sentence),), money=Money(amount=amount, currency=currency)),
-        rules.routing, rules.teams)
+    return rules.work(UNDER, Finding(code="ROLL_FORWARD_DIFFERS", sentence=sentence), part=subject,
+                      money=Money(amount=amount, currency=currency), now=now)
