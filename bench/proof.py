@@ -187,7 +187,10 @@ def run(name: str, folder: Path, python: str, came: Path | None = None) -> dict[
 
 
 def onward(folder: Path, lines: int, new: int) -> dict[str, Any]:
-    """Measure a run that goes on from `lines` proved before with `new` ones, beside one over all of them, each in a process of its own."""
+    """Measure a run that goes on from `lines` proved before with `new` ones, each in a process of its own.
+
+    Beside it stand one over all of them that keeps nothing, and the one that began the history, which is what `--anew` costs.
+    """
     old, came, whole = folder / f"onward-{lines}", folder / f"came-{new}", folder / f"whole-{lines + new}"
     make(old, lines)
     make(whole, lines + new)
@@ -206,7 +209,8 @@ def onward(folder: Path, lines: int, new: int) -> dict[str, Any]:
           f"the first run: {first['seconds']:.0f} s, {first['memory']:.0f} MiB, a file of {size:.0f} MiB")
     for unit, sort in (("s", "seconds"), ("s of the processors", "cpu")):  # on a machine that has other work, only the latter says much
         print(f"  {told[sort]:.2f} {unit}, {start[sort]:.2f} of them its start; all of them anew {full[sort]:.2f}: "
-              f"{100 * told[sort] / full[sort]:.1f} %")
+              f"{100 * told[sort] / full[sort]:.1f} %; beginning a history with them {first[sort]:.1f}: "
+              f"{100 * told[sort] / first[sort]:.1f} %")
     return told | {"lines": lines, "new": new, "full": full["seconds"], "full_cpu": full["cpu"], "start": start["seconds"]}
 
 

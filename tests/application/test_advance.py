@@ -133,6 +133,29 @@ def test_a_clock_that_ran_out_is_seen_although_nothing_came(tmp_path: Path) -> N
     assert after.by_class == {"MISSING_IN_ERP": (1, D(-5))}
 
 
+def test_a_word_that_is_told_for_the_first_time_is_compared_from_then_on_and_breaks_nothing_before(tmp_path: Path) -> None:
+    first = tmp_path / "accepted1.csv", tmp_path / "records1.csv"
+    first[0].write_text("line,units,net\nR1|L,1,5\nR2|L,1,5\n")
+    first[1].write_text("side,status,line,units,net\ncredit,posted,R1|L,1,5\n")
+    later = tmp_path / "accepted2.csv", tmp_path / "records2.csv"
+    later[0].write_text("line,units,net,tax_code,tax\nR3|L,1,5,STD,1\nR4|L,1,5,STD,1\n")
+    later[1].write_text("side,status,line,units,net,tax_code,tax\ncredit,posted,R3|L,1,5,STD,1\ncredit,posted,R4|L,1,5,ZERO,0\n")
+    history = str(tmp_path / "history.duckdb")
+
+    with History(history) as grown:
+        advance(grown, Arrived(accepted=str(first[0]), records=str(first[1])), FIRST, TIGHT)
+        narrow = grown.told["records"]
+    with History(history) as grown:
+        onward = told(grown, advance(grown, Arrived(accepted=str(later[0]), records=str(later[1])), FIRST, TIGHT))
+    with Books([str(first[0]), str(later[0])], [str(first[1]), str(later[1])]) as books:
+        whole = told(books, prove(books, FIRST, TIGHT))
+
+    assert onward == whole
+    assert onward[0]["by_class"] == {"WRONG_TAX_CODE": (1, D(5))}
+    assert (onward[0]["proved"], onward[0]["in_timing"]) == (2, 1)
+    assert not narrow & {"tax", "tax_code"}, "what nobody told is not kept"
+
+
 def test_what_is_proved_is_not_judged_again(tmp_path: Path) -> None:
     for name in ("one", "two"):
         line = {"line": f"{name}|L", "units": D(1), "net": D(5), "stocked": D(0)}

@@ -5,7 +5,7 @@ What arrives replaces the rows of the lines it names; only those, the open ones,
 without a mark are judged. The figures are those of a full run over everything, which a test compares.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +24,11 @@ from backhaul.domain.tolerance import Tolerance
 from backhaul.domain.trail import digest
 
 KEPT: Final = {"accepted": ACCEPTED, "records": RECORDS, "held": HELD}
+ALWAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "accepted": ("line", "entity", "currency", "customer", "item", "units", "net", "stocked"),
+    "records": ("side", "status", "line", "document", "voucher", "entity", "currency", "customer", "item", "units", "net"),
+    "held": ("line", "state")}
+"""The columns every history has; the others it has once something that came tells them."""
 SUMS: Final = ("lines", "net", "stocked", "credited", "received", "booked")
 """What is told of the proved part, so that nobody reads it for a total."""
 AMOUNTS: Final = ("rows", *SUMS)
@@ -95,8 +100,10 @@ class History(Books):
         self.few, self.threads = few, threads
         self.judged = 0
         """How many lines the last run judged."""
+        self.told = {name: frozenset(columns) for name, columns in ALWAYS.items()}
         try:
             self.engine.execute(f"SET default_block_size = {BLOCK}")
+            self.engine.execute("SET wal_autocheckpoint = '1KB'")  # into the file at once, instead of into a log and from there once more
             self.engine.execute(f"ATTACH {quoted(path)} AS kept (ROW_GROUP_SIZE {GROUP})")
         except duckdb.Error as shut:
             self.engine.close()
@@ -105,7 +112,6 @@ class History(Books):
                 message = f"{message} Only one run at a time may have it open."
                 raise Misconfigured(message) from shut
             raise Unreadable(message) from shut
-        self.told = {name: frozenset(columns) for name, columns in KEPT.items()}
         self._complete()
         self.forget()
 
@@ -116,11 +122,10 @@ class History(Books):
             there.setdefault(table, set()).add(column)
         with self._at_once():
             for name, columns in KEPT.items():
+                self.told[name] = frozenset(columns.keys() & there.get(f"open_{name}", self.told[name]))
                 for part in (f"open_{name}", f"proved_{name}"):
                     if part not in there:
-                        self.run(f"CREATE TABLE kept.{part} ({LINE}, {', '.join(f'{column} {kind}' for column, kind in columns.items())})")
-                    for column in columns.keys() - there.get(part, columns.keys()):
-                        self.run(f"ALTER TABLE kept.{part} ADD COLUMN {column} {columns[column]}")
+                        self.run(f"CREATE TABLE kept.{part} ({LINE}, {', '.join(f'{each} {columns[each]}' for each in ALWAYS[name])})")
             if "added" not in there:
                 self.run(f"CREATE TABLE kept.added ({BY_SHARE})")
                 self.run(f"INSERT INTO kept.added {added_up('kept.proved_accepted', 'kept.proved_records')}")
@@ -132,6 +137,17 @@ class History(Books):
             if there.get("sums", set()) > {"tolerance"}:  # of before: totals, and lines not judged again whose voucher another line left
                 self.run("""CREATE OR REPLACE TABLE kept.sums AS SELECT CASE WHEN EXISTS (FROM kept.open_records WHERE side = 'ledger')
                             THEN 'anew' ELSE tolerance END AS tolerance FROM kept.sums""")
+
+    def _tell(self, name: str, told: Iterable[str]) -> None:
+        """Have columns that were not told before; of the rows that are there nobody knows what they would say."""
+        for column in sorted(set(told) - self.told[name]):
+            for part in ("open", "proved"):
+                self.run(f"ALTER TABLE kept.{part}_{name} ADD COLUMN {column} {KEPT[name][column]}")
+        self.told[name] |= set(told)
+
+    def _columns(self, name: str) -> str:
+        """List all columns of a side, told or not."""
+        return ", ".join(column if column in self.told[name] else f"NULL::{kind} AS {column}" for column, kind in KEPT[name].items())
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
@@ -148,8 +164,9 @@ class History(Books):
         """Show what the file holds: the open part, and both parts as the whole. What was taken and not settled is forgotten."""
         for name in KEPT:
             self.run(f"""
-                CREATE OR REPLACE VIEW {name} AS SELECT * EXCLUDE (k) FROM kept.open_{name};
-                CREATE OR REPLACE VIEW whole_{name} AS FROM kept.open_{name} UNION ALL BY NAME FROM kept.proved_{name}""")
+                CREATE OR REPLACE VIEW {name} AS SELECT {self._columns(name)} FROM kept.open_{name};
+                CREATE OR REPLACE VIEW whole_{name} AS SELECT k, {self._columns(name)}
+                    FROM (FROM kept.open_{name} UNION ALL BY NAME FROM kept.proved_{name})""")
         self.run("CREATE OR REPLACE TABLE added AS FROM kept.added")
 
     @property
@@ -179,12 +196,13 @@ class History(Books):
 
     def take(self, arrived: Arrived) -> None:
         """Show what came in the place of what was known of the same lines, documents and vouchers; the file stays as it is."""
-        self.forget()
         for name, columns in KEPT.items():
-            self._open(name, columns, getattr(arrived, name), prefix="new_")
+            self._tell(name, self._open(name, columns, getattr(arrived, name), prefix="new_"))
+        self.forget()
         few = {name: self.one(f"SELECT (SELECT count(*) FROM new_{name}) + (SELECT count(*) FROM kept.open_{name})")[0] <= self.few
                for name in KEPT}
-        self.run(f"SET threads = {1 if all(few.values()) else self.threads}")  # to share little work costs more than it saves
+        self.near = all(few.values())
+        self.run(f"SET threads = {1 if self.near else self.threads}")  # to share little work costs more than it saves
         for name in KEPT:
             self._read(name, few=few[name])
         self._name_what_changes(arrived)
@@ -213,7 +231,7 @@ class History(Books):
     def _read(self, name: str, *, few: bool) -> None:
         """Show what came of one side with the hash of its lines; where it and the open part are few, its files are read this once."""
         self.run(f"DROP TABLE IF EXISTS few_{name}")
-        came = f"SELECT CASE WHEN {MARKED} THEN hash(line) END AS k, true AS fresh, * FROM new_{name}"
+        came = f"SELECT CASE WHEN {MARKED} THEN hash(line) END AS k, true AS fresh, {', '.join(sorted(self.told[name]))} FROM new_{name}"
         if few:
             self.run(f"CREATE TABLE few_{name} AS {came}")
             came = f"FROM few_{name} WHERE fresh"
@@ -230,9 +248,9 @@ class History(Books):
             CREATE OR REPLACE TABLE out_{name} AS SELECT true AS again, * FROM kept.proved_{name} LIMIT 0;
             CREATE OR REPLACE VIEW judged_{name} AS
                 {judged} UNION ALL BY NAME SELECT true AS fresh, * EXCLUDE (again) FROM out_{name} WHERE again;
-            CREATE OR REPLACE VIEW {name} AS SELECT * EXCLUDE (k, fresh) FROM judged_{name};
-            CREATE OR REPLACE VIEW whole_{name} AS SELECT * EXCLUDE (fresh) FROM judged_{name}
-                UNION ALL BY NAME SELECT * FROM kept.proved_{name} WHERE NOT ({OUT[name]})""")
+            CREATE OR REPLACE VIEW {name} AS SELECT {self._columns(name)} FROM judged_{name};
+            CREATE OR REPLACE VIEW whole_{name} AS SELECT k, {self._columns(name)} FROM (
+                FROM judged_{name} UNION ALL BY NAME FROM kept.proved_{name} WHERE NOT ({OUT[name]}))""")
 
     def _gather(self) -> None:
         """Bring proved lines back without which the others cannot be judged: those of the same vouchers, and those that look alike."""

@@ -10,7 +10,7 @@ files have the columns `part`, `key` and `gone`, those of the highest part of ea
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal
@@ -120,6 +120,9 @@ class Books:
 
     Raises `Misconfigured`, which names the file and the column, when a file cannot be read as what it should be.
     """
+
+    near = False
+    """Whether all rows lie in memory already."""
 
     def __init__(self, accepted: Paths, records: Paths, held: Paths = "", *, memory: str = "700MB", threads: int = 2) -> None:
         """Open CSV or Parquet files. `memory` is what the engine may hold before it spills to disk."""
@@ -430,11 +433,11 @@ LET_GO: Final = "list_filter([" + ", ".join(
     for name, holds, amount in COMPARED) + "], lambda each: each.measure IS NOT NULL)"
 
 
-def _contents() -> Iterator[Row]:
-    """Give the checks of `proof._contents`, in its order."""
-    for kind, name, credited, stocked in NAMED:
+def _contents(compared: Collection[str]) -> Iterator[Row]:
+    """Give the checks of `proof._contents`, in its order; of words only those that both sides can tell."""
+    for kind, name, credited, stocked in (row for row in NAMED if row[1] in compared):
         apart = {side: f"({side}_posted > 0 AND {side}_{name} <> a_{name})"
-                 for side, compared in (("c", credited), ("s", stocked)) if compared}
+                 for side, holds in (("c", credited), ("s", stocked)) if holds}
         shown = f"CASE WHEN a_fee THEN 'FEE_WRONG_ITEM' ELSE '{kind}' END" if kind == "WRONG_ITEM" else f"'{kind}'"
         amount = f"CASE WHEN coalesce({apart['c']}, false) THEN coalesce(c_net, 0) ELSE coalesce(s_cost, 0) END" if "c" in apart \
             else "coalesce(s_cost, 0)"
@@ -464,7 +467,9 @@ AWAITED: Final = """CASE WHEN h_state = 'waiting' AND (c_posted = 0 OR c_units <
 
 
 def _chosen(books: Books) -> str:
-    """Say in SQL which rows are of the candidates; few are named one by one, so that the reader drops every other row at once."""
+    """Say in SQL which rows are of the candidates; few are named one by one, so that whoever reads files drops every other row at once."""
+    if books.near:
+        return "hash(line) IN (FROM candidates)"
     few = [str(k) for k, in books.rows(f"SELECT DISTINCT k FROM candidates WHERE k IS NOT NULL LIMIT {FEW + 1}")]
     return "hash(line) IN (SELECT k FROM candidates)" if len(few) > FEW else f"hash(line) IN ({', '.join(few)})" if few else "false"
 
@@ -498,7 +503,7 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
         FROM keys LEFT JOIN a_side a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line)
         LEFT JOIN l_side l USING (line) LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
     existence = " ".join(f"WHEN {holds} THEN {_pair(kind, amount)}" for holds, kind, amount in EXISTENCE)
-    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents())
+    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents(books.both(*WORDS)))
     books.run(f"""
         CREATE OR REPLACE TABLE verdicts AS
         WITH allowed AS (SELECT *, {', '.join(_allowed(tolerance, day))} FROM wide),
