@@ -69,6 +69,8 @@ class House:
     """Why the version in a tenant's file does not hold, where it does not."""
     compared: set[tuple[str, str]] = field(default_factory=set)
     """Legal entities whose environment has been compared with its recorded contract since this process started."""
+    anchored: set[str] = field(default_factory=set)
+    """Tenants whose record has been held against its last anchors since this process started."""
     worker: str = field(default_factory=lambda: f"{gethostname()}:{getpid()}:{token_hex(3)}")
     lasting: timedelta = LASTING
     elapsed: Callable[[], float] = elapsed

@@ -5,11 +5,12 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.entrypoints.test_cli import Shell, busy_shell, erp, finance_scm, shell  # noqa: F401  fixtures are found by their names
+from tests.entrypoints.test_cli import LONG_AGO, Shell, busy_shell, erp, finance_scm, shell  # noqa: F401  fixtures are found by their names
+from tests.journeys.stage import life, line
 
 from backhaul.bootstrap import build
 from backhaul.config import Settings
@@ -90,7 +91,7 @@ def test_the_record_is_anchored_every_hour_and_a_place_that_is_away_stops_nothin
 
     assert [bool(each) for each in told] == [False, True, False, True]
     assert [each["tenant"] for each in written] == [tenant, ""] * 3
-    assert "could not be written" in away["anchor_failed"]
+    assert "could not be read" in away["anchor_failed"]
     assert again["anchored"][tenant] == written[-2]["sequence"]
 
 
@@ -111,6 +112,8 @@ def test_a_changed_file_of_anchors_and_a_key_that_is_not_ours_are_told(anchored:
         Settings.from_env({"BACKHAUL_ANCHORS": "x"})
     with pytest.raises(Misconfigured, match="missing or empty"):
         Settings.from_env({"BACKHAUL_ANCHORS": "x", "BACKHAUL_ANCHOR_KEY": "env:NOBODY"})
+    anchored.environment["BACKHAUL_ANCHORS"] = str(anchored.folder / "no" / "such" / "folder.jsonl")
+    assert "could not be written" in str(anchored.run("anchor").exception)
     assert "names no file" in str(anchored_without(anchored).exception)
 
 
@@ -161,3 +164,47 @@ def test_a_restored_copy_is_held_against_the_database_in_use_and_its_anchors(anc
     assert told == [("ada", True), ("backhaul", True), *[("backhaul", False)] * 5]
     assert "the database in use" in str(anchored.run("drill", anchored.environment["BACKHAUL_DATABASE_URL"]).exception)
     assert not (anchored.folder / "nowhere.sqlite").exists()
+
+
+def test_a_database_that_was_restored_lets_nothing_leave_until_two_people_say_so(anchored: Shell) -> None:
+    backup = restored(anchored, "backup.sqlite")
+    (anchored.folder / "later.json").write_text(json.dumps(
+        life("R-3", [line("TEA", 1, "4.25", received=1, grades=[("A", "RESELL", 1, True)])], at=LONG_AGO)), encoding="utf-8")
+    anchored.told("import", str(anchored.folder / "later.json"))
+    calm = anchored.told("work", "--once")["online-retail"]["post"]
+    anchored.told("anchor")
+
+    for end in ("", "-wal", "-shm"):
+        (anchored.folder / f"backhaul.sqlite{end}").unlink(missing_ok=True)
+    backup.rename(anchored.folder / "backhaul.sqlite")
+    anchored.told("import", str(anchored.folder / "later.json"))  # the platform tells it again; the database knows of no credit
+    stopped, still = (anchored.told(*words) for words in (("post",), ("post",)))
+    house = build(Settings.from_env(anchored.environment))
+    (tenant,) = house.profiles
+    later = anchoring.anchor_when_due(house, tenant, datetime.now(UTC) + timedelta(hours=2))
+    with house.store.look() as tx:
+        pauses = tx.pauses(tenant)
+    house.close()
+    (anchored.folder / "anchors.jsonl").rename(anchored.folder / "anchors-until-the-restore.jsonl")
+    decided = ("--actor", "ann", "--reason", "each document since was looked up")
+    anchored.run("unpause", "--approver", "bob", *decided)
+    goes_on = anchored.told("post")
+
+    assert calm["sent"] > 0
+    assert "older_than_anchored" not in calm
+    assert stopped["sent"] == still["sent"] == 0
+    assert "are gone: on" in stopped["older_than_anchored"]
+    assert [(row.paused_by, row.legal_entity) for row in pauses] == [("backhaul", "")]
+    assert "an older copy of the database" in pauses[0].reason
+    assert "are gone: on" in later["older_than_anchored"], "no head of this chain hides those of the one before"
+    assert goes_on["sent"] > 0
+
+
+def test_anchors_that_cannot_be_read_are_said_and_stop_nothing(anchored: Shell) -> None:
+    with (anchored.folder / "anchors.jsonl").open("a", encoding="utf-8") as file:
+        file.write("no anchor\n")
+
+    told = anchored.told("post")
+
+    assert "this is no anchor" in told["anchors_unread"]
+    assert told["sent"] == 0

@@ -1,7 +1,7 @@
 """How does the head of the record get out of the database, and what do the heads that lie outside say about it?
 
 One line for each chain and hour is added to a file (`BACKHAUL_ANCHORS`), which the house only ever adds to. A copy of the database is
-held against the same file, and against the database that is in use.
+held against the same file, and against the database that is in use. A database that goes less far than its heads lets nothing leave.
 """
 
 import hashlib
@@ -18,9 +18,10 @@ from sqlalchemy import select
 
 from backhaul.adapters.sql import lists, tables
 from backhaul.adapters.sql.store import SqlStore
+from backhaul.application import pausing
 from backhaul.application.people import INSTALLATION
 from backhaul.bootstrap import House
-from backhaul.domain.anchor import Anchor, refute, seal
+from backhaul.domain.anchor import Anchor, is_sealed, refute, seal
 from backhaul.domain.errors import Misconfigured, NeedsOperator
 from backhaul.domain.personal import GONE
 from backhaul.domain.trail import GENESIS, first_break
@@ -51,11 +52,52 @@ def anchor_when_due(house: House, tenant: str, now: datetime) -> Mapping[str, An
     if last > (now - EVERY).isoformat():
         return {}
     try:
+        if stopped := stop_if_older(house, tenant, now):
+            return stopped  # heads of another chain behind these would make it the right one
         made = anchor(house, tenant, now)
     except NeedsOperator as trouble:
         log.error("anchor_failed", extra={"tenant": tenant, "why": str(trouble)})  # noqa: TRY400  the sentence is all there is
         return {"anchor_failed": str(trouble)}
     return {"anchored": {each.tenant: each.sequence for each in made}}
+
+
+def compare_first(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Hold the database against its last anchors before a process sends anything; where they cannot be read, that is said each time."""
+    if tenant in house.anchored:
+        return {}
+    try:
+        stopped = stop_if_older(house, tenant, now)
+    except NeedsOperator as trouble:
+        log.error("anchors_unread", extra={"tenant": tenant, "why": str(trouble)})  # noqa: TRY400  the sentence is all there is
+        return {"anchors_unread": str(trouble)}
+    house.anchored.add(tenant)
+    return stopped
+
+
+def stop_if_older(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """Pause a tenant whose database is not what was anchored last: it does not know what was posted since (INV-29)."""
+    why = _older(house, tenant)
+    if not why:
+        return {}
+    log.error("older_than_anchored", extra={"tenant": tenant, "why": why})
+    pausing.pause(house.store, house.profiles[tenant].rules, "", actor="backhaul", now=now, reason=(
+        f"This is an older copy of the database, or another one: {why}. What was posted since is not known here, and sending it again "
+        f"could credit twice. Follow 'Restore in earnest' of the manual before writes are let go"))
+    return {"older_than_anchored": why}
+
+
+def _older(house: House, tenant: str) -> str:
+    """Say what the last sealed anchor of either chain shows about the database; empty if it fits, or there is none."""
+    known, keys = anchors(house), keys_of(house.settings.anchor_key) if house.settings.anchor_key else ()
+    for chain in (tenant, INSTALLATION):
+        last = next((each for each in reversed(known.get(chain, ())) if is_sealed(each, keys)), None)
+        if last is None:
+            continue
+        with house.store.read() as connection:
+            there = {each.sequence: each.hash for each in lists.trail(connection, chain, before=last.sequence + 1, limit=1)}
+        if refuted := refute([last], {0: GENESIS} | there, keys):
+            return refuted
+    return ""
 
 
 def anchor(house: House, tenant: str, now: datetime) -> Sequence[Anchor]:
@@ -96,12 +138,17 @@ def keys_of(key: Secret) -> Sequence[str]:
 
 
 def anchors(house: House) -> Mapping[str, Sequence[Anchor]]:
-    """Read what was anchored, by chain; a line that cannot be read is `NeedsOperator`, for somebody wrote it."""
+    """Read what was anchored, by chain; `NeedsOperator` where the file, or a line of it, cannot be read."""
     path = house.settings.anchors
     found: dict[str, list[Anchor]] = {}
     if path is None or not path.exists():
         return found
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as trouble:
+        message = f"the heads of the record could not be read from {path}: {trouble.strerror}"
+        raise NeedsOperator(message) from trouble
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             told = Anchor(**json.loads(line))
         except (ValueError, TypeError) as broken:

@@ -43,6 +43,7 @@ from backhaul.domain.money import in_words
 from backhaul.domain.period import closes, landing
 from backhaul.domain.posting import Route, per_currency
 from backhaul.domain.rules import LegalEntity, Rules
+from backhaul.entrypoints.anchoring import compare_first
 
 log = logging.getLogger(__name__)
 
@@ -312,7 +313,7 @@ def _process(house: House, rules: Rules, now: datetime, store: Store | None = No
 
 def post(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
     """Settle what is open, then close and send the windows that are due, for every legal entity nobody else acts for now."""
-    rules = house.profiles[tenant].rules
+    rules, stopped = house.profiles[tenant].rules, compare_first(house, tenant, now)
     sent = windows = 0
     elsewhere: list[str] = []
     away: Exception | None = None
@@ -331,7 +332,7 @@ def post(house: House, tenant: str, now: datetime) -> Mapping[str, Any]:
             sent, windows = sent + done[0], windows + done[1]
     if away:
         raise away
-    return {"sent": sent, "windows": windows, "elsewhere": elsewhere}
+    return {"sent": sent, "windows": windows, "elsewhere": elsewhere, **stopped}
 
 
 def _post_for(house: House, rules: Rules, entity: LegalEntity, now: datetime) -> tuple[int, int]:
