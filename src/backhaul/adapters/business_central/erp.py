@@ -157,17 +157,19 @@ class BusinessCentral:
             self._process(batch, outcomes)
         except (RetryLater, Misconfigured) as stopped:
             log.warning("requests_not_processed", extra={"batch": batch.key, "error": str(stopped)})  # `find` reads what became of them
-        outcomes |= self._post_each(batch, begun=bool(writes))
+        outcomes |= self._post_each(batch, outcomes.keys(), begun=bool(writes))
         for posting in batch.postings:
             log.info("posting_%s", type(outcomes[posting.key]).__name__.lower(), extra={"posting": str(posting.key), "batch": batch.key})
         return [outcomes[posting.key] for posting in batch.postings]
 
     def _writes(self, batch: PostingBatch, outcomes: dict[PostingKey, PostingOutcome]) -> list[tuple[Posting, Write]]:
         """Write down what may leave; what may not, or names what nobody knows, is refused before anything is sent."""
-        invoices = self._invoices(batch)
-        etags = self._etags(batch)
+        invoices, etags, ended = self._invoices(batch), self._etags(batch), self._ended(batch)
         writes: list[tuple[Posting, Write]] = []
         for posting in batch.postings:
+            if memo := ended.get(posting.key):
+                outcomes[posting.key] = Unconfirmed(sentence=f"Credit memo {memo} is what it was posted as; nothing was sent.")
+                continue
             if posting.key.kind in RELEASES or isinstance(posting.document, JOURNALS):
                 continue
             if wrong := self._on_sale(posting):
@@ -182,6 +184,20 @@ class BusinessCentral:
                 outcomes[posting.key] = Rejected(sentence=f"{posting.key.kind.value} of {posting.key.return_ref} cannot be written: "
                                                           f"{unknown} is not known. Nothing was sent.")
         return writes
+
+    def _ended(self, batch: PostingBatch) -> dict[PostingKey, str]:
+        """Give, for what would go to a return order that is posted already, the number of its memo.
+
+        Posting deletes a return order, so its id no longer refuses a second one. Whoever does not remember the first, as a database that
+        was restored, would credit twice.
+        """
+        mine = [posting for posting in batch.postings if posting.key.kind in self.mode.bridged]
+        heads = {posting.key: posting.key.marker for posting in mine if posting.key.kind in HEADS}
+        (rows,) = self.central.read([Ask(entity_set=wire.MEMOS, select=wire.SELECT[wire.MEMOS], column="externalDocumentNumber",
+                                         values=tuple(set(heads.values())))]) if heads else ((),)
+        memos = {str(row.get("externalDocumentNumber")): str(row["number"]) for row in rows}
+        hanging = {posting.key: head["number"] for posting in mine if (head := head_of(posting, batch.basis)).get("entity") == wire.MEMOS}
+        return {key: memos[mark] for key, mark in heads.items() if mark in memos} | hanging
 
     def _on_sale(self, posting: Posting) -> str:
         """Say what is wrong with a line that would take goods on sale."""
@@ -308,12 +324,12 @@ class BusinessCentral:
 
     # --- posting: one document, one call ---------------------------------------------------------------
 
-    def _post_each(self, batch: PostingBatch, *, begun: bool) -> dict[PostingKey, PostingOutcome]:
-        """Post documents one after the other; once the service is away or busy the rest is not sent (INV-21).
+    def _post_each(self, batch: PostingBatch, done: Collection[PostingKey], *, begun: bool) -> dict[PostingKey, PostingOutcome]:
+        """Post documents that are not done yet, one after the other; once the service is away or busy the rest is not sent (INV-21).
 
         As long as nothing of the batch was sent (`begun`), what stops us is raised; then it is the outcome of what was not sent.
         """
-        outcomes: dict[PostingKey, PostingOutcome] = self._let_go(batch, begun=begun)
+        outcomes: dict[PostingKey, PostingOutcome] = self._let_go(batch, done, begun=begun)
         begun = begun or bool(outcomes)
         away: Answer | None = None
         for posting in batch.postings:
@@ -347,9 +363,9 @@ class BusinessCentral:
             return self.central.act(f"{inbox.REQUESTS}({ids['id']})/Microsoft.NAV.postReceiveAndInvoice", EXTENSION)
         return self.central.act(f"{ids['entity']}({ids['id']})/Microsoft.NAV.post")
 
-    def _let_go(self, batch: PostingBatch, *, begun: bool) -> dict[PostingKey, PostingOutcome]:
+    def _let_go(self, batch: PostingBatch, done: Collection[PostingKey], *, begun: bool) -> dict[PostingKey, PostingOutcome]:
         """Let return orders be posted by the ERP's job, each in one transaction, then start that job once."""
-        mine = [posting for posting in batch.postings if posting.key.kind in RELEASES & self.mode.bridged]
+        mine = [posting for posting in batch.postings if posting.key.kind in RELEASES & self.mode.bridged and posting.key not in done]
         outcomes: dict[PostingKey, PostingOutcome] = {}
         if not mine:
             return outcomes

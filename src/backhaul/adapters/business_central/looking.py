@@ -77,7 +77,7 @@ class Look:
         for posting in self.postings:
             head, document = head_of(posting, self.basis), posting.document
             if posting.key.kind in self.mode.bridged | self.mode.inboxed:
-                marks[MEMOS] |= {head.get("externalDocumentNumber", "")} - {""} if posting.key.kind in CREDITS | RELEASES else set()
+                marks[MEMOS] |= self._memo_marks(posting, head)
             elif isinstance(document, ReturnOrder):
                 marks[wire.kind_of(document)].add(posting.key.marker)
             elif isinstance(document, Spare):
@@ -95,6 +95,13 @@ class Look:
         self.entries = self._ledgers()
         found = {posting.key: self._of(posting) for posting in self.postings}
         return {key: document for key, document in found.items() if document is not None}
+
+    def _memo_marks(self, posting: Posting, head: Mapping[str, str]) -> set[str]:
+        """Give the mark a posted memo would carry; a return order of the bridge is gone once it is posted, and only the memo shows it."""
+        if posting.key.kind in HEADS & self.mode.bridged:
+            return {posting.key.marker}
+        asks = CREDITS | RELEASES | self.mode.bridged
+        return {head["externalDocumentNumber"]} if posting.key.kind in asks and head.get("externalDocumentNumber") else set()
 
     def _of(self, posting: Posting) -> ErpDocument | None:
         kind = posting.key.kind
@@ -126,13 +133,15 @@ class Look:
     def _bridged(self, posting: Posting) -> ErpDocument | None:
         """Find a document of a return order: on the order while it is there, in the memo once it is posted."""
         kind, head = posting.key.kind, head_of(posting, self.basis)
+        memo = self._memo_of(posting.key.marker if kind in HEADS else head.get("externalDocumentNumber", ""))
         if kind in HEADS:
-            return self.bridge.head_of(posting.key.marker, self.orders, self.lines)
+            return wire.head_document(memo, MEMOS) if memo else self.bridge.head_of(posting.key.marker, self.orders, self.lines)
+        if kind in LINES and memo:
+            return self._line(posting.key.marker, memo, MEMOS)
         order = self.orders.get(head.get("id", ""))
         lines = self.lines.get(str(order["number"]), ()) if order else ()
         if kind in LINES:
             return self.bridge.line_of(posting.key.marker, order, lines) if order else None
-        memo = self._memo_of(head.get("externalDocumentNumber", ""))
         if kind in CREDITS:
             return self._credit(posting, memo, MEMOS) if memo else None
         # What was let go and is not posted is let go once more, for that starts the job as well.
@@ -191,7 +200,7 @@ class Look:
     def _ledgers(self) -> Entries:
         """Read the ledger entries of documents that may be posted, where something is asked that only they say."""
         numbers = {str(row["number"]) for row in self.rows.values() if plain(row.get("status")) not in wire.DRAFTS}
-        asking = any(posting.key.kind in CREDITS | RELEASES for posting in self.postings)
+        asking = any(posting.key.kind in CREDITS | RELEASES | self.mode.bridged for posting in self.postings)
         receipts = {str(row.get("returnReceiptNumber") or "") for row in self.requests.values()} - {""}
         entries = entries_of(self.central, numbers | receipts if asking else set())
         return replace(entries, values=self.bridge.values(numbers)) if asking and self.mode.bridged and numbers else entries
