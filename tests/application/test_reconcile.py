@@ -255,7 +255,7 @@ def some_words(chance: Random) -> dict[str, Any]:
 def some_accepted(chance: Random) -> dict[str, Any]:
     pick = chance.choice
     return {**some_words(chance), "fee": pick([True, False]), "announced": pick([None, D(2), D(4)]),
-            "units": pick([D(0), D(2), D(2), D(2)]),
+            "units": pick([D(0), D(2), D(2), D(2), D(-2)]),
             "stocked": pick([D(0), D(2), D(2)]), "sellable": pick([None, D(0), D(2)]), "scrapped": pick([D(0), D(1)]),
             "net": pick([D("8.50"), D("8.50"), D("4.25"), D("8.51")]), "tax": pick(AMOUNTS), "cost": pick(AMOUNTS),
             "accepted_on": pick(DAYS),

@@ -269,6 +269,9 @@ def _candidates(books: Books, apart: str) -> None:
     books.run(f"INSERT INTO candidates {apart}")
     books.run("""INSERT INTO candidates SELECT hash(line) FROM records WHERE side = 'loss' AND line <> ''
                  UNION SELECT hash(line) FROM lacking""")
+    if books.both("period") and "posted_on" in books.told["records"]:
+        books.run("""INSERT INTO candidates SELECT hash(r.line) FROM records r JOIN accepted a ON r.line = a.line
+                     WHERE r.side = 'stock' AND r.period <> a.period AND r.posted_on > coalesce(a.due_on, a.accepted_on)""")
     if books.told["held"]:
         books.run("""
             INSERT INTO candidates
@@ -377,10 +380,12 @@ EXISTENCE: Final[Sequence[Row]] = (
     ("a_units = 0 AND c_posted > 0 AND NOT (c_posted > 1 AND c_units = 0 AND coalesce(c_net, 0) = 0)", "'REJECTED_BUT_CREDITED'",
      "coalesce(c_net, 0)"),
     ("a_units = 0 AND s_posted > 0 AND NOT (s_posted > 1 AND s_units = 0)", "'REJECTED_BUT_RECEIVED'", "coalesce(s_cost, 0)"),
+    ("a_units = 0 AND l_posted > 0 AND l_units > 0", "'SCRAPPED_TWICE'", "coalesce(l_cost, 0)"),
     ("a_units = 0", "NULL", "NULL"),
-    ("c_posted > 0 AND c_units = -a_units", "'SIGN_ERROR'", OVER),
-    ("c_posted > 1 AND c_units > a_units", "'DUPLICATE_CREDIT'", OVER),
+    ("c_posted > 0 AND c_units <> 0 AND sign(c_units) = -sign(a_units)", "'SIGN_ERROR'", OVER),
+    ("c_posted > 1 AND abs(c_units) > abs(a_units)", "'DUPLICATE_CREDIT'", OVER),
     ("c_posted > 0 AND a_units < a_announced AND a_announced = c_units", "'PARTLY_ACCEPTED_FULLY_CREDITED'", OVER),
+    ("s_posted > 0 AND s_units < 0", "'SIGN_ERROR'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"),
     ("s_posted > 1 AND s_units > a_stocked", "'RECEIVED_TWICE'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"),
     ("l_posted > 0 AND l_units > a_scrapped", "'SCRAPPED_TWICE'", "coalesce(l_cost, 0)"),
     ("c_posted > 0 AND a_stocked > 0 AND s_posted = 0", "'CREDIT_WITHOUT_STOCK'", "coalesce(c_net, 0)"),
@@ -418,7 +423,8 @@ def _allowed(tolerance: Tolerance, day: date) -> Iterator[str]:
         yield f"CASE {' '.join(f'WHEN {fits} THEN {quoted(row.name)}' for fits, row in rows)} END AS r_{measure.value}"
 
 
-SAME: Final = "c_posted > 0 AND c_units = a_units AND NOT coalesce(c_currency <> a_currency, false)"
+ONE_COIN: Final = "c_posted > 0 AND NOT coalesce(c_currency <> a_currency, false)"
+SAME: Final = f"c_units = a_units AND {ONE_COIN}"
 EDITED: Final = "(h_read IS NOT NULL AND c_net IS DISTINCT FROM h_read)"
 COMPARED: Final = (
     ("net", f"{SAME} AND NOT {EDITED} AND abs({OVER}) <= t_net", OVER),
@@ -439,13 +445,14 @@ def _contents() -> Iterator[Row]:
         amount = f"CASE WHEN coalesce({apart['c']}, false) THEN coalesce(c_net, 0) ELSE coalesce(s_cost, 0) END" if "c" in apart \
             else "coalesce(s_cost, 0)"
         yield " OR ".join(f"coalesce({each}, false)" for each in apart.values()), shown, amount
-    credit_apart = "(c_posted > 0 AND (c_units > a_units OR (late AND c_units < a_units)))"
+    credit_apart = "(c_posted > 0 AND (abs(c_units) > abs(a_units) OR (late AND abs(c_units) < abs(a_units))))"
     stock_apart = "(s_posted > 0 AND (s_units > a_stocked OR (late AND s_units < a_stocked)))"
     yield credit_apart, "'WRONG_QUANTITY'", OVER
     yield f"NOT {credit_apart} AND {stock_apart}", "'WRONG_QUANTITY'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"
-    yield (f"NOT {credit_apart} AND s_posted > 0 AND s_units = a_stocked AND s_sellable <> a_sellable",
+    yield ("s_posted > 0 AND s_units <= a_stocked AND (s_sellable > a_sellable OR (s_sellable < a_sellable AND s_units = a_stocked))",
            "CASE WHEN s_sellable > a_sellable THEN 'DAMAGED_ON_SALE' ELSE 'SELLABLE_KEPT_BACK' END", "coalesce(s_cost, 0)")
     net_apart = f"(abs({OVER}) > t_net)"
+    yield f"{ONE_COIN} AND NOT late AND abs(c_units) < abs(a_units) AND sign(a_units) * ({OVER}) > t_net", "'WRONG_AMOUNT'", OVER
     yield f"{SAME} AND {EDITED}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
     yield (f"{SAME} AND NOT {EDITED} AND {net_apart}",
            f"CASE WHEN abs({OVER}) <= t_rounding THEN 'ROUNDING_DRIFT' ELSE 'WRONG_AMOUNT' END", OVER)
@@ -454,12 +461,15 @@ def _contents() -> Iterator[Row]:
     days = {"CREDIT_BEFORE_ACCEPTANCE": "c_first_on < a_accepted_on", "WRONG_PERIOD": "c_period <> a_period",
             "LATE": "c_last_on > a_due_on", "WRONG_DATE": "c_last_on <> a_expected_on"}
     first = " ".join(f"WHEN {wrong} THEN '{kind}'" for kind, wrong in days.items())
-    yield "c_posted > 0 AND c_first_on IS NOT NULL", f"CASE {first} END", "coalesce(c_net, 0)"
+    wrong_day = " OR ".join(f"coalesce({wrong}, false)" for wrong in days.values())
+    after = "s_posted > 0 AND s_period <> a_period AND s_first_on > coalesce(a_due_on, a_accepted_on)"
+    yield ("c_posted > 0 AND c_first_on IS NOT NULL", f"CASE {first} WHEN {after} THEN 'WRONG_PERIOD' END",
+           f"CASE WHEN {wrong_day} THEN coalesce(c_net, 0) ELSE coalesce(s_cost, 0) END")
     yield "lacks <> 0", "CASE WHEN lacks = c_net THEN 'LEDGER_MISSING' ELSE 'LEDGER_DIFFERS' END", "lacks"
 
 
-AWAITED: Final = """CASE WHEN h_state = 'waiting' AND (c_posted = 0 OR c_units < a_units) THEN 'DECISION_AWAITED'
-    WHEN c_posted > 0 THEN CASE WHEN c_units < a_units OR s_units < a_stocked THEN 'REST_AWAITED' ELSE '' END
+AWAITED: Final = """CASE WHEN h_state = 'waiting' AND (c_posted = 0 OR abs(c_units) < abs(a_units)) THEN 'DECISION_AWAITED'
+    WHEN c_posted > 0 THEN CASE WHEN abs(c_units) < abs(a_units) OR s_units < a_stocked THEN 'REST_AWAITED' ELSE '' END
     WHEN c_drafts > 0 THEN 'JOB_AWAITED' WHEN s_posted > 0 THEN 'CREDIT_AWAITED' ELSE 'ERP_AWAITED' END"""
 
 
