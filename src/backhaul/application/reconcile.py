@@ -22,7 +22,20 @@ import duckdb
 
 from backhaul.application.shares import Counted, Share, added, shares, together
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.proof import CANCELS, NAMED, NOTHING, Broken, Discrepancy, Standing, Verdict, Words, paired, stray
+from backhaul.domain.proof import (
+    CANCELS,
+    NAMED,
+    NOTHING,
+    Broken,
+    Discrepancy,
+    Held,
+    Standing,
+    Status,
+    Verdict,
+    Words,
+    paired,
+    stray,
+)
 from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
 
 if TYPE_CHECKING:
@@ -46,6 +59,11 @@ HELD: Final[Mapping[str, str]] = {"line": "VARCHAR", "state": "VARCHAR", "read_b
 """What we believe ourselves of a line: `state` is draft, unconfirmed, posted, or waiting for a decision."""
 NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state"),
                  "payouts": ("pays", "amount")}
+SIDES: Final = ("credit", "stock", "loss", "ledger")
+STATUSES: Final = tuple(each.value for each in Status)
+STATES: Final = tuple(each.value for each in Held)
+ABSENT: Final = {"status": "'posted'"}
+"""What stands for a column of the records that is not there: an extract of posted documents has no word for it."""
 CHAINED: Final = frozenset({"part", "key", "gone"})
 """The columns by which files of one side replace what earlier ones say."""
 Paths = str | Sequence[str]
@@ -164,9 +182,9 @@ class Books:
         if lacking := [column for column in NEEDED[name] if column not in there]:
             message = f"{path} has no column {', '.join(lacking)}; {name} needs {', '.join(NEEDED[name])} and may have {', '.join(columns)}"
             raise Misconfigured(message)
-        bare = "{}" if path.endswith(".parquet") else "nullif({}, '')"
-        shown = ", ".join(f"CAST({bare.format(column) if column in there else 'NULL'} AS {kind}) AS {column}"
-                          for column, kind in columns.items())
+        parquet, absent = path.endswith(".parquet"), ABSENT if name == "records" else {}
+        shown = ", ".join(f"CAST({_bare(column, kind, parquet=parquet) if column in there else absent.get(column, 'NULL')} AS {kind}) "
+                          f"AS {column}" for column, kind in columns.items())
         rows = as_they_stand(paths) if there >= CHAINED else scan
         self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {rows}")
         return there & columns.keys()
@@ -223,6 +241,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _bare(column: str, kind: str, *, parquet: bool) -> str:
+    """Give a column as it is cast; of a text that says a moment and not a day nobody knows whose day it is, so that it cannot be cast."""
+    if parquet or kind != "DATE":
+        return column if parquet else f"nullif({column}, '')"
+    told = f"regexp_replace({column}, '[ T]00:00:00$', '')"
+    return f"CASE WHEN length({told}) > 10 THEN {told} || ' is no day' ELSE nullif({told}, '') END"
+
+
 def _listed(paths: Paths) -> str:
     return quoted(paths) if isinstance(paths, str) else f"[{', '.join(map(quoted, paths))}]"
 
@@ -246,7 +272,7 @@ def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "", befor
     `looked` names Parquet files with the lines that `unlike` gave of every part, where others looked through the parts before. `before`
     names a table of what was proved before, as `shares` has it.
     """
-    ledger = books.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
+    ledger = _has_ledger(books)
     _lacking(books, ledger=ledger)
     _candidates(books, f"SELECT k FROM read_parquet({quoted(looked)})" if looked else unlike(books))
     _verdicts(books, day, tolerance)
@@ -256,8 +282,23 @@ def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "", befor
     return proof
 
 
+def _has_ledger(books: Books) -> bool:
+    """Tell whether a ledger was read; a record whose side or status has another name would be silently none, and is refused."""
+    ledger = False
+    for side, status in books.rows("SELECT DISTINCT coalesce(side, ''), coalesce(status, '') FROM records"):
+        wrong = (("side", side, SIDES) if side not in SIDES else
+                 ("status", status, STATUSES) if side != "ledger" and status not in STATUSES else None)
+        if wrong:
+            message = f"a record has the {wrong[0]} '{wrong[1]}', which is none of {', '.join(wrong[2])}; mend the extract and run it again"
+            raise Misconfigured(message)
+        ledger = ledger or side == "ledger"
+    return ledger
+
+
 NEVER: Final = 1_152_921_504_606_846_883
 """What a row adds that cannot be plainly right; nothing takes it off again."""
+UNTOLD: Final = "(coalesce(line, '') = '' OR units IS NULL OR (units <> 0 AND net IS NULL))"
+"""Which rows of what was accepted do not say what each has to say."""
 FROM, UNTIL = "DATE '0001-01-01'", "DATE '5000-01-01'"
 BITS: Final = 21
 """So many hold each day between these two."""
@@ -277,7 +318,7 @@ def _candidates(books: Books, apart: str) -> None:
             INSERT INTO candidates
             SELECT hash(h.line) FROM held h LEFT JOIN (
                 SELECT line, sum(net) AS net FROM records WHERE side = 'credit' AND status = 'posted' GROUP BY 1) c ON h.line = c.line
-            WHERE h.state <> 'posted' OR h.read_back IS DISTINCT FROM c.net
+            WHERE h.state IS DISTINCT FROM 'posted' OR h.read_back IS DISTINCT FROM c.net
             UNION SELECT hash(h.line) FROM held h ANTI JOIN accepted a ON h.line = a.line""")
 
 
@@ -303,7 +344,7 @@ def unlike(books: Books, part: str = "true") -> str:
         AND (bit_or(days) >> {2 * BITS}) <= ((bit_or(days) >> {BITS}) & {low}), true)""" if dated else ""
     return f"""
         SELECT k FROM (
-            SELECT hash(line) AS k, CASE WHEN units = 0 THEN 1 WHEN units IS NULL THEN {NEVER} ELSE 1 + {credited}
+            SELECT hash(line) AS k, CASE WHEN {UNTOLD} THEN {NEVER} WHEN units = 0 THEN 1 ELSE 1 + {credited}
                    + CASE WHEN coalesce(stocked, 0) = 0 THEN 0 ELSE {_hashed('stock', ['stocked', *stock])} END END AS adds,
                    CASE WHEN units <> 0 THEN {days} END AS days FROM accepted WHERE {part}
             UNION ALL
@@ -328,6 +369,7 @@ def _day(column: str) -> str:
 def _lacking(books: Books, *, ledger: bool) -> None:
     """Set each voucher's credit against the ledger's entries for it, and lay what is lacking at the line it is about.
 
+    A credit that names no voucher has no entry in the ledger.
     That is the one line whose amount is just what is lacking; else every line of a voucher that the ledger does not have at all; else
     the first line of the voucher.
     """
@@ -354,7 +396,11 @@ def _lacking(books: Books, *, ledger: bool) -> None:
             SELECT *, min(line) FILTER (net = lacks) OVER w AS exact, min(line) OVER w AS first
             FROM credited WINDOW w AS (PARTITION BY entity, voucher))
         SELECT line, sum(CASE WHEN gone THEN net ELSE lacks END)::DECIMAL(18,4) AS lacks FROM lines
-        WHERE (gone AND net <> 0) OR (NOT gone AND line = coalesce(exact, first)) GROUP BY line""")
+        WHERE (gone AND net <> 0) OR (NOT gone AND line = coalesce(exact, first)) GROUP BY line
+        UNION ALL BY NAME
+        SELECT line, sum(net)::DECIMAL(18,4) AS lacks FROM records
+        WHERE side = 'credit' AND status = 'posted' AND coalesce(voucher, '') = '' AND line <> '' GROUP BY line HAVING sum(net) <> 0""")
+    books.run("CREATE OR REPLACE TABLE lacking AS SELECT line, sum(lacks)::DECIMAL(18,4) AS lacks FROM lacking GROUP BY line")
 
 
 # --- the second pass: what is wrong with them?
@@ -479,6 +525,22 @@ def _chosen(books: Books) -> str:
     return "hash(line) IN (SELECT k FROM candidates)" if len(few) > FEW else f"hash(line) IN ({', '.join(few)})" if few else "false"
 
 
+def _refuse(books: Books, chosen: str) -> None:
+    """Raise `Misconfigured` for a row that does not say what each has to say: nobody could tell whether its line is proved."""
+    if untold := books.one(f"SELECT line, units, net FROM a_side WHERE {UNTOLD} ORDER BY line LIMIT 1"):
+        line, units, net = ("" if each is None else each for each in untold)
+        message = (f"a row of what was accepted says line '{line}', units '{units}', net '{net}'; each has to say its line and its units, "
+                   f"and its net amount where any were accepted")
+        raise Misconfigured(message)
+    if believed := books.one(f"""
+            SELECT line, count(*), min(coalesce(state, '')) FROM held WHERE {chosen} GROUP BY line
+            HAVING count(*) > 1 OR min(coalesce(state, '')) NOT IN ({', '.join(map(quoted, STATES))}) ORDER BY line LIMIT 1"""):
+        line, count, state = believed
+        message = (f"of line '{line}' {count} rows are believed here, one with the state '{state}'; each line may stand there once, as one "
+                   f"of {', '.join(STATES)}")
+        raise Misconfigured(message)
+
+
 def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
     """Read the candidates in full and say of each what it is."""
     chosen = _chosen(books)
@@ -487,6 +549,7 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
     if twice:
         message = f"line '{twice[0]}' stands {twice[1]} times in what was accepted; each line may stand there once"
         raise Misconfigured(message)
+    _refuse(books, chosen)
     sides = {"c": "credit", "s": "stock", "l": "loss"}
     books.run(f"CREATE OR REPLACE TABLE grouped AS {GROUPED.format(chosen=chosen)}")
     for short, side in sides.items():
@@ -568,6 +631,13 @@ def _find(books: Books) -> None:
             for (document, *whose), amount, empty, lines in alike.values() for kind, other in [stray(lines, empty=empty)]]
     if rows:
         books.engine.executemany("INSERT INTO found VALUES ('', ?, ?, ?, [], ?, true, ?, ?)", rows)
+    books.run("""
+        INSERT INTO found
+        SELECT '', 'EXTRA_IN_ERP', sum(g.net)::DECIMAL(18,4), coalesce(g.voucher, ''), [], '', true, coalesce(g.entity, ''),
+               coalesce(min(g.currency), '')
+        FROM records g ANTI JOIN (SELECT entity, voucher FROM records WHERE side = 'credit' AND voucher <> '') c
+             ON coalesce(g.entity, '') = coalesce(c.entity, '') AND g.voucher = c.voucher
+        WHERE g.side = 'ledger' GROUP BY g.entity, g.voucher HAVING sum(g.net) <> 0""")
 
 
 def _cancelling(books: Books) -> Iterator[Broken]:

@@ -94,7 +94,7 @@ CLASSES: Final[Mapping[str, Class]] = {
     # records without a line
     "DUPLICATE_BY_HAND": _class("Somebody credited by hand what our credit note credits as well.", _F, _T.CREDIT, _R),
     "SUGGESTED_MATCH": _class("A record without our mark looks like the one a line waits for; a person confirms it.", _F, _T.DOUBT, _R),
-    "EXTRA_IN_ERP": _class("The ERP has a return, credit or receipt that belongs to no line we know.", _F, _T.DOUBT, _R),
+    "EXTRA_IN_ERP": _class("The ERP has a return, credit, receipt or ledger entry that belongs to no line we know.", _F, _T.DOUBT, _R),
     # errors that cancel
     "SWAPPED_AMOUNTS": _class("Two lines carry each other's amount; their total is right.", _F, _T.CREDIT, _P),
     "SWAPPED_ITEMS": _class("Two lines carry each other's item; their total is right.", _W, _T.DOUBT, _P),
