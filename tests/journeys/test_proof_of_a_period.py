@@ -513,6 +513,18 @@ def test_a_run_that_could_not_read_everything_closes_nothing_and_one_of_an_earli
     assert len(away) == len(broken_out(month)) == 1
 
 
+def test_a_look_at_an_earlier_day_says_of_which_returns_it_knows_more_than_was_known_then(month: World) -> None:
+    month.tell(*life("C900007", [line("TEA", 1, "4.25", received=1, grades=[GOOD])], at=month.at))
+    month.later()
+
+    today, _ = proved(month)
+    earlier, _ = proved(month, day=month.at.date() - timedelta(days=3))
+
+    assert today.reasons == ()
+    assert [reason.partition(";")[0] for reason in earlier.reasons] == [
+        f"as of {month.at.date() - timedelta(days=3)} was asked, and to 1 returns of the month (as C900007) more happened since"]
+
+
 def test_a_run_stays_with_who_ran_it_what_was_read_and_what_it_proved_in_the_database_and_in_the_trail(month: World) -> None:
     with prove_month(month.house, TENANT, "2010-12", month.at.date(), now=month.at, actor="fiona") as (proof, _, more):
         files = {file["file"]: file["sha256"] for each in more["extracts"] for file in files_of(each)}
