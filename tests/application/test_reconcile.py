@@ -281,6 +281,22 @@ def test_what_was_found_is_saved_for_a_spreadsheet_and_for_another_engine(tmp_pa
     assert (tmp_path / "found.parquet").read_bytes()[:4] == b"PAR1"
 
 
+@pytest.mark.parametrize(("name", "why"), [
+    ("found.xlsx", "'.*found.xlsx' is neither"), ("none/found.csv", "the report cannot be written to")])
+def test_a_report_that_cannot_be_written_is_refused_by_name(name: str, why: str, tmp_path: Path) -> None:
+    with Books(extract(tmp_path, "accepted", ACCEPTED, [LINE]), extract(tmp_path, "records", RECORDS, [])) as books:
+        prove(books, DAY, TIGHT)
+        with pytest.raises(Misconfigured, match=why):
+            books.save(str(tmp_path / name))
+
+
+def test_an_extract_that_has_a_column_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "twice.csv").write_text("line,units,net,net\nR1|TEA,2,8.50,9.50\n", encoding="utf-8")
+
+    with pytest.raises(Misconfigured, match="has the column net more than once"):
+        Books(str(tmp_path / "twice.csv"), extract(tmp_path, "records", RECORDS, [CREDIT]))
+
+
 # --- the engine against the reference
 
 LINES = 200

@@ -525,6 +525,12 @@ def test_a_look_at_an_earlier_day_says_of_which_returns_it_knows_more_than_was_k
         f"as of {month.at.date() - timedelta(days=3)} was asked, and to 1 returns of the month (as C900007) more happened since"]
 
 
+def test_a_month_that_did_not_begin_yet_is_not_clean(month: World) -> None:
+    proof, _ = proved(month, "2012-06")
+
+    assert [reason.partition(",")[0] for reason in proof.reasons] == ["2012-06 begins on 2012-06-01"]
+
+
 def test_a_run_stays_with_who_ran_it_what_was_read_and_what_it_proved_in_the_database_and_in_the_trail(month: World) -> None:
     with prove_month(month.house, TENANT, "2010-12", month.at.date(), now=month.at, actor="fiona") as (proof, _, more):
         files = {file["file"]: file["sha256"] for each in more["extracts"] for file in files_of(each)}

@@ -179,6 +179,9 @@ class Books:
         except duckdb.Error as unreadable:
             message = f"{path} cannot be read as {name}: {_first_line(unreadable)}. Give a CSV with a header, or a Parquet file."
             raise Misconfigured(message) from unreadable
+        if twice := [column for column in columns if {column, f"{column}_1"} <= there]:
+            message = f"{path} has the column {', '.join(twice)} more than once, and nobody can tell which of them holds"
+            raise Misconfigured(message)
         if lacking := [column for column in NEEDED[name] if column not in there]:
             message = f"{path} has no column {', '.join(lacking)}; {name} needs {', '.join(NEEDED[name])} and may have {', '.join(columns)}"
             raise Misconfigured(message)
@@ -229,11 +232,18 @@ class Books:
             yield Found(line=line, kind=kind, amount=amount, document=document, also=tuple(also), other=other)
 
     def save(self, path: str) -> None:
-        """Let the engine write what was found as CSV or Parquet, by the path's ending."""
+        """Let the engine write what was found as CSV or Parquet, by the path's ending; raise `Misconfigured` where that cannot be."""
+        if not path.endswith((".csv", ".parquet")):
+            message = f"a report is written as .csv or .parquet, and '{path}' is neither"
+            raise Misconfigured(message)
         form = "PARQUET" if path.endswith(".parquet") else "CSV, HEADER"
         also = "also" if path.endswith(".parquet") else "array_to_string(also, ' ') AS also"
-        self.run(f"COPY (SELECT line, kind, amount, document, {also}, other FROM found ORDER BY line, document) "
-                 f"TO {quoted(path)} (FORMAT {form})")
+        try:
+            self.run(f"COPY (SELECT line, kind, amount, document, {also}, other FROM found ORDER BY line, document) "
+                     f"TO {quoted(path)} (FORMAT {form})")
+        except duckdb.IOException as shut:
+            message = f"the report cannot be written to {path}: {_first_line(shut)}"
+            raise Misconfigured(message) from shut
 
 
 def quoted(text: str) -> str:

@@ -149,6 +149,8 @@ def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, 
     turn = folded.begin(house.store, rules)
     told = attest(house.store, erps, rules, period, day, turn=turn, anew=anew)
     told.reasons += [*asked.reasons, *_since(house, told, rules, day, now)]
+    if day < whole.first:
+        told.reasons.append(f"{period} begins on {whole.first.isoformat()}, after {day.isoformat()}: nothing of it can be proved yet")
     forget(told, asked.unknown)
     irregular = appraise(house.store, erps, rules, told)
     owed = claims(house.store, rules, turn=turn, anew=anew)
