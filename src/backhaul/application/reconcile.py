@@ -62,8 +62,8 @@ NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line
 SIDES: Final = ("credit", "stock", "loss", "ledger")
 STATUSES: Final = tuple(each.value for each in Status)
 STATES: Final = tuple(each.value for each in Held)
-ABSENT: Final = {"status": "'posted'"}
-"""What stands for a column of the records that is not there: an extract of posted documents has no word for it."""
+ABSENT: Final = {"records": {"status": "'posted'"}, "payouts": {"status": "'paid'"}}
+"""What stands for a column of a side that is not there: an extract of posted documents or of payments made has no word for it."""
 CHAINED: Final = frozenset({"part", "key", "gone"})
 """The columns by which files of one side replace what earlier ones say."""
 Paths = str | Sequence[str]
@@ -185,7 +185,7 @@ class Books:
         if lacking := [column for column in NEEDED[name] if column not in there]:
             message = f"{path} has no column {', '.join(lacking)}; {name} needs {', '.join(NEEDED[name])} and may have {', '.join(columns)}"
             raise Misconfigured(message)
-        parquet, absent = path.endswith(".parquet"), ABSENT if name == "records" else {}
+        parquet, absent = path.endswith(".parquet"), ABSENT.get(name, {})
         shown = ", ".join(f"CAST({_bare(column, kind, parquet=parquet) if column in there else absent.get(column, 'NULL')} AS {kind}) "
                           f"AS {column}" for column, kind in columns.items())
         rows = as_they_stand(paths) if there >= CHAINED else scan
