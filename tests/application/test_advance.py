@@ -228,6 +228,29 @@ def test_proved_lines_are_judged_again_when_their_ledger_entry_is_gone(tmp_path:
     assert onward[0]["by_class"] == {"LEDGER_MISSING": (2, D(10))}
 
 
+def test_what_was_proved_before_any_ledger_came_is_held_against_it_once_one_comes(tmp_path: Path) -> None:
+    lines = {"R1|L": "V1", "R2|L": "V2"}
+    with History(str(tmp_path / "history.duckdb")) as history:
+        before = advance(history, Arrived(**booked(tmp_path, "old", lines, {})), FIRST, TIGHT)
+        onward = told(history, advance(history, Arrived(**booked(tmp_path, "new", {}, {"V1": 5})), FIRST, TIGHT))
+    with Books(**booked(tmp_path, "all", lines, {"V1": 5})) as books:
+        whole = told(books, prove(books, FIRST, TIGHT))
+
+    assert before.proved == 2
+    assert onward == whole
+    assert onward[0]["by_class"] == {"LEDGER_MISSING": (1, D(5))}
+
+
+def test_an_entry_without_a_credit_is_told_in_every_run_until_its_credit_comes(tmp_path: Path) -> None:
+    with History(str(tmp_path / "history.duckdb")) as history:
+        runs = [advance(history, arrived, FIRST, TIGHT) for arrived in (
+            Arrived(**booked(tmp_path, "old", {"R1|L": "V1"}, {"V1": 5, "V2": 5})), Arrived(),
+            Arrived(**booked(tmp_path, "new", {"R2|L": "V2"}, {})))]
+
+    assert [each.by_class for each in runs] == [{"EXTRA_IN_ERP": (1, D(5))}, {"EXTRA_IN_ERP": (1, D(5))}, {}]
+    assert runs[-1].proved == 2
+
+
 def test_a_history_of_before_with_a_ledger_is_judged_anew_once(tmp_path: Path) -> None:
     with History(str(tmp_path / "history.duckdb")) as history:
         advance(history, Arrived(**booked(tmp_path, "old", {"R1|L": "V1", "R2|L": "V2"}, {"V1": 5, "V2": 5})), FIRST, TIGHT)

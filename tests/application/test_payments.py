@@ -14,6 +14,7 @@ from tests.application.test_reconcile import CREDIT, DAY, LINE, STOCK, TIGHT, ex
 
 from backhaul.application.payments import PAYOUTS, prove_payments, report, strays
 from backhaul.application.reconcile import ACCEPTED, RECORDS, Books, prove
+from backhaul.domain.errors import Misconfigured
 from backhaul.domain.payments import Claim, Credit, Payment, PaymentStatus, Settled, Waits, compare
 
 D = Decimal
@@ -41,6 +42,25 @@ def test_a_claim_is_matched_whatever_fee_bonus_and_exchange_explain_and_however_
     told, open_ = found(tmp_path, [PAID | more])
 
     assert (told["count"], told["matched"], told["broken"], open_) == (1, 1, 0, [])
+
+
+def test_without_a_status_all_are_paid_and_without_a_currency_in_that_of_their_credit(tmp_path: Path) -> None:
+    columns = [name for name in PAYOUTS if name != "status"]
+    payment = {name: value for name, value in PAID.items() if name not in {"status", "currency"}}
+
+    with Books(extract(tmp_path, "a", ACCEPTED, [LINE]), extract(tmp_path, "r", RECORDS, [CREDIT, STOCK])) as books:
+        prove(books, DAY, TIGHT)
+        told = prove_payments(books, extract(tmp_path, "p", columns, [payment]), DAY, D(0), WAITS)
+
+    assert (told["count"], told["matched"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("more", "why"), [
+    ({"status": "Paid"}, "the status 'Paid'"), ({"status": ""}, "the status ''"), ({"kind": "Payment"}, "the kind 'Payment'"),
+    ({"amount": ""}, "what was paid for 'R1' .* the amount ''")])
+def test_a_payment_that_would_count_as_nothing_is_refused(tmp_path: Path, more: dict[str, str], why: str) -> None:
+    with pytest.raises(Misconfigured, match=why):
+        found(tmp_path, [PAID | more])
 
 
 SEEDED: dict[str, tuple[list[dict[str, Any]], bool, Decimal]] = {

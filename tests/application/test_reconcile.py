@@ -74,6 +74,47 @@ def test_one_removed_ledger_line_turns_exactly_one_line_to_broken(tmp_path: Path
     assert (proof.proved, proof.broken, proof.ledger_difference) == (1, 1, D("-5.00"))
 
 
+def test_a_credit_without_a_voucher_is_not_in_the_ledger_and_an_entry_without_a_credit_belongs_to_no_line(tmp_path: Path) -> None:
+    other = {"line": "R2|TEA", "document": "CN-2", "voucher": ""}
+    records = [CREDIT, STOCK, LEDGER, CREDIT | other, STOCK | other, LEDGER | {"voucher": "V9", "net": "3.00"},
+               LEDGER | {"voucher": "V9", "net": "4.00"}, LEDGER | {"voucher": "V8", "net": "0"}]
+
+    proof, found = proved(tmp_path, [LINE, LINE | {"line": "R2|TEA"}], records)
+
+    assert [(each.line, each.document, each.kind, each.amount) for each in found] == [
+        ("", "V9", "EXTRA_IN_ERP", D("7.00")), ("R2|TEA", "CN-2", "LEDGER_MISSING", D("8.50"))]
+    assert (proof.proved, proof.broken, proof.orphans) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(("accepted", "record", "held", "why"), [
+    ({"line": ""}, {}, {}, "line ''"), ({"units": ""}, {}, {}, "units ''"), ({"net": ""}, {}, {}, "net ''"),
+    ({"line": "", "units": 0}, {}, {}, "line ''"),
+    ({}, {"side": "Credit"}, {}, "the side 'Credit', which is none of credit, stock, loss, ledger"),
+    ({}, {"status": "Posted"}, {}, "the status 'Posted'"), ({}, {"status": ""}, {}, "the status ''"),
+    ({}, {}, {"state": "believed"}, "the state 'believed'"), ({}, {}, {"state": ""}, "the state ''"),
+    ({"accepted_on": "2026-10-05T23:30:00Z"}, {}, {}, "2026-10-05T23:30:00Z"),
+    ({}, {"posted_on": "2026-10-06 01:00:00+05"}, {}, "2026-10-06 01:00:00.05")])
+def test_a_row_that_does_not_say_what_it_has_to_say_is_refused_and_never_proved(
+        accepted: Row, record: Row, held: Row, why: str, tmp_path: Path) -> None:
+    believed = [{"line": "R1|TEA", "state": "posted"} | held] if held else []
+
+    with pytest.raises(Misconfigured, match=why):
+        proved(tmp_path, [LINE | accepted], [CREDIT | record, STOCK], believed)
+
+
+def test_a_line_that_is_believed_twice_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"of line 'R1\|TEA' 2 rows are believed here"):
+        proved(tmp_path, [LINE], [CREDIT, STOCK], [{"line": "R1|TEA", "state": state} for state in ("waiting", "posted")])
+
+
+def test_records_without_a_status_are_posted_and_a_day_at_midnight_is_that_day(tmp_path: Path) -> None:
+    columns = [name for name in RECORDS if name != "status"]
+    records = [{name: each[name] for name in each if name != "status"} | {"posted_on": "2026-10-06 00:00:00"} for each in (CREDIT, STOCK)]
+
+    with Books(extract(tmp_path, "accepted", ACCEPTED, [LINE]), extract(tmp_path, "records", columns, records)) as books:
+        assert prove(books, DAY, TIGHT).proved == 1
+
+
 def test_what_somebody_credited_by_hand_beside_us_is_found_and_what_fits_a_waiting_line_is_only_suggested(tmp_path: Path) -> None:
     waiting = LINE | {"line": "R2|TEA", "customer": "10002"}
     by_hand = CREDIT | {"line": "", "document": "CN-9"}
@@ -240,6 +281,22 @@ def test_what_was_found_is_saved_for_a_spreadsheet_and_for_another_engine(tmp_pa
     assert (tmp_path / "found.parquet").read_bytes()[:4] == b"PAR1"
 
 
+@pytest.mark.parametrize(("name", "why"), [
+    ("found.xlsx", "'.*found.xlsx' is neither"), ("none/found.csv", "the report cannot be written to")])
+def test_a_report_that_cannot_be_written_is_refused_by_name(name: str, why: str, tmp_path: Path) -> None:
+    with Books(extract(tmp_path, "accepted", ACCEPTED, [LINE]), extract(tmp_path, "records", RECORDS, [])) as books:
+        prove(books, DAY, TIGHT)
+        with pytest.raises(Misconfigured, match=why):
+            books.save(str(tmp_path / name))
+
+
+def test_an_extract_that_has_a_column_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "twice.csv").write_text("line,units,net,net\nR1|TEA,2,8.50,9.50\n", encoding="utf-8")
+
+    with pytest.raises(Misconfigured, match="has the column net more than once"):
+        Books(str(tmp_path / "twice.csv"), extract(tmp_path, "records", RECORDS, [CREDIT]))
+
+
 # --- the engine against the reference
 
 LINES = 200
@@ -255,7 +312,7 @@ def some_words(chance: Random) -> dict[str, Any]:
 def some_accepted(chance: Random) -> dict[str, Any]:
     pick = chance.choice
     return {**some_words(chance), "fee": pick([True, False]), "announced": pick([None, D(2), D(4)]),
-            "units": pick([D(0), D(2), D(2), D(2)]),
+            "units": pick([D(0), D(2), D(2), D(2), D(-2)]),
             "stocked": pick([D(0), D(2), D(2)]), "sellable": pick([None, D(0), D(2)]), "scrapped": pick([D(0), D(1)]),
             "net": pick([D("8.50"), D("8.50"), D("4.25"), D("8.51")]), "tax": pick(AMOUNTS), "cost": pick(AMOUNTS),
             "accepted_on": pick(DAYS),
@@ -280,7 +337,7 @@ def reference(accepted: Mapping[str, Row], records: list[dict[str, Any]], held: 
     for row in records:
         told = {name: row[name] for name in ("units", "sellable", "net", "tax", "cost", "posted_on", "period")}
         sides.setdefault((row["side"], row["line"]), []).append(Record(status=Status(row["status"]), words=words(row), **told))
-        if row["voucher"] and row["status"] == "posted":
+        if row["side"] == "credit" and row["status"] == "posted":
             lines = vouchers.setdefault(row["voucher"], {})
             lines[row["line"]] = lines.get(row["line"], D(0)) + (row["net"] or D(0))
     short: dict[str, Decimal] = {}

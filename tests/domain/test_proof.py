@@ -106,6 +106,46 @@ SEEDED: Mapping[str, tuple[Line, str]] = {
 }
 
 
+EARLY = date(2026, 10, 8)
+"""Nothing of the clean line is late yet."""
+AT_ONCE: Mapping[str, tuple[Line, str, str]] = {
+    "a part of the units is charged": (line(credit__units=D(-1), credit__net=D("-4.25")), "SIGN_ERROR", "-12.75"),
+    "units left stock instead of coming in": (
+        line(credit=NONE, held=None, stock__units=D(-2), stock__cost=D("-4.00")), "SIGN_ERROR", "-8.00"),
+    "a part of the units credits more than all of them": (
+        line(credit__units=D(1), credit__net=D("500.00"), read_back=D("500.00")), "WRONG_AMOUNT", "491.50"),
+    "the first unit of two that may not be sold is on sale": (
+        line(credit=NONE, held=None, accepted__sellable=D(0), stock__units=D(1), stock__sellable=D(1)), "DAMAGED_ON_SALE", "4.00"),
+    "a fee is charged twice": (
+        line(accepted__fee=True, accepted__units=D(-1), accepted__net=D("-5.00"), accepted__announced=None, accepted__stocked=D(0),
+             stock=NONE, credit__posted=2, credit__units=D(-2), credit__net=D("-10.00")), "DUPLICATE_CREDIT", "-5.00"),
+    "goods that were refused are written off": (
+        line(accepted__units=D(0), accepted__net=D(0), credit=NONE, stock=NONE, loss=Records(posted=1, units=D(2), cost=D("4.00"))),
+        "SCRAPPED_TWICE", "4.00"),
+    "units came late into the stock of another period": (
+        line(stock__first_on=date(2026, 11, 2), stock__last_on=date(2026, 11, 2), stock__period="2026-11"), "WRONG_PERIOD", "4.00"),
+}
+
+
+@pytest.mark.parametrize("story", AT_ONCE)
+def test_what_no_rest_can_make_right_is_not_in_timing(story: str) -> None:
+    told, kind, amount = AT_ONCE[story]
+
+    assert kinds(classify(told, EARLY, TIGHT)) == [(kind, D(amount))]
+
+
+def test_goods_that_were_stock_before_they_were_accepted_are_no_discrepancy() -> None:
+    early = line(stock__first_on=date(2026, 9, 30), stock__last_on=date(2026, 9, 30), stock__period="2026-09")
+
+    assert classify(early, DAY, TIGHT).standing is Standing.PROVED
+
+
+def test_too_few_units_of_which_some_are_on_sale_that_may_not_be_are_both() -> None:
+    short = line(accepted__sellable=D(0), stock__units=D(1), stock__sellable=D(1), stock__cost=D("2.00"))
+
+    assert kinds(classify(short, DAY, TIGHT)) == [("WRONG_QUANTITY", D("-2.00")), ("DAMAGED_ON_SALE", D("2.00"))]
+
+
 @pytest.mark.parametrize("kind", SEEDED)
 def test_a_seeded_discrepancy_is_found_once_with_its_amount(kind: str) -> None:
     seeded, amount = SEEDED[kind]

@@ -986,6 +986,21 @@ def travels(shop: Shop) -> None:
         keep(tx, [Delivery(tenant="acme", source="zigzag", identity="e-1", body=b'{"return": "R1"}', received_at=NOON)])
 
 
+def test_a_message_of_many_returns_is_shown_to_nobody_who_may_not_see_the_last_of_them(shop: Shop) -> None:
+    refs = [f"R{number:03}" for number in range(60)]
+    for ref in refs:
+        shop.trouble(ref, entity="de" if ref == refs[-1] else "gb")
+    with shop.store.begin() as tx:
+        keep(tx, [Delivery(tenant="acme", source="zigzag", identity="e-60", body=b"[60]", received_at=NOON)])
+        delivery = tx.undigested("acme", 1)[0]
+        tx.digested(delivery, [replace(builders.reached(Stage.RECEIVED), return_ref=ref, delivery=delivery.id) for ref in refs])
+
+    whole, british = shop.token(Role.FINANCE), shop.token(Role.FINANCE, "gb")
+
+    assert shop.call("GET", f"/acme/messages/{delivery.id}", whole).content == b"[60]"
+    assert shop.call("GET", f"/acme/messages/{delivery.id}", british).status_code == 404
+
+
 def test_what_the_pages_show_can_be_read_batch_by_batch_and_row_by_row(shop: Shop) -> None:
     shop.trouble()
     travels(shop)

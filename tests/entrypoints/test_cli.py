@@ -285,13 +285,14 @@ def test_a_retry_says_how_many_documents_it_lets_go(shell: Shell) -> None:
 
 
 def test_the_trail_is_verified_and_a_forged_entry_is_named(busy_shell: Shell) -> None:
-    before = busy_shell.told("verify")
+    before, said = busy_shell.told("verify"), " ".join(busy_shell.run("verify").output.split())
     tamper(busy_shell.folder / "backhaul.sqlite", sequence=3)
 
     after, shown = busy_shell.told("verify", status=1), busy_shell.run("verify")
 
     assert (before["holds"], before["broken_at"]) == (True, None)
     assert before["entries"] > 3
+    assert "holds. No head of it is kept outside to hold it against. Head" in said
     assert (after["holds"], after["broken_at"]) == (False, 3)
     assert shown.exit_code == 1
     assert "broken at entry 3" in " ".join(shown.output.split())

@@ -48,15 +48,16 @@ REPLACED: Final = dict.fromkeys(KEPT, "coalesce(k IN (FROM touched), false)") | 
     ELSE coalesce(document, '') IN (FROM documents) END"""}
 """Which open rows what arrived takes the place of."""
 SETTLED: Final = dict.fromkeys(KEPT, "(k IS NOT NULL AND k NOT IN (FROM unproved))") | {"records": f"""CASE
-    WHEN side = 'ledger' THEN k IS NULL AND coalesce(voucher, '') <> '' AND {ENTRY} NOT IN (FROM credited)
+    WHEN side = 'ledger' THEN k IS NULL AND {ENTRY} NOT IN (FROM credited) AND {ENTRY} IN (FROM answered)
     ELSE k IS NOT NULL AND k NOT IN (FROM unproved) END"""}
-"""Which judged rows are laid aside: those of proved lines, and the ledger's entries no open line is about."""
+"""Which judged rows are laid aside: those of proved lines, and the ledger's entries of their credits, which no open line is about."""
 OUT: Final = dict.fromkeys(KEPT, "k IN (FROM known)") | {
     "records": f"CASE WHEN side = 'ledger' THEN {ENTRY} IN (FROM looked_up) ELSE k IN (FROM known) END"}
 """Which proved rows are replaced or judged again."""
 
 CREDITED: Final = """SELECT DISTINCT coalesce(entity, ''), voucher FROM judged_records
     WHERE side = 'credit' AND voucher <> '' AND (k IS NULL OR k IN (FROM unproved))"""
+ANSWERED: Final = "SELECT DISTINCT coalesce(entity, ''), voucher FROM judged_records WHERE side = 'credit' AND voucher <> ''"
 VOUCHERS: Final = """SELECT coalesce(entity, ''), voucher FROM judged_records WHERE voucher <> '' AND side IN ('credit', 'ledger')
     UNION SELECT coalesce(entity, ''), voucher FROM out_records WHERE voucher <> '' AND side = 'credit'
     UNION SELECT entity, voucher FROM replaced EXCEPT SELECT entity, voucher FROM looked_up"""
@@ -281,6 +282,7 @@ class History(Books):
         """Keep what was judged, all of it or nothing: what is proved without any tolerance is laid aside, all else is open."""
         self._names("unproved", LINE, "SELECT hash(line) FROM verdicts WHERE standing <> 'proved' OR len(let_go) > 0")
         self._names("credited", VOUCHER, CREDITED)
+        self._names("answered", VOUCHER, ANSWERED)
         for name in KEPT:
             self.run(f"CREATE OR REPLACE VIEW settled_{name} AS SELECT * EXCLUDE (fresh) FROM judged_{name} WHERE {SETTLED[name]}")
         self._add("+", "settled_accepted", "settled_records")
@@ -317,6 +319,12 @@ class History(Books):
         return dict(zip(SUMS, self.one(f"SELECT {each} FROM added"), strict=True))
 
     @property
+    def first_ledger(self) -> bool:
+        """Tell whether a ledger came for the first time: what was proved was held against none."""
+        return bool(self.one("""SELECT EXISTS (FROM came_records WHERE side = 'ledger') AND NOT EXISTS (
+            FROM kept.open_records WHERE side = 'ledger' AND coalesce(voucher, '') = '') AND EXISTS (FROM kept.proved_accepted)""")[0])
+
+    @property
     def judged_by(self) -> str:
         """Say within which tolerance the proved part was proved."""
         return str(self.one("SELECT tolerance FROM kept.sums")[0])
@@ -339,6 +347,9 @@ def advance(history: History, arrived: Arrived, day: date, tolerance: Tolerance)
         history.reopen()
     try:
         history.take(arrived)
+        if history.first_ledger:
+            history.reopen()
+            history.take(arrived)
         proof = prove(history, day, tolerance, before="added")
         history.judged = history.one("SELECT count(*) FROM accepted")[0]
         history.settle(tolerance)

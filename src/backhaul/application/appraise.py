@@ -1,14 +1,15 @@
-"""At which cost should returned units have come back?
+"""At which cost should returned units have come back, in which unit of measure, and under which tax code?
 
 What the original issue cost is asked of the ERP anew, by the lines of the sale that were chosen when the return was prepared; what was
 fixed here says only which they are. A standard-cost item has no cost of its own, and what is scrapped may come back worth nothing, so
-neither is compared; an issue whose cost is not final yet is a finding instead (books 7).
+neither is compared; an issue whose cost is not final yet is a finding instead (books 7). The unit is that of the item, the tax code that
+of the lines of the sale.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from backhaul.application.attest import Row, Testimony, name_of
+from backhaul.application.attest import Row, Testimony, name_of, spelled
 from backhaul.application.parts import parts
 from backhaul.application.ports import FIXED, Erp, PostingState, Store
 from backhaul.domain.errors import BackhaulError
@@ -25,7 +26,7 @@ Ordered = tuple[str, Sequence[OrderLine]]
 
 
 def appraise(store: Store, erps: Mapping[str, Erp | BackhaulError], rules: Rules, told: Testimony) -> list[Irregular]:
-    """Write the cost that is expected of every line that became stock into its row; give the lines whose issue is not final."""
+    """Write what is expected of every line that became stock, its cost, unit and tax code, into its row; give those not final."""
     found: list[Irregular] = []
     for entity in rules.entities:
         erp = erps.get(entity.id)
@@ -51,6 +52,8 @@ def _appraised(part: Sequence[Ordered], rows: Mapping[str, Row], master: MasterD
         cost, open_ = _cost(lines, master, entity)
         whole = sum((line.quantity for line in lines), NOTHING) == rows[name]["stocked"]
         rows[name]["cost"] = cost if whole and not open_ else None
+        words = {"unit": _unit(lines, master), "tax_code": _tax(lines, master)}
+        rows[name] |= {word: spelled(each) if each else None for word, each in words.items()}
         if open_:
             yield _not_final(name, entity, cost, open_)
 
@@ -81,6 +84,18 @@ def _cost(lines: Sequence[OrderLine], master: MasterData, entity: LegalEntity) -
             cost += share.quantity * (lot.unit_cost or NOTHING if lot else NOTHING)
             open_ += [share.lot] if known and lot is not None and not lot.cost_is_final else []
     return (rounded(cost, entity.currency) if known else None), tuple(open_) if known else ()
+
+
+def _unit(lines: Sequence[OrderLine], master: MasterData) -> str:
+    """Give the unit the item is sold by; nothing where it is not known, or they are several."""
+    units = {item.unit if (item := master.items.get(line.sku)) else "" for line in lines}
+    return units.pop() if len(units) == 1 else ""
+
+
+def _tax(lines: Sequence[OrderLine], master: MasterData) -> str:
+    """Give the tax code of the lines of the sale that come back; nothing where one is not known, or they are several."""
+    codes = {sold.tax_item_group if (sold := _lots(master, line).get(share.lot)) else "" for line in lines for share in line.lots}
+    return codes.pop() if len(codes) == 1 else ""
 
 
 def _lots(master: MasterData, line: OrderLine) -> Mapping[str, SaleLine]:

@@ -51,6 +51,7 @@ TELLING: Final = ("side", "line", "document", "voucher", "units", "net")
 """What of a record says whether it is another one than before."""
 PARTS: Final = 6
 """Up to which part of a line marks are computed again that we do not remember."""
+SPELLED: Final = frozenset({"item", "unit", "customer", "warehouse", "location", "tax_code"})
 UNSETTLED: Final = frozenset({PostingState.SENDING, PostingState.UNCONFIRMED})
 CREDITS: Final = frozenset({PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE})
 DRAFTS: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE})
@@ -249,8 +250,12 @@ def _accepted_row(ref: str, expected: Expected) -> Row:
 def _words(words: Words) -> Row:
     """Write words so that what an ERP holds to be one, which is blind to case, is written alike."""
     told = {each.name: getattr(words, each.name) for each in fields(words)}
-    return {name: word.strip().upper() if word and name in {"item", "customer", "warehouse", "location"} else word
-            for name, word in told.items()}
+    return {name: spelled(word) if word and name in SPELLED else word for name, word in told.items()}
+
+
+def spelled(word: str) -> str:
+    """Write a word as every side does that an ERP holds to be one however it is written."""
+    return word.strip().upper()
 
 
 def name_of(ref: str, line_id: str) -> str:
@@ -404,7 +409,8 @@ def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, 
                     yield line, share
                 continue
             own = marks.lines.get(entry.mark, ("", entry.mark)) if entry.mark else None
-            told = replace(entry, item=None) if entry.mark in marks.debits else entry  # a debit names a service item of its own
+            # A debit names a service item of its own.
+            told = replace(entry, item=None, unit=None, tax_code=None) if entry.mark in marks.debits else entry
             row = _record(rules, entity, told, name_of(*own) if own else "")
             if own is not None and entry.mark in marks.debits:
                 _bring_home(row, marks.homes.get(own), DEBITED, late)
@@ -440,7 +446,8 @@ def _share(rules: Rules, entity: str, entry: Entry, key: PostingKey, units: Deci
 def _record(rules: Rules, entity: str, entry: Entry, line: str) -> Row:
     place = entry.place if entry.side is Side.STOCK else None
     sellable = None if place is None or entry.units is None else entry.units if rules.sellability.sells(place) else NOTHING
-    words = Words(entity=entity, item=entry.item, customer=entry.customer, sale=entry.sale, currency=entry.currency,
+    words = Words(entity=entity, item=entry.item, unit=entry.unit, tax_code=entry.tax_code, customer=entry.customer, sale=entry.sale,
+                  currency=entry.currency,
                   warehouse=place.warehouse or None if place else None, location=place.location or None if place else None)
     return {"side": entry.side.value, "line": line, "document": entry.document, "voucher": entry.voucher, "status": entry.status.value,
             "units": entry.units, "sellable": sellable, "net": entry.net, "tax": entry.tax, "cost": entry.cost, "against": entry.against,
@@ -527,4 +534,4 @@ def _ledger_of(ledger: Iterable[Row], vouchers: Collection[tuple[str, str]], lef
                          "against": None if row["against"] is None else row["against"] - less + beside}
 
 
-__all__ = ["Testimony", "attest", "forget", "judged", "name_of"]
+__all__ = ["Testimony", "attest", "forget", "judged", "name_of", "spelled"]

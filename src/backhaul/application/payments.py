@@ -13,11 +13,12 @@ from typing import Any, Final
 from backhaul.application.certify import accepted, raise_break
 from backhaul.application.claims import Owed
 from backhaul.application.proof_ports import KeptStray, ProofStore
-from backhaul.application.reconcile import AMOUNT, Books, Paths, Row
+from backhaul.application.reconcile import AMOUNT, Books, Paths, Row, quoted
 from backhaul.domain.discrepancy import CLASSES
+from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.payments import AS_TOLD, RANK, Claim, Waits, compare, newest, together
+from backhaul.domain.payments import AS_TOLD, RANK, Claim, PaymentStatus, Waits, compare, newest, together
 from backhaul.domain.proof import NOTHING, Standing
 from backhaul.domain.rules import Rules
 
@@ -25,6 +26,7 @@ PAYOUTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("kind", "pays", "provider", "reference", "status", "entity", "currency", "other"), "VARCHAR"),
     **dict.fromkeys(("amount", "fee", "bonus", "exchange"), AMOUNT), **dict.fromkeys(("day", "due_on"), "DATE"), "more": "BOOLEAN"}
 """What customers were paid. `kind`: payment (where nothing is said), credit, exchanged, given-up, or settled: then `other` is with what."""
+KINDS: Final = ("payment", "credit", "exchanged", "given-up", "settled")
 UNDER: Final = "proof:payouts"
 """Under this reference are the exceptions about claims, whichever month found them: a claim can outlast several."""
 
@@ -69,6 +71,7 @@ def _rows(claim: Claim) -> Iterator[Mapping[str, Any]]:
 def prove_payments(books: Books, paths: Paths, day: date, tolerance: Decimal, waits: Waits) -> Mapping[str, Any]:
     """Compare every claim as of the end of a day; `breaks` tells what is broken. Nothing of the lines is touched."""
     books.add("payouts", PAYOUTS, paths)
+    _refuse(books)
     _resolve(books)
     _gather(books, waits)
     _judge(books, day, tolerance)
@@ -79,6 +82,19 @@ def prove_payments(books: Books, paths: Paths, day: date, tolerance: Decimal, wa
                                               ("awaited", "why", "apart", "timing"))}
     return {"count": sum(counts.values()), "matched": counts.get("proved", 0), "in_timing": counts.get("timing", 0),
             "broken": counts.get("broken", 0), **told}
+
+
+def _refuse(books: Books) -> None:
+    """Raise `Misconfigured` for a row that would count as nothing: of another kind or status than there are, or without an amount."""
+    kinds, statuses = (", ".join(map(quoted, each)) for each in (KINDS, [status.value for status in PaymentStatus]))
+    for kind, status, pays, amount in books.rows(f"""
+            SELECT coalesce(kind, 'payment'), coalesce(status, ''), coalesce(pays, ''), amount FROM payouts
+            WHERE coalesce(kind, 'payment') NOT IN ({kinds}) OR amount IS NULL
+               OR (coalesce(kind, 'payment') = 'payment' AND coalesce(status, '') NOT IN ({statuses})) LIMIT 1"""):
+        told = "" if amount is None else amount
+        message = (f"what was paid for '{pays}' has the kind '{kind}', the status '{status}' and the amount '{told}'; a kind is "
+                   f"one of {kinds}, a payment is one of {statuses}, and each row has an amount")
+        raise Misconfigured(message)
 
 
 def _resolve(books: Books) -> None:
@@ -123,6 +139,9 @@ def _gather(books: Books, waits: Waits) -> None:
                coalesce(r.net, 0) + coalesce(r.tax, 0), r.posted_on, NULL, false
         FROM {books.whole('records')} r LEFT JOIN tied t ON t.ref = split_part(r.line, '|', 1)
         WHERE r.side = 'credit' AND r.status = 'posted' AND r.line <> '' AND NOT EXISTS (SELECT 1 FROM paid_rows WHERE kind = 'credit');
+        UPDATE paid_rows SET currency = o.currency FROM (
+            SELECT claim, min(currency) AS currency FROM owed GROUP BY claim HAVING count(DISTINCT currency) = 1) o
+        WHERE paid_rows.currency = '' AND paid_rows.claim = o.claim;
         CREATE OR REPLACE TABLE claims AS
         WITH c AS (
             SELECT claim, currency, min(entity) AS entity, sum(gross) AS credited, bool_or(more) AS more, min(day) AS first_on,

@@ -22,7 +22,20 @@ import duckdb
 
 from backhaul.application.shares import Counted, Share, added, shares, together
 from backhaul.domain.errors import Misconfigured
-from backhaul.domain.proof import CANCELS, NAMED, NOTHING, Broken, Discrepancy, Standing, Verdict, Words, paired, stray
+from backhaul.domain.proof import (
+    CANCELS,
+    NAMED,
+    NOTHING,
+    Broken,
+    Discrepancy,
+    Held,
+    Standing,
+    Status,
+    Verdict,
+    Words,
+    paired,
+    stray,
+)
 from backhaul.domain.tolerance import Measure, Tolerance, ToleranceRow
 
 if TYPE_CHECKING:
@@ -46,6 +59,11 @@ HELD: Final[Mapping[str, str]] = {"line": "VARCHAR", "state": "VARCHAR", "read_b
 """What we believe ourselves of a line: `state` is draft, unconfirmed, posted, or waiting for a decision."""
 NEEDED: Final = {"accepted": ("line", "units", "net"), "records": ("side", "line", "units"), "held": ("line", "state"),
                  "payouts": ("pays", "amount")}
+SIDES: Final = ("credit", "stock", "loss", "ledger")
+STATUSES: Final = tuple(each.value for each in Status)
+STATES: Final = tuple(each.value for each in Held)
+ABSENT: Final = {"records": {"status": "'posted'"}, "payouts": {"status": "'paid'"}}
+"""What stands for a column of a side that is not there: an extract of posted documents or of payments made has no word for it."""
 CHAINED: Final = frozenset({"part", "key", "gone"})
 """The columns by which files of one side replace what earlier ones say."""
 Paths = str | Sequence[str]
@@ -164,12 +182,15 @@ class Books:
         except duckdb.Error as unreadable:
             message = f"{path} cannot be read as {name}: {_first_line(unreadable)}. Give a CSV with a header, or a Parquet file."
             raise Misconfigured(message) from unreadable
+        if twice := [column for column in columns if {column, f"{column}_1"} <= there]:
+            message = f"{path} has the column {', '.join(twice)} more than once, and nobody can tell which of them holds"
+            raise Misconfigured(message)
         if lacking := [column for column in NEEDED[name] if column not in there]:
             message = f"{path} has no column {', '.join(lacking)}; {name} needs {', '.join(NEEDED[name])} and may have {', '.join(columns)}"
             raise Misconfigured(message)
-        bare = "{}" if path.endswith(".parquet") else "nullif({}, '')"
-        shown = ", ".join(f"CAST({bare.format(column) if column in there else 'NULL'} AS {kind}) AS {column}"
-                          for column, kind in columns.items())
+        parquet, absent = path.endswith(".parquet"), ABSENT.get(name, {})
+        shown = ", ".join(f"CAST({_bare(column, kind, parquet=parquet) if column in there else absent.get(column, 'NULL')} AS {kind}) "
+                          f"AS {column}" for column, kind in columns.items())
         rows = as_they_stand(paths) if there >= CHAINED else scan
         self.engine.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {rows}")
         return there & columns.keys()
@@ -214,16 +235,31 @@ class Books:
             yield Found(line=line, kind=kind, amount=amount, document=document, also=tuple(also), other=other)
 
     def save(self, path: str) -> None:
-        """Let the engine write what was found as CSV or Parquet, by the path's ending."""
+        """Let the engine write what was found as CSV or Parquet, by the path's ending; raise `Misconfigured` where that cannot be."""
+        if not path.endswith((".csv", ".parquet")):
+            message = f"a report is written as .csv or .parquet, and '{path}' is neither"
+            raise Misconfigured(message)
         form = "PARQUET" if path.endswith(".parquet") else "CSV, HEADER"
         also = "also" if path.endswith(".parquet") else "array_to_string(also, ' ') AS also"
-        self.run(f"COPY (SELECT line, kind, amount, document, {also}, other FROM found ORDER BY line, document) "
-                 f"TO {quoted(path)} (FORMAT {form})")
+        try:
+            self.run(f"COPY (SELECT line, kind, amount, document, {also}, other FROM found ORDER BY line, document) "
+                     f"TO {quoted(path)} (FORMAT {form})")
+        except duckdb.IOException as shut:
+            message = f"the report cannot be written to {path}: {_first_line(shut)}"
+            raise Misconfigured(message) from shut
 
 
 def quoted(text: str) -> str:
     """Write text as SQL does."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _bare(column: str, kind: str, *, parquet: bool) -> str:
+    """Give a column as it is cast; of a text that says a moment and not a day nobody knows whose day it is, so that it cannot be cast."""
+    if parquet or kind != "DATE":
+        return column if parquet else f"nullif({column}, '')"
+    told = f"regexp_replace({column}, '[ T]00:00:00$', '')"
+    return f"CASE WHEN length({told}) > 10 THEN {told} || ' is no day' ELSE nullif({told}, '') END"
 
 
 def _listed(paths: Paths) -> str:
@@ -249,7 +285,7 @@ def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "", befor
     `looked` names Parquet files with the lines that `unlike` gave of every part, where others looked through the parts before. `before`
     names a table of what was proved before, as `shares` has it.
     """
-    ledger = books.one("SELECT count(*) FROM records WHERE side = 'ledger'")[0] > 0
+    ledger = _has_ledger(books)
     _lacking(books, ledger=ledger)
     _candidates(books, f"SELECT k FROM read_parquet({quoted(looked)})" if looked else unlike(books))
     _verdicts(books, day, tolerance)
@@ -259,8 +295,23 @@ def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "", befor
     return proof
 
 
+def _has_ledger(books: Books) -> bool:
+    """Tell whether a ledger was read; a record whose side or status has another name would be silently none, and is refused."""
+    ledger = False
+    for side, status in books.rows("SELECT DISTINCT coalesce(side, ''), coalesce(status, '') FROM records"):
+        wrong = (("side", side, SIDES) if side not in SIDES else
+                 ("status", status, STATUSES) if side != "ledger" and status not in STATUSES else None)
+        if wrong:
+            message = f"a record has the {wrong[0]} '{wrong[1]}', which is none of {', '.join(wrong[2])}; mend the extract and run it again"
+            raise Misconfigured(message)
+        ledger = ledger or side == "ledger"
+    return ledger
+
+
 NEVER: Final = 1_152_921_504_606_846_883
 """What a row adds that cannot be plainly right; nothing takes it off again."""
+UNTOLD: Final = "(coalesce(line, '') = '' OR units IS NULL OR (units <> 0 AND net IS NULL))"
+"""Which rows of what was accepted do not say what each has to say."""
 FROM, UNTIL = "DATE '0001-01-01'", "DATE '5000-01-01'"
 BITS: Final = 21
 """So many hold each day between these two."""
@@ -272,12 +323,15 @@ def _candidates(books: Books, apart: str) -> None:
     books.run(f"INSERT INTO candidates {apart}")
     books.run("""INSERT INTO candidates SELECT hash(line) FROM records WHERE side = 'loss' AND line <> ''
                  UNION SELECT hash(line) FROM lacking""")
+    if books.both("period") and "posted_on" in books.told["records"]:
+        books.run("""INSERT INTO candidates SELECT hash(r.line) FROM records r JOIN accepted a ON r.line = a.line
+                     WHERE r.side = 'stock' AND r.period <> a.period AND r.posted_on > coalesce(a.due_on, a.accepted_on)""")
     if books.told["held"]:
         books.run("""
             INSERT INTO candidates
             SELECT hash(h.line) FROM held h LEFT JOIN (
                 SELECT line, sum(net) AS net FROM records WHERE side = 'credit' AND status = 'posted' GROUP BY 1) c ON h.line = c.line
-            WHERE h.state <> 'posted' OR h.read_back IS DISTINCT FROM c.net
+            WHERE h.state IS DISTINCT FROM 'posted' OR h.read_back IS DISTINCT FROM c.net
             UNION SELECT hash(h.line) FROM held h ANTI JOIN accepted a ON h.line = a.line""")
 
 
@@ -303,7 +357,7 @@ def unlike(books: Books, part: str = "true") -> str:
         AND (bit_or(days) >> {2 * BITS}) <= ((bit_or(days) >> {BITS}) & {low}), true)""" if dated else ""
     return f"""
         SELECT k FROM (
-            SELECT hash(line) AS k, CASE WHEN units = 0 THEN 1 WHEN units IS NULL THEN {NEVER} ELSE 1 + {credited}
+            SELECT hash(line) AS k, CASE WHEN {UNTOLD} THEN {NEVER} WHEN units = 0 THEN 1 ELSE 1 + {credited}
                    + CASE WHEN coalesce(stocked, 0) = 0 THEN 0 ELSE {_hashed('stock', ['stocked', *stock])} END END AS adds,
                    CASE WHEN units <> 0 THEN {days} END AS days FROM accepted WHERE {part}
             UNION ALL
@@ -328,6 +382,7 @@ def _day(column: str) -> str:
 def _lacking(books: Books, *, ledger: bool) -> None:
     """Set each voucher's credit against the ledger's entries for it, and lay what is lacking at the line it is about.
 
+    A credit that names no voucher has no entry in the ledger.
     That is the one line whose amount is just what is lacking; else every line of a voucher that the ledger does not have at all; else
     the first line of the voucher.
     """
@@ -354,7 +409,11 @@ def _lacking(books: Books, *, ledger: bool) -> None:
             SELECT *, min(line) FILTER (net = lacks) OVER w AS exact, min(line) OVER w AS first
             FROM credited WINDOW w AS (PARTITION BY entity, voucher))
         SELECT line, sum(CASE WHEN gone THEN net ELSE lacks END)::DECIMAL(18,4) AS lacks FROM lines
-        WHERE (gone AND net <> 0) OR (NOT gone AND line = coalesce(exact, first)) GROUP BY line""")
+        WHERE (gone AND net <> 0) OR (NOT gone AND line = coalesce(exact, first)) GROUP BY line
+        UNION ALL BY NAME
+        SELECT line, sum(net)::DECIMAL(18,4) AS lacks FROM records
+        WHERE side = 'credit' AND status = 'posted' AND coalesce(voucher, '') = '' AND line <> '' GROUP BY line HAVING sum(net) <> 0""")
+    books.run("CREATE OR REPLACE TABLE lacking AS SELECT line, sum(lacks)::DECIMAL(18,4) AS lacks FROM lacking GROUP BY line")
 
 
 # --- the second pass: what is wrong with them?
@@ -380,10 +439,12 @@ EXISTENCE: Final[Sequence[Row]] = (
     ("a_units = 0 AND c_posted > 0 AND NOT (c_posted > 1 AND c_units = 0 AND coalesce(c_net, 0) = 0)", "'REJECTED_BUT_CREDITED'",
      "coalesce(c_net, 0)"),
     ("a_units = 0 AND s_posted > 0 AND NOT (s_posted > 1 AND s_units = 0)", "'REJECTED_BUT_RECEIVED'", "coalesce(s_cost, 0)"),
+    ("a_units = 0 AND l_posted > 0 AND l_units > 0", "'SCRAPPED_TWICE'", "coalesce(l_cost, 0)"),
     ("a_units = 0", "NULL", "NULL"),
-    ("c_posted > 0 AND c_units = -a_units", "'SIGN_ERROR'", OVER),
-    ("c_posted > 1 AND c_units > a_units", "'DUPLICATE_CREDIT'", OVER),
+    ("c_posted > 0 AND c_units <> 0 AND sign(c_units) = -sign(a_units)", "'SIGN_ERROR'", OVER),
+    ("c_posted > 1 AND abs(c_units) > abs(a_units)", "'DUPLICATE_CREDIT'", OVER),
     ("c_posted > 0 AND a_units < a_announced AND a_announced = c_units", "'PARTLY_ACCEPTED_FULLY_CREDITED'", OVER),
+    ("s_posted > 0 AND s_units < 0", "'SIGN_ERROR'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"),
     ("s_posted > 1 AND s_units > a_stocked", "'RECEIVED_TWICE'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"),
     ("l_posted > 0 AND l_units > a_scrapped", "'SCRAPPED_TWICE'", "coalesce(l_cost, 0)"),
     ("c_posted > 0 AND a_stocked > 0 AND s_posted = 0", "'CREDIT_WITHOUT_STOCK'", "coalesce(c_net, 0)"),
@@ -421,7 +482,8 @@ def _allowed(tolerance: Tolerance, day: date) -> Iterator[str]:
         yield f"CASE {' '.join(f'WHEN {fits} THEN {quoted(row.name)}' for fits, row in rows)} END AS r_{measure.value}"
 
 
-SAME: Final = "c_posted > 0 AND c_units = a_units AND NOT coalesce(c_currency <> a_currency, false)"
+ONE_COIN: Final = "c_posted > 0 AND NOT coalesce(c_currency <> a_currency, false)"
+SAME: Final = f"c_units = a_units AND {ONE_COIN}"
 EDITED: Final = "(h_read IS NOT NULL AND c_net IS DISTINCT FROM h_read)"
 COMPARED: Final = (
     ("net", f"{SAME} AND NOT {EDITED} AND abs({OVER}) <= t_net", OVER),
@@ -442,13 +504,14 @@ def _contents(compared: Collection[str]) -> Iterator[Row]:
         amount = f"CASE WHEN coalesce({apart['c']}, false) THEN coalesce(c_net, 0) ELSE coalesce(s_cost, 0) END" if "c" in apart \
             else "coalesce(s_cost, 0)"
         yield " OR ".join(f"coalesce({each}, false)" for each in apart.values()), shown, amount
-    credit_apart = "(c_posted > 0 AND (c_units > a_units OR (late AND c_units < a_units)))"
+    credit_apart = "(c_posted > 0 AND (abs(c_units) > abs(a_units) OR (late AND abs(c_units) < abs(a_units))))"
     stock_apart = "(s_posted > 0 AND (s_units > a_stocked OR (late AND s_units < a_stocked)))"
     yield credit_apart, "'WRONG_QUANTITY'", OVER
     yield f"NOT {credit_apart} AND {stock_apart}", "'WRONG_QUANTITY'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"
-    yield (f"NOT {credit_apart} AND s_posted > 0 AND s_units = a_stocked AND s_sellable <> a_sellable",
+    yield ("s_posted > 0 AND s_units <= a_stocked AND (s_sellable > a_sellable OR (s_sellable < a_sellable AND s_units = a_stocked))",
            "CASE WHEN s_sellable > a_sellable THEN 'DAMAGED_ON_SALE' ELSE 'SELLABLE_KEPT_BACK' END", "coalesce(s_cost, 0)")
     net_apart = f"(abs({OVER}) > t_net)"
+    yield f"{ONE_COIN} AND NOT late AND abs(c_units) < abs(a_units) AND sign(a_units) * ({OVER}) > t_net", "'WRONG_AMOUNT'", OVER
     yield f"{SAME} AND {EDITED}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
     yield (f"{SAME} AND NOT {EDITED} AND {net_apart}",
            f"CASE WHEN abs({OVER}) <= t_rounding THEN 'ROUNDING_DRIFT' ELSE 'WRONG_AMOUNT' END", OVER)
@@ -457,12 +520,15 @@ def _contents(compared: Collection[str]) -> Iterator[Row]:
     days = {"CREDIT_BEFORE_ACCEPTANCE": "c_first_on < a_accepted_on", "WRONG_PERIOD": "c_period <> a_period",
             "LATE": "c_last_on > a_due_on", "WRONG_DATE": "c_last_on <> a_expected_on"}
     first = " ".join(f"WHEN {wrong} THEN '{kind}'" for kind, wrong in days.items())
-    yield "c_posted > 0 AND c_first_on IS NOT NULL", f"CASE {first} END", "coalesce(c_net, 0)"
+    wrong_day = " OR ".join(f"coalesce({wrong}, false)" for wrong in days.values())
+    after = "s_posted > 0 AND s_period <> a_period AND s_first_on > coalesce(a_due_on, a_accepted_on)"
+    yield ("c_posted > 0 AND c_first_on IS NOT NULL", f"CASE {first} WHEN {after} THEN 'WRONG_PERIOD' END",
+           f"CASE WHEN {wrong_day} THEN coalesce(c_net, 0) ELSE coalesce(s_cost, 0) END")
     yield "lacks <> 0", "CASE WHEN lacks = c_net THEN 'LEDGER_MISSING' ELSE 'LEDGER_DIFFERS' END", "lacks"
 
 
-AWAITED: Final = """CASE WHEN h_state = 'waiting' AND (c_posted = 0 OR c_units < a_units) THEN 'DECISION_AWAITED'
-    WHEN c_posted > 0 THEN CASE WHEN c_units < a_units OR s_units < a_stocked THEN 'REST_AWAITED' ELSE '' END
+AWAITED: Final = """CASE WHEN h_state = 'waiting' AND (c_posted = 0 OR abs(c_units) < abs(a_units)) THEN 'DECISION_AWAITED'
+    WHEN c_posted > 0 THEN CASE WHEN abs(c_units) < abs(a_units) OR s_units < a_stocked THEN 'REST_AWAITED' ELSE '' END
     WHEN c_drafts > 0 THEN 'JOB_AWAITED' WHEN s_posted > 0 THEN 'CREDIT_AWAITED' ELSE 'ERP_AWAITED' END"""
 
 
@@ -474,6 +540,22 @@ def _chosen(books: Books) -> str:
     return "hash(line) IN (SELECT k FROM candidates)" if len(few) > FEW else f"hash(line) IN ({', '.join(few)})" if few else "false"
 
 
+def _refuse(books: Books, chosen: str) -> None:
+    """Raise `Misconfigured` for a row that does not say what each has to say: nobody could tell whether its line is proved."""
+    if untold := books.one(f"SELECT line, units, net FROM a_side WHERE {UNTOLD} ORDER BY line LIMIT 1"):
+        line, units, net = ("" if each is None else each for each in untold)
+        message = (f"a row of what was accepted says line '{line}', units '{units}', net '{net}'; each has to say its line and its units, "
+                   f"and its net amount where any were accepted")
+        raise Misconfigured(message)
+    if believed := books.one(f"""
+            SELECT line, count(*), min(coalesce(state, '')) FROM held WHERE {chosen} GROUP BY line
+            HAVING count(*) > 1 OR min(coalesce(state, '')) NOT IN ({', '.join(map(quoted, STATES))}) ORDER BY line LIMIT 1"""):
+        line, count, state = believed
+        message = (f"of line '{line}' {count} rows are believed here, one with the state '{state}'; each line may stand there once, as one "
+                   f"of {', '.join(STATES)}")
+        raise Misconfigured(message)
+
+
 def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
     """Read the candidates in full and say of each what it is."""
     chosen = _chosen(books)
@@ -482,6 +564,7 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
     if twice:
         message = f"line '{twice[0]}' stands {twice[1]} times in what was accepted; each line may stand there once"
         raise Misconfigured(message)
+    _refuse(books, chosen)
     sides = {"c": "credit", "s": "stock", "l": "loss"}
     books.run(f"CREATE OR REPLACE TABLE grouped AS {GROUPED.format(chosen=chosen)}")
     for short, side in sides.items():
@@ -563,6 +646,13 @@ def _find(books: Books) -> None:
             for (document, *whose), amount, empty, lines in alike.values() for kind, other in [stray(lines, empty=empty)]]
     if rows:
         books.engine.executemany("INSERT INTO found VALUES ('', ?, ?, ?, [], ?, true, ?, ?)", rows)
+    books.run("""
+        INSERT INTO found
+        SELECT '', 'EXTRA_IN_ERP', sum(g.net)::DECIMAL(18,4), coalesce(g.voucher, ''), [], '', true, coalesce(g.entity, ''),
+               coalesce(min(g.currency), '')
+        FROM records g ANTI JOIN (SELECT entity, voucher FROM records WHERE side = 'credit' AND voucher <> '') c
+             ON coalesce(g.entity, '') = coalesce(c.entity, '') AND g.voucher = c.voucher
+        WHERE g.side = 'ledger' GROUP BY g.entity, g.voucher HAVING sum(g.net) <> 0""")
 
 
 def _cancelling(books: Books) -> Iterator[Broken]:

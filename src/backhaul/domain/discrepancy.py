@@ -54,7 +54,7 @@ CLASSES: Final[Mapping[str, Class]] = {
     "REJECTED_BUT_RECEIVED": _class("Nothing was accepted and units became stock.", _W, _T.STOCK),
     "POSTED_WITHOUT_LINES": _class("The document is posted and has no lines.", _F, _T.DOUBT),
     "REVERSED_IN_ERP": _class("The credit note was reversed and nothing stands in its place.", _F, _T.DOUBT),
-    "SIGN_ERROR": _class("The units carry the other sign: the customer was charged instead of credited.", _F, _T.DOUBT),
+    "SIGN_ERROR": _class("The units carry the other sign: the customer was charged instead of credited, or goods left.", _F, _T.DOUBT),
     "DUPLICATE_CREDIT": _class("Several credit notes together credit more than was accepted.", _F, _T.CREDIT),
     "PARTLY_ACCEPTED_FULLY_CREDITED": _class("Fewer units were accepted than announced, and all announced were credited.", _F, _T.CREDIT),
     "RECEIVED_TWICE": _class("Several stock documents together bring in more than was accepted.", _W, _T.STOCK),
@@ -94,7 +94,7 @@ CLASSES: Final[Mapping[str, Class]] = {
     # records without a line
     "DUPLICATE_BY_HAND": _class("Somebody credited by hand what our credit note credits as well.", _F, _T.CREDIT, _R),
     "SUGGESTED_MATCH": _class("A record without our mark looks like the one a line waits for; a person confirms it.", _F, _T.DOUBT, _R),
-    "EXTRA_IN_ERP": _class("The ERP has a return, credit or receipt that belongs to no line we know.", _F, _T.DOUBT, _R),
+    "EXTRA_IN_ERP": _class("The ERP has a return, credit, receipt or ledger entry that belongs to no line we know.", _F, _T.DOUBT, _R),
     # errors that cancel
     "SWAPPED_AMOUNTS": _class("Two lines carry each other's amount; their total is right.", _F, _T.CREDIT, _P),
     "SWAPPED_ITEMS": _class("Two lines carry each other's item; their total is right.", _W, _T.DOUBT, _P),

@@ -39,6 +39,8 @@ class Entry:
     voucher: str = ""
     status: Status = Status.POSTED
     item: str | None = None
+    unit: str | None = None
+    tax_code: str | None = None
     customer: str | None = None
     sale: str | None = None
     currency: str | None = None

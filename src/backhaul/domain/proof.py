@@ -218,8 +218,9 @@ def _existence(line: Line, *, late: bool) -> Discrepancy | None:
         return _too_much(line, accepted) or _too_little(line, accepted, late=late)
     if credit.posted and not (credit.posted > 1 and not credit.units and not credit.net):  # a debit took it back, whole
         return Discrepancy(kind="REJECTED_BUT_CREDITED", amount=_known(credit.net))
-    left = stock.posted > 1 and not stock.units
-    return Discrepancy(kind="REJECTED_BUT_RECEIVED", amount=_known(stock.cost)) if stock.posted and not left else None
+    if stock.posted and not (stock.posted > 1 and not stock.units):
+        return Discrepancy(kind="REJECTED_BUT_RECEIVED", amount=_known(stock.cost))
+    return Discrepancy(kind="SCRAPPED_TWICE", amount=_known(line.loss.cost)) if line.loss.posted and line.loss.units > 0 else None
 
 
 def _too_much(line: Line, accepted: Accepted) -> Discrepancy | None:
@@ -227,10 +228,11 @@ def _too_much(line: Line, accepted: Accepted) -> Discrepancy | None:
     credit, stock, loss = line.credit, line.stock, line.loss
     over = _known(credit.net) - accepted.net
     rows: tuple[tuple[bool, str, Decimal], ...] = (
-        (credit.posted > 0 and credit.units == -accepted.units, "SIGN_ERROR", over),
-        (credit.posted > 1 and credit.units > accepted.units, "DUPLICATE_CREDIT", over),
+        (credit.posted > 0 and credit.units * accepted.units < 0, "SIGN_ERROR", over),
+        (credit.posted > 1 and abs(credit.units) > abs(accepted.units), "DUPLICATE_CREDIT", over),
         (credit.posted > 0 and accepted.announced is not None and accepted.units < accepted.announced == credit.units,
          "PARTLY_ACCEPTED_FULLY_CREDITED", over),
+        (stock.posted > 0 and stock.units < 0, "SIGN_ERROR", _known(stock.cost) - _known(accepted.cost)),
         (stock.posted > 1 and stock.units > accepted.stocked, "RECEIVED_TWICE", _known(stock.cost) - _known(accepted.cost)),
         (loss.posted > 0 and loss.units > accepted.scrapped, "SCRAPPED_TWICE", _known(loss.cost)),
         (credit.posted > 0 and accepted.stocked > 0 and not stock.posted, "CREDIT_WITHOUT_STOCK", _known(credit.net)),
@@ -259,10 +261,11 @@ def _too_little(line: Line, accepted: Accepted, *, late: bool) -> Discrepancy | 
 def _awaited(line: Line, accepted: Accepted) -> str:
     """Say what a line in timing waits for; nothing when all of it is there."""
     credit, stock = line.credit, line.stock
-    if line.held is Held.WAITING and (not credit.posted or credit.units < accepted.units):
+    rest = abs(credit.units) < abs(accepted.units)
+    if line.held is Held.WAITING and (not credit.posted or rest):
         return "DECISION_AWAITED"
     if credit.posted:
-        return "REST_AWAITED" if credit.units < accepted.units or stock.units < accepted.stocked else ""
+        return "REST_AWAITED" if rest or stock.units < accepted.stocked else ""
     return "JOB_AWAITED" if credit.drafts else "CREDIT_AWAITED" if stock.posted else "ERP_AWAITED"
 
 
@@ -280,7 +283,7 @@ def _contents(line: Line, accepted: Accepted, tolerance: Tolerance, day: date, *
     """Give every way in which what is posted says something else than what was accepted, and what of it a tolerance lets go."""
     yield from _words(line, accepted)
     yield from _quantities(line, accepted, late=late)
-    yield from _amounts(line, accepted, tolerance, day)
+    yield from _amounts(line, accepted, tolerance, day, late=late)
     yield from _days(line, accepted)
     if line.lacking:
         kind = "LEDGER_MISSING" if line.lacking == line.credit.net else "LEDGER_DIFFERS"
@@ -298,25 +301,35 @@ def _words(line: Line, accepted: Accepted) -> Iterator[Discrepancy]:
 
 
 def _quantities(line: Line, accepted: Accepted, *, late: bool) -> Iterator[Discrepancy]:
-    """Compare units; fewer than accepted are no discrepancy while the rest may still come."""
+    """Compare units; fewer than accepted are no discrepancy while the rest may still come, more on sale than may be sold are at once."""
     credit, stock = line.credit, line.stock
-    if credit.posted and (credit.units > accepted.units or (late and credit.units < accepted.units)):
+    more = abs(credit.units) - abs(accepted.units)  # what is charged has the other sign
+    if credit.posted and (more > 0 or (late and more < 0)):
         yield Discrepancy(kind="WRONG_QUANTITY", amount=_known(credit.net) - accepted.net)
     elif stock.posted and (stock.units > accepted.stocked or (late and stock.units < accepted.stocked)):
         yield Discrepancy(kind="WRONG_QUANTITY", amount=_known(stock.cost) - _known(accepted.cost))
-    elif stock.posted and stock.units == accepted.stocked and stock.sellable is not None and accepted.sellable is not None \
-            and stock.sellable != accepted.sellable:
-        kind = "DAMAGED_ON_SALE" if stock.sellable > accepted.sellable else "SELLABLE_KEPT_BACK"
-        yield Discrepancy(kind=kind, amount=_known(stock.cost))
+    if not stock.posted or stock.units > accepted.stocked or stock.sellable is None or accepted.sellable is None:
+        return
+    if stock.sellable > accepted.sellable:
+        yield Discrepancy(kind="DAMAGED_ON_SALE", amount=_known(stock.cost))
+    elif stock.units == accepted.stocked and stock.sellable < accepted.sellable:
+        yield Discrepancy(kind="SELLABLE_KEPT_BACK", amount=_known(stock.cost))
 
 
-def _amounts(line: Line, accepted: Accepted, tolerance: Tolerance, day: date) -> Iterator[Discrepancy | LetGo]:
-    """Compare money where the units are the same; a document that was changed after it was read back is called that."""
+def _amounts(line: Line, accepted: Accepted, tolerance: Tolerance, day: date, *, late: bool) -> Iterator[Discrepancy | LetGo]:
+    """Compare money where the units are the same; a document that was changed after it was read back is called that.
+
+    A part of the units that already credits more than all of them is not in timing: no rest can make it right.
+    """
     credit, stock, words = line.credit, line.stock, accepted.words
     rows = {measure: tolerance.choose(measure, entity=words.entity or "", currency=words.currency or "", account=accepted.account or "",
                                       on=accepted.accepted_on or day) for measure in Measure}
-    if credit.posted and credit.units == accepted.units and not _differs(credit.words.currency, accepted.words.currency):
-        net, tax = _known(credit.net) - accepted.net, _apart(credit.tax, accepted.tax)
+    net, tax = _known(credit.net) - accepted.net, _apart(credit.tax, accepted.tax)
+    one_coin = credit.posted > 0 and not _differs(credit.words.currency, accepted.words.currency)
+    over = net if accepted.units > 0 else -net
+    if one_coin and not late and abs(credit.units) < abs(accepted.units) and over > rows[Measure.NET].amount:
+        yield Discrepancy(kind="WRONG_AMOUNT", amount=net)
+    if one_coin and credit.units == accepted.units:
         if line.read_back is not None and credit.net != line.read_back:
             yield Discrepancy(kind="EDITED_AFTER_POSTING", amount=_known(credit.net) - line.read_back)
         elif abs(net) > rows[Measure.NET].amount:
@@ -337,8 +350,13 @@ def _within(row: ToleranceRow, apart: Decimal, kind: str) -> Iterator[Discrepanc
 
 
 def _days(line: Line, accepted: Accepted) -> Iterator[Discrepancy]:
-    """Give the first thing that is wrong with when the credit was posted."""
-    credit, first, last = line.credit, line.credit.first_on, line.credit.last_on
+    """Give the first thing that is wrong with when the credit was posted, else with when the units became stock.
+
+    Units may be stock before they are accepted; in another period than expected only what came after its time is wrong.
+    """
+    credit, stock, first, last = line.credit, line.stock, line.credit.first_on, line.credit.last_on
+    until = accepted.due_on or accepted.accepted_on
+    after = stock.posted > 0 and stock.first_on is not None and until is not None and stock.first_on > until
     if not credit.posted or first is None or last is None:
         return
     rows: tuple[tuple[bool, str], ...] = (
@@ -347,7 +365,10 @@ def _days(line: Line, accepted: Accepted) -> Iterator[Discrepancy]:
         (accepted.due_on is not None and last > accepted.due_on, "LATE"),
         (accepted.expected_on is not None and last != accepted.expected_on, "WRONG_DATE"),
     )
-    yield from (Discrepancy(kind=kind, amount=_known(credit.net)) for kind in [kind for holds, kind in rows if holds][:1])
+    if kinds := [kind for holds, kind in rows if holds]:
+        yield Discrepancy(kind=kinds[0], amount=_known(credit.net))
+    elif after and _differs(stock.period, accepted.period):
+        yield Discrepancy(kind="WRONG_PERIOD", amount=_known(stock.cost))
 
 
 def _known(*amounts: Decimal | None) -> Decimal:

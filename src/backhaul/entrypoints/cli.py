@@ -395,7 +395,8 @@ def verify(*, tenant: Tenant = "", as_json: Json = False) -> None:
             elif each["refuted"]:
                 out.print(marked((f"{first} is not what it was", "red"), f": {each['refuted']}."), soft_wrap=True)
             else:
-                out.print(f"{each['entries']} entries, {what} holds. {each['anchors']} anchors fit. Head {each['head']}", soft_wrap=True)
+                heads = f"{each['anchors']} anchors fit" if each["anchors"] else "No head of it is kept outside to hold it against"
+                out.print(f"{each['entries']} entries, {what} holds. {heads}. Head {each['head']}", soft_wrap=True)
     if not holds:
         raise typer.Exit(1)
 

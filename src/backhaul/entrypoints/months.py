@@ -9,7 +9,7 @@ proved by one process at a time, under a lease of its own, so that several share
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -148,7 +148,9 @@ def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, 
     summoning.tell(house.store, tenant, "reads the books of the ERPs")
     turn = folded.begin(house.store, rules)
     told = attest(house.store, erps, rules, period, day, turn=turn, anew=anew)
-    told.reasons += asked.reasons
+    told.reasons += [*asked.reasons, *_since(house, told, rules, day, now)]
+    if day < whole.first:
+        told.reasons.append(f"{period} begins on {whole.first.isoformat()}, after {day.isoformat()}: nothing of it can be proved yet")
     forget(told, asked.unknown)
     irregular = appraise(house.store, erps, rules, told)
     owed = claims(house.store, rules, turn=turn, anew=anew)
@@ -156,6 +158,18 @@ def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, 
     told.payouts += map(dict, payments.rows_of(compared, whole.first, min(day, whole.last)))
     mine.check()
     return _Heard(told=told, irregular=irregular, owed=owed, relied_on=f"{asked.relied_on}; {_said(told.effort, anew=anew)}")
+
+
+def _since(house: House, told: Testimony, rules: Rules, day: date, now: datetime) -> Iterator[str]:
+    """Say of how many returns of the month more became known after a day that is past: they are proved as they are known now."""
+    ends = max(datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone)) for entity in rules.entities)
+    if ends > now:
+        return
+    with house.store.look() as tx:
+        moved = {*tx.moved(rules.tenant, ends.astimezone(UTC), now + timedelta(days=1))}
+    if mine := sorted(moved & {row["line"].partition("|")[0] for row in told.accepted}):
+        yield (f"as of {day.isoformat()} was asked, and to {len(mine)} returns of the month (as {mine[0]}) more happened since; they are "
+               "proved as they are known now, so that what came later can look broken here")
 
 
 def _said(effort: Effort, *, anew: bool) -> str:

@@ -157,5 +157,4 @@ def message(connection: Connection, reach: Reach, number: int) -> tuple[Any, Seq
     """Give a message and the returns it told of, if every one of them may be seen."""
     row = lists.raw(connection, reach.tenant, number)
     refs = lists.told_of(connection, reach.tenant, number)
-    seen = all(lists.known(connection, reach, ref) is not None for ref in refs)
-    return (row, refs) if row is not None and seen else None
+    return (row, refs) if row is not None and lists.all_known(connection, reach, refs) else None

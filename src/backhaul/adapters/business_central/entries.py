@@ -133,8 +133,10 @@ class Reader:
         if not lines:
             yield Entry(**about, status=Status.EMPTY)
         for line in lines:
-            item = line.item if plain(line.row.get("lineType")) == "Item" else None
-            yield Entry(**about, status=status, mark=line.mark, item=item, units=sign * number(line.row.get("quantity")),
+            goods = plain(line.row.get("lineType")) == "Item"
+            item, unit = (line.item, str(line.row.get("unitOfMeasureCode") or "") or None) if goods else (None, None)
+            yield Entry(**about, status=status, mark=line.mark, item=item, unit=unit, tax_code=str(line.row.get("taxCode") or "") or None,
+                        units=sign * number(line.row.get("quantity")),
                         net=sign * number(line.row.get("netAmount")), tax=sign * number(line.row.get("netTaxAmount")))
 
     def _came(self, ours: Mapping[str, Sequence[_Line]], heads: Mapping[str, Row], stock: Sequence[Row],

@@ -199,6 +199,7 @@ def _credits(books: _Books) -> Iterator[Entry]:
         for at, (mark, line) in enumerate(zip(marks, lines, strict=True)):
             told = about | ({"status": Status.REVERSED, "document": undone[at]} if at in undone else {})
             yield Entry(**told, mark=mark, item=str(line.get("ProductNumber") or "") or None,
+                        unit=str(line.get("SalesUnitSymbol") or "") or None,
                         units=-number(line.get("InvoicedQuantity")), net=-number(line.get("LineAmount")),
                         tax=-number(line.get("LineTotalTaxAmount")))
         for each in rest:  # of a note with one line it can only be that line's

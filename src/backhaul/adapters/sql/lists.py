@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, literal_column, or_, select, true
 
 from backhaul.adapters.sql import rows, tables
-from backhaul.adapters.sql.session import opened
+from backhaul.adapters.sql.session import chunks, opened
 from backhaul.adapters.sql.tables import Exact
 from backhaul.application.ports import KeptCase, KeptException, KeptPosting, KeptWindow
 from backhaul.domain.access import Scope
@@ -388,7 +388,15 @@ def raw(connection: Connection, tenant: str, number: int) -> Row[Any] | None:
 
 
 def told_of(connection: Connection, tenant: str, number: int) -> Sequence[str]:
-    """Give the returns a delivery told of."""
+    """Give all returns a delivery told of: who may not see one of them may not see the message."""
     facts = tables.facts
     return connection.execute(select(facts.c.return_ref).distinct().where(
-        facts.c.tenant == tenant, facts.c.delivery_id == number).limit(PAGE)).scalars().all()
+        facts.c.tenant == tenant, facts.c.delivery_id == number).order_by(facts.c.return_ref)).scalars().all()
+
+
+def all_known(connection: Connection, reach: Reach, refs: Collection[str]) -> bool:
+    """Tell whether this reach may see every one of these returns."""
+    cases = tables.cases
+    return all(connection.execute(select(func.count()).select_from(cases).where(
+        cases.c.tenant == reach.tenant, cases.c.legal_entity.in_(reach.entities), cases.c.ref.in_(part))).scalar_one() == len(part)
+        for part in chunks(refs))
