@@ -106,7 +106,7 @@ class Material:
     available: Sequence[Compared] = ()
     """Where the shop's latest file of availability differs, if it came in the month."""
     matches: Sequence[Match] = ()
-    """Credits by hand that stood as the credit of a line accepted in the month when the proof was made."""
+    """Credits and receipts by hand that stood as those of a line accepted in the month when the proof was made."""
     end: MonthEnd = MonthEnd()
 
     def last_day(self, entity: str) -> date:
