@@ -288,3 +288,40 @@ def test_a_receipt_nobody_confirmed_is_loose_with_its_place() -> None:
     assert confirmed.of(moved()) == []
     (told,) = confirmed.loose
     assert (told.side, told.units, told.sellable, told.warehouse, told.location, told.net) == (Side.STOCK, D(3), D(3), "DC", "SALE", D(0))
+
+
+# --- payments
+
+
+def paid(key: str, net: str, **more: Any) -> Loose:
+    return Loose(**{"key": key, "side": Side.PAYMENT, "entity": "gb", "document": f"P-{key}", "voucher": "psp", "currency": "GBP",
+                    "net": D(net)} | more)
+
+
+def owed(ref: str, net: str, **more: Any) -> Waiting:
+    return Waiting(**{"return_ref": ref, "line_id": "", "side": Side.PAYMENT, "entity": "gb", "currency": "GBP", "units": D(0),
+                      "net": D(net)} | more)
+
+
+def test_a_payment_that_is_just_what_one_claim_is_owed_is_suggested_and_says_how_little_speaks_for_it() -> None:
+    (told,) = suggest([paid("a", "10.20")], [owed("R", "10.20"), owed("S", "10.21"), owed("T", "10.20", currency="EUR")]).found
+
+    assert (told.side, told.rule, told.ambiguous, told.net, told.stays) == (Side.PAYMENT, Rule.ONE_TO_ONE, False, D("10.20"), ())
+    assert told.evidence == ("P-a of psp pays 10.20 GBP and names no return we know; R is owed just that, in legal entity gb. Only "
+                             "currency and amount speak for it.")
+
+
+def test_payments_are_no_sums_and_too_many_claims_of_one_amount_are_said_to_be_too_many() -> None:
+    both = suggest([paid("a", "10.20")], [owed("R", "10.20"), owed("S", "10.20")])
+
+    assert [each.ambiguous for each in both.found] == [True, True]
+    assert suggest([paid("a", "3.00"), paid("b", "4.00")], [owed("R", "7.00")]) == Suggested()
+    assert suggest([paid("a", "7.00")], [owed("R", "3.00"), owed("S", "4.00")]) == Suggested()
+    assert suggest([paid("a", "1.00")], [owed(f"R{number:02}", "1.00") for number in range(MOST + 1)]).given_up == (
+        "P-a: 15 claims are owed 1.00, too many to choose among",)
+
+
+def test_what_was_suggested_of_lines_and_of_claims_stands_side_by_side() -> None:
+    lines, claims = suggest([record("a", "4.25")], [waits("R", "4.25")]), suggest([paid("b", "1.00")], [owed("R", "1.00")])
+
+    assert (lines + claims).found == (*lines.found, *claims.found)

@@ -239,6 +239,32 @@ def test_goods_received_by_hand_are_told_apart_from_credits_wherever_they_are_sh
     assert "we may receive their goods and credit them" in anton.get(undoing.split("?")[0]).text
 
 
+def test_a_payment_that_names_no_return_is_shown_beside_the_return_that_is_owed_it(store: SqlStore, server: Running) -> None:
+    proved(store, REF)
+    proof_suggests(store, suggest(
+        [Loose(side=Side.PAYMENT, key="p" * 24, entity="gb01", document="P-1", voucher="psp", currency="GBP", net=D("10.20"),
+               posted_on=date(2010, 12, 14))],
+        [Waiting(side=Side.PAYMENT, return_ref=REF, line_id="", entity="gb01", units=D(0), net=D("10.20"), currency="GBP")],
+    ), TENANT, "2010-12")
+    fiona, anton = inside(server), inside(server, "Anton Approver")
+
+    page = fiona.get("/proof/match").text
+    number = fiona.send("POST", "/proof/match/propose", form(page, "/proof/match/propose", reason="a typing error")).headers[
+        "location"].split("?")[0]
+    offer = anton.get(number)
+    anton.send("POST", f"{number}/approve", anton.fill(offer))
+    after = fiona.get("/proof/match").text
+    undoing = fiona.send("POST", "/proof/match/revoke", form(after, "/proof/match/revoke", reason="another")).headers["location"]
+
+    for told in ("Payment, one to one", "One payment is exactly what one claim is owed", "P-1 is the payment of", "Credited, and not paid",
+                 "P-1 of psp pays 10.20 GBP"):
+        assert told in page, told
+    for told in ("posted on 2010-12-14: of no return we know", "paid by P-1, and counted as its payment"):
+        assert told in offer.text, told
+    assert "Is the payment of" in after
+    assert "The payment is of no return, which is owed it again." in anton.get(undoing.split("?")[0]).text
+
+
 def test_of_two_that_would_do_none_is_chosen_and_each_says_so(store: SqlStore, server: Running) -> None:
     month(store, waits("R000", entity="gb01"))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backhaul.adapters.business_central.central import Ask, Write
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.proposal import ProposalKind
 from tests.journeys.stage import DAILY, TENANT, World, life, line, open_world
@@ -165,3 +166,25 @@ def test_a_receipt_that_somebody_takes_elsewhere_is_not_the_one_that_was_confirm
     (said,) = proved(world)[0].reasons
     assert said.startswith(f"match 1 of {LINE}: {pot['VoucherPhysical']} is not in the books as ann and bob confirmed it")
     assert came(world) == before, "the goods may still have come"
+
+
+def test_a_memo_by_hand_in_business_central_is_the_lines_receipt_and_credit(central_erp: str, tmp_path: Path) -> None:
+    world = open_world(central_erp, f"sqlite:///{tmp_path / 'backhaul.sqlite'}", window=DAILY, mode="C", kind="business-central")
+    lived(world, tmp_path)
+    central: Any = world.house.desk(TENANT, "gb01").erp.central  # type: ignore[attr-defined]  of the adapter
+    ((place,),) = central.read([Ask(entity_set="locations", select=("id", "code"), where="code eq 'GB-DC-01'")])
+    (memo,) = central.write([Write(method="POST", address="salesCreditMemos", body={"customerNumber": "10001"})])
+    central.write([Write(method="POST", address="salesCreditMemoLines", body={
+        "documentId": memo.body["id"], "lineType": "Item", "lineObjectNumber": "POT", "locationId": place["id"], "quantity": 1,
+        "unitPrice": 12.5})])
+    assert central.act(f"salesCreditMemos({memo.body['id']})/Microsoft.NAV.post").status == 204
+    announced(world, world.at)
+
+    for side in ("stock", "credit"):
+        agree(world, ask(world, ProposalKind.PAIR, of_side(world, side)))
+    world.pass_evenings(2)
+
+    proof, found = proved(world)
+    assert (proof.proved, proof.orphans, found) == (6, 0, [])
+    assert made(world) <= {"held", "planned"}
+    world.house.close()

@@ -23,7 +23,7 @@ from backhaul.domain.expectation import Expected, Fixed, expect
 from backhaul.domain.facts import Decided, Fact
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.kits import explode
-from backhaul.domain.pairing import SIDES, Confirmed, Given, Suggested, Waiting, suggest
+from backhaul.domain.pairing import Confirmed, Given, Suggested, Waiting, suggest
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
 from backhaul.domain.proof import Held, Words
 from backhaul.domain.returns import NOTHING, fold
@@ -381,7 +381,7 @@ def _fallen(confirmed: Confirmed, mine: Mapping[Line, Expected | str], told: Tes
 
 def _waiting(told: Testimony) -> Iterator[Waiting]:
     """Give the lines of the period of which the books show no posted credit, and those of which they show no receipt."""
-    there = {(row["side"], row["line"]) for row in told.records if row["side"] in SIDES and row["status"] == "posted"}
+    there = {(row["side"], row["line"]) for row in told.records if row["side"] != Side.LEDGER.value and row["status"] == "posted"}
     for row in told.accepted:
         ref, _, line_id = row["line"].partition("|")
         line = Waiting(return_ref=ref, line_id=line_id, **{name: row[name] for name in (
@@ -414,7 +414,7 @@ def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, 
             row = _record(rules, entity, told, name_of(*own) if own else "")
             if own is not None and entry.mark in marks.debits:
                 _bring_home(row, marks.homes.get(own), DEBITED, late)
-            theirs = confirmed.of(row) if own is None and entry.side in SIDES else []
+            theirs = confirmed.of(row) if own is None and entry.side in {Side.CREDIT, Side.STOCK} else []
             if theirs:
                 yield from theirs
             else:

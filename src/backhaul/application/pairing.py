@@ -1,9 +1,9 @@
-"""Two people confirm that a credit or a receipt made by hand is that of a line, or revoke it.
+"""Two people confirm that a credit or a receipt made by hand is that of a line, or a payment that of a return, or revoke it.
 
 From then on the proof takes the record as the line's, and the line is never credited, and its goods never received, by us. A line of which
 we made a credit ourselves, or are making one, is matched with no other: that is a second credit, and is shown as one. Every ERP moves stock
 with what it credits of us, so that goods received by hand are matched only where nothing of ours is on its way to the line, or all of it is
-done and brought in nothing.
+done and brought in nothing. A payment that names no return is then counted as that return's; nobody makes one here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,10 +109,10 @@ def _brought(tx: Tx, rules: Rules, lines: Sequence[Given]) -> None:
 
 
 def _free(tx: Tx, rules: Rules, side: Side, lines: Sequence[Given]) -> None:
-    """Stop where something of ours stands against a match."""
+    """Stop where something of ours stands against a match; nothing of ours pays."""
     if side is Side.CREDIT:
         _made(tx, rules.tenant, lines)
-    else:
+    elif side is Side.STOCK:
         _brought(tx, rules, lines)
 
 
@@ -122,13 +122,14 @@ def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
     _free(tx, rules, side, lines)
     asked = {(line.return_ref, line.line_id) for line in lines}
     standing = [match for match in tx.matches(rules.tenant) if match.side is side and (
-        set(match.records) & set(content["records"]) or {(line.return_ref, line.line_id) for line in match.lines} & asked)]
+        set(match.records) & set(content["records"]) or (
+            side is not Side.PAYMENT and {(line.return_ref, line.line_id) for line in match.lines} & asked))]
     if standing:
         message = f"match {standing[0].id} stands already: {standing[0].said}"
         raise NeedsOperator(message)
     known = accepted(tx, rules, sorted({line.return_ref for line in lines}), side)
     what = "accepted" if side is Side.CREDIT else "to be stock"
-    for line in lines:
+    for line in lines if side is not Side.PAYMENT else ():
         if (line.units, line.net) != (now := known.get((line.return_ref, line.line_id), (NOTHING, NOTHING))):
             message = (f"{name_of(line.return_ref, line.line_id)}: {now[0]} for {now[1]} are {what} now, not {line.units} for "
                        f"{line.net}; prove the month again")

@@ -1,8 +1,9 @@
-"""Which credits and receipts without a mark of ours could belong to which lines, and what of that did people confirm?
+"""Which credits and receipts without a mark of ours, and payments without a return, belong to which lines, and what did people confirm?
 
 Nothing is matched by looks alone: a suggestion says by which rule and by what evidence, and two people decide. Of credits amounts agree to
 the last digit, of receipts units, so that no match ever hides a difference: goods that were received at another place, or on sale where
-they may not be sold, stay that line's break. A confirmed match is about records as they were then: one that changed is not in it.
+they may not be sold, stay that line's break. A payment is the whole of what one claim is owed, and names nobody. A confirmed match is about
+records as they were then: one that changed is not in it.
 """
 
 from collections import Counter
@@ -26,12 +27,14 @@ MOST: Final = 14
 """Among how many candidates sums are looked for, and of how many a receipt is suggested to; more are said to be too many."""
 PARTS: Final = 5
 """Of how many parts a sum may consist."""
+MADE: Final[Mapping[Side, str]] = {Side.CREDIT: "credited", Side.STOCK: "received", Side.PAYMENT: "paid"}
+"""What a line of a match is by its records."""
 SAID: Final = ("entity", "side", "document", "voucher", "item", "customer", "sale", "currency", "posted_on")
 COUNTED: Final = ("units", "net", "tax")
 """What of a record makes it the one that was confirmed: words, and figures."""
 PLACED: Final = ("warehouse", "location")
 """What does so of a receipt as well; its cost does not, which an ERP may change later."""
-SIDES: Final[Mapping[Side, str]] = {Side.CREDIT: "credit", Side.STOCK: "receipt"}
+SIDES: Final[Mapping[Side, str]] = {Side.CREDIT: "credit", Side.STOCK: "receipt", Side.PAYMENT: "payment"}
 """Which records are matched, and what one of them is called."""
 
 
@@ -45,9 +48,10 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loose:
-    """A posted credit or receipt in the ERP that carries no mark; `key` is the hash of what it says.
+    """A posted credit or receipt in the ERP that carries no mark, or a payment; `key` is the hash of what it says.
 
-    Records that say the same are numbered. Of a receipt `net` is nothing, and `sellable` of its `units` came in on sale.
+    Records that say the same are numbered. Of a payment `net` is the credit it answers, at gross, and `voucher` its provider. Of a receipt
+    `net` is nothing, and `sellable` of its `units` came in on sale.
     """
 
     key: str
@@ -71,7 +75,8 @@ class Loose:
 class Waiting:
     """A line with accepted units of which the books show no credit, or, by its `side`, one with goods of which they show no receipt.
 
-    `units` are those to be credited, or those that should be stock; `sellable` of these may be sold. `net` is what was accepted.
+    Or a claim: then it has the first of its returns, no line, and `net` is what is owed at gross. Else `units` are those to be credited, or
+    those that should be stock; `sellable` of these may be sold. `net` is what was accepted.
     """
 
     return_ref: str
@@ -121,7 +126,7 @@ class Suggestion:
     @property
     def stays(self) -> tuple[str, ...]:
         """Name the breaks that stay with the lines though it is confirmed: where goods lie elsewhere, or otherwise, than they should."""
-        if self.side is Side.CREDIT:
+        if self.side is not Side.STOCK:
             return ()
         units, on_sale = _units(self.records), sum((each.sellable or NOTHING for each in self.records), NOTHING)
         told = [(on_sale * line.units / units, line.sellable) for line in self.lines if line.sellable is not None]
@@ -142,6 +147,9 @@ class Suggestion:
         documents = ", ".join(sorted({each.document for each in self.records}))
         if self.side is Side.STOCK:
             return self._received(documents, about)
+        if self.side is Side.PAYMENT:
+            return (f"{record.document} of {record.voucher} pays {record.net} {record.currency} and names no return we know; "
+                    f"{line.return_ref} is owed just that, in legal entity {line.entity}. Only currency and amount speak for it.")
         if self.rule is Rule.ONE_TO_ONE:
             return f"{record.document} credits {line.units} for {line.net} {line.currency}, as {line.name} waits for: {about}."
         if self.rule is Rule.ONE_TO_MANY:
@@ -167,6 +175,10 @@ class Suggested:
     found: tuple[Suggestion, ...] = ()
     given_up: tuple[str, ...] = ()
 
+    def __add__(self, other: "Suggested") -> "Suggested":
+        """Put what was found of other sides beside it."""
+        return Suggested(found=(*self.found, *other.found), given_up=(*self.given_up, *other.given_up))
+
 
 def suggest(records: Iterable[Loose], waiting: Iterable[Waiting]) -> Suggested:
     """Suggest matches: a record like a line; where there is none, a record that is a sum of lines, or a line that is one of records."""
@@ -188,6 +200,8 @@ def _suggest(loose: Sequence[Loose], lines: Sequence[Waiting], given_up: list[st
     alike = {record.key: able for record in loose if (able := [line for line in lines if _equal(record, line)])}
     found = [Suggestion(rule=Rule.ONE_TO_ONE, records=(record,), lines=(line,))
              for record in loose for line in _chosen(record, alike.get(record.key, ()), given_up)]
+    if loose and loose[0].side is Side.PAYMENT:
+        return found  # nothing but an amount speaks for it, which is too little for a sum
     met = {line.name for able in alike.values() for line in able}
     loose, lines = [each for each in loose if each.key not in alike], [each for each in lines if each.name not in met]
     for record in loose:
@@ -212,9 +226,10 @@ def _suggest(loose: Sequence[Loose], lines: Sequence[Waiting], given_up: list[st
 
 
 def _chosen(record: Loose, able: Sequence[Waiting], given_up: list[str]) -> Sequence[Waiting]:
-    """Give the lines a record is like; a receipt that is like too many of them is suggested to none."""
-    if record.side is Side.STOCK and len(able) > MOST:
-        given_up.append(f"{record.document}: {len(able)} lines wait for {record.units} of {record.item}, too many to choose among")
+    """Give the lines a record is like; a receipt or a payment that is like too many of them is suggested to none."""
+    if record.side is not Side.CREDIT and len(able) > MOST:
+        what = f"lines wait for {record.units} of {record.item}" if record.side is Side.STOCK else f"claims are owed {record.net}"
+        given_up.append(f"{record.document}: {len(able)} {what}, too many to choose among")
         return ()
     return able
 
@@ -232,19 +247,21 @@ def _names(each: Suggestion) -> tuple[str, ...]:
 
 
 def _figure(part: Loose | Waiting) -> Decimal:
-    """Give what has to agree: the amount of a credit, the units of a receipt."""
-    return part.net if part.side is Side.CREDIT else part.units or NOTHING
+    """Give what has to agree: the amount of a credit or a payment, the units of a receipt."""
+    return part.units or NOTHING if part.side is Side.STOCK else part.net
 
 
 def _equal(record: Loose, line: Waiting) -> bool:
-    return _fit(record, line) and record.units == line.units and _figure(record) == _figure(line)
+    return _fit(record, line) and (record.side is Side.PAYMENT or record.units == line.units) and _figure(record) == _figure(line)
 
 
 def _fit(record: Loose, line: Waiting) -> bool:
     """Tell whether a record and a line can be about the same: legal entity, currency, customer; item and order if both are told.
 
-    Of a receipt the item has to be told, and the customer need not be.
+    Of a receipt the item has to be told, and the customer need not be. A payment tells none of it but its currency.
     """
+    if record.side is Side.PAYMENT:
+        return record.currency == line.currency
     same = all(None in pair or pair[0] == pair[1] for pair in (
         (record.item, line.item), (record.sale, line.sale), (record.customer, line.customer))) and record.entity == line.entity
     if record.side is Side.STOCK:
@@ -279,7 +296,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """What two people confirmed: these records of the ERP, by their keys, are the credit, or the receipt, of these lines."""
+    """What two people confirmed: these records, by their keys, are the credit, the receipt or the payment of these lines."""
 
     id: int = 0
     tenant: str
@@ -302,14 +319,13 @@ class Match:
 
     @property
     def kind(self) -> str:
-        """Say whether it is about a credit or a receipt."""
+        """Say whether it is about a credit, a receipt or a payment."""
         return SIDES[self.side]
 
     @property
     def said(self) -> str:
-        """Say by what its lines are credited, or received, and who said so."""
-        what, documents = "credited" if self.side is Side.CREDIT else "received", ", ".join(sorted(set(self.records.values())))
-        return f"{what} by {documents}, confirmed by {self.actor} and {self.approver}"
+        """Say by what its lines are credited, received or paid, and who said so."""
+        return f"{MADE[self.side]} by {', '.join(sorted(set(self.records.values())))}, confirmed by {self.actor} and {self.approver}"
 
 
 def fingerprint(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Which credits and receipts by hand are suggested to which lines, which did people confirm, and how does each of these stand?
+"""Which credits, receipts and payments are suggested to which lines, which did people confirm, and how does each of these stand?
 
 What somebody proposes is bound to what they were shown: a suggestion has a hash over all that is said of it.
 """
@@ -40,7 +40,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A credit or receipt of a suggestion: its document, units, net amount and posting day as far as the proof kept them."""
+    """A credit, receipt or payment of a suggestion: its document, units, net amount and posting day as far as the proof kept them."""
 
     document: str
     units: str = ""
@@ -59,7 +59,7 @@ class Offer:
 
     @property
     def side(self) -> Side:
-        """Say whether it is about credits or receipts."""
+        """Say whether it is about credits, receipts or payments."""
         return side_of(self.told)
 
     @property
@@ -69,7 +69,7 @@ class Offer:
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """Give its credits or receipts."""
+        """Give its credits, receipts or payments."""
         told = self.told.get("told", {})
         return tuple(Record(document=document, **_record(*told[key])) if key in told else Record(document=document)
                      for key, document in self.told["records"].items())

@@ -1,4 +1,4 @@
-"""Which credits and receipts by hand could be those of which lines, and which are, as people confirmed?"""
+"""Which credits, receipts and payments could be those of which lines, and which are, as people confirmed?"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from backhaul.entrypoints.seconding import agreed, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
 match_app: Final = typer.Typer(no_args_is_help=True,
-                               help="Credits and receipts by hand and the lines they belong to: list, propose, revoke.")
+                               help="Credits, receipts and payments and the lines they belong to: list, propose, revoke.")
 
 Period = Annotated[str, typer.Option(help="A month that was proved (YYYY-MM).")]
 Who = Annotated[str, typer.Option(help="Who you are; somebody else approves.")]

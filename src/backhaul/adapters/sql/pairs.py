@@ -17,7 +17,7 @@ from backhaul.domain.pairing import Given, Match, Rule
 LOCK: Final = "SELECT pg_advisory_xact_lock{how}(hashtext('matches:' || :tenant))"
 """Whoever fixes postings holds it shared, whoever confirms a match alone, so that neither misses the other (PostgreSQL)."""
 NAMES: Final[Mapping[Side, str]] = {Side.CREDIT: "line", Side.STOCK: "goods"}
-"""How what is matched of a line is named: its credit, and its goods, each once."""
+"""How what is matched of a line is named: its credit, and its goods, each once; a return may be paid several times."""
 AT_ONCE: Final = 100
 """For how many returns their matches are looked up in one query."""
 
@@ -54,7 +54,7 @@ class Pairs(Book):
         for known in (self._cases, self._rows, self._whole, self._known):
             known.clear()  # read before the lock was had, so that what others fixed meanwhile is not in them
         what = [*(f"record:{key}" for key in match.records),
-                *(f"{NAMES[match.side]}:{line.return_ref}|{line.line_id}" for line in match.lines)]
+                *(f"{NAMES[match.side]}:{line.return_ref}|{line.line_id}" for line in match.lines if match.side in NAMES)]
         table = tables.matched
         if self._connection.execute(select(table.c.match).where(table.c.tenant == match.tenant, table.c.what.in_(what))).first():
             message = f"{', '.join(sorted(set(match.records.values())))} or what it should be matched with is matched already"

@@ -278,9 +278,10 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
 
 @get("/{tenant:str}/matches", action=Action.SEE, sync_to_thread=True)
 def matches(asked: Mine, period: FromQuery[str], limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
-    """List which credits and receipts by hand a month's last proof suggests to which lines, and all matches people confirmed, latest first.
+    """List which credits, receipts and payments a month's last proof suggests to which lines, and all matches people confirmed.
 
-    `side` is credit or stock, which are receipts. `limit` and `offset` go through both lists; `total` says how long each is.
+    `side` is credit, stock (receipts) or payment; the latest match is first.
+    `limit` and `offset` go through both lists; `total` says how long each is.
     """
     with asked.store.read() as connection, asked.store.look() as tx:
         told, confirmed = joining.offered(tx, asked.scope, period), joining.confirmed(tx, connection, asked.scope)

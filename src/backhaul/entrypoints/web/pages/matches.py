@@ -1,4 +1,4 @@
-"""Which credits and receipts by hand could be those of which lines, which are, as people confirmed, and what shall be proposed?
+"""Which credits, receipts and payments could be those of which lines, which are, as people confirmed, and what shall be proposed?
 
 Shown for the legal entities somebody may see, proposed for those they may propose for, and only as it was shown.
 """
@@ -31,8 +31,9 @@ RULES: Final[Mapping[tuple[str, str], str]] = {
     (Side.STOCK.value, Rule.ONE_TO_ONE.value): "One receipt is like one line: item and units are the same.",
     (Side.STOCK.value, Rule.ONE_TO_MANY.value): "One receipt brought in exactly the units of several lines.",
     (Side.STOCK.value, Rule.MANY_TO_ONE.value): "Several receipts brought in exactly the units one line waits for.",
+    (Side.PAYMENT.value, Rule.ONE_TO_ONE.value): "One payment is exactly what one claim is owed.",
 }
-"""By which rule a credit or a receipt is suggested, in plain words."""
+"""By which rule a record is suggested, in plain words."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
