@@ -180,8 +180,11 @@ def test_a_memo_by_hand_in_business_central_is_the_lines_receipt_and_credit(cent
     assert central.act(f"salesCreditMemos({memo.body['id']})/Microsoft.NAV.post").status == 204
     announced(world, world.at)
 
-    for side in ("stock", "credit"):
-        agree(world, ask(world, ProposalKind.PAIR, of_side(world, side)))
+    told = [of_side(world, side) for side in ("stock", "credit")]
+    assert all("the same customer" in each["evidence"] for each in told)
+
+    for each in told:
+        agree(world, ask(world, ProposalKind.PAIR, each))
     world.pass_evenings(2)
 
     proof, found = proved(world)

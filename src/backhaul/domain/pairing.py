@@ -7,7 +7,7 @@ records as they were then: one that changed is not in it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -182,11 +182,22 @@ class Suggested:
 
 def suggest(records: Iterable[Loose], waiting: Iterable[Waiting]) -> Suggested:
     """Suggest matches: a record like a line; where there is none, a record that is a sum of lines, or a line that is one of records."""
-    loose, lines = sorted(records, key=lambda each: each.key), sorted(waiting, key=lambda each: each.name)
+    lines: dict[Hashable, list[Waiting]] = {}
+    for line in sorted(waiting, key=lambda each: each.name):
+        lines.setdefault(_shelf(line), []).append(line)
+    loose: dict[Hashable, list[Loose]] = {}
+    for record in sorted(records, key=lambda each: each.key):
+        loose.setdefault(_shelf(record), []).append(record)
     given_up: list[str] = []
-    found = [each for side in SIDES for each in _marked(_suggest(
-        [record for record in loose if record.side is side], [line for line in lines if line.side is side], given_up))]
-    return Suggested(found=tuple(found), given_up=tuple(given_up))
+    found = [each for shelf in loose if shelf in lines for each in _marked(_suggest(loose[shelf], lines[shelf], given_up))]
+    return Suggested(found=tuple(sorted(found, key=lambda each: list(SIDES).index(each.side))), given_up=tuple(given_up))
+
+
+def _shelf(part: Loose | Waiting) -> Hashable:
+    """Say by what only records and lines that agree can be about the same, so that no other ones are compared."""
+    if part.side is Side.PAYMENT:
+        return part.side, part.currency, part.net
+    return (part.side, part.entity, part.item) if part.side is Side.STOCK else (part.side, part.entity, part.currency, part.customer)
 
 
 def _marked(found: Sequence[Suggestion]) -> Iterator[Suggestion]:
@@ -196,11 +207,11 @@ def _marked(found: Sequence[Suggestion]) -> Iterator[Suggestion]:
 
 
 def _suggest(loose: Sequence[Loose], lines: Sequence[Waiting], given_up: list[str]) -> list[Suggestion]:
-    """Suggest the matches of one side."""
+    """Suggest the matches among those of one side that agree in what all of them need."""
     alike = {record.key: able for record in loose if (able := [line for line in lines if _equal(record, line)])}
     found = [Suggestion(rule=Rule.ONE_TO_ONE, records=(record,), lines=(line,))
              for record in loose for line in _chosen(record, alike.get(record.key, ()), given_up)]
-    if loose and loose[0].side is Side.PAYMENT:
+    if loose[0].side is Side.PAYMENT:
         return found  # nothing but an amount speaks for it, which is too little for a sum
     met = {line.name for able in alike.values() for line in able}
     loose, lines = [each for each in loose if each.key not in alike], [each for each in lines if each.name not in met]
@@ -256,17 +267,14 @@ def _equal(record: Loose, line: Waiting) -> bool:
 
 
 def _fit(record: Loose, line: Waiting) -> bool:
-    """Tell whether a record and a line can be about the same: legal entity, currency, customer; item and order if both are told.
+    """Tell whether a record and a line of one shelf can be about the same: item, order and customer agree if both are told.
 
-    Of a receipt the item has to be told, and the customer need not be. A payment tells none of it but its currency.
+    Of a credit currency and customer have to be told, of a receipt the item. A payment tells none of it but its currency.
     """
-    if record.side is Side.PAYMENT:
-        return record.currency == line.currency
-    same = all(None in pair or pair[0] == pair[1] for pair in (
-        (record.item, line.item), (record.sale, line.sale), (record.customer, line.customer))) and record.entity == line.entity
-    if record.side is Side.STOCK:
-        return same and None not in {record.item, line.item}
-    return same and None not in {record.currency, record.customer, line.currency, line.customer} and record.currency == line.currency
+    needed = {record.item} if record.side is Side.STOCK else {record.currency} if record.side is Side.PAYMENT \
+        else {record.currency, record.customer}
+    return None not in needed and all(None in pair or pair[0] == pair[1] for pair in (
+        (record.item, line.item), (record.sale, line.sale), (record.customer, line.customer)))
 
 
 def _sums(parts: Sequence[Part], figure: Decimal) -> Iterator[tuple[Part, ...]]:
