@@ -1,4 +1,4 @@
-"""Are credits by hand brought to lines only where every digit agrees, and is nothing chosen where two would do?"""
+"""Are credits and receipts by hand brought to lines only where every digit agrees, and is nothing chosen where two would do?"""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from backhaul.domain.pairing import MOST, Confirmed, Credited, Loose, Match, Rule, Suggested, Waiting, fingerprint, suggest
+from backhaul.domain.entry import Side
+from backhaul.domain.pairing import MOST, Confirmed, Given, Loose, Match, Rule, Suggested, Waiting, fingerprint, suggest
 
 D = Decimal
 SAME: dict[str, Any] = {"entity": "gb", "customer": "C1", "currency": "GBP"}
@@ -92,7 +93,7 @@ def books(**told: Any) -> dict[str, Any]:
 def match(*lines: tuple[str, str, str], row: dict[str, Any] | None = None, number: int = 1) -> Match:
     return Match(
         tenant="acme", legal_entity="gb", rule=Rule.ONE_TO_MANY, records={f"{fingerprint(row or books())}-{number}": "CN-1"},
-        lines=tuple(Credited(return_ref=ref, line_id="1", units=D(units), net=D(net)) for ref, units, net in lines), currency="GBP",
+        lines=tuple(Given(return_ref=ref, line_id="1", units=D(units), net=D(net)) for ref, units, net in lines), currency="GBP",
         evidence="", proposal=1, actor="ann", approver="bob", reason="paid out", at=datetime(2011, 1, 1, tzinfo=UTC))
 
 
@@ -164,3 +165,163 @@ def test_no_suggestion_ever_hides_a_difference(credits_: list[int], lines: list[
     for each in told.found:
         assert sum(one.net for one in each.records) == sum(one.net for one in each.lines)
         assert sum(one.units or 0 for one in each.records) == sum(one.units for one in each.lines)
+
+
+# --- receipts
+
+
+def receipt(key: str, units: str = "1", **more: Any) -> Loose:
+    """Write goods that came in on sale."""
+    told = {"entity": "gb", "customer": "C1", "item": "TEA", "side": Side.STOCK, "document": f"PS-{key}", "units": D(units),
+            "sellable": D(units), "warehouse": "DC", "location": "SALE"}
+    return Loose(key=key, **told | more)
+
+
+def lacks(ref: str, units: str = "1", **more: Any) -> Waiting:
+    """Write a line whose goods should be on sale and of which the books show no receipt."""
+    told = {"entity": "gb", "customer": "C1", "item": "TEA", "currency": "GBP", "side": Side.STOCK, "units": D(units), "net": D("4.25"),
+            "sellable": D(units), "warehouse": "DC", "location": "SALE"}
+    return Waiting(return_ref=ref, line_id="1", **told | more)
+
+
+def test_a_receipt_like_one_line_is_suggested_with_where_it_lies_and_a_credit_of_the_line_beside_it_is_not_ambiguous() -> None:
+    told = suggest([receipt("a", sale="500"), record("b", "4.25")], [lacks("R", sale="500"), waits("R", "4.25"), lacks("S", "2")])
+
+    assert [(each.side, each.rule, each.ambiguous, each.net, each.stays) for each in told.found] == [
+        (Side.CREDIT, Rule.ONE_TO_ONE, False, D("4.25"), ()), (Side.STOCK, Rule.ONE_TO_ONE, False, D("4.25"), ())]
+    assert told.found[1].evidence == ("PS-a brought in 1 at DC/SALE, on sale, as R|1 waits for: legal entity gb, the same customer, "
+                                      "order 500, item TEA.")
+
+
+@pytest.mark.parametrize("other", [{"entity": "fr"}, {"item": "CUP"}, {"item": None}, {"customer": "C2"}, {"sale": "501"}])
+def test_a_receipt_of_another_company_item_customer_or_order_is_suggested_to_no_line(other: dict[str, Any]) -> None:
+    assert suggest([receipt("a", **other)], [lacks("R", sale="500")]).found == ()
+
+
+def test_a_receipt_need_not_tell_its_customer_and_then_says_nothing_of_one() -> None:
+    (told,) = suggest([receipt("a", customer=None)], [lacks("R")]).found
+
+    assert told.evidence == "PS-a brought in 1 at DC/SALE, on sale, as R|1 waits for: legal entity gb, item TEA."
+
+
+@pytest.mark.parametrize(("came", "should", "stays"), [
+    ({}, {"sellable": D(0)}, ("DAMAGED_ON_SALE",)),
+    ({}, {"sellable": D(0), "warehouse": "QUAR", "location": "Q"}, ("DAMAGED_ON_SALE", "WRONG_WAREHOUSE", "WRONG_LOCATION")),
+    ({"sellable": D(0)}, {}, ("SELLABLE_KEPT_BACK",)),
+    ({"location": None}, {"sellable": None, "warehouse": None}, ()),
+    ({"location": "BACK"}, {}, ("WRONG_LOCATION",)),
+])
+def test_goods_that_lie_otherwise_than_they_should_are_suggested_and_say_which_break_stays(
+        came: dict[str, Any], should: dict[str, Any], stays: tuple[str, ...]) -> None:
+    (told,) = suggest([receipt("a", **came)], [lacks("R", **should)]).found
+
+    assert told.stays == stays
+    assert told.evidence.endswith(f" which stays a break: {', '.join(stays)}." if stays else "item TEA.")
+
+
+def test_receipts_are_sums_of_units_and_those_of_one_line_may_lie_at_several_places() -> None:
+    many = suggest([receipt("a", "3")], [lacks("R", "1"), lacks("S", "2"), lacks("T", "5")])
+    back = suggest([receipt("a", "1"), receipt("b", "2", sellable=D(0), location="BACK")],
+                   [lacks("R", "3", sellable=D(1), warehouse=None, location=None)])
+
+    assert (joined(many), joined(back)) == ([(Rule.ONE_TO_MANY, "a", "RS")], [(Rule.MANY_TO_ONE, "ab", "R")])
+    assert many.found[0].evidence.startswith("PS-a brought in 3 at DC/SALE, on sale, what 2 lines come to: ")
+    assert back.found[0].evidence.startswith(
+        "2 receipts (PS-a, PS-b) brought in 3 at DC/SALE, DC/BACK, in part on sale, as R|1 waits for: ")
+    assert (many.found[0].stays, back.found[0].stays) == ((), ())
+    (kept,) = suggest([receipt("a", sellable=D(0))], [lacks("R")]).found
+    assert ", not on sale, as R|1" in kept.evidence
+
+
+def test_a_receipt_that_would_do_for_too_many_lines_is_suggested_to_none_and_too_many_sums_are_said_to_be_too_many() -> None:
+    alike = [lacks(f"R{number:02}") for number in range(MOST + 1)]
+
+    (alone,) = suggest([receipt("a")], alike).given_up
+    assert suggest([receipt("a")], alike).found == ()
+    assert len(suggest([receipt("a")], alike[1:]).found) == MOST
+    assert alone == "PS-a: 15 lines wait for 1 of TEA, too many to choose among"
+    assert suggest([receipt("a", "2")], alike[:7]).given_up == ("PS-a: 21 sums come to 2, too many to say which one it is",)
+    assert suggest([receipt(f"p{number:02}") for number in range(MOST + 1)], [lacks("R", "2")]).given_up == (
+        "R|1: 15 receipts could be part of 2, too many to look for sums among them",)
+
+
+def moved(**told: Any) -> dict[str, Any]:
+    """Write a receipt as the proof writes a record of the books."""
+    return books(side="stock", document="PS-1", currency=None, net=None, tax=None, units=D(3), sellable=D(3), cost=D("10.00"),
+                 warehouse="DC", location="SALE") | told
+
+
+def received(*lines: tuple[str, str], row: dict[str, Any]) -> Match:
+    return replace(match(*((ref, units, "4.25") for ref, units in lines), row=row), side=Side.STOCK,
+                   records={f"{fingerprint(row)}-1": "PS-1"})
+
+
+def test_a_receipt_of_several_lines_gives_each_its_units_and_a_share_of_its_cost_and_the_first_the_rest() -> None:
+    standing = received(("R", "1"), ("S", "1"), ("T", "1"), row=moved())
+
+    told = [(part["line"], part["units"], part["sellable"], part["cost"], part["net"]) for _, part in Confirmed([standing]).of(moved())]
+
+    assert told == [("S|1", D(1), D(1), D("3.3333"), None), ("T|1", D(1), D(1), D("3.3333"), None), ("R|1", D(1), D(1), D("3.3334"), None)]
+    assert (standing.kind, standing.said) == ("receipt", "received by PS-1, confirmed by ann and bob")
+
+
+def test_a_receipt_is_the_one_that_was_confirmed_whatever_it_costs_by_now_and_another_once_it_lies_elsewhere() -> None:
+    standing = received(("R", "3"), row=moved())
+
+    assert [part["cost"] for _, part in Confirmed([standing]).of(moved(cost=D("11.00")))] == [D("11.00")]
+    assert Confirmed([standing]).of(moved(warehouse="QUAR")) == Confirmed([standing]).of(moved(location="BACK")) == []
+    unvalued = moved(cost=None)
+    assert [part["cost"] for _, part in Confirmed([received(("R", "1"), ("S", "2"), row=unvalued)]).of(unvalued)] == [None, None]
+
+
+@pytest.mark.parametrize("row", [
+    moved(units=D(-3)), moved(sellable=None), moved(warehouse=None), moved(item=None), moved(status="draft")])
+def test_goods_that_went_out_or_whose_item_or_place_nobody_tells_are_no_receipt_anybody_could_confirm(row: dict[str, Any]) -> None:
+    confirmed = Confirmed([])
+
+    assert (confirmed.of(row), confirmed.loose) == ([], [])
+
+
+def test_a_receipt_nobody_confirmed_is_loose_with_its_place() -> None:
+    confirmed = Confirmed([])
+
+    assert confirmed.of(moved()) == []
+    (told,) = confirmed.loose
+    assert (told.side, told.units, told.sellable, told.warehouse, told.location, told.net) == (Side.STOCK, D(3), D(3), "DC", "SALE", D(0))
+
+
+# --- payments
+
+
+def paid(key: str, net: str, **more: Any) -> Loose:
+    return Loose(**{"key": key, "side": Side.PAYMENT, "entity": "gb", "document": f"P-{key}", "voucher": "psp", "currency": "GBP",
+                    "net": D(net)} | more)
+
+
+def owed(ref: str, net: str, **more: Any) -> Waiting:
+    return Waiting(**{"return_ref": ref, "line_id": "", "side": Side.PAYMENT, "entity": "gb", "currency": "GBP", "units": D(0),
+                      "net": D(net)} | more)
+
+
+def test_a_payment_that_is_just_what_one_claim_is_owed_is_suggested_and_says_how_little_speaks_for_it() -> None:
+    (told,) = suggest([paid("a", "10.20")], [owed("R", "10.20"), owed("S", "10.21"), owed("T", "10.20", currency="EUR")]).found
+
+    assert (told.side, told.rule, told.ambiguous, told.net, told.stays) == (Side.PAYMENT, Rule.ONE_TO_ONE, False, D("10.20"), ())
+    assert told.evidence == ("P-a of psp pays 10.20 GBP and names no return we know; R is owed just that, in legal entity gb. Only "
+                             "currency and amount speak for it.")
+
+
+def test_payments_are_no_sums_and_too_many_claims_of_one_amount_are_said_to_be_too_many() -> None:
+    both = suggest([paid("a", "10.20")], [owed("R", "10.20"), owed("S", "10.20")])
+
+    assert [each.ambiguous for each in both.found] == [True, True]
+    assert suggest([paid("a", "3.00"), paid("b", "4.00")], [owed("R", "7.00")]) == Suggested()
+    assert suggest([paid("a", "7.00")], [owed("R", "3.00"), owed("S", "4.00")]) == Suggested()
+    assert suggest([paid("a", "1.00")], [owed(f"R{number:02}", "1.00") for number in range(MOST + 1)]).given_up == (
+        "P-a: 15 claims are owed 1.00, too many to choose among",)
+
+
+def test_what_was_suggested_of_lines_and_of_claims_stands_side_by_side() -> None:
+    lines, claims = suggest([record("a", "4.25")], [waits("R", "4.25")]), suggest([paid("b", "1.00")], [owed("R", "1.00")])
+
+    assert (lines + claims).found == (*lines.found, *claims.found)

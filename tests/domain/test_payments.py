@@ -101,3 +101,13 @@ def test_a_country_has_its_own_clock_or_that_of_all() -> None:
     rules = PayoutRules(credit_within=30, clocks={"GB": Clock(days=14, source="VAT Notice 700/18")})
 
     assert (rules.clock("GB").days, rules.clock("DE").days) == (14, 30)
+
+
+def test_a_payment_is_known_again_whatever_becomes_of_it_and_whatever_it_names_and_not_at_another_amount() -> None:
+    told = Payment(provider="psp", reference="P-1", status=PaymentStatus.PENDING, amount=Decimal("10.20"), currency="GBP",
+                   day=date(2011, 1, 1))
+    same = replace(told, status=PaymentStatus.PAID, amount=Decimal("10.200"), returns=("R",))
+
+    assert told.key == same.key
+    assert told.key not in {replace(told, **other).key for other in (  # type: ignore[arg-type]  one field each
+        {"amount": Decimal(10)}, {"fee": Decimal(1)}, {"day": date(2011, 1, 2)}, {"currency": "EUR"}, {"reference": "P-2"})}

@@ -18,6 +18,7 @@ from backhaul.adapters.sql.store import SqlStore
 from backhaul.application import pairing
 from backhaul.application.proof_ports import KeptProof
 from backhaul.domain.access import Role
+from backhaul.domain.entry import Side
 from backhaul.domain.pairing import Loose, Suggested, Waiting, suggest
 from backhaul.domain.trail import digest
 from backhaul.entrypoints.web.serving import Running
@@ -203,6 +204,67 @@ def test_a_credit_by_hand_is_proposed_on_a_page_approved_by_another_and_revoked_
     assert ("another branch" in over, "Revoked" in over, "/proof/match/revoke" in over) == (True, True, False)
 
 
+def received_by_hand(store: SqlStore) -> str:
+    """Have December proved with goods received by hand on sale, like the line that was accepted, and give the line."""
+    proved(store, REF)
+    with store.look() as tx:
+        ((_, line), (units, net)) = next(each for each in pairing.accepted(tx, PROFILE.rules, [REF], Side.STOCK).items() if each[1][0])
+    told: dict[str, Any] = {"side": Side.STOCK, "entity": "gb01", "item": "MUG", "units": units, "warehouse": "GB-DC-01"}
+    proof_suggests(store, suggest(
+        [Loose(**told, key=f"{digest('PS')[:24]}-1", document="PS-HAND", sellable=units, posted_on=date(2010, 12, 13))],
+        [Waiting(**told, return_ref=REF, line_id=line, net=net, currency="GBP", sellable=D(0))]), TENANT, "2010-12")
+    return line
+
+
+def test_goods_received_by_hand_are_told_apart_from_credits_wherever_they_are_shown(store: SqlStore, server: Running) -> None:
+    line = received_by_hand(store)
+    fiona, anton = inside(server), inside(server, "Anton Approver")
+
+    page = fiona.get("/proof/match").text
+    (_, *suggested) = csv.reader(io.StringIO(fiona.get("/exports/suggested-matches.csv").content.decode("utf-8-sig")))
+    number = fiona.send("POST", "/proof/match/propose", form(page, "/proof/match/propose", reason="found in the warehouse")).headers[
+        "location"].split("?")[0]
+    offer = anton.get(number)
+    anton.send("POST", f"{number}/approve", anton.fill(offer))
+    after = fiona.get("/proof/match").text
+    (_, match) = csv.reader(io.StringIO(fiona.get("/exports/matches.csv").content.decode("utf-8-sig")))
+    undoing = fiona.send("POST", "/proof/match/revoke", form(after, "/proof/match/revoke", reason="another")).headers["location"]
+
+    for told in ("Receipt, one to one", "One receipt is like one line", "PS-HAND is the receipt of", "stays a break: DAMAGED_ON_SALE"):
+        assert told in page, told
+    for told in (" units, posted on 2010-12-13: without our mark, of no line", "DAMAGED_ON_SALE",
+                 "received by PS-HAND, and not received again, nor credited, by us"):
+        assert told in offer.text, told
+    assert ("Is the receipt of" in after, suggested[0][5], match[2], match[7]) == (True, "receipt", "receipt", line)
+    assert "we may receive their goods and credit them" in anton.get(undoing.split("?")[0]).text
+
+
+def test_a_payment_that_names_no_return_is_shown_beside_the_return_that_is_owed_it(store: SqlStore, server: Running) -> None:
+    proved(store, REF)
+    proof_suggests(store, suggest(
+        [Loose(side=Side.PAYMENT, key="p" * 24, entity="gb01", document="P-1", voucher="psp", currency="GBP", net=D("10.20"),
+               posted_on=date(2010, 12, 14))],
+        [Waiting(side=Side.PAYMENT, return_ref=REF, line_id="", entity="gb01", units=D(0), net=D("10.20"), currency="GBP")],
+    ), TENANT, "2010-12")
+    fiona, anton = inside(server), inside(server, "Anton Approver")
+
+    page = fiona.get("/proof/match").text
+    number = fiona.send("POST", "/proof/match/propose", form(page, "/proof/match/propose", reason="a typing error")).headers[
+        "location"].split("?")[0]
+    offer = anton.get(number)
+    anton.send("POST", f"{number}/approve", anton.fill(offer))
+    after = fiona.get("/proof/match").text
+    undoing = fiona.send("POST", "/proof/match/revoke", form(after, "/proof/match/revoke", reason="another")).headers["location"]
+
+    for told in ("Payment, one to one", "One payment is exactly what one claim is owed", "P-1 is the payment of", "Credited, and not paid",
+                 "P-1 of psp pays 10.20 GBP"):
+        assert told in page, told
+    for told in ("posted on 2010-12-14: of no return we know", "paid by P-1, and counted as its payment"):
+        assert told in offer.text, told
+    assert "Is the payment of" in after
+    assert "The payment is of no return, which is owed it again." in anton.get(undoing.split("?")[0]).text
+
+
 def test_of_two_that_would_do_none_is_chosen_and_each_says_so(store: SqlStore, server: Running) -> None:
     month(store, waits("R000", entity="gb01"))
 
@@ -253,5 +315,5 @@ def test_both_lists_leave_as_sheets_in_which_nothing_is_a_formula(store: SqlStor
 
     assert [(row[0], *row[5:9]) for row in suggested] == [
         ("2010-12", "credit", "'=CN<1>", "", "2010-12-13"), ("2010-12", "line", REF, line, suggested[1][8])]
-    assert (match[1], match[4], match[5], match[6], match[13]) == ("stands", "'=CN<1>", REF, line, "'=1+1")
+    assert (match[1], match[2], match[5], match[6], match[7], match[14]) == ("stands", "credit", "'=CN<1>", REF, line, "'=1+1")
     assert [cell.value for cell in book["matches"][2]][:2] == [1, "stands"]

@@ -22,7 +22,7 @@ from backhaul.domain.access import Scope
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.pairing import Credited, Match, Rule
+from backhaul.domain.pairing import Given, Match, Rule
 from backhaul.domain.personal import names_any
 from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.returns import NOTHING, fold
@@ -92,7 +92,7 @@ def talked_about(world: World) -> None:
     with store.begin() as tx:
         number = tx.keep_match(Match(
             tenant=TENANT, legal_entity="gb01", rule=Rule.ONE_TO_ONE, records={"k-1": "CN-HAND"}, currency="GBP", evidence="", actor="ann",
-            lines=(Credited(return_ref=REF, line_id="TEA#1", units=Decimal(2), net=Decimal("8.50")),), proposal=asked.id, approver="bob",
+            lines=(Given(return_ref=REF, line_id="TEA#1", units=Decimal(2), net=Decimal("8.50")),), proposal=asked.id, approver="bob",
             reason=CANARIES["matched"], at=world.at))
         tx.revoke_match(TENANT, number, proposal=asked.id, actor="ann", approver="bob", reason=CANARIES["revoked"], at=world.at)
         tx.keep_answer("person 1", "a-key-of-mine", request="r", status=201, body={"customer": ACCOUNT}, at=world.at)

@@ -41,8 +41,8 @@ def credited(world: World, net: str) -> None:
 def told(world: World) -> list[tuple[object, ...]]:
     """Give what the month's pack says of credits by hand, without moments."""
     material = packs.gather(world.house.store, world.house.profiles[TENANT].rules, "2010-12", lambda *_: None)
-    sheet = next(each for each in packs.pack(material) if each.name == "Credited by hand")
-    return [(*row[:10], row[11], row[12]) for row in sheet.rows]
+    sheet = next(each for each in packs.pack(material) if each.name == "Credited or received by hand")
+    return [(*row[:11], row[12], row[13]) for row in sheet.rows]
 
 
 def standing(world: World) -> list[tuple[Standing, bool]]:
@@ -64,7 +64,8 @@ def test_a_credit_by_hand_is_shown_beside_its_line_and_stands_in_the_pack_until_
     world.at += timedelta(hours=1)
     proved(world)
 
-    one_line = (1, "gb01", *LINE.split("|"), "CN-HAND", Decimal(1), Decimal("12.50"), "GBP", "ann", "bob", "the branch paid it out")
+    one_line = (1, "credit", "gb01", *LINE.split("|"), "CN-HAND", Decimal(1), Decimal("12.50"), "GBP", "ann", "bob",
+                "the branch paid it out")
     assert standing(world) == [(Standing.STANDS, False)]
     assert told(world) == [(*one_line, "in the books as confirmed")]
 

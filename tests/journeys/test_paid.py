@@ -1,6 +1,6 @@
 """Is every payment a provider tells compared with what is credited, owned where it differs, and rolled forward with the month?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,10 +14,14 @@ from backhaul.adapters.payments.emulator import serve
 from backhaul.adapters.payments.provider import Api
 from backhaul.adapters.payments.sheet import Columns, rows_of
 from backhaul.adapters.zigzag.files.layout import Layout
+from backhaul.application import approvals, pack as packs
 from backhaul.application.claims import claims, settlings, uncredited
+from backhaul.application.effects import EFFECTS
 from backhaul.application.payment_ports import KeptSheet
 from backhaul.application.take_payments import take
+from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.payments import Clock, PayoutRules
+from backhaul.domain.proposal import ProposalKind
 from backhaul.domain.rules import Booking, TiedTo
 from backhaul.entrypoints import asking, rolling
 from backhaul.entrypoints.months import prove_month
@@ -186,3 +190,57 @@ def test_a_provider_is_asked_from_where_its_last_whole_answer_ended_and_a_proof_
         assert "busy" in reason
         with prove_month(shop.house, TENANT, "2010-12", shop.at.date(), now=shop.at + timedelta(hours=30)) as (proof, _, _more):
             assert (proof.reasons, proof.payouts["matched"]) == ((reason,), 1)
+
+
+# --- payments that name no return
+
+
+def agreed(world: World, kind: ProposalKind, content: Mapping[str, Any]) -> None:
+    """Have one person propose it and another approve."""
+    rules = world.house.profiles[TENANT].rules
+    asked = approvals.propose(world.house.store, EFFECTS, rules, kind, dict(content), proposer="ann", reason="a typing error at the till",
+                              now=world.at)
+    approvals.approve(world.house.store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="bob", now=world.at)
+
+
+def offered(world: World) -> list[Mapping[str, Any]]:
+    proved(world)
+    with world.house.store.look() as tx:
+        return list(tx.suggested(TENANT, "2010-12"))
+
+
+def test_a_payment_that_names_a_return_nobody_knows_is_its_only_claims_once_two_people_say_so(shop: World) -> None:
+    told(shop, "P-1,paid,10.20,GBP,2010-12-04,R-I,,,", "P-2,pending,15.00,GBP,2010-12-05,R-2,,,", "P-3,paid,15.00,GBP,2010-12-05,R-X,,,")
+    (each,) = offered(shop)
+    assert (each["side"], each["rule"], each["ambiguous"], each["lines"]) == (
+        "payment", "one to one", False, [["R-1", "", "0", "10.20"]]), "the other one waits for a payment that is on its way"
+
+    agreed(shop, ProposalKind.PAIR, each)
+
+    found = proved(shop)
+    assert (found["matched"], offered(shop)) == (1, [])
+    assert [(one.other, one.amount) for one in settlings(claims(shop.house.store, shop.house.profiles[TENANT].rules))
+            if one.returns == ("R-1",)] == [("P-1", D("10.20"))]
+    material = packs.gather(shop.house.store, shop.house.profiles[TENANT].rules, "2010-12", lambda *_: None)
+    sheet = next(one for one in packs.pack(material) if one.name == "Credited or received by hand")
+    assert [row[1:6] for row in sheet.rows] == [("payment", "gb01", "R-1", "", "P-1")]
+    with pytest.raises(NeedsOperator, match="match 1 stands already: paid by P-1, confirmed by ann and bob"):
+        agreed(shop, ProposalKind.PAIR, each)
+    agreed(shop, ProposalKind.PAIR, {**each, "key": "later", "records": {"x": "P-9"}})  # a return may be paid more than once
+    shop.pass_evenings(1)
+    assert shop.exceptions() == {}, "nothing of the return is held by it"
+
+    agreed(shop, ProposalKind.UNPAIR, {"match": 1})
+    assert proved(shop)["matched"] == 0
+
+
+def test_a_payment_that_names_a_return_we_come_to_know_is_that_returns_whatever_was_confirmed_before(shop: World) -> None:
+    told(shop, "P-1,paid,10.20,GBP,2010-12-04,R-9,,,")
+    agreed(shop, ProposalKind.PAIR, offered(shop)[0])
+    assert proved(shop)["matched"] == 1
+
+    shop.tell(*life("R-9", [TEA], at=shop.at))
+    shop.pass_evenings(6)
+
+    owed = {each.refs: each.claim.paid for each in claims(shop.house.store, shop.house.profiles[TENANT].rules)}
+    assert owed == {("R-1",): D(0), ("R-2",): D(0), ("R-9",): D("10.20")}

@@ -23,7 +23,7 @@ from backhaul.domain.expectation import Expected, Fixed, expect
 from backhaul.domain.facts import Decided, Fact
 from backhaul.domain.fiscal_calendar import Period
 from backhaul.domain.kits import explode
-from backhaul.domain.pairing import Confirmed, Credited, Suggested, Waiting, suggest
+from backhaul.domain.pairing import Confirmed, Given, Suggested, Waiting, suggest
 from backhaul.domain.posting import CreditNote, PostingKey, PostingKind, named
 from backhaul.domain.proof import Held, Words
 from backhaul.domain.returns import NOTHING, fold
@@ -77,7 +77,7 @@ class Testimony:
     shown: dict[str, Sequence[Entry]] = field(default_factory=dict)
     """Everything the books of each legal entity showed, whoever wrote it."""
     suggested: Suggested = field(default_factory=Suggested)
-    """Which credits without a mark could belong to which lines."""
+    """Which credits and receipts without a mark could belong to which lines."""
     effort: Effort = field(default_factory=Effort)
     """How much of the platform's side had to be worked out."""
     late: list[Row] = field(default_factory=list)
@@ -143,7 +143,7 @@ def attest(store: FoldStore, erps: Mapping[str, Erp | BackhaulError], rules: Rul
         _judge(ref, each, rules, whole, told, mine)
     marks.recompute(rules, (line for line, expected in mine.items() if isinstance(expected, Expected)))
     _choose(_records(rules, shown, marks, confirmed, told.late), period, mine, beside, told)
-    told.reasons += _fallen(confirmed, mine, told.away)
+    told.reasons += _fallen(confirmed, mine, told)
     told.suggested = suggest(confirmed.loose, _waiting(told))
     return told
 
@@ -173,14 +173,15 @@ def judged(tx: Tx, rules: Rules, refs: Sequence[str]) -> Mapping[str, Judged]:
     for row in tx.exceptions(rules.tenant, open_only=False, refs=refs):
         opened.setdefault(row.case.return_ref, []).append(row)
     ended = {ref for ref, told in facts.items() if any(isinstance(fact, Decided) for fact in told)}
-    by_hand: dict[str, list[Credited]] = {}  # of what nobody closed, all that was accepted is expected anyhow
-    for line in [line for match in (tx.matches(rules.tenant) if ended else ()) for line in match.lines if line.return_ref in ended]:
+    by_hand: dict[str, list[Given]] = {}  # of what nobody closed, all that was accepted is expected anyhow
+    for line in [line for match in (tx.matches(rules.tenant) if ended else ()) if match.side is Side.CREDIT for line in match.lines
+                 if line.return_ref in ended]:
         by_hand.setdefault(line.return_ref, []).append(line)
     return {ref: _return(ref, facts.get(ref, ()), kept.get(ref, ()), opened.get(ref, ()), by_hand.get(ref, ()), rules) for ref in refs}
 
 
 def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], exceptions: Sequence[KeptException],  # noqa: PLR0913, PLR0917  what is known
-            by_hand: Sequence[Credited], rules: Rules) -> Judged:
+            by_hand: Sequence[Given], rules: Rules) -> Judged:
     case = explode(fold(ref, facts), rules.kits)
     entity, announced = rules.entity_of(case.retailer), case.announced_at is not None
     if entity is None:
@@ -199,7 +200,7 @@ def _return(ref: str, facts: Sequence[Fact], kept: Sequence[KeptPosting], except
 JUDGED: Final = Sort(name="proof", form=2, kind=Judged, work_out=judged)
 
 
-def _fixed(kept: Sequence[KeptPosting], by_hand: Sequence[Credited]) -> Mapping[str, Fixed]:
+def _fixed(kept: Sequence[KeptPosting], by_hand: Sequence[Given]) -> Mapping[str, Fixed]:
     """Say what was fixed of each line, of what was not refused, or was credited of it by hand."""
     found: dict[str, Fixed] = {}
     for row in kept:
@@ -373,23 +374,28 @@ def _line_of(key: PostingKey) -> str:
     return key.subject if key.subject.startswith("charge:") else key.subject.partition(":")[2]
 
 
-def _fallen(confirmed: Confirmed, mine: Mapping[Line, Expected | str], away: Collection[str]) -> Iterator[str]:
+def _fallen(confirmed: Confirmed, mine: Mapping[Line, Expected | str], told: Testimony) -> Iterator[str]:
     """Say which matches of the period's lines fell, because a record is not in the books any more as it was confirmed."""
     for match in confirmed.matches:
         ours = any(isinstance(mine.get((line.return_ref, line.line_id)), Expected) for line in match.lines)
-        if match.legal_entity not in away and ours and (gone := confirmed.fallen(match)):
+        unread = told.away | (told.stockless if match.side is Side.STOCK else set())
+        if match.legal_entity not in unread and ours and (gone := confirmed.fallen(match)):
             yield (f"match {match.id} of {', '.join(name_of(line.return_ref, line.line_id) for line in match.lines)}: {', '.join(gone)} "
                    f"is not in the books as {match.actor} and {match.approver} confirmed it; revoke it or mend the record")
 
 
 def _waiting(told: Testimony) -> Iterator[Waiting]:
-    """Give the lines of the period of which the books show no posted credit."""
-    credited = {row["line"] for row in told.records if row["side"] == Side.CREDIT.value and row["status"] == "posted"}
+    """Give the lines of the period of which the books show no posted credit, and those of which they show no receipt."""
+    there = {(row["side"], row["line"]) for row in told.records if row["side"] != Side.LEDGER.value and row["status"] == "posted"}
     for row in told.accepted:
-        if row["units"] and row["net"] and row["line"] not in credited:
-            ref, _, line_id = row["line"].partition("|")
-            yield Waiting(return_ref=ref, line_id=line_id, **{name: row[name] for name in (
-                "entity", "item", "customer", "sale", "currency", "units", "net")})
+        ref, _, line_id = row["line"].partition("|")
+        line = Waiting(return_ref=ref, line_id=line_id, **{name: row[name] for name in (
+            "entity", "item", "customer", "sale", "currency", "units", "net")})
+        if row["units"] and row["net"] and (Side.CREDIT.value, row["line"]) not in there:
+            yield line
+        if row["stocked"] and (Side.STOCK.value, row["line"]) not in there:
+            yield replace(line, side=Side.STOCK, units=row["stocked"], **{name: row[name] for name in (
+                "warehouse", "location", "sellable")})
 
 
 def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, confirmed: Confirmed,
@@ -414,7 +420,7 @@ def _records(rules: Rules, shown: Mapping[str, Sequence[Entry]], marks: _Marks, 
             row = _record(rules, entity, told, name_of(*own) if own else "")
             if own is not None and entry.mark in marks.debits:
                 _bring_home(row, marks.homes.get(own), DEBITED, late)
-            theirs = confirmed.of(row) if own is None and entry.side is Side.CREDIT else []
+            theirs = confirmed.of(row) if own is None and entry.side in {Side.CREDIT, Side.STOCK} else []
             if theirs:
                 yield from theirs
             else:

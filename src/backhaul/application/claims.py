@@ -17,7 +17,9 @@ from backhaul.application.folded import Sort, folded
 from backhaul.application.payment_ports import PaymentStore
 from backhaul.application.ports import KeptPosting
 from backhaul.application.process import Picture, pictures
+from backhaul.domain.entry import Side
 from backhaul.domain.facts import Decided, Decision
+from backhaul.domain.pairing import Loose, Suggested, Waiting, suggest
 from backhaul.domain.payments import AS_TOLD, Claim, Clock, Credit, Payment, PaymentStatus, answers, newest, together
 from backhaul.domain.payouts import given_up, notes_of
 from backhaul.domain.posting import CreditNote
@@ -212,11 +214,17 @@ def _pays(store: PaymentStore, rules: Rules, cases: Mapping[str, _Case], told: S
     with store.look() as tx:
         for order, ref in tx.mentioned(rules.tenant, {order for payment in told for order in payment.orders}):
             by_order.setdefault(order, set()).add(ref)
+    with store.look() as tx:
+        matched = {key: frozenset(line.return_ref for line in match.lines) for match in tx.matches(rules.tenant)
+                   if match.side is Side.PAYMENT for key in match.records}
+    by_hand = {payment.name: matched[payment.key] for payment in told if payment.key in matched}
     found: dict[str, frozenset[str]] = {}
     for payment in told:
         refs = {*payment.returns, *(by_note[note] for note in payment.notes if note in by_note)}
         # An order says which sale it was; where a return or a credit note is named as well, these say it better.
         refs = refs or {ref for order in payment.orders for ref in by_order.get(order, ())}
+        if refs.isdisjoint(cases):  # what people confirmed counts only as long as it names no return we know itself
+            refs = set(by_hand.get(payment.name, refs))
         found[payment.name] = found.get(payment.name, frozenset()) | refs
     return found
 
@@ -240,6 +248,36 @@ def _owed(rules: Rules, key: str, currency: str, cases: Sequence[_Case], told: S
     parts = tuple(Part(ref=case.ref, whose=case.whose, vouchers=case.vouchers) for case in cases)
     return Owed(claim=claim, whose=whose, parts=parts, told=tuple(told), given_up_on=given_up_on, country=country,
                 clock=replace(clock, days=wait.days), swaps=tuple(case.swap for case in mine if case.swap))
+
+
+# --- what names no return
+
+
+def suggested(owed: Sequence[Owed], day: date) -> Suggested:
+    """Suggest which claims payments that name no return we know could answer, as of the end of a day.
+
+    A claim is owed something, and none of its payments is on its way.
+    """
+    loose: list[Loose] = []
+    waiting: list[Waiting] = []
+    for each in owed:
+        claim = as_of(each, day)
+        if not each.parts:
+            loose += [Loose(key=payment.key, side=Side.PAYMENT, entity=claim.entity, document=payment.reference, voucher=payment.provider,
+                            currency=payment.currency, net=payment.worth, posted_on=payment.day)
+                      for payment in claim.payments if payment.status is PaymentStatus.PAID]
+        elif claim.apart < 0 and not any(payment.status is PaymentStatus.PENDING for payment in claim.payments):
+            waiting.append(Waiting(return_ref=each.refs[0], line_id="", side=Side.PAYMENT, entity=claim.entity, currency=claim.currency,
+                                   units=NOTHING, net=-claim.apart))
+    return suggest(loose, waiting)
+
+
+def as_of(each: Owed, day: date) -> Claim:
+    """Give a claim as it stood at the end of a day."""
+    claim = each.claim
+    return replace(claim, credits=tuple(credit for credit in claim.credits if credit.day <= day),
+                   payments=tuple(newest(payment for payment in each.told if payment.day <= day)),
+                   written_off=claim.written_off if each.given_up_on and each.given_up_on <= day else NOTHING)
 
 
 # --- lists

@@ -21,9 +21,10 @@ from backhaul.application.shares import booked, recorded
 from backhaul.application.state import AVAILABILITY
 from backhaul.domain.access import Scope
 from backhaul.domain.availability import Compared
+from backhaul.domain.entry import Side
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.oversight import Irregular
-from backhaul.domain.pairing import Match
+from backhaul.domain.pairing import Given, Match
 from backhaul.domain.proposal import Proposal
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.roll_forward import Rolled
@@ -106,7 +107,7 @@ class Material:
     available: Sequence[Compared] = ()
     """Where the shop's latest file of availability differs, if it came in the month."""
     matches: Sequence[Match] = ()
-    """Credits by hand that stood as the credit of a line accepted in the month when the proof was made."""
+    """Credits and receipts by hand that stood as those of a line accepted in the month when the proof was made."""
     end: MonthEnd = MonthEnd()
 
     def last_day(self, entity: str) -> date:
@@ -237,14 +238,20 @@ def _at(found: Mapping[tuple[str, str], Sides], entity: str, currency: str) -> S
 
 
 def _of_the_month(proof: KeptProof, matches: Sequence[Match]) -> Sequence[Match]:
-    """Give the matches of which a line was accepted in the month."""
+    """Give the matches of which a line was accepted in the month; of a payment, a line of its return."""
     if not matches:
         return ()
+    names = [[_told_as(match, line) for match in matches for line in match.lines]]
     with duckdb.connect(config={"threads": 1}) as engine:
-        found = {line for (line,) in engine.execute(
-            f"SELECT line FROM {_sides_of(proof)['accepted']} WHERE list_contains(?, line)",
-            [[f"{line.return_ref}|{line.line_id}" for match in matches for line in match.lines]]).fetchall()}
-    return [match for match in matches if any(f"{line.return_ref}|{line.line_id}" in found for line in match.lines)]
+        found = {line for row in engine.execute(
+            f"SELECT DISTINCT line, split_part(line, '|', 1) FROM {_sides_of(proof)['accepted']} "
+            "WHERE list_contains($1, line) OR list_contains($1, split_part(line, '|', 1))", names).fetchall() for line in row}
+    return [match for match in matches if any(_told_as(match, line) in found for line in match.lines)]
+
+
+def _told_as(match: Match, line: Given) -> str:
+    """Name a line as extracts do, and the return a payment is of."""
+    return line.return_ref if match.side is Side.PAYMENT else f"{line.return_ref}|{line.line_id}"
 
 
 def _sample(proof: KeptProof, after: KeptProof | None) -> Sequence[Row]:

@@ -1,7 +1,9 @@
-"""Two people confirm that a credit made by hand is the credit of a line, or revoke it.
+"""Two people confirm that a credit or a receipt made by hand is that of a line, or a payment that of a return, or revoke it.
 
-From then on the proof takes the record as the line's, and the line is never credited by us. A line of which we made a credit ourselves, or
-are making one, is matched with no other: that is a second credit, and is shown as one.
+From then on the proof takes the record as the line's, and the line is never credited, and its goods never received, by us. A line of which
+we made a credit ourselves, or are making one, is matched with no other: that is a second credit, and is shown as one. Every ERP moves stock
+with what it credits of us, so that goods received by hand are matched only where nothing of ours is on its way to the line, or all of it is
+done and brought in nothing. A payment that names no return is then counted as that return's; nobody makes one here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +15,19 @@ from backhaul.application.attest import judged, name_of
 from backhaul.application.people_ports import PeopleStore, PeopleTx
 from backhaul.application.ports import FIXED, PostingState, Tx
 from backhaul.domain.charges import debited_line
+from backhaul.domain.entry import Side
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.money import Money
-from backhaul.domain.pairing import Credited, Match, Rule, Suggested, Suggestion
-from backhaul.domain.posting import PostingKind
+from backhaul.domain.pairing import Given, Match, Rule, Suggested, Suggestion
+from backhaul.domain.posting import CreditNote, PostingKind
 from backhaul.domain.returns import NOTHING
 from backhaul.domain.rules import Rules
 
 CREDITS: Final = frozenset({PostingKind.CREDIT_NOTE, PostingKind.FEE_CREDIT_NOTE})
 LEAD: Final = frozenset({PostingKind.ORDER_LINE, PostingKind.FEE_LINE, PostingKind.RECEIPT})
 """Documents of a line of which an ERP makes a credit by itself, or with which it credits."""
+JOURNALS: Final = frozenset({PostingKind.ADJUSTMENT, PostingKind.TRANSFER, PostingKind.ISSUE})
+"""What moves units of a line that are stock already, or are none of its return's."""
 BEGINS: Final = frozenset({PostingState.READY, PostingState.AWAITED})
 """States of a posting of which nothing was sent or found yet; another one further on says more."""
 
@@ -35,12 +40,17 @@ def keep(store: PeopleStore, tenant: str, period: str, suggested: Suggested) -> 
 
 def content_of(each: Suggestion) -> dict[str, Any]:
     """Write what a suggestion says, and a proposal of it; no customer is named."""
-    return {"key": each.key, "rule": each.rule.value, "ambiguous": each.ambiguous, "evidence": each.evidence,
+    return {"key": each.key, "side": each.side.value, "rule": each.rule.value, "ambiguous": each.ambiguous, "evidence": each.evidence,
             "legal_entity": each.lines[0].entity, "currency": each.lines[0].currency, "net": str(each.net),
             "records": {record.key: record.document for record in each.records},
             "lines": [[line.return_ref, line.line_id, str(line.units), str(line.net)] for line in each.lines],
-            "told": {record.key: ["" if record.units is None else str(record.units), str(record.net),
+            "told": {record.key: ["" if record.units is None else str(record.units), str(record.net) if record.net else "",
                                   record.posted_on.isoformat() if record.posted_on else ""] for record in each.records}}
+
+
+def side_of(content: Mapping[str, Any]) -> Side:
+    """Say whether a suggestion, or what is proposed of one, is about credits or receipts; before there were receipts, none said so."""
+    return Side(content.get("side", Side.CREDIT.value))
 
 
 def choose(tx: PeopleTx, tenant: str, period: str, key: str) -> Mapping[str, Any]:
@@ -52,12 +62,12 @@ def choose(tx: PeopleTx, tenant: str, period: str, key: str) -> Mapping[str, Any
     return told
 
 
-def _credited(content: Mapping[str, Any]) -> tuple[Credited, ...]:
-    return tuple(Credited(return_ref=ref, line_id=line_id, units=Decimal(units), net=Decimal(net))
+def _given(content: Mapping[str, Any]) -> tuple[Given, ...]:
+    return tuple(Given(return_ref=ref, line_id=line_id, units=Decimal(units), net=Decimal(net))
                  for ref, line_id, units, net in content["lines"])
 
 
-def _made(tx: Tx, tenant: str, lines: Sequence[Credited]) -> None:
+def _made(tx: Tx, tenant: str, lines: Sequence[Given]) -> None:
     """Stop where we made a credit of one of these lines or are making one, or a document of which the ERP makes one.
 
     Whatever came of it, it may be there, and what was refused may be sent again.
@@ -76,19 +86,52 @@ def _made(tx: Tx, tenant: str, lines: Sequence[Credited]) -> None:
     raise NeedsOperator(message)
 
 
+def _brought(tx: Tx, rules: Rules, lines: Sequence[Given]) -> None:
+    """Stop where something of ours brings goods of one of these lines into stock, or may.
+
+    Whatever came of it, it may be there. Where all of it is done and the whole line is credited nothing comes any more, and that the books
+    show no receipt of it is what the receipt by hand is for.
+    """
+    refs = sorted({line.return_ref for line in lines})
+    units = {(ref, each.line_id): each.accepted.units for ref, told in judged(tx, rules, refs).items() for each in told.expected}
+    kept = tx.postings(rules.tenant, refs)
+    for mine in lines:
+        rows = [row for row in kept.get(mine.return_ref, ()) if row.state in FIXED and row.posting.line_id == mine.line_id
+                and row.posting.key.kind in CREDITS | LEAD | JOURNALS]
+        credited = sum((row.posting.document.quantity for row in rows if isinstance(row.posting.document, CreditNote)), NOTHING)
+        done = all(row.state is PostingState.VERIFIED and row.posting.key.kind not in JOURNALS for row in rows)
+        if rows and not (done and credited == units.get((mine.return_ref, mine.line_id))):
+            row = next((row for row in rows if row.state is not PostingState.VERIFIED), rows[0])
+            message = (f"{name_of(mine.return_ref, mine.line_id)}: our {row.posting.key.kind.value} is {row.state.value}, and what we make "
+                       "of a line brings its goods into stock, so that this receipt would be a second one and belongs to no line; have the "
+                       "receipt by hand taken back")
+            raise NeedsOperator(message)
+
+
+def _free(tx: Tx, rules: Rules, side: Side, lines: Sequence[Given]) -> None:
+    """Stop where something of ours stands against a match; nothing of ours pays."""
+    if side is Side.CREDIT:
+        _made(tx, rules.tenant, lines)
+    elif side is Side.STOCK:
+        _brought(tx, rules, lines)
+
+
 def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
     """Give a match with its lines as they are accepted now; stop where it cannot be."""
-    lines = _credited(content)
-    _made(tx, rules.tenant, lines)
-    standing = [match for match in tx.matches(rules.tenant) if set(match.records) & set(content["records"]) or
-                {(line.return_ref, line.line_id) for line in match.lines} & {(line.return_ref, line.line_id) for line in lines}]
+    lines, side = _given(content), side_of(content)
+    _free(tx, rules, side, lines)
+    asked = {(line.return_ref, line.line_id) for line in lines}
+    standing = [match for match in tx.matches(rules.tenant) if match.side is side and (
+        set(match.records) & set(content["records"]) or (
+            side is not Side.PAYMENT and {(line.return_ref, line.line_id) for line in match.lines} & asked))]
     if standing:
         message = f"match {standing[0].id} stands already: {standing[0].said}"
         raise NeedsOperator(message)
-    known = accepted(tx, rules, sorted({line.return_ref for line in lines}))
-    for line in lines:
+    known = accepted(tx, rules, sorted({line.return_ref for line in lines}), side)
+    what = "accepted" if side is Side.CREDIT else "to be stock"
+    for line in lines if side is not Side.PAYMENT else ():
         if (line.units, line.net) != (now := known.get((line.return_ref, line.line_id), (NOTHING, NOTHING))):
-            message = (f"{name_of(line.return_ref, line.line_id)}: {now[0]} for {now[1]} are accepted now, not {line.units} for "
+            message = (f"{name_of(line.return_ref, line.line_id)}: {now[0]} for {now[1]} are {what} now, not {line.units} for "
                        f"{line.net}; prove the month again")
             raise NeedsOperator(message)
     return Subject(name=lines[0].return_ref, legal_entity=str(content["legal_entity"]),
@@ -96,19 +139,20 @@ def _looks(tx: PeopleTx, rules: Rules, content: Mapping[str, Any]) -> Subject:
                    state={name: content[name] for name in ("rule", "evidence", "ambiguous", "records", "lines")})
 
 
-def accepted(tx: Tx, rules: Rules, refs: Sequence[str]) -> Mapping[tuple[str, str], tuple[Decimal, Decimal]]:
-    """Give units and net amount that are accepted of each line of these returns."""
-    return {(ref, each.line_id): (each.accepted.units, each.accepted.net)
+def accepted(tx: Tx, rules: Rules, refs: Sequence[str], side: Side = Side.CREDIT) -> Mapping[tuple[str, str], tuple[Decimal, Decimal]]:
+    """Give units and net amount that are accepted of each line of these returns; or, of receipts, the units of it that should be stock."""
+    return {(ref, each.line_id): (each.accepted.units if side is Side.CREDIT else each.accepted.stocked, each.accepted.net)
             for ref, told in judged(tx, rules, refs).items() for each in told.expected}
 
 
 def _acts(tx: PeopleTx, acting: Acting) -> str:
     said, content = acting.proposal, acting.proposal.content
-    match = Match(tenant=said.tenant, legal_entity=said.legal_entity, rule=Rule(content["rule"]), records=content["records"],
-                  lines=_credited(content), currency=str(content["currency"]), evidence=str(content["evidence"]), proposal=said.id,
-                  actor=said.proposer, approver=acting.approver, reason=said.reason, at=acting.now)
+    match = Match(tenant=said.tenant, legal_entity=said.legal_entity, side=side_of(content), rule=Rule(content["rule"]),
+                  records=content["records"], lines=_given(content), currency=str(content["currency"]),
+                  evidence=str(content["evidence"]), proposal=said.id, actor=said.proposer, approver=acting.approver, reason=said.reason,
+                  at=acting.now)
     number = tx.keep_match(match)
-    _made(tx, said.tenant, match.lines)  # once more: what was being fixed meanwhile is seen now
+    _free(tx, acting.rules, match.side, match.lines)  # once more: what was being fixed meanwhile is seen now
     _tell(tx, acting, match, number, "match.confirmed")
     return f"match {number}: {match.said}"
 
@@ -141,7 +185,7 @@ def _tell(tx: PeopleTx, acting: Acting, match: Match, number: int, action: str) 
     refs = sorted({line.return_ref for line in match.lines})
     for ref in refs:
         tx.record(match.tenant, subject=ref, action=action, at=acting.now, actor=acting.proposal.proposer, detail={
-            "match": number, "approver": acting.approver, "reason": acting.proposal.reason,
+            "match": number, "side": match.side.value, "approver": acting.approver, "reason": acting.proposal.reason,
             "documents": sorted(set(match.records.values())), "lines": [line.line_id for line in match.lines if line.return_ref == ref]})
     tx.touch(match.tenant, refs)
 

@@ -5,20 +5,19 @@ payment; where rows of the kind `credit` are there as well, they are what is cre
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from backhaul.application.certify import accepted, raise_break
-from backhaul.application.claims import Owed
+from backhaul.application.claims import Owed, as_of
 from backhaul.application.proof_ports import KeptStray, ProofStore
 from backhaul.application.reconcile import AMOUNT, Books, Paths, Row, quoted
 from backhaul.domain.discrepancy import CLASSES
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.money import Money
-from backhaul.domain.payments import AS_TOLD, RANK, Claim, PaymentStatus, Waits, compare, newest, together
+from backhaul.domain.payments import AS_TOLD, RANK, Claim, PaymentStatus, Waits, compare, together
 from backhaul.domain.proof import NOTHING, Standing
 from backhaul.domain.rules import Rules
 
@@ -39,14 +38,6 @@ def rows_of(owed: Sequence[Owed], first: date, day: date) -> Iterator[Mapping[st
         settled = compare(known, day, NOTHING, Waits()).standing is Standing.PROVED
         if days and (max(days) >= first or not settled):
             yield from _rows(known)
-
-
-def as_of(each: Owed, day: date) -> Claim:
-    """Give a claim as it stood at the end of a day."""
-    claim = each.claim
-    return replace(claim, credits=tuple(credit for credit in claim.credits if credit.day <= day),
-                   payments=tuple(newest(payment for payment in each.told if payment.day <= day)),
-                   written_off=claim.written_off if each.given_up_on and each.given_up_on <= day else NOTHING)
 
 
 def _rows(claim: Claim) -> Iterator[Mapping[str, Any]]:

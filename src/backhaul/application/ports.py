@@ -475,8 +475,11 @@ class Tx(Protocol):
         """Give the matches people confirmed, oldest first; those that were revoked only on demand."""
         ...
 
-    def matched_lines(self, tenant: str, refs: Collection[str]) -> Mapping[tuple[str, str], Match]:
-        """Give the lines of these returns that a credit by hand was confirmed for; none is confirmed before the transaction ends."""
+    def matched_lines(self, tenant: str, refs: Collection[str]) -> Mapping[tuple[str, str], Sequence[Match]]:
+        """Give the lines of these returns that a credit or a receipt by hand was confirmed for, with all that were.
+
+        None is confirmed before the transaction ends.
+        """
         ...
 
     def allocations(self, tenant: str, batches: Collection[str]) -> Mapping[str, Sequence[JournalLine]]:

@@ -18,6 +18,7 @@ from backhaul.application.taken import taken
 from backhaul.domain import original, validation
 from backhaul.domain.answering import waits_for
 from backhaul.domain.charges import debited_line, is_charge
+from backhaul.domain.entry import Side
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.exception_case import ExceptionCase, Finding
 from backhaul.domain.facts import Fact, LinesMinted, Matched, Stage
@@ -138,7 +139,7 @@ def process(store: Store, rules: Rules, routes: Mapping[str, Route], now: dateti
 
 
 def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Route], now: datetime, *,  # noqa: PLR0913  the whole picture
-                unread: bool, by_hand: Mapping[tuple[str, str], Match]) -> None:
+                unread: bool, by_hand: Mapping[tuple[str, str], Sequence[Match]]) -> None:
     """Plan one return by what is known of it, and give an owner to what stands in the way."""
     if picture.case.unminted:
         tx.add_facts(rules.tenant, [LinesMinted(return_ref=picture.case.ref, at=now, lines=picture.case.unminted)])
@@ -158,11 +159,17 @@ def _take_stock(tx: Tx, picture: Picture, rules: Rules, routes: Mapping[str, Rou
     _save(tx, picture, rules, plan, held, now=now)
 
 
-def _by_hand(picture: Picture, by_hand: Mapping[tuple[str, str], Match]) -> Iterable[Finding]:
-    """Find lines that a credit by hand was confirmed for: nothing more is made of them here, or the customer were credited twice."""
-    for (ref, line_id), match in sorted(by_hand.items(), key=lambda each: each[0]):
-        if ref == picture.case.ref:
-            yield Finding(code="CREDITED_BY_HAND", line_id=line_id,
+def _by_hand(picture: Picture, by_hand: Mapping[tuple[str, str], Sequence[Match]]) -> Iterable[Finding]:
+    """Find lines that a credit or a receipt by hand was confirmed for: nothing more is made of them here.
+
+    The customer were credited twice, or the goods received twice. A line we credited whole ourselves waits for nobody.
+    """
+    for (ref, line_id), match in sorted(((at, match) for at, some in by_hand.items() for match in some), key=lambda each: each[0]):
+        line = next((line for line in picture.case.lines if line.line_id == line_id), None)
+        done = sum((posting.document.quantity for posting, _ in picture.credited
+                    if posting.line_id == line_id and isinstance(posting.document, CreditNote)), NOTHING)
+        if ref == picture.case.ref and (match.side is Side.CREDIT or line is None or done < line.accepted):
+            yield Finding(code="CREDITED_BY_HAND" if match.side is Side.CREDIT else "RECEIVED_BY_HAND", line_id=line_id,
                           sentence=f"{line_id} is {match.said} (match {match.id}): {match.reason}")
 
 

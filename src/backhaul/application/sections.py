@@ -167,13 +167,14 @@ def _signatures(material: Material) -> Iterator[Row]:
 
 
 def _by_hand(material: Material) -> Iterator[Row]:
-    """List the lines that a credit by hand was confirmed for; a match fell if the proof says so."""
+    """List the lines that a credit or a receipt by hand was confirmed for; a match fell if the proof says so."""
     fell = [str(said) for said in material.proof.figures.get("reasons", ())]
     for match in material.matches:
         says = next((said for said in fell if said.startswith(f"match {match.id} of ")), "in the books as confirmed")
         for line in match.lines:
-            yield (match.id, match.legal_entity, line.return_ref, line.line_id, ", ".join(sorted(set(match.records.values()))), line.units,
-                   line.net, match.currency, match.actor, match.approver, match.at, match.reason, says)
+            yield (match.id, match.kind, match.legal_entity, line.return_ref, line.line_id,
+                   ", ".join(sorted(set(match.records.values()))), line.units, line.net, match.currency, match.actor, match.approver,
+                   match.at, match.reason, says)
 
 
 def _parameters(material: Material) -> Iterator[Row]:
@@ -244,9 +245,9 @@ SECTIONS: Final[Mapping[str, Section]] = {
         "Proposal", "Legal entity", "Kind", "About", "Amount", "Currency", "Proposed by", "Proposed", "Approved by", "State", "Ended",
         "Reason")),
     "Mapping changes": Section(rows=_versions, headings=("Version", "Since", "By", "Proposal", "SHA-256")),
-    "Credited by hand": Section(rows=_by_hand, headings=(
-        "Match", "Legal entity", "Return", "Line", "Documents", "Units", "Net", "Currency", "Proposed by", "Approved by", "Confirmed",
-        "Reason", "Says")),
+    "Credited or received by hand": Section(rows=_by_hand, headings=(
+        "Match", "Kind", "Legal entity", "Return", "Line", "Documents", "Units", "Net", "Currency", "Proposed by", "Approved by",
+        "Confirmed", "Reason", "Says")),
     "Signatures": Section(rows=_signatures, headings=(
         "Legal entity", "List", "Signed by", "Signed", "SHA-256", "Numbers", "Fell", "What moved")),
     "Extract parameters": Section(rows=_parameters, headings=(

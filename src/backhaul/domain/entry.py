@@ -14,12 +14,13 @@ from backhaul.domain.proof import Status
 
 
 class Side(StrEnum):
-    """Which of the ERP's books a record stands in."""
+    """Which of the ERP's books a record stands in; payments stand in none, but with whoever pays."""
 
     STOCK = "stock"
     CREDIT = "credit"
     LOSS = "loss"
     LEDGER = "ledger"
+    PAYMENT = "payment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,10 @@ KINDS: Final[Mapping[str, Kind]] = {
                               _F, _T.CREDIT, 5,
                               "Nothing, where goods and credit are booked as they should be: close the line. Otherwise revoke the match; "
                               "a line that was closed stays closed."),
+    "RECEIVED_BY_HAND": _kind("People confirmed that goods received by hand are this line's; they are not received again, nor credited "
+                              "by us.", _F, _T.STEP, 5,
+                              "Have the customer credited by the document that received the goods, and match that credit; where it is, "
+                              "close the line. Otherwise have the receipt taken back and revoke the match."),
     "UNITS_TAKEN": _kind("A document was refused, and another return took its units of the sale meanwhile.", _F, _T.STEP, 2,
                          "Compare the two returns: close this line, or have the credit of the other one taken back."),
     "NOT_SENT": _kind("Access or set-up is wrong, so that the ERP could not be told or asked; nothing was sent.", _I, _T.ACCESS, 1,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from backhaul.domain.proof import NOTHING, Discrepancy, Standing, Verdict
+from backhaul.domain.trail import digest
 
 
 class PaymentStatus(StrEnum):
@@ -61,6 +62,12 @@ class Payment:
     def worth(self) -> Decimal:
         """Give the credit it answers."""
         return self.amount + self.fee - self.bonus - self.exchange
+
+    @property
+    def key(self) -> str:
+        """Give the hash of all that it says, but what has become of it and what it names."""
+        return digest([self.name, self.currency, self.day.isoformat(), *(
+            format(each.normalize() + NOTHING, "f") for each in (self.amount, self.fee, self.bonus, self.exchange))])[:24]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

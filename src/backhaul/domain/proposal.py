@@ -31,7 +31,7 @@ class ProposalKind(StrEnum):
     SETTLE = "settle"
     MATCH = "match"
     PAIR = "pair"
-    """A credit by hand is the credit of a line."""
+    """A credit or a receipt by hand is that of a line, or a payment that of a return."""
     UNPAIR = "unpair"
     CORRECT = "correct"
     OUTCOME = "outcome"
@@ -86,7 +86,7 @@ PROPOSALS: Final[Mapping[ProposalKind, ProposalRule]] = {
     ProposalKind.DEBIT: ProposalRule(means="Take back the credit of goods that were rejected after it."),
     ProposalKind.SETTLE: ProposalRule(means="Say what became of an effect that the ERP cannot be asked about."),
     ProposalKind.MATCH: ProposalRule(means="Say which sale goods without a return come from."),
-    ProposalKind.PAIR: ProposalRule(means="Confirm that a credit by hand is the credit of a line, so that it is not credited again."),
+    ProposalKind.PAIR: ProposalRule(means="Confirm that a credit, receipt or payment is that of a line, which is not made again."),
     ProposalKind.UNPAIR: ProposalRule(means="Revoke a confirmed match."),
     ProposalKind.CORRECT: ProposalRule(means="Say what a value of a return is where the messages have it wrong."),
     ProposalKind.OUTCOME: ProposalRule(means="Say what becomes of goods that are not accepted, where it moves money."),

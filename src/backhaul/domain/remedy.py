@@ -20,7 +20,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "PARTLY_ACCEPTED_FULLY_CREDITED": "Take back what was credited above the accepted units by a debit, with approval.",
     "RECEIVED_TWICE": "Count the units; take the second receipt out of stock by journal.",
     "SCRAPPED_TWICE": "Count the units; bring back what was written off twice by journal.",
-    "CREDIT_WITHOUT_STOCK": "Find the goods: register their arrival, or say why there are none and write them off with approval.",
+    "CREDIT_WITHOUT_STOCK": "Find the goods: register their arrival and match it, or say why there are none and write them off with "
+                            "approval.",
     "STUCK_UNCONFIRMED": "Look for the mark in the ERP by hand and settle the exception of the line; never send it again unseen.",
     "DRAFT_NEVER_POSTED": "Look at the ERP's job and at the draft's own errors; post it there.",
     "DELETED_DRAFT": "Ask who deleted it; retry the line, which looks first and then makes it anew.",

@@ -1,4 +1,4 @@
-"""Which credits by hand are suggested to which lines, which did people confirm, and how does each of these stand?
+"""Which credits, receipts and payments are suggested to which lines, which did people confirm, and how does each of these stand?
 
 What somebody proposes is bound to what they were shown: a suggestion has a hash over all that is said of it.
 """
@@ -14,11 +14,13 @@ from sqlalchemy import Connection
 
 from backhaul.adapters.sql import proofs
 from backhaul.application.attest import judged
+from backhaul.application.pairing import side_of
 from backhaul.application.people_ports import PeopleTx
 from backhaul.application.ports import Tx
 from backhaul.domain.access import Scope
+from backhaul.domain.entry import Side
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.pairing import Match
+from backhaul.domain.pairing import SIDES, Match
 from backhaul.domain.proposal import Proposal, ProposalKind
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
@@ -38,7 +40,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A credit of a suggestion: its document, units, net amount and posting day as far as the proof kept them."""
+    """A credit, receipt or payment of a suggestion: its document, units, net amount and posting day as far as the proof kept them."""
 
     document: str
     units: str = ""
@@ -56,8 +58,18 @@ class Offer:
     waits: int | None = None
 
     @property
+    def side(self) -> Side:
+        """Say whether it is about credits, receipts or payments."""
+        return side_of(self.told)
+
+    @property
+    def kind(self) -> str:
+        """Say what one of its records is called."""
+        return SIDES[self.side]
+
+    @property
     def records(self) -> tuple[Record, ...]:
-        """Give its credits."""
+        """Give its credits, receipts or payments."""
         told = self.told.get("told", {})
         return tuple(Record(document=document, **_record(*told[key])) if key in told else Record(document=document)
                      for key, document in self.told["records"].items())
@@ -85,11 +97,12 @@ def offered(tx: PeopleTx, scope: Scope, period: str) -> Offered:
     """Give a month's suggestions of these legal entities; what was not looked for is told to who may see all of them."""
     found = tx.suggested(scope.tenant, period)
     mine = [each for each in found if "key" in each and scope.covers(str(each["legal_entity"]))]
-    taken = {what: match.id for match in tx.matches(scope.tenant)
+    taken = {(match.side, what): match.id for match in tx.matches(scope.tenant)
              for what in (*match.records, *(f"{line.return_ref}|{line.line_id}" for line in match.lines))}
     waiting = {each.content["key"]: each.id for each in _open(tx, scope, ProposalKind.PAIR)}
     offers = tuple(Offer(told=each, shown=digest(each), waits=waiting.get(each["key"]),
-                         stands=next((taken[what] for what in _parts(each) if what in taken), None)) for each in mine)
+                         stands=next((taken[at] for what in _parts(each) if (at := (side_of(each), what)) in taken), None))
+                   for each in mine)
     given_up = (str(each["given_up"]) for each in found if "key" not in each and scope.entities is None)
     return Offered(offers=offers, given_up=tuple(given_up))
 

@@ -19,7 +19,7 @@ from backhaul.application.advance import History, Unreadable, advance, judged_by
 from backhaul.application.appraise import appraise
 from backhaul.application.attest import Testimony, attest, forget
 from backhaul.application.certify import across, certify, late
-from backhaul.application.claims import Owed, claims
+from backhaul.application.claims import Owed, claims, suggested
 from backhaul.application.extracts import SIDES
 from backhaul.application.folded import Effort
 from backhaul.application.lease import HeldElsewhere, Lease, LeasedErp, Renewing, held
@@ -156,6 +156,7 @@ def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, 
     owed = claims(house.store, rules, turn=turn, anew=anew)
     compared = [each for each in owed if rules.payouts.providers or each.told]
     told.payouts += map(dict, payments.rows_of(compared, whole.first, min(day, whole.last)))
+    told.suggested += suggested(owed, min(day, whole.last))
     mine.check()
     return _Heard(told=told, irregular=irregular, owed=owed, relied_on=f"{asked.relied_on}; {_said(told.effort, anew=anew)}")
 

@@ -1,4 +1,4 @@
-"""Which credits by hand could be the credit of which lines, and which are, as people confirmed?"""
+"""Which credits, receipts and payments could be those of which lines, and which are, as people confirmed?"""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,7 +9,8 @@ import typer
 from backhaul.entrypoints.seconding import agreed, tell
 from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
 
-match_app: Final = typer.Typer(no_args_is_help=True, help="Credits by hand and the lines they belong to: list, propose, revoke.")
+match_app: Final = typer.Typer(no_args_is_help=True,
+                               help="Credits, receipts and payments and the lines they belong to: list, propose, revoke.")
 
 Period = Annotated[str, typer.Option(help="A month that was proved (YYYY-MM).")]
 Who = Annotated[str, typer.Option(help="Who you are; somebody else approves.")]
@@ -20,6 +21,9 @@ Why = Annotated[str, typer.Option(help="Why; kept in the trail.")]
 def match_list(*, period: Period, every: Annotated[bool, typer.Option("--each", help="Also the matches that were revoked.")] = False,
                tenant: Tenant = "", as_json: Json = False) -> None:
     """List what the latest proof of a month suggests, by rule and evidence, and all matches people confirmed."""
+    from backhaul.application.pairing import side_of
+    from backhaul.domain.pairing import SIDES
+
     with opened() as house:
         name = tenant_of(house, tenant)
         with house.store.look() as tx:
@@ -28,9 +32,11 @@ def match_list(*, period: Period, every: Annotated[bool, typer.Option("--each", 
         say({"suggested": suggested, "matches": [asdict(each) for each in matches]})
         return
     for each in suggested:
+        if "key" not in each:
+            out.print(f"not looked for: {each['given_up']}", soft_wrap=True)
+            continue
         sure = "  AMBIGUOUS: it shares a record or a line with another" if each.get("ambiguous") else ""
-        told = f"{each['key']}  {each['rule']}: {each['evidence']}{sure}" if "key" in each else f"not looked for: {each['given_up']}"
-        out.print(told, soft_wrap=True)
+        out.print(f"{each['key']}  {SIDES[side_of(each)]}, {each['rule']}: {each['evidence']}{sure}", soft_wrap=True)
     for match in matches:
         lines = ", ".join(f"{line.return_ref}|{line.line_id}" for line in match.lines)
         over = f"; revoked by {match.revoked_by}: {match.revoked_why}" if match.revoked_at else ""
@@ -40,7 +46,7 @@ def match_list(*, period: Period, every: Annotated[bool, typer.Option("--each", 
 @match_app.command("propose")
 def match_propose(key: Annotated[str, typer.Argument(help="The key that `match list` shows.")], *, period: Period,  # noqa: PLR0913  each is an option
                   actor: Who, reason: Why, tenant: Tenant = "", as_json: Json = False) -> None:
-    """Propose that what was suggested belongs together; once somebody else approved it, those lines are not credited again."""
+    """Propose that what was suggested belongs together; once somebody else approved it, nothing of those lines is made again by us."""
     from backhaul.application.pairing import choose
     from backhaul.domain.proposal import ProposalKind
 

@@ -12,9 +12,10 @@ from tests.adapters.sql.test_constraints import Refused
 
 from backhaul.adapters.sql import SqlStore
 from backhaul.application.ports import PostingState
+from backhaul.domain.entry import Side
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.money import Money
-from backhaul.domain.pairing import Credited, Match, Rule
+from backhaul.domain.pairing import Given, Match, Rule
 from backhaul.domain.proposal import Proposal, ProposalKind
 
 
@@ -31,7 +32,7 @@ def asked(store: SqlStore, story: Any, reason: str) -> int:
 def match(store: SqlStore, story: Any, *, record: str = "k-1", ref: str = "R1", line: str = "1", **more: Any) -> Match:
     made = Match(
         tenant="acme", legal_entity="gb", rule=Rule.ONE_TO_ONE, records={record: "CN-1"}, currency="GBP", evidence="it looks so",
-        lines=(Credited(return_ref=ref, line_id=line, units=Decimal(2), net=Decimal("12.50")),),
+        lines=(Given(return_ref=ref, line_id=line, units=Decimal(2), net=Decimal("12.50")),),
         proposal=asked(store, story, f"{record} {ref} {line}"), actor="ann", approver="bob", reason="paid out", at=story.noon)
     return replace(made, **more)
 
@@ -59,6 +60,20 @@ def test_what_stands_in_one_match_stands_in_no_other_until_it_is_revoked(store: 
     with store.begin() as tx:
         assert [each.lines[0].return_ref for each in tx.matches("acme")] == [again.get("ref", "R1")]
         assert [each.revoked_by for each in tx.matches("acme", standing=False)] == ["ann", ""]
+
+
+def test_a_line_has_one_match_of_its_credit_and_one_of_its_goods(store: SqlStore, story: Any) -> None:
+    kept(store, match(store, story))
+    goods = kept(store, match(store, story, record="k-2", side=Side.STOCK))
+    third = match(store, story, record="k-3", side=Side.STOCK)
+
+    with pytest.raises(NeedsOperator, match="is matched already"):
+        kept(store, third)
+    with store.begin() as tx:
+        assert [each.kind for each in tx.matched_lines("acme", ["R1"])["R1", "1"]] == ["credit", "receipt"]
+    revoked(store, story, goods)
+    with store.begin() as tx:
+        assert [each.kind for each in tx.matched_lines("acme", ["R1"])["R1", "1"]] == ["credit"]
 
 
 def test_a_return_is_asked_for_its_own_lines_letter_by_letter(store: SqlStore, story: Any) -> None:

@@ -160,7 +160,8 @@ class Reader:
                     left.remove((item, came, cost))
                     taken[item] = taken.get(item, NOTHING) + came
                     yield Entry(side=Side.STOCK, document=receipt or document, voucher=document, mark=line.mark, item=item, units=came,
-                                cost=cost, place=self._place(line.row), posted_on=day_of(head.get("postingDate")))
+                                cost=cost, place=self._place(line.row), posted_on=day_of(head.get("postingDate")),
+                                customer=str(head.get("customerNumber") or "") or None)
         yield from self._strays(stock, taken)
 
     def _strays(self, stock: Sequence[Row], taken: Mapping[str, Decimal]) -> Iterator[Entry]:

@@ -294,7 +294,10 @@ def _moved(books: _Books, row: Row, side: Side, sign: int) -> Entry:
     order, lot = _lot(row)
     posted = number(row.get("CostAmountPosted")) + number(row.get("CostAmountAdjustment"))
     cost = posted or number(row.get("CostAmountPhysical"))
+    head = books.heads.get(order, {})
+    customer = str(head.get("CustomerAccountNumber") or head.get("OrderingCustomerAccountNumber") or "") or None
     return Entry(side=side, document=str(row.get("VoucherPhysical") or order), voucher=str(row.get("VoucherPhysical") or ""),
+                 customer=customer, sale=str(head.get("CustomerRequisitionNumber") or "") or None,
                  mark=_mark(books.by_lot.get((order, lot))), item=str(row.get("ItemId") or "") or None,
                  place=Place(warehouse=str(row.get("InventLocationId") or ""), location=str(row.get("WMSLocationId") or ""),
                              status=str(row.get("InventStatusId") or "")),

@@ -1,4 +1,4 @@
-"""Which credits by hand did people confirm to be the credit of which lines, and what is suggested?"""
+"""Which credits and receipts by hand did people confirm to be those of which lines, and what is suggested?"""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -10,11 +10,14 @@ from sqlalchemy import Row, and_, delete, insert, or_, select, text
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.book import Book
+from backhaul.domain.entry import Side
 from backhaul.domain.errors import NeedsOperator
-from backhaul.domain.pairing import Credited, Match, Rule
+from backhaul.domain.pairing import Given, Match, Rule
 
 LOCK: Final = "SELECT pg_advisory_xact_lock{how}(hashtext('matches:' || :tenant))"
 """Whoever fixes postings holds it shared, whoever confirms a match alone, so that neither misses the other (PostgreSQL)."""
+NAMES: Final[Mapping[Side, str]] = {Side.CREDIT: "line", Side.STOCK: "goods"}
+"""How what is matched of a line is named: its credit, and its goods, each once; a return may be paid several times."""
 AT_ONCE: Final = 100
 """For how many returns their matches are looked up in one query."""
 
@@ -29,15 +32,20 @@ class Pairs(Book):
             ends, ends.c.match == table.c.id, isouter=True).where(table.c.tenant == tenant).order_by(table.c.id)
         return [_match(row) for row in self._connection.execute(query.where(ends.c.at.is_(None)) if standing else query)]
 
-    def matched_lines(self, tenant: str, refs: Collection[str]) -> Mapping[tuple[str, str], Match]:
-        """Give the lines of these returns that a credit by hand was confirmed for; none is confirmed before the transaction ends."""
+    def matched_lines(self, tenant: str, refs: Collection[str]) -> Mapping[tuple[str, str], Sequence[Match]]:
+        """Give the lines of these returns that something by hand was confirmed for; none is confirmed before the transaction ends."""
         self._lock(tenant, "_shared")
         table, asked, numbers = tables.matched, sorted(set(refs)), set[int]()
         for start in range(0, len(asked), AT_ONCE):
             numbers |= set(self._connection.execute(select(table.c.match).where(table.c.tenant == tenant, or_(*(
-                and_(table.c.what >= f"line:{ref}|", table.c.what < f"line:{ref}}}") for ref in asked[start:start + AT_ONCE])))).scalars())
-        return {(line.return_ref, line.line_id): match for match in (self.matches(tenant) if numbers else ())
-                if match.id in numbers for line in match.lines if line.return_ref in refs}
+                and_(table.c.what >= f"{name}:{ref}|", table.c.what < f"{name}:{ref}}}")
+                for name in NAMES.values() for ref in asked[start:start + AT_ONCE])))).scalars())
+        found: dict[tuple[str, str], list[Match]] = {}
+        for match in self.matches(tenant) if numbers else ():
+            for line in match.lines if match.id in numbers else ():
+                if line.return_ref in refs:
+                    found.setdefault((line.return_ref, line.line_id), []).append(match)
+        return found
 
     def keep_match(self, match: Match) -> int:
         """Keep a match and give its number; what is matched already is `NeedsOperator`. Postings read afterwards are the newest."""
@@ -45,7 +53,8 @@ class Pairs(Book):
         self.flush()
         for known in (self._cases, self._rows, self._whole, self._known):
             known.clear()  # read before the lock was had, so that what others fixed meanwhile is not in them
-        what = [*(f"record:{key}" for key in match.records), *(f"line:{line.return_ref}|{line.line_id}" for line in match.lines)]
+        what = [*(f"record:{key}" for key in match.records),
+                *(f"{NAMES[match.side]}:{line.return_ref}|{line.line_id}" for line in match.lines if match.side in NAMES)]
         table = tables.matched
         if self._connection.execute(select(table.c.match).where(table.c.tenant == match.tenant, table.c.what.in_(what))).first():
             message = f"{', '.join(sorted(set(match.records.values())))} or what it should be matched with is matched already"
@@ -53,7 +62,8 @@ class Pairs(Book):
         number: int = self._connection.execute(insert(tables.matches).returning(tables.matches.c.id), {
             "tenant": match.tenant, "legal_entity": match.legal_entity, "proposal": match.proposal, "actor": match.actor,
             "approver": match.approver, "reason": match.reason, "at": match.at, "body": rows.written({
-                "rule": match.rule.value, "records": match.records, "currency": match.currency, "evidence": match.evidence,
+                "side": match.side.value, "rule": match.rule.value, "records": match.records, "currency": match.currency,
+                "evidence": match.evidence,
                 "lines": [[line.return_ref, line.line_id, str(line.units), str(line.net)] for line in match.lines]})}).scalar_one()
         self._connection.execute(insert(table), [{"tenant": match.tenant, "what": each, "match": number} for each in what])
         self._stir(match.tenant, match)
@@ -95,8 +105,9 @@ class Pairs(Book):
 def _match(row: Row[Any]) -> Match:
     told = json.loads(row.body)
     return Match(
-        id=row.id, tenant=row.tenant, legal_entity=row.legal_entity, rule=Rule(told["rule"]), records=told["records"],
-        currency=told["currency"], evidence=told["evidence"], proposal=row.proposal, actor=row.actor, approver=row.approver,
-        reason=row.reason, at=row.at, revoked_at=row.ended_at, revoked_by=row.ended_by or "", revoked_why=row.ended_why or "",
-        lines=tuple(Credited(return_ref=ref, line_id=line, units=Decimal(units), net=Decimal(net))
+        id=row.id, tenant=row.tenant, legal_entity=row.legal_entity, side=Side(told.get("side", Side.CREDIT.value)),
+        rule=Rule(told["rule"]), records=told["records"], currency=told["currency"], evidence=told["evidence"], proposal=row.proposal,
+        actor=row.actor, approver=row.approver, reason=row.reason, at=row.at,
+        revoked_at=row.ended_at, revoked_by=row.ended_by or "", revoked_why=row.ended_why or "",
+        lines=tuple(Given(return_ref=ref, line_id=line, units=Decimal(units), net=Decimal(net))
                     for ref, line, units, net in told["lines"]))

@@ -278,8 +278,9 @@ def proof_lines(asked: Mine, period: FromQuery[str], kind: FromQuery[str] = "", 
 
 @get("/{tenant:str}/matches", action=Action.SEE, sync_to_thread=True)
 def matches(asked: Mine, period: FromQuery[str], limit: FromQuery[int] = 50, offset: FromQuery[int] = 0) -> Told:
-    """List which credits by hand the last proof of a month suggests to which lines, and all matches people confirmed, the latest first.
+    """List which credits, receipts and payments a month's last proof suggests to which lines, and all matches people confirmed.
 
+    `side` is credit, stock (receipts) or payment; the latest match is first.
     `limit` and `offset` go through both lists; `total` says how long each is.
     """
     with asked.store.read() as connection, asked.store.look() as tx:

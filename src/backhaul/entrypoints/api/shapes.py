@@ -229,7 +229,7 @@ def offered(asked: Asked, proposal: Proposal, *accounts: str) -> Told:
 def suggestion(asked: Asked, each: Offer) -> Told:
     """Give what a proof suggests, with its records and lines side by side and the hash to propose."""
     told = each.told
-    return {"key": told["key"], "shown": each.shown, "rule": told["rule"], "ambiguous": told["ambiguous"],
+    return {"key": told["key"], "shown": each.shown, "side": each.side.value, "rule": told["rule"], "ambiguous": told["ambiguous"],
             "evidence": asked.words(told["evidence"], told["legal_entity"]), "legal_entity": told["legal_entity"],
             "currency": told["currency"], "net": told["net"],
             "records": [{"document": row.document, "units": row.units, "net": row.net,
@@ -241,8 +241,8 @@ def suggestion(asked: Asked, each: Offer) -> Told:
 def match(asked: Asked, each: Confirmed) -> Told:
     """Give a match that people confirmed: what it joins, who said so and why, and how it stands."""
     kept = each.match
-    return {"number": kept.id, "standing": each.standing.value, "rule": kept.rule.value, "legal_entity": kept.legal_entity,
-            "currency": kept.currency, "documents": sorted(set(kept.records.values())),
+    return {"number": kept.id, "standing": each.standing.value, "side": kept.side.value, "rule": kept.rule.value,
+            "legal_entity": kept.legal_entity, "currency": kept.currency, "documents": sorted(set(kept.records.values())),
             "lines": [{"return": line.return_ref, "line": line.line_id, "units": plain(line.units), "net": plain(line.net)}
                       for line in kept.lines],
             "evidence": asked.words(kept.evidence, kept.legal_entity), "actor": kept.actor, "approver": kept.approver,

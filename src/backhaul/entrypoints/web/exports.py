@@ -225,7 +225,7 @@ def _suggested(console: Console, request: AnyRequest, connection: Connection, re
         head = (period, told["key"], told["rule"], "ambiguous" if told["ambiguous"] else "", entity)
         tail = (told["currency"], console.words(request, entity)(told["evidence"]))
         for record in each.records:
-            yield (*head, "credit", record.document, "", record.posted_on, *(Decimal(text) if text else "" for text in (
+            yield (*head, each.kind, record.document, "", record.posted_on, *(Decimal(text) if text else "" for text in (
                 record.units, record.net)), *tail)
         for ref, line, units, net in told["lines"]:
             yield (*head, "line", ref, line, days.get((ref, line)), Decimal(units), Decimal(net), *tail)
@@ -240,9 +240,10 @@ def _matches(console: Console, request: AnyRequest, connection: Connection, _rea
         match = each.match
         words = console.words(request, match.legal_entity)
         for line in match.lines:
-            yield (match.id, each.standing.value, match.rule.value, match.legal_entity, ", ".join(sorted(set(match.records.values()))),
-                   line.return_ref, line.line_id, line.units, line.net, match.currency, match.actor, match.approver, match.at,
-                   words(match.reason), match.revoked_at, match.revoked_by, words(match.revoked_why), words(match.evidence), each.fell)
+            yield (match.id, each.standing.value, match.kind, match.rule.value, match.legal_entity,
+                   ", ".join(sorted(set(match.records.values()))), line.return_ref, line.line_id, line.units, line.net, match.currency,
+                   match.actor, match.approver, match.at, words(match.reason), match.revoked_at, match.revoked_by,
+                   words(match.revoked_why), words(match.evidence), each.fell)
 
 
 def _house(_: Console, request: AnyRequest, connection: Connection, reach: Reach) -> Iterator[Row]:
@@ -424,8 +425,8 @@ SHEETS: Final[dict[str, Sheet]] = {
         "Month", "Suggestion", "Rule", "Ambiguous", "Legal entity", "Side", "Document or return", "Line", "On", "Units", "Net", "Currency",
         "Says")),
     "matches": Sheet(action=Action.SEE, rows=_matches, headings=(
-        "Match", "Stands", "Rule", "Legal entity", "Documents", "Return", "Line", "Units", "Net", "Currency", "Proposed by", "Approved by",
-        "At", "Because", "Revoked", "Revoked by", "Revoked because", "Says", "Fell")),
+        "Match", "Stands", "Kind", "Rule", "Legal entity", "Documents", "Return", "Line", "Units", "Net", "Currency", "Proposed by",
+        "Approved by", "At", "Because", "Revoked", "Revoked by", "Revoked because", "Says", "Fell")),
     "house": Sheet(action=Action.SEE, whole=True, rows=_house, headings=(
         "Month", "Class", "Team", "About", "Legal entity", "Found", "Amount", "Currency", "Says")),
     "within": Sheet(action=Action.SEE, whole=True, rows=_within, headings=(

@@ -1,4 +1,4 @@
-"""Which credits by hand could be the credit of which lines, which are, as people confirmed, and what shall be proposed?
+"""Which credits, receipts and payments could be those of which lines, which are, as people confirmed, and what shall be proposed?
 
 Shown for the legal entities somebody may see, proposed for those they may propose for, and only as it was shown.
 """
@@ -16,6 +16,7 @@ from backhaul.adapters.sql.lists import PAGE
 from backhaul.application import approvals
 from backhaul.application.effects import EFFECTS
 from backhaul.domain.access import Action, scope as scope_of
+from backhaul.domain.entry import Side
 from backhaul.domain.errors import NeedsOperator
 from backhaul.domain.pairing import Rule
 from backhaul.domain.proposal import ProposalKind
@@ -23,12 +24,16 @@ from backhaul.entrypoints import joining
 from backhaul.entrypoints.web.console import Console, done, fields, query, whole
 from backhaul.entrypoints.web.door import AnyRequest
 
-RULES: Final[Mapping[str, str]] = {
-    Rule.ONE_TO_ONE.value: "One credit is like one line: units and net amount are the same.",
-    Rule.ONE_TO_MANY.value: "One credit is exactly what several lines come to.",
-    Rule.MANY_TO_ONE.value: "Several credits come to exactly what one line waits for.",
+RULES: Final[Mapping[tuple[str, str], str]] = {
+    (Side.CREDIT.value, Rule.ONE_TO_ONE.value): "One credit is like one line: units and net amount are the same.",
+    (Side.CREDIT.value, Rule.ONE_TO_MANY.value): "One credit is exactly what several lines come to.",
+    (Side.CREDIT.value, Rule.MANY_TO_ONE.value): "Several credits come to exactly what one line waits for.",
+    (Side.STOCK.value, Rule.ONE_TO_ONE.value): "One receipt is like one line: item and units are the same.",
+    (Side.STOCK.value, Rule.ONE_TO_MANY.value): "One receipt brought in exactly the units of several lines.",
+    (Side.STOCK.value, Rule.MANY_TO_ONE.value): "Several receipts brought in exactly the units one line waits for.",
+    (Side.PAYMENT.value, Rule.ONE_TO_ONE.value): "One payment is exactly what one claim is owed.",
 }
-"""By which rule something is suggested, in plain words."""
+"""By which rule a record is suggested, in plain words."""
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
