@@ -1,7 +1,6 @@
 """Whatever moment the process dies at, every accepted line has exactly one credit note in the end."""
 
 import os
-import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from backhaul.adapters.sql.store import SqlStore
 from backhaul.application.lease import LASTING
 from backhaul.testing.interrupting import Fuse, Interrupted
 from tests.journeys.stage import DAILY, WIRE, World, life, line, open_world, sold, sold_centrally
@@ -71,16 +69,11 @@ def test_a_process_that_dies_at_any_point_credits_each_accepted_line_once(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str, mode: str, days: int, first: int, every: int, through: set[str],
 ) -> None:
     erp = request.getfixturevalue(kind.replace("-", "_"))
-    template = tmp_path / "template.sqlite"
-    empty = SqlStore(f"sqlite:///{template}")
-    empty.migrate()
-    empty.close()
 
     def open_at(point: int, fuse: Fuse | None = None) -> World:
         file = tmp_path / f"{point}.sqlite"
         if not file.exists():
             fresh(erp, tmp_path / "sales", kind)
-            shutil.copy(template, file)
         return open_world(erp, f"sqlite:///{file}", window=DAILY, fuse=fuse, mode=mode, kind=kind)
 
     noted = Noting(at=0)

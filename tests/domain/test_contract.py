@@ -100,5 +100,8 @@ def test_a_set_that_is_asked_about_for_the_first_time_joins_the_contract_and_ove
 
     wider = RECORDED.widened(more)
 
+    assert not RECORDED.covers(more)
+    assert not RECORDED.covers(replace(more, sets={}))
+    assert wider.covers(more)
     assert wider.sets == {**RECORDED.sets, "Heads": {"Number": PRICE}}
     assert wider.enums == {"Status": ("Open", "Posted"), "Kind": ("A",)}

@@ -8,15 +8,21 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
-from tests.entrypoints.test_cli import LONG_AGO, Shell, busy_shell, erp, finance_scm, shell  # noqa: F401  fixtures are found by their names
+from tests.conftest import PostgresServer
+from tests.entrypoints.test_cli import LONG_AGO, Shell, busy_shell, erp, finance_scm, shell  # noqa: F401  fixtures are found by their names  # noqa: F401  fixtures are found by their names
 from tests.journeys.stage import life, line
 
-from backhaul.bootstrap import build
+from backhaul.adapters.sql import SqlStore
+from backhaul.application import receive
+from backhaul.bootstrap import House, build
 from backhaul.config import Settings
+from backhaul.domain.delivery import Delivery
 from backhaul.domain.errors import Misconfigured
 from backhaul.domain.trail import TrailEntry, link
 from backhaul.entrypoints import anchoring
+from backhaul.testing.builders import NOON
 
 KEY, OTHER = "of-this-test", "of-another"
 
@@ -208,3 +214,32 @@ def test_anchors_that_cannot_be_read_are_said_and_stop_nothing(anchored: Shell) 
 
     assert "this is no anchor" in told["anchors_unread"]
     assert told["sent"] == 0
+
+
+def test_a_copy_on_postgresql_is_held_against_the_database_in_use_too(postgres_server: PostgresServer) -> None:
+    database = postgres_server.create_migrated()
+    settings = Settings.from_env({"BACKHAUL_DATABASE_URL": postgres_server.url(database)})
+    house = House(settings=settings, store=SqlStore(settings.database_url), profiles={})
+    with house.store.begin() as tx:
+        receive.keep(tx, [Delivery(tenant="acme", source="main", identity="1", body=b"{}", received_at=NOON)])
+        tx.record("acme", subject="R1", action="noted", at=NOON, actor="ada", detail={"told": "a word"})
+    house.store.close()  # a database that is copied is in nobody's hands
+    copies = {name: postgres_server.create(database) for name in ("whole", "bytes", "unguarded")}
+    for name, statements in {"bytes": ("ALTER TABLE deliveries DISABLE TRIGGER ALL", "UPDATE deliveries SET body = '[]'",
+                                       "ALTER TABLE deliveries ENABLE TRIGGER ALL"),
+                             "unguarded": ("DROP TRIGGER facts_stay ON facts",)}.items():
+        with psycopg.connect(postgres_server.url(copies[name]), autocommit=True) as book:
+            for statement in statements:
+                book.execute(statement)
+
+    told = {name: anchoring.drill(house, "acme", postgres_server.url(copy), actor="ada", now=NOON) for name, copy in copies.items()}
+    with house.store.look() as tx:
+        kept = [entry.detail["holds"] for entry in tx.trail("acme", subject="restore")]
+    house.close()
+    for each in (*copies.values(), database):
+        postgres_server.drop(each)
+
+    assert (told["whole"]["holds"], told["whole"]["entries"], told["whole"]["missing"], told["whole"]["messages"]) == (True, 1, 0, 1)
+    assert told["bytes"]["wrong"] == ["message 1 is not what its hash says"]
+    assert "facts_stay" in told["unguarded"]["wrong"][0]
+    assert kept == [True, False, False]

@@ -935,10 +935,13 @@ def test_a_parcel_is_registered_by_a_form_once_and_what_is_wrong_stays_typed(ser
     unknown = wanda.post("/parcels/register", **typed(wanda) | {"retailer": retailer})
 
     assert wrong.status_code == 400
-    assert [f'href="#{name}"' in wrong.text for name in ("warehouse", "units-2", "came_on")] == [True] * 3
-    assert [each for each in (">Units of item 2</a>", ">The day it came</a>") if each not in wrong.text] == []
-    assert 'id="units-2" name="units-2" aria-invalid="true" aria-describedby="units-2-wrong"' in wrong.text
-    assert [text for text in ('value="many"', "no slip", form["key"], "selected>A/RESELL") if text not in wrong.text] == []
+    named = dict(re.findall(r'<li><a href="#(refused[-0-9]*)">([^<]+)</a>: [^<]{9,}</li>', wrong.text))
+    marks = dict(re.findall(r'name="([^"]+)"[^>]* aria-invalid="true" aria-describedby="([^"]+)"', wrong.text))
+    assert {name: named[marks[name]] for name in marks} == {
+        "warehouse": "Warehouse it lies in", "came_on": "Came on, if not today", "units-2": "Units"}
+    assert [mark for mark in named if not re.search(rf'<span class="refused" id="{mark}">[^<]{{9,}}</span>', wrong.text)] == []
+    assert wrong.text.count(" autofocus") == 1
+    assert [text for text in ('value="many"', "no slip", "selected>A/RESELL") if text not in wrong.text] == []
     assert (form["sku-2"] in html.unescape(wrong.text), "<script>" in wrong.text) == (True, False)
     assert nothing == []
     assert ('href="/parcels?parcel=JD-77"' in sought.text, 'value="JD-77"' in wanda.get("/parcels?parcel=JD-77").text) == (True, True)
@@ -956,6 +959,9 @@ def test_a_parcel_is_registered_by_a_form_once_and_what_is_wrong_stays_typed(ser
     page = wanda.get(f"/exceptions/{number}").text
     assert ("Said with the parcel in hand" in page, "no slip" in page, "<dt>Label</dt>" in page) == (True, True, False)
     asked = wanda.post("/parcels/register", **typed(wanda) | {"retailer": retailer})
+    still = wanda.post("/parcels/register", **typed(wanda, another="yes") | {"retailer": retailer, "units-2": "many"})
+    assert re.search(r'name="another" value="yes" checked', still.text), "who said that it is another one has said so"
+    assert 'name="another"' not in wanda.get("/parcels?entity=gb01").text
     assert (asked.status_code, f"belongs to return {ref}" in html.unescape(asked.text), 'name="another"' in asked.text) == (400, True, True)
     assert wanda.post("/parcels/register", **typed(wanda, another="yes") | {"retailer": retailer}).status_code == 303
 

@@ -21,6 +21,7 @@ from backhaul.domain.trail import first_break
 from backhaul.entrypoints import worker
 from backhaul.testing.builders import NOON, ROUTE, entity, rules
 from tests.journeys.stage import TENANT, World, life, line, open_world
+from tests.stores import open_store
 
 SUBJECT = "contract:gb01"
 PRICE = "ReturnOrderLinesV2.SalesPrice"
@@ -186,6 +187,20 @@ class Showing:
         contract = Contract(sets={"Lines": {"Price": Trait(type="Edm.Decimal", editable=self.editable)}}, enums={},
                             used=frozenset({"Lines", "Lines.Price"}))
         return Capabilities(erp="told", deployment="A", route=ROUTE, contract=contract)
+
+
+def test_a_set_that_is_asked_about_later_is_recorded_from_then_on(tmp_path: Path) -> None:
+    store, erp, gb = open_store(f"sqlite:///{tmp_path / 'later.sqlite'}"), Showing(editable=True), entity()
+    asked: Any = erp
+    first = erp.capabilities()
+    drift.stops(store, asked, rules(), gb, NOON, probed=first)
+    heads = Contract(sets={**first.contract.sets, "Heads": {}}, enums={}, used=first.contract.used | {"Heads"})  # type: ignore[union-attr]
+
+    joined = drift.stops(store, asked, rules(), gb, NOON, probed=replace(first, contract=heads))
+    gone = drift.stops(store, asked, rules(), gb, NOON, probed=replace(first, contract=replace(heads, sets=first.contract.sets)))  # type: ignore[union-attr]
+    store.close()
+
+    assert (joined, gone) == ((), ("entity set Heads is gone",))
 
 
 def test_either_database_keeps_the_contract_its_drift_and_its_acceptance(store: SqlStore) -> None:

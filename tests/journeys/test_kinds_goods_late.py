@@ -344,11 +344,11 @@ def test_the_debit_is_shown_as_it_would_be_posted_before_anybody_approves_it_and
     daily.pass_evenings(2, turns=2)
     store, rules = daily.house.store, daily.house.profiles[TENANT].rules
     row = next(row for row in daily.open() if row.case.kind == "REJECTED_AFTER_CREDIT")
-    drafted = foreseeing.drafted(store, rules, foreseeing.desk_of(daily.house, TENANT), row, now=daily.at)
+    drafted = foreseeing.drafted(foreseeing.outlook(daily.house, TENANT), row, now=daily.at)
     asked = approvals.propose(store, EFFECTS, rules, ProposalKind.DEBIT, {"exception": row.id, "goods": "leave"}, proposer="ada",
                               reason="worn", now=daily.at)
 
-    told = foreseeing.foreseen(store, rules, foreseeing.desk_of(daily.house, TENANT), asked, now=daily.at)
+    told = foreseeing.foreseen(foreseeing.outlook(daily.house, TENANT), asked, now=daily.at)
     kept = (daily.exceptions(), gained(daily, before), invoices(daily))
     approvals.approve(store, EFFECTS, rules, asked.id, shown=asked.sha256, approver="ben", now=daily.at)
     daily.pass_evenings(5, turns=2)
@@ -377,13 +377,13 @@ def test_what_would_be_held_is_shown_held_with_why_and_a_decision_without_docume
     (entity,) = [each for each in daily.house.profiles[TENANT].rules.entities if each.id == "gb01"]
     daily.change_rules(debit_item="", entities=(replace(entity, closed_periods=frozenset({"2010-12"})),))
     store, rules = daily.house.store, daily.house.profiles[TENANT].rules
-    here = foreseeing.desk_of(daily.house, TENANT)
+    here = foreseeing.outlook(daily.house, TENANT)
 
     def away(entity: str) -> Any:
         message = f"{entity} is away"
         raise RetryLater(message)
 
-    told, alone = (foreseeing.drafted(store, rules, desk_of, row, now=daily.at) for desk_of in (here, away))
+    told, alone = (foreseeing.drafted(over, row, now=daily.at) for over in (here, replace(here, desk_of=away)))
     close = approvals.propose(store, EFFECTS, rules, ProposalKind.CLOSE, {"exception": row.id}, proposer="ada", reason="worn", now=daily.at)
     text = StringIO()
     for each in (told, alone, None):
@@ -395,7 +395,7 @@ def test_what_would_be_held_is_shown_held_with_why_and_a_decision_without_docume
     assert "SERVICE_ITEM_UNKNOWN" in {each["code"] for each in told["findings"]}
     assert told["closed"] == "Period 2010-12 of gb01 is closed. It would be held, and could land in 2011-01."
     assert (alone["documents"], alone["not_checked"]) == ([], "gb01 is away")
-    assert foreseeing.foreseen(store, rules, here, close, now=daily.at) is None
+    assert foreseeing.foreseen(here, close, now=daily.at) is None
     assert all(said in text.getvalue() for said in ("could land in 2011-01", "gb01 is away", "It makes no document by itself"))
 
 

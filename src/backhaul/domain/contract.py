@@ -6,6 +6,7 @@ the adapter uses and the environment no longer shows alike stops the line; anyth
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Final
 
 
@@ -17,6 +18,12 @@ class Trait:
     key: bool = False
     editable: bool = True
     mandatory: bool = False
+
+
+@lru_cache(maxsize=1_000)
+def trait(type: str, *, key: bool = False, editable: bool = True, mandatory: bool = False) -> Trait:  # noqa: A002  as the trait calls it
+    """Give a trait. An environment shows thousands of fields and a few dozen different traits: each is made once."""
+    return Trait(type=type, key=key, editable=editable, mandatory=mandatory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +40,19 @@ class Contract:
 
     def plain(self) -> dict[str, Any]:
         """Give what is recorded, in plain values."""
-        return {"sets": {name: {field: {"type": trait.type, "key": trait.key, "editable": trait.editable, "mandatory": trait.mandatory}
-                                for field, trait in told.items()} for name, told in self.sets.items()},
+        return {"sets": {name: {field: {"type": said.type, "key": said.key, "editable": said.editable, "mandatory": said.mandatory}
+                                for field, said in told.items()} for name, told in self.sets.items()},
                 "enums": {name: sorted(members) for name, members in self.enums.items()}}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Contract":
         """Read what was recorded."""
-        return cls(sets={name: {field: Trait(**trait) for field, trait in told.items()} for name, told in plain["sets"].items()},
+        return cls(sets={name: {field: trait(**said) for field, said in told.items()} for name, told in plain["sets"].items()},
                    enums={name: tuple(members) for name, members in plain["enums"].items()})
+
+    def covers(self, shown: "Contract") -> bool:
+        """Tell whether every set and enumeration that is shown was asked about before, whatever is said of it."""
+        return shown.sets.keys() <= self.sets.keys() and shown.enums.keys() <= self.enums.keys()
 
     def widened(self, shown: "Contract") -> "Contract":
         """Add the sets and enumerations nobody asked about before: of them there is nothing to compare with."""
@@ -96,8 +107,8 @@ def _of_fields(name: str, was: Mapping[str, Trait], now: Mapping[str, Trait]) ->
             told.append((field, f"{name}.{field} is new" + (", and mandatory" if now[field].mandatory else ""), True))
         else:
             changed = [(each.name, getattr(was[field], each.name), getattr(now[field], each.name)) for each in fields(Trait)]
-            told += [(field, f"{name}.{field}: {WORDS[trait]} was {_said(before)}, is {_said(after)}", (trait, after) in EASES)
-                     for trait, before, after in changed if before != after]
+            told += [(field, f"{name}.{field}: {WORDS[which]} was {_said(before)}, is {_said(after)}", (which, after) in EASES)
+                     for which, before, after in changed if before != after]
     return told
 
 

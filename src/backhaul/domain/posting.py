@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Final
 
@@ -108,19 +109,28 @@ class PostingKey:
         """Write it as one string; the parts are quoted so that no two keys can look alike."""
         parts = (self.tenant, self.legal_entity, self.return_ref, self.subject, self.kind.value,
                  str(self.part), str(self.generation))
-        return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
+        text = "|".join(parts)
+        if "%" in text or text.count("|") >= len(parts):
+            return "|".join(part.replace("%", "%25").replace("|", "%7C") for part in parts)
+        return text
 
-    @classmethod
-    def parse(cls, text: str) -> "PostingKey":
+    @staticmethod
+    def parse(text: str) -> "PostingKey":
         """Read a key back from its string."""
-        parts = [part.replace("%7C", "|").replace("%25", "%") for part in text.split("|")]
-        return cls(tenant=parts[0], legal_entity=parts[1], return_ref=parts[2], subject=parts[3],
-                   kind=PostingKind(parts[4]), part=int(parts[5]), generation=int(parts[6]))
+        return _parsed(text)
 
     @property
     def marker(self) -> str:
         """Give the short form the ERP can be searched by: 20 characters, upper case and digits."""
         return mark(str(self))
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(text: str) -> PostingKey:
+    """Read a key; the same few are read again and again, as what others need."""
+    parts = [part.replace("%7C", "|").replace("%25", "%") for part in text.split("|")]
+    return PostingKey(tenant=parts[0], legal_entity=parts[1], return_ref=parts[2], subject=parts[3],
+                      kind=PostingKind(parts[4]), part=int(parts[5]), generation=int(parts[6]))
 
 
 MARK: Final = re.compile("ZZ[A-Z2-7]{18}")

@@ -8,7 +8,7 @@ was written anew: for that the head is anchored outside (reliability O10).
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -84,9 +84,13 @@ class TrailEntry:
     """Salt of each word of the detail that is kept beside the chain: the hash covers its seal, so that the word can be erased."""
 
 
+LINKED: Final = tuple(each.name for each in fields(TrailEntry) if each.name not in {"detail", "hash", "seals"})
+"""What a hash covers beside the detail."""
+
+
 def link(entry: TrailEntry) -> TrailEntry:
     """Give the entry with its hash, which covers everything in it, words by their seals, and the hash before it."""
-    content = {name: value for name, value in asdict(entry).items() if name not in {"hash", "seals"}}
+    content = {name: getattr(entry, name) for name in LINKED}
     return replace(entry, hash=digest(content | {"detail": sealed(entry)}))
 
 

@@ -139,7 +139,7 @@ def proposal(number: Number, *, tenant: Tenant = "", as_json: Json = False) -> N
         name, now = tenant_of(house, tenant), datetime.now(UTC)
         with house.store.look() as tx:
             asked = approvals.found(tx, name, number)
-        told = foreseeing.foreseen(house.store, house.profiles[name].rules, foreseeing.desk_of(house, name), asked, now=now)
+        told = foreseeing.foreseen(foreseeing.outlook(house, name), asked, now=now)
     if as_json:
         say({**asdict(asked), "shown": asked.sha256, "foreseen": told})
         return

@@ -6,6 +6,7 @@ fixes, with the ERP's own records. So what an approver is shown is what will be 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -48,8 +49,17 @@ class _Undone(Exception):  # noqa: N818  raised and caught within a few lines
     """It was only played."""
 
 
-def desk_of(house: Any, tenant: str) -> DeskOf:  # noqa: ANN401  a house, of which not every one has an ERP
-    """Give the way to the ERPs of a tenant as far as this process may ask them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """From where it is seen what a decision would post: what is kept and ruled for a tenant, and the way to its ERPs."""
+
+    store: PeopleStore
+    rules: Rules
+    desk_of: DeskOf
+
+
+def outlook(house: Any, tenant: str) -> Outlook:  # noqa: ANN401  a house, of which not every one has an ERP
+    """Give a tenant's, with its ERPs as far as this process may ask them."""
     def ask(entity: str) -> tuple[Erp, Route]:
         desk = getattr(house, "desk", None)
         if desk is None:
@@ -58,23 +68,24 @@ def desk_of(house: Any, tenant: str) -> DeskOf:  # noqa: ANN401  a house, of whi
         told = desk(tenant, entity)
         return told.erp, told.route
 
-    return ask
+    return Outlook(store=house.store, rules=house.profiles[tenant].rules, desk_of=ask)
 
 
-def foreseen(store: PeopleStore, rules: Rules, desk_of: DeskOf, proposal: Proposal, *, now: datetime) -> Mapping[str, Any] | None:
+def foreseen(over: Outlook, proposal: Proposal, *, now: datetime) -> Mapping[str, Any] | None:
     """Say which documents an open proposal would make: lines, amounts, tax, account, day and period; None where that is not the question.
 
     Where it cannot be said, `not_checked` says why. Amounts are in the return's currency; below zero is given to the customer.
     """
     if proposal.kind not in SHOWS or proposal.ended_at is not None:
         return None
+    store, rules = over.store, over.rules
     try:
         ref, facts = _supposed(store, rules, proposal, now)
         with store.look() as tx:
             entity = pictures(tx, rules, [ref])[ref].entity
         if entity is None:
             return _nothing(f"{ref} belongs to no legal entity, so nothing would be made of it")
-        erp, route = desk_of(entity.id)
+        erp, route = over.desk_of(entity.id)
         with patient_for(PATIENCE):
             found = rehearse(store, {entity.id: erp}, rules, {entity.id: route}, ref, now=now, suppose=facts,
                              periods={entity.id: entity.calendar.period_of(landing(entity, now))})
@@ -83,14 +94,14 @@ def foreseen(store: PeopleStore, rules: Rules, desk_of: DeskOf, proposal: Propos
     return _nothing(f"{ref} is not known") if found is None else _written(store, rules, entity, found, now)
 
 
-def drafted(store: PeopleStore, rules: Rules, desk_of: DeskOf, row: KeptException, *, now: datetime) -> Mapping[str, Any] | None:
+def drafted(over: Outlook, row: KeptException, *, now: datetime) -> Mapping[str, Any] | None:
     """Say which debit would take back the credit of what was rejected after it, before anybody proposed it; None for anything else."""
     if row.case.kind != REJECTED or row.closed_at is not None:
         return None
-    draft = Proposal(tenant=rules.tenant, legal_entity="", kind=ProposalKind.DEBIT, subject=row.case.return_ref, basis="",
+    draft = Proposal(tenant=over.rules.tenant, legal_entity="", kind=ProposalKind.DEBIT, subject=row.case.return_ref, basis="",
                      content={"exception": row.id, "goods": LEAVES}, money=row.case.money, reason="drafted", proposer=SYSTEM,
                      proposed_at=now, expires_at=now)
-    return foreseen(store, rules, desk_of, draft, now=now)
+    return foreseen(over, draft, now=now)
 
 
 def as_seen(told: Mapping[str, Any] | None, words: Callable[[Any], Any]) -> Mapping[str, Any] | None:

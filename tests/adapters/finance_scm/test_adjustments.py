@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from defusedxml.ElementTree import fromstring
 from tests.adapters.finance_scm.yard import QUAR
 
@@ -226,7 +227,9 @@ def test_the_environment_is_asked_about_several_names_at_once_and_one_by_one_whe
     apart = yard.erp.capabilities()
 
     assert (apart.missing, apart.contract) == (together.missing, together.contract)
-    assert before < 15 < yard.erp.odata.calls - before
+    assert before < 10
+    assert yard.erp.odata.calls - before > 15
+    assert all(len(call["path"]) < 1_950 for call in httpx.get(f"{yard.url}/control/calls").json()["log"])
 
 
 def test_the_package_is_one_csv_file_of_the_entity_and_quotes_what_it_must() -> None:

@@ -1,14 +1,14 @@
 """Is what came in kept, once, and found again?"""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Thread
 from typing import Any
 
 import pytest
 
 from backhaul.adapters.sql import SqlStore
-from backhaul.domain.delivery import DeliveryState
+from backhaul.domain.delivery import BY_HAND, DeliveryState
 from backhaul.domain.facts import Stage
 
 
@@ -129,6 +129,20 @@ def test_facts_are_kept_once_and_touch_their_return(store: SqlStore, story: Any)
     assert facts == {"R1": [story.fact(), story.fact(stage=Stage.RECEIVED)], "R2": [story.fact("R2")]}
     assert touched == ["R1", "R2"]
     assert not left
+
+
+def test_what_a_person_typed_is_no_word_of_the_platform(store: SqlStore, story: Any) -> None:
+    with store.begin() as tx:
+        tx.keep([story.delivery("1"), replace(story.delivery("2"), source=BY_HAND)])
+        for delivery, ref in zip(tx.undigested("acme", 10), ("R1", "R2"), strict=True):
+            tx.digested(delivery, [story.fact(ref)])
+        tx.add_facts("acme", [story.fact("R3")])
+
+    told = story.noon - timedelta(days=1), story.noon + timedelta(days=1)
+    with store.look() as tx:
+        assert set(tx.heard("acme", *told)) == {"R1"}
+        assert set(tx.moved("acme", *told)) == {"R1", "R2", "R3"}
+        assert set(tx.heard("other", *told)) == set()
 
 
 def test_nothing_new_touches_nothing(store: SqlStore, story: Any) -> None:

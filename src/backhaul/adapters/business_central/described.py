@@ -15,7 +15,7 @@ from backhaul.adapters.business_central.central import API, EXTENSION, PUBLISHED
 from backhaul.adapters.business_central.looking import LEDGER, LEDGER_COLUMNS
 from backhaul.adapters.business_central.masters import COLUMNS, OPTIONAL
 from backhaul.adapters.business_central.routes import Mode
-from backhaul.domain.contract import Contract, Trait
+from backhaul.domain.contract import Contract, Trait, trait
 from backhaul.domain.errors import RetryLater
 from backhaul.domain.posting import PostingKind as K
 
@@ -86,7 +86,7 @@ def _read(document: bytes, wanted: Iterable[str]) -> tuple[dict[str, dict[str, T
             keys = {str(key.get("Name")) for key in kind.iter(f"{EDM}PropertyRef")}
             able = any(value.get("Property") == "Insertable" and value.get("Bool") == "true" for value in each.iter(f"{EDM}PropertyValue"))
             sets[str(each.get("Name"))] = {
-                str(prop.get("Name")): Trait(type=str(prop.get("Type")), key=prop.get("Name") in keys, editable=able)
+                str(prop.get("Name")): trait(str(prop.get("Type")), key=prop.get("Name") in keys, editable=able)
                 for prop in kind.iter(f"{EDM}Property")}
     kinds = {trait.type.removeprefix(OURS) for told in sets.values() for trait in told.values() if trait.type.startswith(OURS)}
     enums = {str(each.get("Name")): tuple(sorted(str(member.get("Name")) for member in each.iter(f"{EDM}Member")))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from backhaul.adapters.finance_scm import wire
 from backhaul.adapters.finance_scm.metadata import described_by
@@ -280,7 +280,11 @@ def _next(name: str, same: Sequence[Job]) -> Job:
 
 def tax_values(odata: OData) -> str:
     """Find the public name of the set that holds tax rates by date; nothing where there is none."""
-    rows = described_by(odata, "DataEntities", "Name", TAX_VALUES)
+    return rates_set(described_by(odata, "DataEntities", "Name", TAX_VALUES))
+
+
+def rates_set(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Give the public name of the first set of tax rates among these descriptions."""
     names = {row.get("Name"): str(row.get("PublicCollectionName") or "") for row in rows}
     return next((names[entity] for entity in TAX_VALUES if names.get(entity)), "")
 

@@ -10,27 +10,49 @@ from urllib.parse import quote
 from backhaul.adapters.odata import OData, quoted
 from backhaul.domain.errors import Misconfigured
 
-AT_ONCE: Final = 10
-"""So many names fit into one address: below 2,000 characters with those of any set."""
+AT_MOST: Final = 1_850
+"""So many characters of a filter fit into one address, which holds 2,000."""
+
+Named = tuple[str, str]
+"""A column that names what is described, and the name."""
 
 
 def described_by(odata: OData, name: str, column: str, values: Iterable[str]) -> list[Mapping[str, Any]]:
-    """Ask the metadata service about these names, several at once: all of it would be thousands of entities with all their fields.
+    """Ask the metadata service about what one column names, several at once."""
+    return described_as(odata, name, ((column, value) for value in values))
+
+
+def described_as(odata: OData, name: str, wanted: Iterable[Named]) -> list[Mapping[str, Any]]:
+    """Ask the metadata service about what is called so, many at once: all of it would be thousands of entities with all their fields.
 
     That it reads `or` in a filter is inferred from its being OData; where it refuses, it is asked about one name after the other.
     """
-    wanted = sorted({*values})
-    some = [wanted[at:at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE)]
+    each = sorted({*wanted})
     try:
-        rows = [row for names in some for row in _asked(odata, name, column, names)]
+        rows = [row for some in _fitting(each) for row in _asked(odata, name, some)]
     except Misconfigured:
-        rows = [row for each in wanted for row in _asked(odata, name, column, [each])]
-    return [row for row in rows if row.get(column) in wanted]
+        rows = [row for one in each for row in _asked(odata, name, _filter(one))]
+    return [row for row in rows if any(row.get(column) == value for column, value in each)]
 
 
-def _asked(odata: OData, name: str, column: str, values: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-    which = " or ".join(f"{column} eq {quoted(value)}" for value in values)
-    page = odata.get(f"{odata.root}/metadata/{name}?$filter={quote(which, safe='')}")
+def _filter(named: Named) -> str:
+    return quote(f"{named[0]} eq {quoted(named[1])}", safe="")
+
+
+def _fitting(wanted: Sequence[Named]) -> Iterator[str]:
+    """Give as few filters as fit into an address each."""
+    joint, text = quote(" or ", safe=""), ""
+    for part in map(_filter, wanted):
+        if text and len(text) + len(joint) + len(part) > AT_MOST:
+            yield text
+            text = ""
+        text = f"{text}{joint}{part}" if text else part
+    if text:
+        yield text
+
+
+def _asked(odata: OData, name: str, which: str) -> Iterator[Mapping[str, Any]]:
+    page = odata.get(f"{odata.root}/metadata/{name}?$filter={which}")
     if page is None:
         message = f"The environment has no metadata service at /metadata/{name}; its mode cannot be checked."
         raise Misconfigured(message)

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from backhaul.adapters.finance_scm import wire
-from backhaul.adapters.finance_scm.masters import BARCODES, COLUMNS, OPTIONAL, REASONS, RETURNED, VARIANTS, replacing, tax_values
-from backhaul.adapters.finance_scm.metadata import described_by
+from backhaul.adapters.finance_scm.masters import BARCODES, COLUMNS, OPTIONAL, REASONS, RETURNED, TAX_VALUES, VARIANTS, rates_set, replacing
+from backhaul.adapters.finance_scm.metadata import described_as, described_by
 from backhaul.adapters.finance_scm.routes import Mode
 from backhaul.adapters.odata import OData, Query, quoted
-from backhaul.domain.contract import Contract, Trait
+from backhaul.domain.contract import Contract, Trait, trait
 from backhaul.domain.posting import PostingKind as K
 
 WRITTEN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -94,16 +94,17 @@ def needs_unmet(odata: OData, told: wire.Settings, mode: Mode, *, journals: bool
              for row in described_by(odata, "PublicEnumerations", "Name", members_of)}
     missing += [f"enumeration {name} lacks {', '.join(sorted(members - enums.get(name, set())))}"
                 for name, members in members_of.items() if members - enums.get(name, set())]
-    entities = [row for column, names in (("PublicCollectionName", (wire.JOURNALS, wire.JOURNAL_LINES)), ("Name", (JOURNAL_NAMES,)))
-                for row in described_by(odata, "DataEntities", column, names)] if mode.receives_by_journal else []
-    importable = [*entities, *(described_by(odata, "DataEntities", "PublicCollectionName", (wire.ADJUSTMENT_LINES,)) if journals else ())]
-    missing += _not_importable(importable)
+    imported = (*((wire.JOURNALS, wire.JOURNAL_LINES) if mode.receives_by_journal else ()), *((wire.ADJUSTMENT_LINES,) if journals else ()))
+    named = (*((JOURNAL_NAMES,) if mode.receives_by_journal else ()), *TAX_VALUES)
+    entities = described_as(odata, "DataEntities", (*(("PublicCollectionName", each) for each in imported),
+                                                    *(("Name", each) for each in named)))
+    missing += _not_importable(entities)
     if journals:
         notes.append(f"Whether a journal number from outside is kept ({wire.ADJUSTMENT_LINES}.JournalNumber) no metadata tells: "
                      f"the number sequence of journal name {told.journal_names['adjustment']} must allow it.")
     notes += _of_returns(described, found) if K.ORDER not in mode.sales else [
         f"Whether the pools {told.hold_pool} and {told.invoice_pool} exist, and that no job invoices {told.hold_pool}, no metadata tells."]
-    rates = tax_values(odata)
+    rates = rates_set(entities)
     notes.append(f"Tax rates by date are read from {rates}." if rates else
                  "No public set of tax rates: expected VAT comes from the profile's [[tax_rates]], or is not compared.")
     if masters and not missing:
@@ -152,7 +153,7 @@ def _fields(row: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _traits(row: Mapping[str, Any]) -> dict[str, Trait]:
-    return {str(field.get("Name")): Trait(type=str(field.get("TypeName") or field.get("DataType") or ""), key=bool(field.get("IsKey")),
+    return {str(field.get("Name")): trait(str(field.get("TypeName") or field.get("DataType") or ""), key=bool(field.get("IsKey")),
                                           editable=bool(field.get("AllowEdit", True)), mandatory=bool(field.get("IsMandatory")))
             for field in row.get("Properties") or ()}
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, update
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.casebook import Casebook
@@ -29,6 +29,20 @@ _DELETE: Final = delete(postings).where(*_OURS)
 _FINISH: Final = update(attempts).where(
     attempts.c.posting == bindparam("b_posting"), attempts.c.batch == bindparam("b_batch"), attempts.c.outcome == "",
 ).values(outcome=bindparam("b_outcome"), detail=bindparam("b_detail"), finished_at=bindparam("b_finished_at"), token=bindparam("b_token"))
+
+
+_OURS_IN: Final = (postings.c.tenant == bindparam("tenant"), postings.c.legal_entity == bindparam("legal_entity"))
+_BY_RETURN: Final = select(postings).where(
+    postings.c.tenant == bindparam("tenant"), postings.c.return_ref.in_(bindparam("refs", expanding=True)))
+_BY_KEY: Final = select(postings).where(postings.c.key.in_(bindparam("keys", expanding=True)))
+_IN_STATE: Final = select(postings).where(*_OURS_IN, postings.c.state.in_(bindparam("states", expanding=True)))
+_OF_KINDS: Final = postings.c.kind.in_(bindparam("kinds", expanding=True))
+_TO_LOOK_AT: Final = or_(postings.c.look_at.is_(None), postings.c.look_at <= bindparam("look_until"))
+_BY_STATE: Final = {
+    (False, False): _IN_STATE, (True, False): _IN_STATE.where(_OF_KINDS), (False, True): _IN_STATE.where(_TO_LOOK_AT),
+    (True, True): _IN_STATE.where(_OF_KINDS, _TO_LOOK_AT)}
+"""What most of a turn asks, by whether kinds and a date are asked for. Built once: to build a statement takes longer than to run it."""
+_KINDS_IN: Final = select(postings.c.kind).distinct().where(*_OURS_IN, postings.c.state == bindparam("state"))
 
 
 @dataclass(slots=True)
@@ -99,40 +113,38 @@ class Book(Casebook):
         A posting without a date to look at it is due.
         """
         self._flush_postings()
-        asked: list[ColumnElement[bool]] = [
-            postings.c.tenant == tenant, postings.c.legal_entity == legal_entity,
-            postings.c.state.in_(sorted(state.value for state in states)), *_of(kinds)]
-        if look_until is not None:
-            asked.append(or_(postings.c.look_at.is_(None), postings.c.look_at <= look_until))
-        return sorted((row.kept for row in self._read(*asked)), key=_by_key)
+        asked = {"tenant": tenant, "legal_entity": legal_entity, "states": sorted(state.value for state in states),
+                 "kinds": _values(kinds), "look_until": look_until}
+        which = kinds is not None, look_until is not None
+        named = {name: value for name, value in asked.items() if value is not None}
+        return sorted((row.kept for row in self._read(_BY_STATE[which], named)), key=_by_key)
 
     def kinds_in_state(self, tenant: str, legal_entity: str, state: PostingState) -> frozenset[PostingKind]:
         """Give the kinds of which there are postings in a state, without reading them."""
         self._flush_postings()
-        found = self._connection.execute(select(postings.c.kind).distinct().where(
-            postings.c.tenant == tenant, postings.c.legal_entity == legal_entity, postings.c.state == state.value))
+        found = self._connection.execute(_KINDS_IN, {"tenant": tenant, "legal_entity": legal_entity, "state": state.value})
         return frozenset(PostingKind(kind) for (kind,) in found)
 
     def _read_returns(self, tenant: str, refs: Collection[str]) -> None:
         if refs:
             self._flush_postings()
         for part in chunks(sorted(refs)):
-            self._read(postings.c.tenant == tenant, postings.c.return_ref.in_(part))
+            self._read(_BY_RETURN, {"tenant": tenant, "refs": part})
             self._whole.update((tenant, ref) for ref in part)
 
     def _read_keys(self, keys: Iterable[PostingKey]) -> None:
         missing = [key for key in keys if not self._at_hand(key)]
         for part in chunks(sorted(missing)):
-            self._read(postings.c.key.in_([str(key) for key in part]))
+            self._read(_BY_KEY, {"keys": [str(key) for key in part]})
 
     def _at_hand(self, key: PostingKey) -> bool:
         ref = (key.tenant, key.return_ref)
         return ref in self._whole or key in self._rows.get(ref, {})
 
-    def _read(self, *asked: ColumnElement[bool]) -> list[_Row]:
+    def _read(self, statement: Select[Any], asked: Mapping[str, Any]) -> list[_Row]:
         """Read rows; what this transaction has at hand already is taken as it stands there."""
         found = []
-        for stored in self._connection.execute(select(postings).where(*asked)):
+        for stored in self._connection.execute(statement, asked):
             kept = rows.kept_posting(stored)
             of_return = self._rows.setdefault((stored.tenant, stored.return_ref), {})
             row = of_return.get(kept.posting.key)
@@ -400,6 +412,10 @@ def _taken(posting: Posting) -> Iterator[tuple[str, Taken]]:
 def _of(kinds: Collection[PostingKind] | None) -> list[ColumnElement[bool]]:
     """Ask for these kinds, or for any."""
     return [] if kinds is None else [postings.c.kind.in_(sorted(kind.value for kind in kinds))]
+
+
+def _values(kinds: Collection[PostingKind] | None) -> list[str] | None:
+    return None if kinds is None else sorted(kind.value for kind in kinds)
 
 
 def _by_key(kept: KeptPosting) -> PostingKey:

@@ -18,6 +18,10 @@ UNDER_WAY: Final = (ReturnState.WAITING, ReturnState.PLANNED, ReturnState.POSTIN
 _UPDATE: Final = update(cases).where(
     cases.c.tenant == bindparam("b_tenant"), cases.c.ref == bindparam("b_ref"), cases.c.revision == bindparam("b_revision"),
 ).values({column.name: bindparam(column.name) for column in cases.c if column.name not in {"tenant", "ref"}})
+_CASE: Final = select(cases).where(cases.c.tenant == bindparam("tenant"), cases.c.ref == bindparam("ref"))
+_OVERDUE: Final = select(cases.c.ref).where(
+    cases.c.tenant == bindparam("tenant"), cases.c.state.in_([state.value for state in UNDER_WAY]), cases.c.due_at <= bindparam("now"),
+).order_by(cases.c.due_at, cases.c.ref)
 
 
 class Casebook(Inbox):
@@ -44,9 +48,7 @@ class Casebook(Inbox):
     def overdue(self, tenant: str, now: datetime) -> Sequence[str]:
         """Give returns that wait, or travel, and whose due date has passed, the oldest first."""
         self._flush_cases()
-        query = select(cases.c.ref).where(
-            cases.c.tenant == tenant, cases.c.state.in_([state.value for state in UNDER_WAY]), cases.c.due_at <= now)
-        return self._connection.execute(query.order_by(cases.c.due_at, cases.c.ref)).scalars().all()
+        return self._connection.execute(_OVERDUE, {"tenant": tenant, "now": now}).scalars().all()
 
     def save_case(self, case: KeptCase, *, actor: str = "backhaul") -> None:
         """Remember a case and that it is no longer touched; a move of state is written to the trail (INV-14, INV-17).
@@ -68,7 +70,7 @@ class Casebook(Inbox):
     def _case(self, ref: Ref) -> tuple[KeptCase | None, int]:
         """Give a case as this transaction knows it, with its revision; 0 if it is not stored."""
         if ref not in self._cases:
-            row = self._connection.execute(select(cases).where(cases.c.tenant == ref[0], cases.c.ref == ref[1])).first()
+            row = self._connection.execute(_CASE, {"tenant": ref[0], "ref": ref[1]}).first()
             self._cases[ref] = (None, 0) if row is None else (rows.case(row), row.revision)
         return self._cases[ref]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import bindparam, exists, insert, or_, select, update
 
 from backhaul.adapters.sql import rows, tables
 from backhaul.adapters.sql.book import Book
@@ -15,6 +15,16 @@ from backhaul.domain.proposal import ProposalKind, ProposalState
 
 LASTING = ("opened_at", "due_at", "owner")
 """What an open case keeps when it is renewed about the same kind of trouble."""
+
+_OURS: Final = (tables.windows.c.tenant == bindparam("tenant"), tables.windows.c.legal_entity == bindparam("legal_entity"))
+_WINDOWS: Final = select(tables.windows).where(*_OURS).order_by(tables.windows.c.id)
+_UNAPPROVED: Final = select(tables.windows.c.key).where(
+    *_OURS, tables.windows.c.approval == rows.NEEDED,
+    ~exists().where(tables.proposals.c.tenant == bindparam("tenant"), tables.proposals.c.kind == ProposalKind.BATCH.value,
+                    tables.proposals.c.subject == tables.windows.c.key, tables.proposals.c.state == ProposalState.APPROVED.value))
+_ABOUT: Final = tables.exceptions.c
+_OPEN_ABOUT: Final = select(_ABOUT.id, _ABOUT.line_id, _ABOUT.kind).order_by(_ABOUT.id).with_for_update().where(
+    _ABOUT.tenant == bindparam("tenant"), _ABOUT.return_ref == bindparam("return_ref"), _ABOUT.closed_at.is_(None))
 
 
 class Desk(Book):
@@ -51,9 +61,7 @@ class Desk(Book):
     ) -> int:
         """Close the open exceptions of a return except those about these lines; give how many."""
         table = tables.exceptions
-        found = self._connection.execute(
-            select(table.c.id, table.c.line_id, table.c.kind).order_by(table.c.id).with_for_update().where(
-                table.c.tenant == tenant, table.c.return_ref == ref, table.c.closed_at.is_(None))).all()
+        found = self._connection.execute(_OPEN_ABOUT, {"tenant": tenant, "return_ref": ref}).all()
         closing = [row for row in found if row.line_id not in apart_from]
         if closing:
             ensure(bool(resolution and actor), f"closing an exception of {ref} needs a resolution and an actor")
@@ -93,19 +101,14 @@ class Desk(Book):
 
     def windows(self, tenant: str, legal_entity: str) -> Sequence[KeptWindow]:
         """Give the windows of an entity, oldest first."""
-        query = select(tables.windows).where(tables.windows.c.tenant == tenant, tables.windows.c.legal_entity == legal_entity)
-        return [rows.window(row) for row in self._connection.execute(query.order_by(tables.windows.c.id))]
+        return [rows.window(row) for row in self._connection.execute(_WINDOWS, {"tenant": tenant, "legal_entity": legal_entity})]
 
     def unapproved(self, tenant: str, legal_entity: str) -> frozenset[str]:
         """Give the windows nothing of which may leave, because they need an approval and have none."""
-        windows, proposals = tables.windows.c, tables.proposals.c
-        said_yes = exists().where(proposals.tenant == tenant, proposals.kind == ProposalKind.BATCH.value, proposals.subject == windows.key,
-                                  proposals.state == ProposalState.APPROVED.value)
-        return frozenset(self._connection.execute(select(windows.key).where(
-            windows.tenant == tenant, windows.legal_entity == legal_entity, windows.approval == rows.NEEDED, ~said_yes)).scalars())
+        return frozenset(self._connection.execute(_UNAPPROVED, {"tenant": tenant, "legal_entity": legal_entity}).scalars())
 
     def in_window(self, tenant: str, key: str) -> Sequence[KeptPosting]:
         """Give what was fixed in a window, by key."""
         self._flush_postings()
-        asked = tables.postings.c.tenant == tenant, tables.postings.c.window_key == key
-        return sorted((row.kept for row in self._read(*asked)), key=lambda row: row.posting.key)
+        asked = select(tables.postings).where(tables.postings.c.tenant == tenant, tables.postings.c.window_key == key)
+        return sorted((row.kept for row in self._read(asked, {})), key=lambda row: row.posting.key)

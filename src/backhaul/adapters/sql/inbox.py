@@ -24,11 +24,24 @@ Identity = tuple[str, str, str]
 
 _IDENTITIES: Final = select(tables.facts.c.identity).where(
     tables.facts.c.tenant == bindparam("tenant"), tables.facts.c.return_ref == bindparam("return_ref"))
+_FACTS: Final = select(tables.facts.c.return_ref, tables.facts.c.kind, tables.facts.c.body, tables.facts.c.identity).where(
+    tables.facts.c.tenant == bindparam("tenant"), tables.facts.c.return_ref.in_(bindparam("refs", expanding=True)),
+).order_by(tables.facts.c.id)
 _JUDGED: Final = update(tables.deliveries).where(tables.deliveries.c.id == bindparam("b_id")).values(
     state=bindparam("b_state"), reason=bindparam("b_reason"))
 _SAVED: Final = delete(tables.touched).where(
     tables.touched.c.tenant == bindparam("tenant"), tables.touched.c.return_ref == bindparam("return_ref"))
 _SAVED_AS_SEEN: Final = _SAVED.where(tables.touched.c.id == bindparam("seen_id"), tables.touched.c.counter == bindparam("seen_counter"))
+_UNREAD: Final = {events: select(tables.deliveries).where(
+    tables.deliveries.c.tenant == bindparam("tenant"), tables.deliveries.c.state == DeliveryState.STORED.value,
+    tables.deliveries.c.channel == EVENT if events else tables.deliveries.c.channel != EVENT,
+).order_by(tables.deliveries.c.id).limit(bindparam("most")) for events in (False, True)}
+_TOUCHED: Final = select(tables.touched.c.return_ref).where(tables.touched.c.tenant == bindparam("tenant")).order_by(
+    tables.touched.c.id).limit(bindparam("most"))
+_TOUCHES: Final = select(tables.touched.c.return_ref, tables.touched.c.id, tables.touched.c.counter).where(
+    tables.touched.c.tenant == bindparam("tenant"), tables.touched.c.return_ref.in_(bindparam("refs", expanding=True)))
+_RECALL: Final = select(tables.memories.c.body).where(
+    tables.memories.c.tenant == bindparam("tenant"), tables.memories.c.name == bindparam("name"))
 
 
 def _identity(delivery: Delivery) -> Identity:
@@ -106,10 +119,7 @@ class Inbox(Session):
     def undigested(self, tenant: str, limit: int, *, events: bool = False) -> Sequence[Delivery]:
         """Give stored deliveries that nobody has read yet, oldest first: an ERP's events, or everything else."""
         self._flush_inbox()
-        query = select(tables.deliveries).where(
-            tables.deliveries.c.tenant == tenant, tables.deliveries.c.state == DeliveryState.STORED.value,
-            tables.deliveries.c.channel == EVENT if events else tables.deliveries.c.channel != EVENT)
-        return [_delivery(row) for row in self._connection.execute(query.order_by(tables.deliveries.c.id).limit(limit))]
+        return [_delivery(row) for row in self._connection.execute(_UNREAD[events], {"tenant": tenant, "most": limit})]
 
     def digested(self, delivery: Delivery, facts: Sequence[Fact]) -> int:
         """Keep a delivery's facts, mark their returns as touched; give how many facts were new."""
@@ -217,9 +227,7 @@ class Inbox(Session):
         found: dict[str, list[Fact]] = {}
         for part in chunks(sorted(set(refs))):
             self._remember(tenant, part)
-            query = select(tables.facts.c.return_ref, tables.facts.c.kind, tables.facts.c.body, tables.facts.c.identity).where(
-                tables.facts.c.tenant == tenant, tables.facts.c.return_ref.in_(part)).order_by(tables.facts.c.id)
-            for ref, kind, body, identity in self._connection.execute(query):
+            for ref, kind, body, identity in self._connection.execute(_FACTS, {"tenant": tenant, "refs": part}):
                 found.setdefault(ref, []).append(rows.fact(kind, body, identity))
         return found
 
@@ -242,9 +250,7 @@ class Inbox(Session):
     def _remember(self, tenant: str, refs: Sequence[str]) -> None:
         """Remember which touch of these returns is the last this thread has seen the facts of (before reading them)."""
         self._seen.update(dict.fromkeys(((tenant, ref) for ref in refs), (0, 0)))
-        query = select(tables.touched.c.return_ref, tables.touched.c.id, tables.touched.c.counter).where(
-            tables.touched.c.tenant == tenant, tables.touched.c.return_ref.in_(refs))
-        for ref, number, counter in self._connection.execute(query):
+        for ref, number, counter in self._connection.execute(_TOUCHES, {"tenant": tenant, "refs": refs}):
             self._seen[tenant, ref] = (number, counter)
 
     # --- returns to look at
@@ -252,8 +258,7 @@ class Inbox(Session):
     def touched(self, tenant: str, limit: int) -> Sequence[str]:
         """Give returns about which something was learned since they were last saved, the longest waiting first."""
         self._flush_inbox()
-        query = select(tables.touched.c.return_ref).where(tables.touched.c.tenant == tenant).order_by(tables.touched.c.id).limit(limit)
-        return self._connection.execute(query).scalars().all()
+        return self._connection.execute(_TOUCHED, {"tenant": tenant, "most": limit}).scalars().all()
 
     def touch(self, tenant: str, refs: Collection[str]) -> None:
         """Mark returns to be looked at again."""
@@ -295,8 +300,7 @@ class Inbox(Session):
 
     def recall(self, tenant: str, name: str) -> Mapping[str, Any]:
         """Give what a routine remembered under this name; empty before its first run."""
-        table = tables.memories.c
-        body = self._connection.execute(select(table.body).where(table.tenant == tenant, table.name == name)).scalar()
+        body = self._connection.execute(_RECALL, {"tenant": tenant, "name": name}).scalar()
         return dict(json.loads(body)) if body else {}
 
     def remember(self, tenant: str, name: str, memory: Mapping[str, Any]) -> None:

@@ -220,7 +220,7 @@ def proposals(asked: Mine, which: FromQuery[str] = "open") -> Told:
 def documents(asked: Mine, number: FromPath[int]) -> Told:
     """Show the documents an open proposal would make if it were approved now, line by line; the ERP is asked. Null where it makes none."""
     found = asked.proposal(number)
-    told = foreseeing.foreseen(asked.store, asked.rules, foreseeing.desk_of(asked.house, asked.tenant), found, now=asked.now)
+    told = foreseeing.foreseen(foreseeing.outlook(asked.house, asked.tenant), found, now=asked.now)
     seen = foreseeing.as_seen(told, lambda words: asked.words(words, found.legal_entity))
     return {"proposal": number, "shown": found.sha256, "foreseen": seen and plain({**seen, "documents": [
         {**each, "customer": asked.account(each["customer"], found.legal_entity)} for each in seen["documents"]]})}

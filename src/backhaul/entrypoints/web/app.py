@@ -21,6 +21,7 @@ from backhaul.application.ports import Clock
 from backhaul.config import SignIn
 from backhaul.domain import errors
 from backhaul.domain.access import Action
+from backhaul.domain.parcel import NotAParcel
 from backhaul.entrypoints.api.service import beside, create_api
 from backhaul.entrypoints.web import charts, exports, signing_in
 from backhaul.entrypoints.web.console import FORM_BYTES, HERE, Console, Entry, HouseLike
@@ -162,7 +163,7 @@ def _health(house: HouseLike) -> list[BaseRouteHandler]:
 
 
 SAYS: Final[Mapping[type[errors.BackhaulError], int]] = {
-    errors.NotAllowed: 403, errors.NeedsOperator: 409, errors.RetryLater: 503}
+    errors.NotAllowed: 403, NotAParcel: 400, errors.NeedsOperator: 409, errors.RetryLater: 503}
 """What stops somebody with a sentence meant for them, and the status it has."""
 
 
@@ -177,8 +178,9 @@ def _failed(console: Console, request: Request[Any, Any, Any], error: Exception)
     detail = error.detail if isinstance(error, HTTPException) and tells and error.detail != "Not Found" else ""
     if isinstance(error, tuple(SAYS)):
         detail = str(error)
-    _note_refused(request, status, detail or (f"the log says what happened, under the number {number}" if number else "it cannot be read"),
-                  getattr(error, "about", ""))
+    sentence = detail or (f"the log says what happened, under the number {number}" if number else "it cannot be read")
+    one = getattr(error, "about", "")
+    _note_refused(request, status, sentence, error.fields if isinstance(error, NotAParcel) else {one: sentence} if one else {})
     try:
         return console.show(request, "error.html", status=status, code=status, detail=detail, number=number)
     except HTTPException:  # the tenant that is asked for is not theirs: then without a frame
@@ -186,7 +188,7 @@ def _failed(console: Console, request: Request[Any, Any, Any], error: Exception)
         return console.show(request, "error.html", status=status, code=status, detail=detail, number=number)
 
 
-def _note_refused(request: Request[Any, Any, Any], status: int, sentence: str, about: str) -> None:
+def _note_refused(request: Request[Any, Any, Any], status: int, sentence: str, about: Mapping[str, str]) -> None:
     """Leave word of a form that was refused, so that its reader gets the page it is on with what they typed (`refusing`)."""
     typed = getattr(request.state, "typed", None) if "state" in request.scope else None
     if typed and typed.get("form_page"):

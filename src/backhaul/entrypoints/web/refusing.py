@@ -21,7 +21,7 @@ App: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 Attributes: TypeAlias = dict[str, str | None]
 
 REFUSED: Final = "backhaul.refused"
-"""Under which name a request that was refused carries why."""
+"""Under which name a request that was refused carries why; so does the one that asks for its page anew, which may draw more then."""
 UNTYPED: Final = frozenset({"form_token", "form_page"})
 """What every form carries and nobody typed."""
 KEPT: Final = frozenset({"hidden", "file", "password", "submit", "button"})
@@ -33,11 +33,11 @@ OK: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A form that was refused: why, which field that is about if it is one, and what was typed."""
+    """A form that was refused: why, what of that is about which field, and what was typed."""
 
     status: int
     sentence: str
-    about: str
+    about: Mapping[str, str]
     page: str
     typed: Mapping[str, str] = field(repr=False)
 
@@ -83,7 +83,7 @@ async def _redrawn(app: App, scope: Message, refusal: Refusal) -> list[Message]:
     headers = [(name, value) for name, value in scope["headers"] if name not in {b"content-type", b"content-length"}]
     asked = {name: value for name, value in scope.items() if name in CONNECTION}
     asked |= {"method": "GET", "path": unquote(page.path), "raw_path": page.path.encode(), "query_string": page.query.encode(),
-              "headers": headers}
+              "headers": headers, REFUSED: refusal}
     await app(asked, nothing, hold)
     told = dict(answer[0]["headers"]) if answer else {}
     if not answer or answer[0]["status"] != OK or not told.get(b"content-type", b"").startswith(b"text/html"):
@@ -123,6 +123,11 @@ class Form:
     path: str
     begin: int
     controls: list[Control] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def said(self, control: Control) -> str:
+        """Say what a field is called on its page, or else by its name."""
+        return " ".join(self.labels.get(control.attributes.get("id") or "", "").split()) or plain(control.name)
 
     def fits(self, path: str, typed: Mapping[str, str]) -> int:
         """Say how well it fits what was sent to an address: of several, as one in each row, by what they carry along."""
@@ -144,6 +149,7 @@ class _Reader(HTMLParser):
             self._lines.append(self._lines[-1] + len(line) + 1)
         self._form: Form | None = None
         self._control: Control | None = None
+        self._label = ""
         self.feed(page)
         self.close()
 
@@ -159,6 +165,8 @@ class _Reader(HTMLParser):
         elif tag == "form":
             self._form = Form(path=urlsplit(attributes.get("action") or "").path, begin=end)
             self.forms.append(self._form)
+        elif tag == "label":
+            self._label = attributes.get("for") or ""
         elif tag == "option" and self._control is not None and self._control.tag == "select":
             self._control.options.append((begin, end, attributes))
         elif tag in {"input", "select", "textarea"} and self._form is not None:
@@ -166,8 +174,14 @@ class _Reader(HTMLParser):
             self._form.controls.append(made)
             self._control = None if tag == "input" else made
 
+    def handle_data(self, data: str) -> None:
+        if self._label and self._form is not None:
+            self._form.labels[self._label] = self._form.labels.get(self._label, "") + data
+
     def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
+        if tag == "label":
+            self._label = ""
+        elif tag == "form":
             self._form = None
         elif self._control is not None and tag == self._control.tag:
             self._control.end = self._here() + len(f"</{tag}>")
@@ -175,40 +189,53 @@ class _Reader(HTMLParser):
 
 
 def mended(page: str, path: str, refusal: Refusal) -> str:
-    """Give a page with what was typed in the form that was sent to an address, and the sentence beside the field it is about."""
+    """Give a page with what was typed in the form that was sent to an address, and each sentence beside the field it is about."""
     read = _Reader(page)
     form = max(read.forms, key=lambda each: each.fits(path, refusal.typed), default=None)
     form = form if form is not None and form.path == path else None
     open_to = [each for each in form.controls if not each.is_kept] if form else []
-    about = next((each for each in open_to if each.name == refusal.about or (refusal.about and each.name.startswith(f"{refusal.about}_"))),
-                 None)
-    first = about or next(iter(open_to), None)
+    about = {name: found for name in refusal.about
+             if (found := next((each for each in open_to if each.name == name or each.name.startswith(f"{name}_")), None))}
+    wrong = sorted({each.begin: each for each in about.values()}.values(), key=lambda each: each.begin)
+    marks = {each.begin: f"refused-{number}" if number > 1 else "refused" for number, each in enumerate(wrong, 1)}
+    first = next(iter(wrong or open_to), None)
     edits: list[tuple[int, int, str]] = []
     for each in open_to:
-        edits += _filled(each, refusal.typed, first=each is first, wrong=each is about)
-    beside = f'<span class="refused" id="refused">{escape(refusal.sentence)}</span>'
-    if form is not None:
-        at = about.end if about is not None else form.begin
-        edits.append((at, at, beside))
+        edits += _filled(each, refusal.typed, first=each is first, mark=marks.get(each.begin, ""))
+    edits += [(each.end, each.end, _beside(refusal.about[name], marks[each.begin])) for name, each in about.items()]
+    if form is not None and not about:
+        edits.append((form.begin, form.begin, _beside(refusal.sentence, "refused")))
     placed = {each.name for each in form.controls} if form else set()
-    edits.append((read.main, read.main, _said(refusal, placed, has_form=form is not None)))
+    named = {name: f'<a href="#{marks[each.begin]}">{escape(form.said(each))}</a>' for name, each in about.items()} if form else {}
+    edits.append((read.main, read.main, _said(refusal, placed, named, has_form=form is not None)))
     for begin, end, new in sorted(edits, key=lambda each: each[:2], reverse=True):
         page = page[:begin] + new + page[end:]
     return page
 
 
-def _said(refusal: Refusal, placed: set[str], *, has_form: bool) -> str:
-    """Say at the head of the page that nothing was done, with a link to where, and list what could not be written back."""
+def _beside(sentence: str, mark: str) -> str:
+    return f'<span class="refused" id="{mark}">{escape(sentence)}</span>'
+
+
+def _said(refusal: Refusal, placed: set[str], named: Mapping[str, str], *, has_form: bool) -> str:
+    """Say at the head of the page that nothing was done, with a link to where, and list what could not be written back.
+
+    What is wrong with several fields is a list, each by the link that is `named` for it.
+    """
     to_it = ' <a href="#refused">Go to it</a>' if has_form else ""
     left = {name: text for name, text in refusal.typed.items() if name not in placed | UNTYPED and text}
     rows = "".join(f"<div><dt>{escape(plain(name))}</dt><dd>{escape(text)}</dd></div>" for name, text in left.items())
     wrote = f'<p>What you wrote:</p><dl class="facts">{rows}</dl>' if rows else ""
-    return f'<div class="flash bad" role="alert"><p>Nothing was done: {escape(refusal.sentence)}{to_it}</p>{wrote}</div>'
+    why = f"<p>Nothing was done: {escape(refusal.sentence)}{to_it}</p>"
+    if refusal.about and [*refusal.about.values()] != [refusal.sentence]:
+        each = "".join(f"<li>{named.get(name) or escape(plain(name))}: {escape(sentence)}</li>" for name, sentence in refusal.about.items())
+        why = f'<p>Nothing was done:</p><ul class="notes">{each}</ul>'
+    return f'<div class="flash bad" role="alert">{why}{wrote}</div>'
 
 
-def _filled(control: Control, typed: Mapping[str, str], *, first: bool, wrong: bool) -> list[tuple[int, int, str]]:
-    """Give what changes in a page so that one field holds what was typed; the first is where its reader begins."""
-    more: Attributes = ({"autofocus": None} if first else {}) | ({"aria-invalid": "true", "aria-describedby": "refused"} if wrong else {})
+def _filled(control: Control, typed: Mapping[str, str], *, first: bool, mark: str) -> list[tuple[int, int, str]]:
+    """Give what changes in a page so that one field holds what was typed; the first is where its reader begins, `mark` what is wrong."""
+    more: Attributes = ({"autofocus": None} if first else {}) | ({"aria-invalid": "true", "aria-describedby": mark} if mark else {})
     value, attributes = typed.get(control.name), {**control.attributes}
     edits: list[tuple[int, int, str]] = []
     if control.tag == "input" and attributes.get("type") in {"checkbox", "radio"}:

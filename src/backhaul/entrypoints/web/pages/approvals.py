@@ -63,8 +63,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
             with console.house.store.look() as tx:
                 match = next((each for each in tx.matches(proposal.tenant, standing=False)
                               if str(each.id) == str(proposal.content.get("match"))), None)
-        documents = foreseeing.foreseen(console.house.store, console.house.profiles[proposal.tenant].rules,
-                                        foreseeing.desk_of(console.house, proposal.tenant), proposal, now=now)
+        documents = foreseeing.foreseen(foreseeing.outlook(console.house, proposal.tenant), proposal, now=now)
         return console.show(request, "approval.html", documents=foreseeing.as_seen(documents, words), match=match,
                             walk=walk(console, request), words=words, group=group, moved=moved,
                             proposal=console.proposals(request, [proposal])[0],

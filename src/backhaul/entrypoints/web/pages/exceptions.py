@@ -277,8 +277,7 @@ def one(console: Console, request: AnyRequest, number: int) -> dict[str, Any] | 
     ways |= {ProposalKind.MATCH.value} if line is not None and is_unsold(line) else set()
     ways -= set() if ProposalKind.SETTLE.value not in ways or _is_doubtful(console, request, found) else {ProposalKind.SETTLE.value}
     fitting = [each for each in CHOICES if each.value in ways]
-    documents = foreseeing.drafted(console.house.store, console.house.profiles[reach.tenant].rules,
-                                   foreseeing.desk_of(console.house, reach.tenant), found.kept, now=console.clock.now())
+    documents = foreseeing.drafted(foreseeing.outlook(console.house, reach.tenant), found.kept, now=console.clock.now())
     return {"documents": foreseeing.as_seen(documents, words), "row": found, "case": case, "kind": kind,
             "proposals": console.proposals(request, waiting), "matches": ProposalKind.MATCH in fitting,
             "debits": WHY if ProposalKind.DEBIT in fitting else {}, "settles": ProposalKind.SETTLE in fitting,

@@ -19,6 +19,7 @@ from backhaul.domain.parcel import LONGEST, NotAParcel, choices_of
 from backhaul.entrypoints import handing
 from backhaul.entrypoints.web.console import Console, fields, query
 from backhaul.entrypoints.web.door import AnyRequest, Visitor
+from backhaul.entrypoints.web.refusing import REFUSED, Refusal
 
 ROWS: Final = range(1, 6)
 """Items the form has room for; a program may name more."""
@@ -35,8 +36,7 @@ def routes(console: Console) -> list[BaseRouteHandler]:
     def form(request: AnyRequest) -> Response[str]:
         mine, asked, made = _entities(console, request), query(request, "entity"), query(request, "ref")
         chosen = asked if asked in mine else mine[0] if len(mine) == 1 else ""
-        return _form(console, request, {"legal_entity": chosen, "key": secrets.token_urlsafe(16), "parcel": query(request, "parcel")},
-                     made=made if REFERENCE.fullmatch(made) else "")
+        return _form(console, request, chosen, made=made if REFERENCE.fullmatch(made) else "")
 
     @post("/parcels/register", action=Action.REGISTER_PARCEL, status_code=303)
     async def register(request: AnyRequest) -> Response[Any]:
@@ -51,19 +51,18 @@ def _entities(console: Console, request: AnyRequest) -> list[str]:
     return [entity.id for entity in console.house.profiles[allowed.tenant].rules.entities if allowed.covers(entity.id)]
 
 
-def _form(console: Console, request: AnyRequest, told: Mapping[str, str], *, wrong: Mapping[str, str] | None = None,
-          made: str = "") -> Response[str]:
-    """Draw the form with what was typed, and beside each field what is wrong with it."""
-    rules, chosen = console.house.profiles[console.tenant(request)].rules, told["legal_entity"]
+def _form(console: Console, request: AnyRequest, chosen: str, *, made: str = "") -> Response[str]:
+    """Draw the form for a legal entity; whose number was refused is asked whether it is another parcel."""
+    rules, refused = console.house.profiles[console.tenant(request)].rules, request.scope.get(REFUSED)
     choices = choices_of(rules, rules.entity(chosen)) if chosen else None
     grades = [(msgspec.json.encode(grade).decode(), "/".join(filter(None, grade))) for grade in choices.grades] if choices else []
-    typed = dict.fromkeys(NAMES, "") | dict(told)
-    return console.show(request, "parcel.html", status=400 if wrong else 200, typed=typed, wrong=wrong or {}, made=made, choices=choices,
-                        grades=grades, entities=_entities(console, request), rows=ROWS, longest=LONGEST)
+    doubtful = isinstance(refused, Refusal) and ("parcel" in refused.about or "another" in refused.typed)
+    return console.show(request, "parcel.html", chosen=chosen, key=secrets.token_urlsafe(16), parcel=query(request, "parcel"), made=made,
+                        doubtful=doubtful, choices=choices, grades=grades, entities=_entities(console, request), rows=ROWS, longest=LONGEST)
 
 
 def _register(console: Console, request: AnyRequest, typed: Mapping[str, str]) -> Response[Any]:
-    """Keep what was typed, once; what cannot be is shown again with everything that was typed."""
+    """Keep what was typed, once."""
     tenant, entity, key = console.tenant(request), typed.get("legal_entity", ""), typed.get("key", "")
     if entity not in _entities(console, request):
         detail = "there is no such legal entity, or none for which you may register a parcel"
@@ -79,7 +78,7 @@ def _register(console: Console, request: AnyRequest, typed: Mapping[str, str]) -
         parcel, known = handing.judged(store, rules, console.scope(request), entity, told, actor=visitor.person.actor, now=now)
         ref = hand_in.register(store, rules, parcel, key, now=now, known=known, another=typed.get("another") == "yes")
     except NotAParcel as refused:
-        return _form(console, request, typed, wrong={_field(name, rows): sentence for name, sentence in refused.fields.items()})
+        raise NotAParcel({_field(name, rows): sentence for name, sentence in refused.fields.items()}) from refused
     back = {"done": "registered", "ref": ref, "entity": entity} | {
         name: value for name, value in request.query_params.items() if name == "tenant"}
     return Response(content=b"", status_code=303, headers={"location": f"/parcels?{urlencode(back)}"})
