@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.conftest import PostgresServer
-from tests.entrypoints.test_cli import LONG_AGO, Shell, busy_shell, erp, finance_scm, shell  # noqa: F401  fixtures are found by their names  # noqa: F401  fixtures are found by their names
+from tests.entrypoints.test_cli import LONG_AGO, Shell, busy_shell, erp, finance_scm, shell  # noqa: F401  fixtures are found by their names
 from tests.journeys.stage import life, line
 
 from backhaul.adapters.sql import SqlStore
