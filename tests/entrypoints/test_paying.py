@@ -1,6 +1,7 @@
 """Can anybody take in what was paid, list what is not credited, and roll it forward, from a terminal?"""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from tests.entrypoints.test_cli import Shell, erp, finance_scm, sentence, shell
 from tests.entrypoints.test_proving import LEFT, RIGHT
 from typer.testing import CliRunner
 
+from backhaul.adapters.sql.store import SqlStore
+from backhaul.application.pairing import keep
+from backhaul.domain.entry import Side
+from backhaul.domain.pairing import Loose, Waiting, suggest
 from backhaul.entrypoints.cli import app
 
 __all__ = ["erp", "finance_scm", "shell"]
@@ -76,6 +81,31 @@ def test_what_is_paid_and_not_credited_is_listed_and_rolled_forward_beside_the_a
     assert shop.told("payouts") == {"payouts": []}
     assert "4.00 GBP of 4.00" in shop.run("payouts", "uncredited", "--period", "2010-12").stdout
     assert shop.run("payouts", "settlements").exit_code == shop.run("payouts").exit_code == 0
+
+
+def test_what_a_proof_suggests_is_listed_by_its_kind_and_proposed_and_revoked_by_its_key(shop: Shell) -> None:
+    shop.told("payouts", "import", taken(shop, "P-1,paid,4.00,GBP,2010-12-04,R-I,"))
+    store, owed = SqlStore(shop.environment["BACKHAUL_DATABASE_URL"]), {
+        "side": Side.PAYMENT, "line_id": "", "entity": "gb01", "currency": "GBP", "units": Decimal(0)}
+    paid = [Loose(key=f"k{net}", side=Side.PAYMENT, entity="gb01", document=f"P-{net}", voucher="psp", currency="GBP", net=Decimal(net))
+            for net in (4, 1)]
+    keep(store, "online-retail", "2010-12", suggest(paid, [
+        Waiting(**owed, return_ref="R-1", net=Decimal(4)),
+        *(Waiting(**owed, return_ref=f"S-{number}", net=Decimal(1)) for number in range(20))]))
+    store.close()
+
+    (each, given_up) = shop.told("match", "list", "--period", "2010-12")["suggested"]
+    shown = shop.run("match", "list", "--period", "2010-12").stdout
+    asked = shop.told("match", "propose", each["key"], "--period", "2010-12", "--actor", "ann", "--reason", "a typing error")
+
+    assert (each["side"], "key" in given_up) == ("payment", False)
+    assert f"{each['key']}  payment, one to one: P-4 of psp pays 4 GBP" in shown
+    assert "not looked for: P-1: 20 claims are owed 1, too many to choose among" in shown
+    shop.told("approve", str(asked["proposal"]), "--shown", asked["shown"], "--approver", "bob")
+    assert "match 1  R-1| paid by P-4, confirmed by ann and bob: a typing error" in shop.run("match", "list", "--period", "2010-12").stdout
+    assert shop.told("match", "revoke", "1", "--actor", "ann", "--reason", "no")["proposal"] > asked["proposal"]
+    assert "suggests no match 'nothing'" in sentence(shop.run(
+        "match", "propose", "nothing", "--period", "2010-12", "--actor", "ann", "--reason", "x"))
 
 
 def test_a_profile_without_payouts_or_accounts_is_told_so(shell: Shell) -> None:
