@@ -74,6 +74,19 @@ def test_one_removed_ledger_line_turns_exactly_one_line_to_broken(tmp_path: Path
     assert (proof.proved, proof.broken, proof.ledger_difference) == (1, 1, D("-5.00"))
 
 
+def test_an_edited_line_of_a_credit_note_of_several_breaks_no_other_line_of_it(tmp_path: Path) -> None:
+    lines = [LINE | {"line": f"R1|{item}", "item": item, "net": net} for item, net in (("CUP", "5.00"), ("TEA", "8.50"))]
+    records = [each | {"line": f"R1|{item}", "item": item} for item in ("CUP", "TEA") for each in (CREDIT, STOCK)]
+    records[0] |= {"net": "5.00"}
+    records[2] |= {"net": "9.50"}
+
+    proof, found = proved(tmp_path, lines, [*records, LEDGER | {"net": "13.50"}])
+
+    assert [(each.line, each.kind, each.amount, each.also) for each in found] == [
+        ("R1|TEA", "WRONG_AMOUNT", D("1.00"), ("LEDGER_DIFFERS",))]
+    assert (proof.proved, proof.broken) == (1, 1)
+
+
 def test_a_credit_without_a_voucher_is_not_in_the_ledger_and_an_entry_without_a_credit_belongs_to_no_line(tmp_path: Path) -> None:
     other = {"line": "R2|TEA", "document": "CN-2", "voucher": ""}
     records = [CREDIT, STOCK, LEDGER, CREDIT | other, STOCK | other, LEDGER | {"voucher": "V9", "net": "3.00"},
@@ -342,7 +355,8 @@ def reference(accepted: Mapping[str, Row], records: list[dict[str, Any]], held: 
             lines[row["line"]] = lines.get(row["line"], D(0)) + (row["net"] or D(0))
     short: dict[str, Decimal] = {}
     for voucher, credited in vouchers.items() if booked is not None else ():
-        for key, lacks in lacking(credited, *(booked or {}).get(voucher, (None, None))).items():
+        for key, lacks in lacking(credited, *(booked or {}).get(voucher, (None, None)),
+                                  {line: row["net"] for line, row in accepted.items()}).items():
             short[key] = short.get(key, D(0)) + lacks
     return [classify(Line(
         key=key, accepted=expected(accepted[key]) if key in accepted else None, lacking=short.get(key),

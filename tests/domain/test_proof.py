@@ -249,6 +249,13 @@ def test_one_removed_ledger_line_breaks_the_one_line_it_was_about() -> None:
     assert lacking(credited, D("18.00")) == {"a": D("1.00")}
 
 
+def test_what_the_ledger_lacks_of_a_voucher_is_laid_at_the_line_that_was_edited_by_it() -> None:
+    credited, accepted = {"A": D("5.00"), "B": D("9.50")}, {"A": D("5.00"), "B": D("8.50")}
+
+    assert lacking(credited, D("13.50"), None, accepted) == {"B": D("1.00")}
+    assert lacking(credited, D("13.40"), None, accepted) == {"A": D("1.10")}
+
+
 def test_an_entry_that_is_gone_on_the_other_side_of_a_voucher_is_lacking_as_well() -> None:
     credited = {"a": D("8.50"), "b": D("2.00")}
 

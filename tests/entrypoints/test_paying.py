@@ -1,10 +1,14 @@
 """Can anybody take in what was paid, list what is not credited, and roll it forward, from a terminal?"""
 
 import json
+from collections import Counter
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 from tests.entrypoints.test_cli import Shell, erp, finance_scm, sentence, shell
 from tests.entrypoints.test_proving import LEFT, RIGHT
 from typer.testing import CliRunner
@@ -14,6 +18,7 @@ from backhaul.application.pairing import keep
 from backhaul.domain.entry import Side
 from backhaul.domain.pairing import Loose, Waiting, suggest
 from backhaul.entrypoints.cli import app
+from backhaul.entrypoints.terminal import columns
 
 __all__ = ["erp", "finance_scm", "shell"]
 HEAD = "Refund ID,status,amount,currency,day,returns,provider\n"
@@ -61,6 +66,17 @@ def test_payments_come_in_once_and_what_is_set_aside_makes_the_status_say_so(sho
     assert [(told["seen"], told["new"], told["aside"]) for told in (first, again, flawed)] == [(False, 1, 0), (True, 0, 0), (False, 0, 2)]
     assert "new 1" in shop.run("payouts", "import", taken(shop, "P-7,paid,1,GBP,2010-12-04,R-1,", "", "")).stdout
     assert "[payouts.api]" in sentence(shop.run("payouts", "ask"))
+
+
+def test_an_amount_in_a_narrow_terminal_is_folded_and_not_cut() -> None:
+    table = Table(*columns("entity", "closing", "account says", "difference"))
+    table.add_row("gb01", "1234567.89", "1234567.89", "0.00")
+
+    with (narrow := Console(width=30, file=StringIO())).capture() as shown:
+        narrow.print(table)
+
+    assert "…" not in shown.get()
+    assert Counter(each for each in shown.get() if each.isdigit()) == Counter("01" + 2 * "123456789" + "000")
 
 
 def test_what_is_paid_and_not_credited_is_listed_and_rolled_forward_beside_the_account(shop: Shell) -> None:

@@ -1614,6 +1614,8 @@ def test_payments_that_are_broken_stand_on_the_page_of_the_proof(store: SqlStore
 
     assert "What customers were paid" in page
     assert "stands in for" in page
+    assert "Holds" not in page
+    assert "holds" not in browser.get("/").text.partition("Proof of the months")[2].partition("</table>")[0].lower()
     assert 'href="/proof/2010-12/PAID_TWICE"' in page
     assert REF in browser.get("/proof/2010-12/PAID_TWICE").text
 

@@ -34,7 +34,7 @@ from tests.journeys.stage import DAILY, EXAMPLES, MORNING, TENANT, World, life, 
 D = Decimal
 GOOD = ("A", "RESELL", 2, True)
 ONE = ("A", "RESELL", 1, True)
-MONEY = ["broken: 0 → 1", "broken_amount: 0.00 → -2.95", "credit_difference: 0.00 → -2.95 GBP", "lines: 1 → 2"]
+MONEY = ["broken: 0 → 1", "broken_amount: 0.00 → 2.95", "credit_difference: 0.00 → -2.95 GBP", "lines: 1 → 2"]
 UNITS = ["stock_difference: 0 → -1"]
 JANUARY = datetime(2011, 1, 3, 9, tzinfo=UTC)
 

@@ -35,6 +35,22 @@ class KeptProof:
     extracts: Sequence[Mapping[str, Any]]
     id: int = 0
 
+    @property
+    def paid_wrongly(self) -> int:
+        """Give how many claims of customers are broken."""
+        return int(self.figures.get("payouts", {}).get("broken", 0))
+
+    @property
+    def irregular(self) -> int:
+        """Give how many findings there are about the house as a whole."""
+        return sum(each["count"] for each in self.figures.get("house", {}).values())
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether all was read and nothing is wrong with any line, record, claim or the house: what the command's status says."""
+        wrong = self.figures.get("broken") or self.figures.get("orphans") or self.figures.get("house") or self.paid_wrongly
+        return self.complete and not wrong
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptStray:

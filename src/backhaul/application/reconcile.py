@@ -384,7 +384,7 @@ def _lacking(books: Books, *, ledger: bool) -> None:
 
     A credit that names no voucher has no entry in the ledger.
     That is the one line whose amount is just what is lacking; else every line of a voucher that the ledger does not have at all; else
-    the first line of the voucher.
+    the one that is credited by just as much more than was accepted; else the first line of the voucher.
     """
     if not ledger:
         books.run("CREATE OR REPLACE TABLE lacking (line VARCHAR, lacks DECIMAL(18,4))")
@@ -406,8 +406,10 @@ def _lacking(books: Books, *, ledger: bool) -> None:
             FROM records r JOIN apart ON coalesce(r.entity, '') = apart.entity AND r.voucher = apart.voucher
             WHERE r.side = 'credit' AND r.status = 'posted' AND r.line <> '' GROUP BY ALL),
         lines AS (
-            SELECT *, min(line) FILTER (net = lacks) OVER w AS exact, min(line) OVER w AS first
-            FROM credited WINDOW w AS (PARTITION BY entity, voucher))
+            SELECT c.*, coalesce(min(c.line) FILTER (c.net = lacks) OVER w, min(c.line) FILTER (c.net - a.net = lacks) OVER w) AS exact,
+                   min(c.line) OVER w AS first
+            FROM credited c LEFT JOIN (SELECT line, net FROM accepted WHERE line IN (SELECT line FROM credited)) a ON c.line = a.line
+            WINDOW w AS (PARTITION BY c.entity, voucher))
         SELECT line, sum(CASE WHEN gone THEN net ELSE lacks END)::DECIMAL(18,4) AS lacks FROM lines
         WHERE (gone AND net <> 0) OR (NOT gone AND line = coalesce(exact, first)) GROUP BY line
         UNION ALL BY NAME

@@ -388,11 +388,13 @@ def _differs(told: str | None, wanted: str | None) -> bool:
 # --- the ledger
 
 
-def lacking(credited: Mapping[str, Decimal], booked: Decimal | None, against: Decimal | None = None) -> Mapping[str, Decimal]:
+def lacking(credited: Mapping[str, Decimal], booked: Decimal | None, against: Decimal | None = None,
+            accepted: Mapping[str, Decimal] | None = None) -> Mapping[str, Decimal]:
     """Say which lines of one voucher the ledger lacks: what each is credited, against what is booked of all (None: no such voucher).
 
     `against` is the voucher seen from its other side, where that is known: an entry may be gone there. What is lacking is laid at the one
-    line whose amount it is; else at every line, where the ledger has nothing of the voucher; else at the first line.
+    line whose amount it is; else at every line, where the ledger has nothing of the voucher; else at the one that is credited by just as
+    much more than was `accepted`, as one that somebody edited is; else at the first line.
     """
     net = sum(credited.values(), NOTHING)
     lacks = net - (booked or NOTHING) or (NOTHING if against is None else net - against)
@@ -400,7 +402,8 @@ def lacking(credited: Mapping[str, Decimal], booked: Decimal | None, against: De
         return {}
     if booked is None:
         return {line: net for line, net in credited.items() if net}
-    return {min((line for line, net in credited.items() if net == lacks), default=min(credited)): lacks}
+    edited = [line for line, net in credited.items() if accepted and line in accepted and net - accepted[line] == lacks]
+    return {min((line for line, net in credited.items() if net == lacks), default=min(edited or credited)): lacks}
 
 
 # --- errors that cancel

@@ -62,7 +62,7 @@ ITEMS: Final = (
     _item("proof_complete", _F, "The latest proof of the month could read everything of this legal entity"),
     _item("lines", _F, "Lines accepted in the month, as last proved"),
     _item("broken", _F, "Lines and records that the latest proof calls broken"),
-    _item("broken_amount", _F, "Money in them"),
+    _item("broken_amount", _F, "Money in them, none set off against another"),
     _item("credit_difference", _F, "Money credited beyond what was accepted, less what is in timing, as last proved"),
     _item("ledger_difference", _F, "Money in the ledger beyond what was credited, as last proved"),
     _item("paid_difference", _F, "What the accounts say beyond what was rolled forward as paid and not credited, as last proved"),

@@ -10,7 +10,7 @@ import typer
 
 from backhaul.entrypoints.proving import house_of, month_of
 from backhaul.entrypoints.seconding import Who
-from backhaul.entrypoints.terminal import Json, Tenant, out, say, tenant_of
+from backhaul.entrypoints.terminal import Json, Tenant, columns, out, say, tenant_of
 
 if TYPE_CHECKING:
     from backhaul.application.close import Close, Month
@@ -91,7 +91,7 @@ def close_forecast(*, period: Period, tenant: Tenant = "", as_json: Json = False
     if as_json:
         say({name: told[name] for name in ("period", "cut_off", "cut_offs", "forecast", "paces")})
         return
-    rows = Table("entity", "team", "cause", "open", "held", "left", "held then",
+    rows = Table(*columns("entity", "team", "cause", "open", "held", "left", "held then"),
                  title=f"At the cut-off of {told['period']}, {_cut_offs(told)}")
     for each in told["forecast"]:
         rows.add_row(each["legal_entity"], each["team"], each["cause"], str(each["open"]), f"{each['amount']:f} {each['currency']}",
@@ -108,7 +108,7 @@ def close_plan(*, period: Period, tenant: Tenant = "", as_json: Json = False) ->
     if as_json:
         say({name: told[name] for name in ("period", "cut_off", "cut_offs", "plan", "jobs")})
         return
-    rows = Table("entity", "batch or leg", "lands on", "period", "documents", "landing", "refused",
+    rows = Table(*columns("entity", "batch or leg", "lands on", "period", "documents", "landing", "refused"),
                  title=f"Last call for {told['period']}: {_cut_offs(told)}")
     for each in told["plan"]:
         rows.add_row(each["legal_entity"], each["batch"] or each["leg"] or "next window", each["lands_on"], each["period"],
@@ -193,7 +193,7 @@ def close_journals(
 def _table(title: str, rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    table = Table(*(rows[0] if rows else ()), title=title)
+    table = Table(*columns(*(rows[0] if rows else ())), title=title)
     for row in rows:
         table.add_row(*("not known" if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
                         for value in row.values()))

@@ -100,7 +100,8 @@ def _prove(  # noqa: PLR0913  options
         proof.asked = _asked(rules, told)
         proof.reasons, proof.about = (*told.reasons, *asking.unasked(house, tenant, now)), told.about
         unpaid = _compare(proof, books, rules, grown.files("payouts"), until) if told.payouts else []
-        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date(), owed=heard.owed) if rules.accounts else None
+        rolls = rules.accounts and rules.span(period).first <= day
+        rolled = rolling.roll_month(house, tenant, period, day, erps, today=now.date(), owed=heard.owed) if rolls else None
         proof.roll_forward = [rolling.figures(row) for row in rolled.rows] if rolled else ()
         figures = value(house.store, erps, rules, told.shown, rolled) if rolled else None
         ledger = read_ledger(house.store, erps, rules, told.shown, rolled, day) if rolled else None

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from backhaul.entrypoints.terminal import Json, Tenant, opened, out, say, tenant_of
+from backhaul.entrypoints.terminal import Json, Tenant, columns, opened, out, say, tenant_of
 
 payouts_app: Final = typer.Typer(help="What customers were paid.", invoke_without_command=True)
 
@@ -149,8 +149,8 @@ def _show(told: dict[str, Any]) -> None:
         if not rows:
             continue
         names = list(rows[0]["movements"])
-        table = Table("entity", "brand", "warehouse", "", "opening", *(name.replace("_", " ") for name in names), "closing", "account says",
-                      "difference", title=title)
+        table = Table(*columns("entity", "brand", "warehouse", "", "opening", *(name.replace("_", " ") for name in names), "closing",
+                               "account says", "difference"), title=title)
         for row in rows:
             table.add_row(row["entity"], row["brand"], row["warehouse"], row["currency"], f"{row['opening']:f}",
                           *(f"{row['movements'][name]:f}" for name in names), f"{row['closing']:f}",

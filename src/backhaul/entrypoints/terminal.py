@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Column
     from rich.text import Text
 
 
@@ -45,6 +46,13 @@ def marked(*parts: Any) -> "Text":  # noqa: ANN401  as Text.assemble has it
     from rich.text import Text
 
     return Text.assemble(*parts)
+
+
+def columns(*names: str) -> "list[Column]":
+    """Name the columns of a table whose cells are folded where the terminal is narrow: an amount that is cut is another amount."""
+    from rich.table import Column
+
+    return [Column(name, overflow="fold") for name in names]
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]

@@ -102,15 +102,15 @@ def test_the_numbers_of_a_month_are_those_of_its_legal_entity_as_of_its_end(stor
         tx.add_promise(KeptPromise(tenant="acme", return_ref="R1", text="soon", actor="oskar", at=story.noon, due_at=story.at(10)))
         tx.keep_proof(KeptProof(tenant="acme", period="2011-02", day=story.noon.date(), at=story.noon, actor="a", complete=True, figures={},
                                 extracts=[]),
-                      [KeptStray(line=f"R1|{line}", return_ref="R1", line_id=line, standing=standing, kind="LATE", amount=Decimal("1.50"),
+                      [KeptStray(line=f"R1|{line}", return_ref="R1", line_id=line, standing=standing, kind="LATE", amount=Decimal(amount),
                                  entity=entity, currency="GBP")
-                       for line, standing, entity in (("1", "broken", "gb"), ("2", "broken", "fr"), ("3", "timing", "gb"),
-                                                      ("4", "orphan", ""))])
+                       for line, standing, entity, amount in (("1", "broken", "gb", "1.50"), ("2", "broken", "fr", "1.50"),
+                                                              ("3", "timing", "gb", "1.50"), ("4", "orphan", "", "-1.50"))])
         told = tx.counted("acme", "gb", "2011-02", until=until, now=until, sources=["zigzag", "files"])
         before = tx.counted("acme", "gb", "2011-02", until=story.noon, now=until, sources=["zigzag"])
 
     assert (told.broken, told.broken_amount, told.held, told.waiting_late, told.promises_due, told.unread) == (
-        2, {"GBP": Decimal("3.00")}, 1, 1, 1, 1)
+        2, {"GBP": Decimal("3.00")}, 1, 1, 1, 1), "money that cancels is added up without its sign"
     assert told.last_heard == {"zigzag": story.noon, "files": None}
     assert (before.held, before.waiting_late, before.promises_due, before.unread, before.last_heard) == (0, 0, 0, 0, {"zigzag": None})
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Text, cast, exists, func, insert, or_, select, update
 
 from backhaul.adapters.sql import rows
 from backhaul.adapters.sql.book import Book
@@ -83,7 +83,7 @@ class Closing(Book):
         came = (deliveries.c.tenant == tenant, deliveries.c.received_at < until)
         credited = self._money(table.net, table.currency, *mine, table.kind.in_(CREDITS), table.state == "verified")
         kept = self._money(exceptions.c.amount, exceptions.c.currency, *held)
-        found = self._money(proof_lines.c.amount, proof_lines.c.currency, *broken)
+        found = self._gross(proof_lines.c.amount, proof_lines.c.currency, *broken)
         return Counted(
             credited=credited[0], credited_net=credited[1], held=kept[0], held_amount=kept[1], broken=found[0], broken_amount=found[1],
             unconfirmed=self._tally(*mine, table.state.in_(DOUBT), tried), unfinished=self._tally(*mine, table.state.in_(UNFINISHED)),
@@ -122,6 +122,13 @@ class Closing(Book):
         query = select(currency, func.count(), total(self._connection, amount)).where(*conditions).group_by(currency).order_by(currency)
         found = self._connection.execute(query).all()
         return sum(row[1] for row in found), {row[0]: row[2] or Decimal(0) for row in found}
+
+    def _gross(self, amount: ColumnElement[Any], currency: ColumnElement[Any],
+               *conditions: ColumnElement[bool]) -> tuple[int, dict[str, Decimal]]:
+        """Count rows and add their money up, none set off against another: errors that cancel are no smaller for it."""
+        count, sums = self._money(amount, currency, *conditions)
+        _, below = self._money(amount, currency, *conditions, cast(amount, Text).like("-%"))
+        return count, {coin: whole - 2 * below.get(coin, Decimal(0)) for coin, whole in sums.items()}
 
     def _heard(self, tenant: str, source: str, until: datetime) -> datetime | None:
         table = deliveries.c

@@ -48,13 +48,9 @@ class Month:
     timing: int
     broken: int
     orphans: int
+    holds: bool
     waits: tuple[Money, ...]
     apart: tuple[Money, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Tell whether all was read and nothing is broken or belongs to no line."""
-        return self.complete and not self.broken and not self.orphans
 
 
 def routes(console: Console) -> list[BaseRouteHandler]:
@@ -86,7 +82,7 @@ def month_of(kept: KeptProof) -> Month:
     told = kept.figures
     return Month(period=kept.period, day=kept.day, complete=kept.complete, lines=told.get("lines", 0), proved=told.get("proved", 0),
                  timing=told.get("in_timing", 0), broken=told.get("broken", 0), orphans=told.get("orphans", 0),
-                 waits=_money(told, "awaited"), apart=_money(told, "by_class"))
+                 holds=kept.holds, waits=_money(told, "awaited"), apart=_money(told, "by_class"))
 
 
 def _money(told: Mapping[str, Any], name: str) -> tuple[Money, ...]:
