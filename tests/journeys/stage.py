@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from backhaul.domain.rules import Close, Window
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo.central_world import COMPANY, load_central_world
 from backhaul.entrypoints.demo.world import load_world
-from backhaul.profile import load_profile
+from backhaul.profile import Profile, load_profile
 from backhaul.testing.interrupting import Fuse, InterruptingErp, InterruptingStore
 from tests.stores import open_store
 
@@ -244,19 +245,29 @@ CENTRAL = "/v2.0/demo/production"
 """Where an emulated environment of Business Central is, below its host."""
 
 
+def reaching(erp: str, kind: str) -> dict[str, str]:
+    """Give the environment from which an emulated ERP is reached."""
+    return {"BACKHAUL_ERP_URL": erp + (CENTRAL if kind == "business-central" else ""), "BACKHAUL_ERP_SECRET": "secret",
+            "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token", "BACKHAUL_ZIGZAG_SECRET": "0" * 32}
+
+
+@cache
+def example(erp: str, kind: str) -> Profile:
+    """Read the example's profile for an ERP, once for all tests: nobody can change a profile, and reading has tests of its own."""
+    name = "online-retail-business-central.toml" if kind == "business-central" else "online-retail.toml"
+    return load_profile(EXAMPLES / "profiles" / name, reaching(erp, kind))
+
+
 def open_world(erp: str, url: str, *, window: Window | None = None, fuse: Fuse | None = None, mode: str = "A",
                kind: str = "finance-scm") -> World:
     """Open a house on a store and an emulated ERP in a deployment mode; with a fuse, it can die at any port call or commit."""
     store = open_store(url)
-    central = kind == "business-central"
-    environ = {"BACKHAUL_ERP_URL": erp + (CENTRAL if central else ""), "BACKHAUL_ERP_TOKEN_URL": f"{erp}/demo/oauth2/v2.0/token",
-               "BACKHAUL_ERP_SECRET": "secret", "BACKHAUL_ZIGZAG_SECRET": "0" * 32}
-    profile = load_profile(EXAMPLES / "profiles" / ("online-retail-business-central.toml" if central else "online-retail.toml"), environ)
+    profile = example(erp, kind)
     if window:
         profile = replace(profile, rules=replace(profile.rules, window=window))
     entities = tuple(replace(entity, deployment=mode) for entity in profile.rules.entities)
     profile = replace(profile, rules=replace(profile.rules, entities=entities, accounts={}))
-    house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url} | environ), store=store, profiles={TENANT: profile},
+    house = House(settings=Settings.from_env({"BACKHAUL_DATABASE_URL": url} | reaching(erp, kind)), store=store, profiles={TENANT: profile},
                   capabilities=PROBED.setdefault(f"{kind} {mode}", {}))
     if fuse:
         house.store = InterruptingStore(store, fuse)  # type: ignore[assignment]  # a wrapper is a store as well

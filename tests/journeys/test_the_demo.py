@@ -18,6 +18,7 @@ from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo import run
 from backhaul.entrypoints.demo.summary import summarise
 from backhaul.entrypoints.months import prove_month
+from tests.journeys.fewer import first_returns
 from tests.journeys.stage import WIRE
 
 pytestmark = pytest.mark.timeout(900)
@@ -116,12 +117,14 @@ def test_the_whole_input_again_shuffled_and_tripled_changes_no_ledger(played: tu
 
 
 def test_the_demo_runs_from_the_command_line_on_postgresql_too(postgres_url: str, tmp_path: Path) -> None:
+    few = first_returns(tmp_path / "few", 200)
+
     done = subprocess.run(
         [str(Path(sys.executable).with_name("backhaul")), "demo", "--no-serve", "--no-compare", "--json", "--state", str(tmp_path / "demo"),
-         "--database", postgres_url], capture_output=True, text=True, timeout=600, check=False)
+         "--database", postgres_url, "--data", str(few)], capture_output=True, text=True, timeout=600, check=False)
 
     assert done.returncode == 0, done.stderr[-2000:]
     summary = json.loads(done.stdout)
-    assert (summary["difference"], summary["duplicate_credits"], summary["holds"]) == ("0.00", 0, True)
+    assert (summary["returns"], summary["difference"], summary["duplicate_credits"], summary["holds"]) == (200, "0.00", 0, True)
     assert set(summary["parts"]) == {"credited_restocked", "credited_non_sellable", "credited_scrapped", "credited_without_goods",
                                      "service_item", "rejected", "waiting", "held"}

@@ -59,9 +59,10 @@ def demo(  # noqa: PLR0913  a command line
     state: Annotated[Path, typer.Option(help="Folder for the demo's database and the emulators' state; emptied first.")] = Path("var/demo"),
     port: Annotated[int, typer.Option(help="Port of the service on 127.0.0.1.")] = 8080,
     compare: Annotated[bool, typer.Option("--compare/--no-compare", help="Also run a sample in real time, to compare.")] = True,
+    data: Annotated[Path | None, typer.Option(help="Folder with other returns, in the example's form.", exists=True)] = None,
     as_json: Json = False,
 ) -> None:
-    """Run the main job on five months of real returns, with emulated ZigZag and Dynamics 365 on loopback."""
+    """Run the main job on five months of real returns, or on others, with emulated ZigZag and Dynamics 365 on loopback."""
     from backhaul.entrypoints.demo import report, run
 
     if erp not in run.SHOWS:
@@ -87,7 +88,7 @@ def demo(  # noqa: PLR0913  a command line
 
     with progress(quiet=not err.is_terminal and as_json) as tell:
         summary = run.run(state.resolve(), tell, database=database or None, port=port if serve else 0, compare=compare, kind=erp,
-                          mode=mode.upper(), stay=stay if serve else None)
+                          mode=mode.upper(), data=data and data.resolve(), stay=stay if serve else None)
     if not serve:
         say(dict(summary)) if as_json else report.show(out, summary)
     if not summary["holds"]:

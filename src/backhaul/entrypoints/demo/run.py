@@ -27,7 +27,7 @@ from backhaul.domain.posting import CreditNote
 from backhaul.domain.rules import Close, Rules, Window
 from backhaul.entrypoints import worker
 from backhaul.entrypoints.demo.central_world import COMPANY, KEPT, load_central_world, with_reasons
-from backhaul.entrypoints.demo.summary import summarise
+from backhaul.entrypoints.demo.summary import lines_of, summarise
 from backhaul.entrypoints.demo.team import employ
 from backhaul.entrypoints.demo.world import WorldCounts, load_world
 from backhaul.entrypoints.story import payments
@@ -36,6 +36,8 @@ from backhaul.secret import Secret
 
 FIRST: Final = date(2010, 12, 1)
 LAST: Final = date(2011, 5, 31)
+SETTLED: Final = timedelta(days=33)
+"""So long after the last return of other data than the example's the days pass: its month has ended and what was sent is posted."""
 EVENING: Final = time(18, 30)
 """When the demo's day ends: after the warehouse's working day, before the ERP's night jobs."""
 TENANT: Final = "online-retail"
@@ -208,10 +210,11 @@ def _settle(stage: Stage, now: datetime, settled: set[tuple[str, str]]) -> set[t
 
 
 def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, compare: bool = True,  # noqa: PLR0913
-        kind: str = "finance-scm", mode: str = "", data: Path | None = None, last: date = LAST,
+        kind: str = "finance-scm", mode: str = "", data: Path | None = None,
         stay: Callable[[Stage, Mapping[str, Any]], None] | None = None) -> Mapping[str, Any]:
-    """Play the whole demo and give its summary, or a part of it: other `data`, until the day `last`; `stay` keeps it running afterwards."""
+    """Play the whole demo and give its summary, or that of other `data` of its form; `stay` keeps it running afterwards."""
     real_time = _compare(state.parent / f"{state.name}-real-time", tell, kind, mode) if compare else None
+    last = _end_of(data) if data else LAST
     data = data or examples() / "online-retail"
     with set_stage(state, database=database, port=port, kind=kind, mode=mode, data=data) as stage:
         with Engine(f"sqlite:///{state / 'engine.sqlite'}", worker.steps(stage.house)) as engine:
@@ -226,6 +229,10 @@ def run(state: Path, tell: Tell, *, database: str | None = None, port: int = 0, 
         if stay:
             stay(stage, summary)
         return summary
+
+
+def _end_of(data: Path) -> date:
+    return max(datetime.fromisoformat(line["InvoiceDate"]).date() for line in lines_of(data)) + SETTLED
 
 
 def _compare(state: Path, tell: Tell, kind: str, mode: str = "") -> Mapping[str, Any]:

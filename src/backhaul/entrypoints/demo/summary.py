@@ -37,7 +37,7 @@ def summarise(stage: "Stage", data: Path, *, now: datetime) -> dict[str, Any]:
         exceptions = tx.exceptions(rules.tenant)
         windows = [window for entity in rules.entities for window in tx.windows(rules.tenant, entity.id)]
     placed = {ref: picture.placements(rules, now) for ref, picture in known.items()}
-    lines = _read(data)
+    lines = lines_of(data)
     ledgers = stage.control(stage.erp, "ledgers")
     calls = stage.control(stage.erp, "calls")
     parts = _parts(placed.values())
@@ -69,7 +69,8 @@ def summarise(stage: "Stage", data: Path, *, now: datetime) -> dict[str, Any]:
     return summary
 
 
-def _read(data: Path) -> list[dict[str, str]]:
+def lines_of(data: Path) -> list[dict[str, str]]:
+    """Read the lines of all returns in a folder of example data."""
     with (data / "online-retail-credit-lines.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
