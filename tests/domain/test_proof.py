@@ -140,6 +140,14 @@ def test_goods_that_were_stock_before_they_were_accepted_are_no_discrepancy() ->
     assert classify(early, DAY, TIGHT).standing is Standing.PROVED
 
 
+@pytest.mark.parametrize(("what", "more"), [
+    ("STOCK_WITHOUT_CREDIT", {"credit": NONE}), ("DUPLICATE_CREDIT", {"credit__posted": 2, "credit__units": D(4), "credit__net": D(17)})])
+def test_damaged_goods_on_sale_are_said_beside_whatever_else_is_wrong_with_the_line(what: str, more: dict[str, Any]) -> None:
+    verdict = classify(line(accepted__sellable=D(0), **more), DAY, TIGHT)
+
+    assert [kind for kind, _ in kinds(verdict)] == [what, "DAMAGED_ON_SALE"]
+
+
 def test_too_few_units_of_which_some_are_on_sale_that_may_not_be_are_both() -> None:
     short = line(accepted__sellable=D(0), stock__units=D(1), stock__sellable=D(1), stock__cost=D("2.00"))
 

@@ -289,7 +289,7 @@ def prove(books: Books, day: date, tolerance: Tolerance, looked: str = "", befor
     _lacking(books, ledger=ledger)
     _candidates(books, f"SELECT k FROM read_parquet({quoted(looked)})" if looked else unlike(books))
     _verdicts(books, day, tolerance)
-    _find(books)
+    _find(books, ledger=ledger)
     proof = _summary(books, tolerance.books, before, ledger=ledger)
     proof.tolerances = tuple(tolerance.every())
     return proof
@@ -497,6 +497,11 @@ LET_GO: Final = "list_filter([" + ", ".join(
     for name, holds, amount in COMPARED) + "], lambda each: each.measure IS NOT NULL)"
 
 
+DAMAGED: Final[Row] = (
+    "s_posted > 0 AND s_units <= a_stocked AND s_sellable > a_sellable", "'DAMAGED_ON_SALE'", "coalesce(s_cost, 0)")
+"""What stands beside everything else, as in `proof._damaged`."""
+
+
 def _contents(compared: Collection[str]) -> Iterator[Row]:
     """Give the checks of `proof._contents`, in its order; of words only those that both sides can tell."""
     for kind, name, credited, stocked in (row for row in NAMED if row[1] in compared):
@@ -510,8 +515,8 @@ def _contents(compared: Collection[str]) -> Iterator[Row]:
     stock_apart = "(s_posted > 0 AND (s_units > a_stocked OR (late AND s_units < a_stocked)))"
     yield credit_apart, "'WRONG_QUANTITY'", OVER
     yield f"NOT {credit_apart} AND {stock_apart}", "'WRONG_QUANTITY'", "coalesce(s_cost, 0) - coalesce(a_cost, 0)"
-    yield ("s_posted > 0 AND s_units <= a_stocked AND (s_sellable > a_sellable OR (s_sellable < a_sellable AND s_units = a_stocked))",
-           "CASE WHEN s_sellable > a_sellable THEN 'DAMAGED_ON_SALE' ELSE 'SELLABLE_KEPT_BACK' END", "coalesce(s_cost, 0)")
+    yield DAMAGED
+    yield "s_posted > 0 AND s_units = a_stocked AND s_sellable < a_sellable", "'SELLABLE_KEPT_BACK'", "coalesce(s_cost, 0)"
     net_apart = f"(abs({OVER}) > t_net)"
     yield f"{ONE_COIN} AND NOT late AND abs(c_units) < abs(a_units) AND sign(a_units) * ({OVER}) > t_net", "'WRONG_AMOUNT'", OVER
     yield f"{SAME} AND {EDITED}", "'EDITED_AFTER_POSTING'", "coalesce(c_net, 0) - h_read"
@@ -588,13 +593,15 @@ def _verdicts(books: Books, day: date, tolerance: Tolerance) -> None:
         FROM keys LEFT JOIN a_side a USING (line) LEFT JOIN c_side c USING (line) LEFT JOIN s_side s USING (line)
         LEFT JOIN l_side l USING (line) LEFT JOIN h USING (line) LEFT JOIN lacking USING (line)""")
     existence = " ".join(f"WHEN {holds} THEN {_pair(kind, amount)}" for holds, kind, amount in EXISTENCE)
-    contents = ", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in _contents(books.both(*WORDS)))
+    contents, damaged = (", ".join(f"CASE WHEN {holds} THEN {_pair(kind, amount)} END" for holds, kind, amount in rows)
+                         for rows in (_contents(books.both(*WORDS)), [DAMAGED]))
     books.run(f"""
         CREATE OR REPLACE TABLE verdicts AS
         WITH allowed AS (SELECT *, {', '.join(_allowed(tolerance, day))} FROM wide),
         judged AS (SELECT *, CASE {existence} END AS existence FROM allowed),
-        told AS (SELECT *, CASE WHEN existence.kind IS NOT NULL THEN [existence] WHEN coalesce(a_units, 0) = 0 THEN []
-                           ELSE list_filter([{contents}], lambda each: each.kind IS NOT NULL) END AS wrong FROM judged)
+        told AS (SELECT *, list_filter(CASE WHEN existence.kind IS NOT NULL THEN [existence, {damaged}]
+                           WHEN coalesce(a_units, 0) = 0 THEN [] ELSE [{contents}] END, lambda each: each.kind IS NOT NULL) AS wrong
+                 FROM judged)
         SELECT line, wrong, CASE WHEN existence.kind IS NOT NULL OR coalesce(a_units, 0) = 0 THEN [] ELSE {LET_GO} END AS let_go,
                CASE WHEN len(wrong) > 0 THEN 'broken' WHEN coalesce(a_units, 0) = 0 THEN 'proved'
                                  WHEN {AWAITED} <> '' THEN 'timing' ELSE 'proved' END AS standing,
@@ -620,7 +627,7 @@ def _pair(kind: str, amount: str) -> str:
 # --- pairs, records without a line, and the sum of it
 
 
-def _find(books: Books) -> None:
+def _find(books: Books, *, ledger: bool) -> None:
     """Put together what was found: broken lines, those that cancel each other by the other's name, and records without a line."""
     pairs = [row for kind, line, other in paired(_cancelling(books)) for row in ((kind, line, other), (kind, other, line))]
     books.run("CREATE OR REPLACE TABLE pairs (kind VARCHAR, line VARCHAR, other VARCHAR)")
@@ -648,13 +655,14 @@ def _find(books: Books) -> None:
             for (document, *whose), amount, empty, lines in alike.values() for kind, other in [stray(lines, empty=empty)]]
     if rows:
         books.engine.executemany("INSERT INTO found VALUES ('', ?, ?, ?, [], ?, true, ?, ?)", rows)
-    books.run("""
-        INSERT INTO found
-        SELECT '', 'EXTRA_IN_ERP', sum(g.net)::DECIMAL(18,4), coalesce(g.voucher, ''), [], '', true, coalesce(g.entity, ''),
-               coalesce(min(g.currency), '')
-        FROM records g ANTI JOIN (SELECT entity, voucher FROM records WHERE side = 'credit' AND voucher <> '') c
-             ON coalesce(g.entity, '') = coalesce(c.entity, '') AND g.voucher = c.voucher
-        WHERE g.side = 'ledger' GROUP BY g.entity, g.voucher HAVING sum(g.net) <> 0""")
+    if ledger:
+        books.run("""
+            INSERT INTO found
+            SELECT '', 'EXTRA_IN_ERP', sum(g.net)::DECIMAL(18,4), coalesce(g.voucher, ''), [], '', true, coalesce(g.entity, ''),
+                   coalesce(min(g.currency), '')
+            FROM records g ANTI JOIN (SELECT entity, voucher FROM records WHERE side = 'credit' AND voucher <> '') c
+                 ON coalesce(g.entity, '') = coalesce(c.entity, '') AND g.voucher = c.voucher
+            WHERE g.side = 'ledger' GROUP BY g.entity, g.voucher HAVING sum(g.net) <> 0""")
 
 
 def _cancelling(books: Books) -> Iterator[Broken]:

@@ -193,7 +193,7 @@ def classify(line: Line, day: date, tolerance: Tolerance) -> Verdict:
     accepted = line.accepted
     late = accepted is not None and accepted.due_on is not None and day > accepted.due_on and line.held is not Held.WAITING
     if existence := _existence(line, late=late):
-        return Verdict(key=line.key, standing=Standing.BROKEN, discrepancies=(existence,))
+        return Verdict(key=line.key, standing=Standing.BROKEN, discrepancies=(existence, *_damaged(line, accepted)))
     if accepted is None or not accepted.units:
         return Verdict(key=line.key, standing=Standing.PROVED)
     found = tuple(_contents(line, accepted, tolerance, day, late=late))
@@ -308,12 +308,18 @@ def _quantities(line: Line, accepted: Accepted, *, late: bool) -> Iterator[Discr
         yield Discrepancy(kind="WRONG_QUANTITY", amount=_known(credit.net) - accepted.net)
     elif stock.posted and (stock.units > accepted.stocked or (late and stock.units < accepted.stocked)):
         yield Discrepancy(kind="WRONG_QUANTITY", amount=_known(stock.cost) - _known(accepted.cost))
-    if not stock.posted or stock.units > accepted.stocked or stock.sellable is None or accepted.sellable is None:
-        return
-    if stock.sellable > accepted.sellable:
-        yield Discrepancy(kind="DAMAGED_ON_SALE", amount=_known(stock.cost))
-    elif stock.units == accepted.stocked and stock.sellable < accepted.sellable:
+    yield from _damaged(line, accepted)
+    if stock.posted and stock.units == accepted.stocked and stock.sellable is not None and accepted.sellable is not None \
+            and stock.sellable < accepted.sellable:
         yield Discrepancy(kind="SELLABLE_KEPT_BACK", amount=_known(stock.cost))
+
+
+def _damaged(line: Line, accepted: Accepted | None) -> Iterator[Discrepancy]:
+    """Say that more of what came is on sale than may be sold, whatever else is wrong with the line: nothing may hide that."""
+    stock = line.stock
+    if accepted is not None and accepted.sellable is not None and stock.posted and stock.sellable is not None \
+            and stock.units <= accepted.stocked and stock.sellable > accepted.sellable:
+        yield Discrepancy(kind="DAMAGED_ON_SALE", amount=_known(stock.cost))
 
 
 def _amounts(line: Line, accepted: Accepted, tolerance: Tolerance, day: date, *, late: bool) -> Iterator[Discrepancy | LetGo]:
