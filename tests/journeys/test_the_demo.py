@@ -126,5 +126,6 @@ def test_the_demo_runs_from_the_command_line_on_postgresql_too(postgres_url: str
     assert done.returncode == 0, done.stderr[-2000:]
     summary = json.loads(done.stdout)
     assert (summary["returns"], summary["difference"], summary["duplicate_credits"], summary["holds"]) == (200, "0.00", 0, True)
+    assert all(Decimal(amount) < 0 for amount in summary["parts"].values()), "these returns end in every place there is"
     assert set(summary["parts"]) == {"credited_restocked", "credited_non_sellable", "credited_scrapped", "credited_without_goods",
                                      "service_item", "rejected", "waiting", "held"}
