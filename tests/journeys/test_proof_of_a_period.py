@@ -545,7 +545,16 @@ def test_a_look_at_an_earlier_day_says_of_which_returns_it_knows_more_than_was_k
 
     today, _ = proved(month)
     earlier, _ = proved(month, day=month.at.date() - timedelta(days=3))
+    with month.house.store.look() as tx:
+        kept = [(each.day, each.complete) for each in tx.proofs(TENANT, "2010-12")]
+    proved(month, day=date(2030, 1, 1))
+    again, _ = proved(month)
+    with month.house.store.look() as tx:
+        latest = tx.proofs(TENANT, "2010-12", limit=1)[0]
 
+    assert latest.day == month.at.date(), "a look ahead keeps no later run from being kept"
+    assert kept == [(month.at.date(), True)], "what was signed rests on the later run"
+    assert (again.lines, again.proved, again.complete) == (today.lines, today.proved, True)
     assert today.reasons == ()
     assert [reason.partition(";")[0] for reason in earlier.reasons] == [
         f"as of {month.at.date() - timedelta(days=3)} was asked, and to 1 returns of the month (as C900007) more happened since"]

@@ -23,7 +23,7 @@ from backhaul.application.claims import Owed, claims, suggested
 from backhaul.application.extracts import SIDES
 from backhaul.application.folded import Effort
 from backhaul.application.lease import HeldElsewhere, Lease, LeasedErp, Renewing, held
-from backhaul.application.ledger import counted, read_ledger
+from backhaul.application.ledger import Ledger, counted, read_ledger
 from backhaul.application.oversee import Beside, Uncredited, oversee
 from backhaul.application.ports import Erp
 from backhaul.application.proof_ports import KeptStray
@@ -36,8 +36,10 @@ from backhaul.domain.errors import BackhaulError, Misconfigured
 from backhaul.domain.oversight import Irregular
 from backhaul.domain.payments import Waits
 from backhaul.domain.proof import NOTHING
+from backhaul.domain.roll_forward import Rolled
 from backhaul.domain.rules import Rules
 from backhaul.domain.trail import digest
+from backhaul.domain.valuation import Figures
 from backhaul.entrypoints import asking, crediting, journaling, rolling, valuing, worker
 from backhaul.entrypoints.chaining import Chain, Grown, extend, resume, sha256_of
 from backhaul.entrypoints.stating import differing_in, erps_of, totals
@@ -77,6 +79,7 @@ def _prove(  # noqa: PLR0913  options
 ) -> Iterator[tuple[Proof, Books, Mapping[str, Any]]]:
     """Prove a month as of the end of a day and keep the run; give the proof, the books it was proved in, its number and extracts.
 
+    A look at an earlier day than that of the run that is kept is shown, has no number, and takes the place of nothing.
     Who lost the lease meanwhile keeps nothing: that is `RetryLater`.
     """
     rules, seen, mine = house.profiles[tenant].rules, _seen(house, tenant, period, now.date()), Renewing(store=house.store, lease=lease)
@@ -110,24 +113,37 @@ def _prove(  # noqa: PLR0913  options
             proof.by_hand = counted(ledger, lambda entity: rules.entity(entity).calendar.last(period))
             accounts = _put(folder / f"accounts-{day.isoformat()}.jsonl", lambda path: journaling.write(ledger, path))
             extracts.append(_extract("accounts", accounts, len(ledger.posted)))
-        pairing.keep(house.store, tenant, period, told.suggested)
+        effort = asdict(told.effort) | {"judged": books.judged}
+        if later := _proved_later(house, tenant, period, day, now):
+            proof.relied_on += f"; the month was proved as of {later.isoformat()}, so that nothing of this look at an earlier day is kept"
+            if told.payouts:
+                payments.report(books)
+            yield proof, books, {"proof": None, "extracts": extracts, "effort": effort}
+            return
         number = certify(house.store, rules, proof, books, period, day, extracts=extracts, actor=actor, now=now, beside=unpaid,
                          fence=lease.fence)
         grown.keep()
         books.say(_mark(grown.chain, rules))
         _note(house, tenant, period, told, seen)
-        if period == current(rules, day) and _is_latest(house, tenant, day):
+        if period == current(rules, day) and _is_latest(house, tenant, day, now):
             payments.own(house.store, rules, unpaid, number=number, complete=proof.complete, now=now)
             if rolled:
                 rolling.own(house.store, rules, rolled, now=now)
-        crediting.keep(house.store, tenant, period, heard.owed)
-        if rolled and figures and ledger:
-            rolling.keep(house.store, tenant, period, rolled)
-            valuing.keep(house.store, tenant, period, figures)
-            journaling.keep(house.store, tenant, period, ledger)
+        _keep_beside(house, tenant, period, heard, rolled, figures, ledger)
         if told.payouts:
             payments.report(books)
-        yield proof, books, {"proof": number, "extracts": extracts, "effort": asdict(told.effort) | {"judged": books.judged}}
+        yield proof, books, {"proof": number, "extracts": extracts, "effort": effort}
+
+
+def _keep_beside(house: House, tenant: str, period: str, heard: "_Heard", rolled: Rolled | None,  # noqa: PLR0913, PLR0917  private
+                 figures: Figures | None, ledger: Ledger | None) -> None:
+    """Keep what stands beside a run: what is suggested, what waits for a credit note, and the figures of the accounts."""
+    pairing.keep(house.store, tenant, period, heard.told.suggested)
+    crediting.keep(house.store, tenant, period, heard.owed)
+    if rolled and figures and ledger:
+        rolling.keep(house.store, tenant, period, rolled)
+        valuing.keep(house.store, tenant, period, figures)
+        journaling.keep(house.store, tenant, period, ledger)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,14 +180,18 @@ def _hear(house: House, tenant: str, period: str, day: date, erps: Mapping[str, 
 
 def _since(house: House, told: Testimony, rules: Rules, day: date, now: datetime) -> Iterator[str]:
     """Say of how many returns of the month more became known after a day that is past: they are proved as they are known now."""
-    ends = max(datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone)) for entity in rules.entities)
-    if ends > now:
+    if (ends := _end_of(rules, day)) > now:
         return
     with house.store.look() as tx:
         moved = {*tx.moved(rules.tenant, ends.astimezone(UTC), now + timedelta(days=1))}
     if mine := sorted(moved & {row["line"].partition("|")[0] for row in told.accepted}):
         yield (f"as of {day.isoformat()} was asked, and to {len(mine)} returns of the month (as {mine[0]}) more happened since; they are "
                "proved as they are known now, so that what came later can look broken here")
+
+
+def _end_of(rules: Rules, day: date) -> datetime:
+    """Give when a day is over in every legal entity's zone."""
+    return max(datetime.combine(day + timedelta(days=1), time(), tzinfo=ZoneInfo(entity.zone)) for entity in rules.entities)
 
 
 def _said(effort: Effort, *, anew: bool) -> str:
@@ -284,10 +304,22 @@ def _compare(proof: Proof, books: Books, rules: Rules, paths: Sequence[str], unt
     return list(payments.strays(books))
 
 
-def _is_latest(house: House, tenant: str, day: date) -> bool:
-    """Tell whether no month was proved as of a later day: an earlier look changes nobody's work, and nor does one at an earlier month."""
+def _proved_later(house: House, tenant: str, period: str, day: date, now: datetime) -> date | None:
+    """Give the day as of which a month was proved last, if that is later than a past day: what was signed rests on that run."""
+    if _end_of(house.profiles[tenant].rules, day) > now:  # as of today is always kept, whatever day in the future somebody once named
+        return None
     with house.store.look() as tx:
-        return all(kept.day <= day for kept in tx.proofs(tenant))
+        return next((kept.day for kept in tx.proofs(tenant, period, limit=1) if kept.day > day), None)
+
+
+def _is_latest(house: House, tenant: str, day: date, now: datetime) -> bool:
+    """Tell whether no month was proved as of a later day: an earlier look changes nobody's work, and nor does one at an earlier month.
+
+    A look ahead, at a day that is not here yet, is none of these.
+    """
+    ahead = now.date() + timedelta(days=1)
+    with house.store.look() as tx:
+        return all(kept.day <= day or kept.day > ahead for kept in tx.proofs(tenant))
 
 
 # --- which months others say something of
