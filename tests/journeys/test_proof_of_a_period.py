@@ -560,6 +560,17 @@ def test_a_look_at_an_earlier_day_says_of_which_returns_it_knows_more_than_was_k
         f"as of {month.at.date() - timedelta(days=3)} was asked, and to 1 returns of the month (as C900007) more happened since"]
 
 
+def test_a_proof_whose_reader_went_away_holds_its_month_no_longer(month: World) -> None:
+    def read_half() -> None:
+        with prove_month(month.house, TENANT, "2010-12", month.at.date(), now=month.at):
+            raise SystemExit(1)  # as a console does whose pipe was closed
+
+    with pytest.raises(SystemExit):
+        read_half()
+
+    assert proved(month)[0].lines == 6
+
+
 def test_a_month_that_did_not_begin_yet_is_not_clean(month: World) -> None:
     proof, _ = proved(month, "2012-06")
 

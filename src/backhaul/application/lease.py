@@ -158,7 +158,7 @@ def held(store: Store, tenant: str, legal_entity: str, *, holder: str, now: date
          lasting: timedelta, elapsed: Callable[[], float]) -> Iterator[Lease]:
     """Hold the lease of a legal entity for one turn, or raise `HeldElsewhere`.
 
-    A turn that ends, well or by an error, gives it back; that of a process that died is over when its time is.
+    A turn that ends, well, by an error or because somebody stopped it, gives it back; that of a process that died is over when its time is.
     """
     since = elapsed()
     with store.begin() as tx:
@@ -169,7 +169,7 @@ def held(store: Store, tenant: str, legal_entity: str, *, holder: str, now: date
     lease = Lease(fence=kept.fence, now=now, lasting=lasting, elapsed=elapsed, since=since)
     try:
         yield lease
-    except Exception:
+    except (Exception, SystemExit, KeyboardInterrupt):
         _give_back(store, lease)
         raise
     _give_back(store, lease)
