@@ -103,6 +103,18 @@ def test_other_rules_work_everything_out_again_and_the_proof_says_why(month: Wor
     assert proved(month)[1]["worked_out"] == 0
 
 
+def test_an_erp_that_answers_at_another_address_is_no_other_rule(month: World) -> None:
+    proved(month)
+    entities = rules_of(month).entities
+    month.change_rules(entities=tuple(replace(each, options={**each.options, "base_url": "https://moved.example"}) for each in entities))
+    moved = proved(month)[1]
+    month.change_rules(entities=tuple(replace(each, options={**each.options, "sku": "external"}) for each in entities))
+    differs = proved(month)[1]
+
+    assert (moved["worked_out"], moved["judged"]) == (0, 0)
+    assert differs["other_rules"] == 2
+
+
 def test_a_run_adds_only_what_is_new_to_the_files_and_they_prove_the_month_by_themselves(month: World, tmp_path: Path) -> None:
     before = files(month)
     month.tell(*life("C900003", [SORTS[0]], at=month.at))

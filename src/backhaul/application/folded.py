@@ -6,7 +6,7 @@ would be worked out now. Who only looks keeps nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -67,11 +67,20 @@ def folded(store: FoldStore, rules: Rules, sort: Sort[T], refs: Sequence[str], *
         yield from ((ref, held[ref] if ref in held else made[ref]) for ref in part)
 
 
+ADDRESSES: Final = frozenset({"base_url", "token_url"})
+"""Options that say where an ERP answers. That decides nothing of a return, and a demo's emulators answer elsewhere at each start."""
+
+
 def said(rules: Rules) -> str:
-    """Give a hash of everything that was decided: two rules that differ anywhere differ here, whatever they call their version."""
+    """Give a hash of everything that was decided: two rules that differ anywhere differ here, whatever they call their version.
+
+    Where an ERP answers is left out.
+    """
     known = _SAID.get("last")
     if known is None or known[0] is not rules:  # it is asked several times in a proof, and walks through thousands of values
-        known = _SAID["last"] = (rules, digest(_plain(rules)))
+        entities = tuple(replace(each, options={name: told for name, told in each.options.items() if name not in ADDRESSES})
+                         for each in rules.entities)
+        known = _SAID["last"] = (rules, digest(_plain(replace(rules, entities=entities))))
     return known[1]
 
 
