@@ -96,7 +96,7 @@ def test_whoever_dealt_with_a_surplus_says_so_and_it_is_closed(daily: World) -> 
 
 def test_without_a_place_the_announced_units_go_on_and_the_others_wait_for_a_person(daily: World) -> None:
     surplus_life(daily, "R-1")
-    daily.house.profiles[TENANT].rules.surplus.clear()  # type: ignore[attr-defined]  # a dict, as the profile made it
+    daily.change_rules(surplus={})
 
     daily.pass_days(4)
 
