@@ -214,7 +214,6 @@ def _pays(store: PaymentStore, rules: Rules, cases: Mapping[str, _Case], told: S
     with store.look() as tx:
         for order, ref in tx.mentioned(rules.tenant, {order for payment in told for order in payment.orders}):
             by_order.setdefault(order, set()).add(ref)
-    with store.look() as tx:
         matched = {key: frozenset(line.return_ref for line in match.lines) for match in tx.matches(rules.tenant)
                    if match.side is Side.PAYMENT for key in match.records}
     by_hand = {payment.name: matched[payment.key] for payment in told if payment.key in matched}

@@ -88,7 +88,7 @@ def stop_if_older(house: House, tenant: str, now: datetime) -> Mapping[str, Any]
 
 def _older(house: House, tenant: str) -> str:
     """Say what the last sealed anchor of either chain shows about the database; empty if it fits, or there is none."""
-    known, keys = anchors(house), keys_of(house.settings.anchor_key) if house.settings.anchor_key else ()
+    known, keys = _outside(house)
     for chain in (tenant, INSTALLATION):
         last = next((each for each in reversed(known.get(chain, ())) if is_sealed(each, keys)), None)
         if last is None:
@@ -158,6 +158,11 @@ def anchors(house: House) -> Mapping[str, Sequence[Anchor]]:
     return found
 
 
+def _outside(house: House) -> tuple[Mapping[str, Sequence[Anchor]], Sequence[str]]:
+    """Give what was anchored, by chain, and the keys it may be sealed with."""
+    return anchors(house), keys_of(house.settings.anchor_key) if house.settings.anchor_key else ()
+
+
 def examined(store: SqlStore, chain: str, known: Sequence[Anchor], keys: Sequence[str], *, copied: bool = False) -> dict[str, Any]:
     """Check a chain, by itself and by its anchors; ``holds`` if both say so."""
     with store.look() as tx:
@@ -171,8 +176,7 @@ def examined(store: SqlStore, chain: str, known: Sequence[Anchor], keys: Sequenc
 
 def chains(house: House, tenant: str) -> dict[str, dict[str, Any]]:
     """Check a tenant's chain and that of the installation."""
-    known = anchors(house)
-    keys = keys_of(house.settings.anchor_key) if house.settings.anchor_key else ()
+    known, keys = _outside(house)
     return {chain: examined(house.store, chain, known.get(chain, ()), keys) for chain in (tenant, INSTALLATION)}
 
 
@@ -182,8 +186,7 @@ def drill(house: House, tenant: str, copy_url: str, *, actor: str, now: datetime
     Gives ``holds``, ``wrong`` in sentences, ``entries`` of its chain, how many are ``missing`` from it and its ``end``, and how many
     ``messages`` were compared with their hashes.
     """
-    known = anchors(house)
-    keys = keys_of(house.settings.anchor_key) if house.settings.anchor_key else ()
+    known, keys = _outside(house)
     if copy_url == house.settings.database_url:
         message = "this is the database in use; restore a backup elsewhere, and name that"
         raise NeedsOperator(message)
